@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * address.c - paths, mailboxes and domains (RFC 5321 sections 4.1.2, 4.1.3 and
+ * 4.5.3.1; RFC 6531 section 3.3).
+ *
+ * Pure: no I/O, no memory. A scanner takes a pointer to its position, moves it
+ * past what it accepted and says whether there was anything to accept.
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/address.h"
+#include "lib/utf8.h"
+
+#define LABEL_MAX 63
+
+static bool
+is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	    (c >= 'a' && c <= 'z');
+}
+
+static bool
+is_atext(char c)
+{
+	return is_alnum(c) ||
+	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+/* Atext or UTF-8. */
+static bool
+skip_atext(const char **p)
+{
+	size_t length = is_atext(**p) ? 1 : utf8_length(*p);
+
+	*p += length;
+	return length > 0;
+}
+
+static bool
+skip_dot_string(const char **p)
+{
+	do {
+		if (!skip_atext(p))
+			return false;
+		while (skip_atext(p))
+			;
+	} while (**p == '.' && (*p)++);
+	return true;
+}
+
+/* A character of a Quoted-string: qtextSMTP, quoted-pairSMTP or UTF-8. */
+static bool
+skip_quoted_char(const char **p)
+{
+	size_t length = utf8_length(*p);
+
+	if (length == 0 && (*p)[0] == '\\' && (*p)[1] >= ' ' && (*p)[1] <= '~')
+		length = 2;
+	else if (length == 0 && **p >= ' ' && **p <= '~' && **p != '"' &&
+	    **p != '\\')
+		length = 1;
+	*p += length;
+	return length > 0;
+}
+
+static bool
+skip_quoted_string(const char **p)
+{
+	if (**p != '"')
+		return false;
+	++*p;
+	while (skip_quoted_char(p))
+		;
+	return *(*p)++ == '"';
+}
+
+static bool
+skip_local_part(const char **p)
+{
+	return **p == '"' ? skip_quoted_string(p) : skip_dot_string(p);
+}
+
+/* Letters, digits, UTF-8; hyphens between them. */
+static bool
+skip_label(const char **p)
+{
+	const char *start = *p;
+
+	for (;;) {
+		if (is_alnum(**p) || **p == '-')
+			++*p;
+		else if (utf8_length(*p) > 0)
+			*p += utf8_length(*p);
+		else
+			break;
+	}
+	return *p > start && *p - start <= LABEL_MAX && start[0] != '-' &&
+	    (*p)[-1] != '-';
+}
+
+static bool
+skip_domain(const char **p)
+{
+	do {
+		if (!skip_label(p))
+			return false;
+	} while (**p == '.' && (*p)++);
+	return true;
+}
+
+static bool
+skip_literal(const char **p)
+{
+	const char *end = strchr(*p, ']');
+	char text[64], ip[46];
+	size_t length;
+
+	if (**p != '[' || end == NULL)
+		return false;
+	length = (size_t)(end + 1 - *p);
+	if (length >= sizeof(text))
+		return false;
+	memcpy(text, *p, length);
+	text[length] = '\0';
+	*p = end + 1;
+	return address_literal_ip(text, ip) == 0;
+}
+
+static bool
+skip_domain_or_literal(const char **p)
+{
+	return **p == '[' ? skip_literal(p) : skip_domain(p);
+}
+
+/* "@one,@two:" (appendix C), or nothing. */
+static bool
+skip_source_route(const char **p)
+{
+	if (**p != '@')
+		return true;
+	do {
+		if (*(*p)++ != '@' || !skip_domain_or_literal(p))
+			return false;
+	} while (**p == ',' && (*p)++);
+	return *(*p)++ == ':';
+}
+
+static bool
+has_high_octet(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return true;
+	return false;
+}
+
+static int
+set_mailbox(struct address *address, const char *local, const char *at,
+    const char *end, unsigned flags)
+{
+	size_t local_length = (size_t)(at - local);
+	size_t length = (size_t)(end - local);
+
+	if (local_length > ADDRESS_LOCAL_MAX ||
+	    length - local_length - 1 > ADDRESS_DOMAIN_MAX ||
+	    length + 2 > ADDRESS_PATH_MAX)
+		return -ENAMETOOLONG;
+	address->is_utf8 = has_high_octet(local, length);
+	if (address->is_utf8 && (flags & ADDRESS_UTF8) == 0)
+		return -EILSEQ;
+
+	memcpy(address->text, local, length);
+	address->text[length] = '\0';
+	address->domain = address->text + local_length + 1;
+	for (char *c = address->text + local_length + 1; *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	return 0;
+}
+
+/* <> and <postmaster>. */
+static bool
+parse_special(const char *text, unsigned flags, struct address *ret_address,
+    size_t *ret_used)
+{
+	static const char postmaster[] = "<postmaster>";
+	const char *name;
+
+	if ((flags & ADDRESS_NULL) != 0 && strncmp(text, "<>", 2) == 0) {
+		name = "";
+		*ret_used = 2;
+	} else if ((flags & ADDRESS_POSTMASTER) != 0 &&
+	    strncasecmp(text, postmaster, sizeof(postmaster) - 1) == 0) {
+		name = "postmaster";
+		*ret_used = sizeof(postmaster) - 1;
+	} else
+		return false;
+	(void)strlcpy(ret_address->text, name, sizeof(ret_address->text));
+	ret_address->domain = ret_address->text + strlen(name);
+	ret_address->is_utf8 = false;
+	return true;
+}
+
+int
+address_parse_path(const char *text, unsigned flags,
+    struct address *ret_address, size_t *ret_used)
+{
+	const char *p = text, *local, *at;
+	int r;
+
+	if (parse_special(text, flags, ret_address, ret_used))
+		return 0;
+	if (*p++ != '<' || !skip_source_route(&p))
+		return -EBADMSG;
+	local = p;
+	if (!skip_local_part(&p) || *p != '@')
+		return -EBADMSG;
+	at = p++;
+	if (!skip_domain_or_literal(&p) || *p != '>')
+		return -EBADMSG;
+	if ((r = set_mailbox(ret_address, local, at, p, flags)) < 0)
+		return r;
+	*ret_used = (size_t)(p + 1 - text);
+	return 0;
+}
+
+const char *
+address_domain(const char *text)
+{
+	const char *at = strrchr(text, '@');
+
+	return at != NULL ? at + 1 : text + strlen(text);
+}
+
+bool
+is_domain(const char *text, bool is_utf8_allowed)
+{
+	const char *p = text;
+
+	return strlen(text) <= ADDRESS_DOMAIN_MAX &&
+	    (is_utf8_allowed || !has_high_octet(text, strlen(text))) &&
+	    skip_domain_or_literal(&p) && *p == '\0';
+}
+
+int
+address_literal_ip(const char *text, char ret_ip[46])
+{
+	static const char ipv6_tag[] = "[IPv6:";
+	size_t length = strlen(text), skip = 1;
+	int family = AF_INET;
+	uint8_t binary[16];
+
+	if (length < 3 || text[0] != '[' || text[length - 1] != ']')
+		return -EBADMSG;
+	if (strncasecmp(text, ipv6_tag, sizeof(ipv6_tag) - 1) == 0) {
+		skip = sizeof(ipv6_tag) - 1;
+		family = AF_INET6;
+	}
+	length -= skip + 1;
+	if (length >= 46)
+		return -EBADMSG;
+	memcpy(ret_ip, text + skip, length);
+	ret_ip[length] = '\0';
+	return inet_pton(family, ret_ip, binary) == 1 ? 0 : -EBADMSG;
+}

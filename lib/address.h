@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* RFC 5321 section 4.5.3.1: octets of a path with its brackets, and parts. */
+#define ADDRESS_PATH_MAX 256
+#define ADDRESS_LOCAL_MAX 64
+#define ADDRESS_DOMAIN_MAX 255
+
+#define ADDRESS_SIZE (ADDRESS_PATH_MAX + 1)
+
+/* What a path may be beyond <local-part@domain>. */
+enum address_flags {
+	ADDRESS_NULL = 1, /* <>: the null reverse-path */
+	ADDRESS_POSTMASTER = 2, /* <postmaster>, without a domain */
+	ADDRESS_UTF8 = 4, /* RFC 6531: UTF-8 in both parts */
+};
+
+struct address {
+	/* local-part@domain without brackets or source route, the domain in
+	 * lower case; "" for the null path, "postmaster" for that one. */
+	char text[ADDRESS_SIZE];
+	/* The domain within text; the empty end of text if there is none. */
+	const char *domain;
+	bool is_utf8; /* has octets outside ASCII */
+};
+
+/*
+ * Parse a path (RFC 5321 section 4.1.2) at the start of a string. A source
+ * route is accepted and left out (appendix C).
+ *
+ * text		NUL-terminated; the path ends at its '>'.
+ * flags	enum address_flags, or-ed.
+ * ret_used	octets of text that the path took.
+ *
+ * Returns 0, or -EBADMSG for bad syntax, -ENAMETOOLONG for a path or a part
+ * over its limit, -EILSEQ for UTF-8 where ADDRESS_UTF8 is not given.
+ */
+int address_parse_path(const char *text, unsigned flags,
+    struct address *ret_address, size_t *ret_used);
+
+/* The domain of an address as address_parse_path() wrote it, or "". */
+const char *address_domain(const char *text);
+
+/* Whether the text is a domain or an address literal (section 4.1.2). */
+bool is_domain(const char *text, bool is_utf8_allowed);
+
+/*
+ * The IP address inside an address literal such as [192.0.2.1] or
+ * [IPv6:2001:db8::1] (section 4.1.3), as inet_pton(3) takes it.
+ *
+ * Returns 0, or -EBADMSG if the text is no such literal.
+ */
+int address_literal_ip(const char *text, char ret_ip[46]);
+
+#endif

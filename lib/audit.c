@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * audit.c - the audit trail: journal fields, or key=value lines on stderr.
+ *
+ * The only place that knows the journal, and the only one that encodes what a
+ * peer sent before it is logged. Field names and MESSAGE_IDs are an interface:
+ * administrators search for them, the catalog explains them.
+ */
+
+#include "config.h"
+
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "lib/audit.h"
+#include "lib/utf8.h"
+
+#define VALUE_SIZE 1024 /* a longer value is cut, and ends in "..." */
+#define LINE_SIZE 4096
+
+struct event {
+	const char *name;
+	const char *id;
+	int priority;
+	bool is_for_debugging;
+};
+
+/* clang-format off */
+static const struct event events[AUDIT_EVENTS] = {
+	[AUDIT_SESSION_OPENED] = { "session-opened",
+	    "200236acef8a4c839857429c2abbcda8", LOG_DEBUG, true },
+	[AUDIT_SESSION_CLOSED] = { "session-closed",
+	    "32f81ba4df8a4214a5a33175b78c553c", LOG_DEBUG, true },
+	[AUDIT_PEER_REFUSED] = { "peer-refused",
+	    "191c200c97414343aa9d27c78908b271", LOG_WARNING, false },
+	[AUDIT_COMMAND_REFUSED] = { "command-refused",
+	    "158e83a5df044008b5bea3a896f86b7e", LOG_INFO, false },
+	[AUDIT_TLS_STARTED] = { "tls-started",
+	    "f09e7c9df78042d1ac68f4287a752d7c", LOG_DEBUG, true },
+	[AUDIT_TLS_FAILED] = { "tls-failed",
+	    "16d9f0c2690243058cd88ee233d6118a", LOG_WARNING, false },
+	[AUDIT_MESSAGE_REFUSED] = { "message-refused",
+	    "0bd4b9133f7f4ee1a057fcb1cd4b0d57", LOG_NOTICE, false },
+	[AUDIT_RECIPIENT_ACCEPTED] = { "recipient-accepted",
+	    "f59f60f31bde44b387dd563e2f06f1f1", LOG_DEBUG, true },
+	[AUDIT_MESSAGE_ACCEPTED] = { "message-accepted",
+	    "11801d6d304a451c8a26bd054c05a470", LOG_INFO, false },
+	[AUDIT_DELIVERED] = { "delivered",
+	    "78385bb108374c529ce2f5edaec69944", LOG_INFO, false },
+	[AUDIT_DEFERRED] = { "deferred",
+	    "4a4df7c2f8cc4cbf830d8c77a410d100", LOG_NOTICE, false },
+	[AUDIT_FAILED] = { "failed",
+	    "b473196da5724db1b9ae3136fe043ae8", LOG_ERR, false },
+	[AUDIT_HOST_PASSED_OVER] = { "host-passed-over",
+	    "6c499a12416b4b2382fd44b417551846", LOG_NOTICE, false },
+	[AUDIT_MESSAGE_DONE] = { "message-done",
+	    "b5ae440432e34f49b46ee450939749d9", LOG_INFO, false },
+	[AUDIT_SET_ASIDE] = { "set-aside",
+	    "549820a7f0e840648b0de25d911ab440", LOG_ERR, false },
+	[AUDIT_REPAIRED] = { "repaired",
+	    "45fc9beb5f664ef8bf07e70f40a3ddc3", LOG_WARNING, false },
+	[AUDIT_TROUBLE] = { "trouble",
+	    "067cbca8cb9441f5a7d9b92368943969", LOG_ERR, false },
+};
+/* clang-format on */
+
+enum field_kind {
+	FIELD_TEXT,
+	FIELD_NUMBER,
+	FIELD_ADDRESS, /* text that is written only when debugging */
+};
+
+struct field {
+	const char *journal_name;
+	const char *line_name;
+	enum field_kind kind;
+	size_t offset;
+};
+
+#define FIELD(journal_name, line_name, kind, member)      \
+	{                                                 \
+		journal_name, line_name, kind,            \
+		    offsetof(struct audit_record, member) \
+	}
+
+/* In the order in which a line shows them; the event's name stands behind
+ * the message's id. */
+static const struct field fields[] = {
+	FIELD("SMTP_MESSAGE", "message", FIELD_TEXT, message),
+	FIELD("SMTP_SESSION", "session", FIELD_TEXT, session),
+	FIELD("SMTP_PEER", "peer", FIELD_TEXT, peer),
+	FIELD("SMTP_RECIPIENT", "recipient", FIELD_TEXT, recipient),
+	FIELD("SMTP_ADDRESS", "address", FIELD_ADDRESS, address),
+	FIELD("SMTP_SENDER", "sender", FIELD_ADDRESS, sender),
+	FIELD("SMTP_HOST", "host", FIELD_TEXT, host),
+	FIELD("SMTP_TLS", "tls", FIELD_TEXT, tls),
+	FIELD("SMTP_STATUS", "status", FIELD_TEXT, status),
+	FIELD("SMTP_REPLY", "reply", FIELD_TEXT, reply),
+	FIELD("SMTP_REASON", "reason", FIELD_TEXT, reason),
+	FIELD("SMTP_NEXT", "next", FIELD_TEXT, next),
+	FIELD("SMTP_RECIPIENTS", "recipients", FIELD_NUMBER, recipients),
+	FIELD("SMTP_SIZE", "size", FIELD_NUMBER, size_bytes),
+	FIELD("SMTP_ATTEMPT", "attempt", FIELD_NUMBER, attempt),
+};
+
+#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
+
+/* One event's fields as "NAME=value" strings: what the journal takes. */
+struct journal_entry {
+	struct iovec vector[FIELD_COUNT + 5];
+	size_t count;
+	char text[(FIELD_COUNT + 4) * (VALUE_SIZE + 32)];
+	size_t used;
+};
+
+static const char *program_name = "smtpserver";
+static bool is_debugging;
+static bool is_journal;
+
+/* systemd.exec(5): stderr is the journal's if JOURNAL_STREAM names it. */
+static bool
+is_stderr_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char expected[64];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return false;
+	(void)snprintf(expected, sizeof(expected), "%ju:%ju",
+	    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, expected) == 0;
+}
+
+void
+audit_open(const char *program, bool is_debug)
+{
+	program_name = program;
+	is_debugging = is_debug;
+	is_journal = is_stderr_journal();
+}
+
+/* The octets at p that can be logged as they are, or 0: printable ASCII except
+ * what could close a quote or pass for our escapes, and UTF-8 except the
+ * control characters of U+0080 to U+009F, which terminals obey. */
+static size_t
+plain_length(const char *p)
+{
+	size_t length = utf8_length(p);
+
+	if (length == 2 && (unsigned char)p[0] == 0xc2 &&
+	    (unsigned char)p[1] < 0xa0)
+		return 0;
+	if (length == 0 && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\')
+		return 1;
+	return length;
+}
+
+/* Write every other octet as \xNN. */
+static void
+encode(const char *value, char ret_text[VALUE_SIZE])
+{
+	size_t used = 0;
+
+	for (const char *p = value; *p != '\0';) {
+		size_t length = plain_length(p);
+
+		if (used > VALUE_SIZE - 8) {
+			memcpy(ret_text + used, "...", 3);
+			used += 3;
+			break;
+		}
+		if (length > 0) {
+			memcpy(ret_text + used, p, length);
+			used += length;
+			p += length;
+		} else
+			used += (size_t)snprintf(ret_text + used, 5, "\\x%02x",
+			    (unsigned char)*p++);
+	}
+	ret_text[used] = '\0';
+}
+
+/* Whether the record has that field; ret_text holds its encoded value then. */
+static bool
+get_field(const struct audit_record *record, const struct field *field,
+    char ret_text[VALUE_SIZE])
+{
+	const char *at = (const char *)record + field->offset;
+	const char *value;
+	int64_t number;
+
+	if (field->kind == FIELD_NUMBER) {
+		memcpy(&number, at, sizeof(number));
+		(void)snprintf(ret_text, VALUE_SIZE, "%" PRId64, number);
+		return number != 0;
+	}
+	memcpy(&value, at, sizeof(value));
+	if (value == NULL || (field->kind == FIELD_ADDRESS && !is_debugging))
+		return false;
+	encode(value, ret_text);
+	return true;
+}
+
+static void
+append_to_line(char line[LINE_SIZE], const char *name, const char *value)
+{
+	size_t used = strlen(line);
+	const char *quote = *value == '\0' || strpbrk(value, " =") ? "\"" : "";
+
+	(void)snprintf(line + used, LINE_SIZE - used, "%s%s=%s%s%s",
+	    used > 0 ? " " : "", name, quote, value, quote);
+}
+
+/* The line on stderr and the journal's MESSAGE. */
+static void
+format_line(const struct audit_record *record, char ret_line[LINE_SIZE])
+{
+	char value[VALUE_SIZE];
+
+	ret_line[0] = '\0';
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		if (get_field(record, &fields[i], value))
+			append_to_line(ret_line, fields[i].line_name, value);
+		if (i == 0)
+			append_to_line(ret_line, "event",
+			    events[record->event].name);
+	}
+}
+
+static void
+add(struct journal_entry *entry, const char *name, const char *value)
+{
+	char *text = entry->text + entry->used;
+	int length = snprintf(text, sizeof(entry->text) - entry->used, "%s=%s",
+	    name, value);
+
+	entry->vector[entry->count++] = (struct iovec){ text, (size_t)length };
+	entry->used += (size_t)length + 1;
+}
+
+static void
+send_to_journal(const struct audit_record *record, const char *line)
+{
+	struct journal_entry entry = { .count = 0, .used = 0 };
+	const struct event *event = &events[record->event];
+	char value[VALUE_SIZE], priority[2];
+
+	(void)snprintf(priority, sizeof(priority), "%d", event->priority & 7);
+	add(&entry, "MESSAGE_ID", event->id);
+	add(&entry, "PRIORITY", priority);
+	add(&entry, "SYSLOG_IDENTIFIER", program_name);
+	add(&entry, "SMTP_EVENT", event->name);
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (get_field(record, &fields[i], value))
+			add(&entry, fields[i].journal_name, value);
+
+	char message[LINE_SIZE + sizeof("MESSAGE=")];
+	int length = snprintf(message, sizeof(message), "MESSAGE=%s", line);
+	entry.vector[entry.count++] = (struct iovec){ message, (size_t)length };
+	(void)sd_journal_sendv(entry.vector, (int)entry.count);
+}
+
+void
+audit_write(const struct audit_record *record)
+{
+	char line[LINE_SIZE];
+
+	if (events[record->event].is_for_debugging && !is_debugging)
+		return;
+	format_line(record, line);
+	if (is_journal)
+		send_to_journal(record, line);
+	else
+		(void)dprintf(STDERR_FILENO, "%s: %s\n", program_name, line);
+}
+
+const char *
+audit_event_name(enum audit_event event)
+{
+	return events[event].name;
+}
+
+const char *
+audit_event_id(enum audit_event event)
+{
+	return events[event].id;
+}

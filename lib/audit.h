@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef AUDIT_H
+#define AUDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What can happen. Each has a name, a priority and a fixed MESSAGE_ID, and its
+ * text in units/smtpserver.catalog. */
+enum audit_event {
+	AUDIT_SESSION_OPENED, /* a client was greeted */
+	AUDIT_SESSION_CLOSED, /* its session ended */
+	AUDIT_PEER_REFUSED, /* a client that is not local */
+	AUDIT_COMMAND_REFUSED, /* a command got 4yz or 5yz */
+	AUDIT_TLS_STARTED, /* a client's STARTTLS succeeded */
+	AUDIT_TLS_FAILED, /* a client's STARTTLS did not */
+	AUDIT_MESSAGE_REFUSED, /* the message after DATA got 4yz or 5yz */
+	AUDIT_RECIPIENT_ACCEPTED, /* a recipient of it, when debugging */
+	AUDIT_MESSAGE_ACCEPTED, /* a message is in the spool and got 250 */
+	AUDIT_DELIVERED, /* a remote host took a recipient's copy */
+	AUDIT_DEFERRED, /* one attempt for a recipient failed */
+	AUDIT_FAILED, /* a recipient failed for good */
+	AUDIT_HOST_PASSED_OVER, /* a remote host was not used, and why */
+	AUDIT_MESSAGE_DONE, /* a message left the queue */
+	AUDIT_SET_ASIDE, /* a damaged queue file was moved out */
+	AUDIT_REPAIRED, /* something in the spool was put right */
+	AUDIT_TROUBLE, /* something on this host is wrong */
+	AUDIT_EVENTS,
+};
+
+/* One event. A member that is NULL or 0 is not written. */
+struct audit_record {
+	enum audit_event event;
+	const char *message; /* SMTP_MESSAGE: the message's id */
+	const char *session; /* SMTP_SESSION: the session's id */
+	const char *recipient; /* SMTP_RECIPIENT: the recipient's token */
+	const char *address; /* SMTP_ADDRESS: written only when debugging */
+	const char *sender; /* SMTP_SENDER: likewise */
+	const char *peer; /* SMTP_PEER: the client's address */
+	const char *host; /* SMTP_HOST: the remote host, [address] behind */
+	const char *tls; /* SMTP_TLS: protocol and cipher */
+	const char *status; /* SMTP_STATUS: RFC 3463 code, such as 4.4.1 */
+	const char *reply; /* SMTP_REPLY: the reply as it was on the wire */
+	const char *reason; /* SMTP_REASON: what we have to say about it */
+	const char *next; /* SMTP_NEXT: when it will be tried again */
+	int64_t recipients; /* SMTP_RECIPIENTS: how many */
+	int64_t size_bytes; /* SMTP_SIZE: octets of the message */
+	int64_t attempt; /* SMTP_ATTEMPT: the how manieth */
+};
+
+/*
+ * Choose where events go: to the journal with their fields if stderr is
+ * connected to it, as it is in a unit, else to stderr, a line each.
+ *
+ * program	a name that stays valid.
+ * is_debug	write addresses, and events that are only of interest then.
+ */
+void audit_open(const char *program, bool is_debug);
+
+/* Write one event. Never fails: where nobody listens there is nothing to do.
+ * Text of a peer's is encoded here, so that it cannot forge a line. */
+void audit_write(const struct audit_record *record);
+
+/* Its name as SMTP_EVENT has it, and its MESSAGE_ID as 32 hexadecimal digits:
+ * for the test that compares them with the catalog. */
+const char *audit_event_name(enum audit_event event);
+const char *audit_event_id(enum audit_event event);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef ID_H
+#define ID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* 24 hexadecimal digits and a NUL. */
+#define ID_SIZE 25
+
+/*
+ * Make a new id: 12 digits of the time in milliseconds, 12 of randomness.
+ * Ids sort by age and are unique across the hosts that share a spool.
+ *
+ * Returns 0, or a negative errno when the kernel gave no random bytes.
+ */
+int id_make(char ret_id[ID_SIZE]);
+
+/* Whether the text is an id: nothing but 24 lower-case hexadecimal digits. */
+bool is_id(const char *text);
+
+/* When a valid id was made: milliseconds since 1970. */
+int64_t id_time_ms(const char *id);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * settings.c - the configuration: SMTP_ variables of the environment.
+ *
+ * A variable that is unset or empty has its default. One that cannot be
+ * understood is an error that names it; nothing is guessed.
+ *
+ * SMTP_PORT and SMTP_HEALTH_ADDR are not read here: the programs are handed
+ * their sockets, so the units' generator applies these two.
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/settings.h"
+
+#define BANNER_LENGTH_MAX 400 /* with the host name below 512 octets */
+
+struct number_setting {
+	const char *variable;
+	int minimum, maximum, initial;
+	size_t offset;
+};
+
+#define NUMBER(variable, minimum, maximum, initial, member) \
+	{                                                   \
+		variable, minimum, maximum, initial,        \
+		    offsetof(struct settings, member)       \
+	}
+
+static const struct number_setting numbers[] = {
+	NUMBER("SMTP_QUEUE_WORKERS", 1, SETTINGS_WORKERS_MAX, 20,
+	    queue_workers),
+	NUMBER("SMTP_REMOTE_PORT", 1, 65535, 25, remote_port),
+	NUMBER("SMTP_COMMAND_TIMEOUT", 1, 3600, 300, command_timeout_sec),
+	NUMBER("SMTP_DATA_TIMEOUT", 1, 3600, 180, data_timeout_sec),
+	NUMBER("SMTP_REMOTE_TIMEOUT", 1, 3600, 600, remote_timeout_sec),
+};
+
+static const char *
+get(const char *variable, const char *initial)
+{
+	const char *value = getenv(variable);
+
+	return value != NULL && *value != '\0' ? value : initial;
+}
+
+__attribute__((format(printf, 2, 3))) static int
+fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(ret_error, SETTINGS_ERROR_SIZE, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int
+load_numbers(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		const struct number_setting *number = &numbers[i];
+		int *slot = (int *)(void *)((char *)settings + number->offset);
+		const char *text = get(number->variable, NULL), *problem = NULL;
+
+		*slot = number->initial;
+		if (text != NULL)
+			*slot = (int)strtonum(text, number->minimum,
+			    number->maximum, &problem);
+		if (problem != NULL)
+			return fail(ret_error,
+			    "%s is \"%.64s\"; expected a number from %d to %d",
+			    number->variable, text, number->minimum,
+			    number->maximum);
+	}
+	return 0;
+}
+
+static int
+load_flag(const char *variable, bool *ret_flag,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *text = get(variable, "0");
+
+	if (strcmp(text, "1") == 0 || strcasecmp(text, "true") == 0)
+		*ret_flag = true;
+	else if (strcmp(text, "0") == 0 || strcasecmp(text, "false") == 0)
+		*ret_flag = false;
+	else
+		return fail(ret_error,
+		    "%s is \"%.64s\"; expected 1, true, 0 or false", variable,
+		    text);
+	return 0;
+}
+
+static int
+load_bare_newline(struct settings *settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *text = get("SMTP_BARE_NEWLINE", "reject");
+
+	if (strcmp(text, "reject") == 0)
+		settings->bare_newline = BARE_NEWLINE_REJECT;
+	else if (strcmp(text, "normalize") == 0)
+		settings->bare_newline = BARE_NEWLINE_NORMALIZE;
+	else
+		return fail(ret_error,
+		    "SMTP_BARE_NEWLINE is \"%.64s\"; expected reject or "
+		    "normalize",
+		    text);
+	return 0;
+}
+
+/* A host name as it may stand after EHLO: no spaces, nothing unprintable. */
+static bool
+is_host_name(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length == 0 || length >= SETTINGS_HOSTNAME_SIZE)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)text[i]) &&
+		    strchr("-_.[]:", text[i]) == NULL)
+			return false;
+	return true;
+}
+
+static int
+load_hostname(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *text = get("SMTP_HOSTNAME", NULL);
+
+	if (text == NULL) {
+		char system_name[SETTINGS_HOSTNAME_SIZE] = "";
+
+		(void)gethostname(system_name, sizeof(system_name) - 1);
+		text = is_host_name(system_name) ? system_name : "localhost";
+		(void)strlcpy(settings->hostname, text,
+		    sizeof(settings->hostname));
+		return 0;
+	}
+	if (!is_host_name(text))
+		return fail(ret_error,
+		    "SMTP_HOSTNAME is \"%.64s\"; expected a host name", text);
+	(void)strlcpy(settings->hostname, text, sizeof(settings->hostname));
+	return 0;
+}
+
+static int
+load_banner(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *text = get("SMTP_BANNER", "smtpserver ready");
+
+	settings->banner = text;
+	if (strlen(text) > BANNER_LENGTH_MAX)
+		return fail(ret_error,
+		    "SMTP_BANNER has %zu octets; expected %d at the most",
+		    strlen(text), BANNER_LENGTH_MAX);
+	for (const char *p = text; *p != '\0'; p++)
+		if (!isprint((unsigned char)*p))
+			return fail(ret_error,
+			    "SMTP_BANNER holds octet 0x%02x; expected "
+			    "printable ASCII",
+			    (unsigned char)*p);
+	return 0;
+}
+
+static int
+load_tls(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	settings->tls_cert = get("SMTP_TLS_CERT", NULL);
+	settings->tls_key = get("SMTP_TLS_KEY", NULL);
+	settings->tls_ca_file = get("SMTP_TLS_CA_FILE", NULL);
+	if ((settings->tls_cert == NULL) != (settings->tls_key == NULL))
+		return fail(ret_error,
+		    "%s is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY "
+		    "both set, or neither",
+		    settings->tls_cert == NULL ? "SMTP_TLS_CERT"
+					       : "SMTP_TLS_KEY");
+	return 0;
+}
+
+int
+settings_load(struct settings *ret_settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	int r;
+
+	*ret_settings = (struct settings){
+		.queue_path = get("SMTP_QUEUE_PATH", "./data/spool"),
+	};
+	if ((r = load_numbers(ret_settings, ret_error)) < 0 ||
+	    (r = load_flag("SMTP_DEBUG", &ret_settings->is_debug, ret_error)) <
+		0 ||
+	    (r = load_bare_newline(ret_settings, ret_error)) < 0 ||
+	    (r = load_hostname(ret_settings, ret_error)) < 0 ||
+	    (r = load_banner(ret_settings, ret_error)) < 0 ||
+	    (r = load_tls(ret_settings, ret_error)) < 0)
+		return r;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SETTINGS_HOSTNAME_SIZE 256
+#define SETTINGS_ERROR_SIZE 256
+#define SETTINGS_WORKERS_MAX 1000
+
+enum bare_newline {
+	BARE_NEWLINE_REJECT,
+	BARE_NEWLINE_NORMALIZE,
+};
+
+/* What the environment says, or the defaults. Strings belong to environ. */
+struct settings {
+	char hostname[SETTINGS_HOSTNAME_SIZE];
+	const char *banner;
+	const char *queue_path;
+	const char *tls_cert; /* NULL: STARTTLS is not offered */
+	const char *tls_key;
+	const char *tls_ca_file; /* NULL: the system's trust store */
+	enum bare_newline bare_newline;
+	bool is_debug;
+	int queue_workers;
+	int remote_port;
+	int command_timeout_sec;
+	int data_timeout_sec;
+	int remote_timeout_sec; /* the longest wait for a remote host */
+};
+
+/*
+ * Read the SMTP_ variables of the environment; smtpserver(7) lists them.
+ *
+ * Returns 0, or -EINVAL with ret_error naming the variable, what it holds and
+ * what was expected; ret_settings is then unspecified.
+ */
+int settings_load(struct settings *ret_settings,
+    char ret_error[SETTINGS_ERROR_SIZE]);
+
+#endif

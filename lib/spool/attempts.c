@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * attempts.c - the lines of an attempt file.
+ *
+ *	1 1763836310123 0 deferred 4.4.1 mx.example.org[192.0.2.1]: timed out
+ *
+ * Number of the attempt, time, recipient, outcome, status, detail. Files are
+ * only ever appended to, a line at a time. A recipient's last line holds. Pure.
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/spool/attempts.h"
+
+static const char *const outcome_names[] = {
+	[OUTCOME_NONE] = "none",
+	[OUTCOME_DELIVERED] = "delivered",
+	[OUTCOME_DEFERRED] = "deferred",
+	[OUTCOME_FAILED] = "failed",
+};
+
+const char *
+outcome_name(enum outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+size_t
+attempt_render(const struct attempt *attempt, char ret_line[ATTEMPT_LINE_SIZE])
+{
+	int length = snprintf(ret_line, ATTEMPT_LINE_SIZE,
+	    "%u %" PRId64 " %zu %s %s %s\n", attempt->number, attempt->time_ms,
+	    attempt->recipient, outcome_name(attempt->outcome), attempt->status,
+	    attempt->detail);
+	size_t used = (size_t)length;
+
+	if (used >= ATTEMPT_LINE_SIZE)
+		used = ATTEMPT_LINE_SIZE - 1;
+	for (size_t i = 0; i < used; i++)
+		if (iscntrl((unsigned char)ret_line[i]))
+			ret_line[i] = ' ';
+	ret_line[used - 1] = '\n';
+	return used;
+}
+
+static int
+parse_outcome(const char *name, enum outcome *ret_outcome)
+{
+	for (int i = OUTCOME_DELIVERED; i <= OUTCOME_FAILED; i++)
+		if (strcmp(name, outcome_names[i]) == 0) {
+			*ret_outcome = (enum outcome)i;
+			return 0;
+		}
+	return -EBADMSG;
+}
+
+int
+attempt_parse(const char *text, size_t length, struct attempt *ret_attempt,
+    size_t *ret_used)
+{
+	const char *end = memchr(text, '\n', length);
+	char line[ATTEMPT_LINE_SIZE], name[12];
+	int detail = 0;
+	size_t n;
+
+	if (end == NULL)
+		return -EAGAIN;
+	n = (size_t)(end - text);
+	*ret_used = n + 1;
+	if (n >= sizeof(line) || memchr(text, '\0', n) != NULL)
+		return -EBADMSG;
+	memcpy(line, text, n);
+	line[n] = '\0';
+
+	if (sscanf(line, "%9u %18" SCNd64 " %9zu %11s %11s %n",
+		&ret_attempt->number, &ret_attempt->time_ms,
+		&ret_attempt->recipient, name, ret_attempt->status,
+		&detail) != 5 ||
+	    detail == 0)
+		return -EBADMSG;
+	(void)strlcpy(ret_attempt->detail, line + detail,
+	    sizeof(ret_attempt->detail));
+	return parse_outcome(name, &ret_attempt->outcome);
+}

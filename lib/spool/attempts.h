@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SPOOL_ATTEMPTS_H
+#define SPOOL_ATTEMPTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What became of one recipient in one attempt. */
+enum outcome {
+	OUTCOME_NONE, /* not tried yet */
+	OUTCOME_DELIVERED,
+	OUTCOME_DEFERRED,
+	OUTCOME_FAILED,
+};
+
+/* The longest line of an attempt file, with its newline and a NUL. */
+#define ATTEMPT_LINE_SIZE 1024
+#define ATTEMPT_STATUS_SIZE 12
+
+/* One line of an attempt file. */
+struct attempt {
+	int64_t time_ms; /* when: milliseconds since 1970 */
+	unsigned number; /* which attempt at the message, from 1 */
+	size_t recipient; /* which of the envelope's, from 0 */
+	enum outcome outcome;
+	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463, such as 4.4.1 */
+	char detail[ATTEMPT_LINE_SIZE]; /* the host and its reply, or why */
+};
+
+const char *outcome_name(enum outcome outcome);
+
+/* Whether nothing more is to be done for a recipient. */
+static inline int
+is_final(enum outcome outcome)
+{
+	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_FAILED;
+}
+
+/* Write an attempt as a line. A detail that is too long is cut; control
+ * characters in it become spaces. Returns the line's length. */
+size_t attempt_render(const struct attempt *attempt,
+    char ret_line[ATTEMPT_LINE_SIZE]);
+
+/*
+ * Read the line at the start of a text.
+ *
+ * ret_used	octets of the text that the line took, its newline included;
+ *		set for a line that is damaged too.
+ *
+ * Returns 0, -EBADMSG for a damaged line, or -EAGAIN for one without its end:
+ * the last one that a crash cut short.
+ */
+int attempt_parse(const char *text, size_t length, struct attempt *ret_attempt,
+    size_t *ret_used);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * claim.c - take a message out of the queue for ourselves, and read it.
+ *
+ * The claim is a lock on the message's inode, which whoever accepts or delivers
+ * it holds. What is claimed is whole: the seal has been compared.
+ */
+
+#include "config.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/spool/checksum.h"
+#include "lib/spool/claim.h"
+#include "lib/spool/layout.h"
+
+#define READ_SIZE 65536
+
+static ssize_t
+read_at(int fd, void *buffer, size_t size_bytes, uint64_t offset)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, buffer, size_bytes, (off_t)offset);
+	while (n == -1 && errno == EINTR);
+	return n == -1 ? -errno : n;
+}
+
+/* Read from the start until the size or the end. */
+static ssize_t
+read_start(int fd, char *buffer, size_t size_bytes)
+{
+	size_t used = 0;
+
+	while (used < size_bytes) {
+		ssize_t n = read_at(fd, buffer + used, size_bytes - used, used);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	return (ssize_t)used;
+}
+
+static int
+add_file_to_checksum(int fd, uint64_t offset, struct checksum *checksum)
+{
+	char *buffer = malloc(READ_SIZE);
+	ssize_t n;
+
+	if (buffer == NULL)
+		return -ENOMEM;
+	while ((n = read_at(fd, buffer, READ_SIZE, offset)) > 0) {
+		checksum_add(checksum, buffer, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	free(buffer);
+	return (int)n;
+}
+
+/* Whether the file is what was sealed: as long, and of the same octets. */
+static int
+verify_seal(const struct claim *claim, const char *block,
+    const struct envelope_seal *seal, uint64_t file_size)
+{
+	struct checksum *checksum;
+	int r;
+
+	if (claim->content_offset + seal->size_bytes != file_size)
+		return -EBADMSG;
+	if ((checksum = checksum_new()) == NULL)
+		return -ENOMEM;
+	checksum_add(checksum, block,
+	    claim->content_offset - ENVELOPE_SEAL_SIZE);
+	r = add_file_to_checksum(claim->fd, claim->content_offset, checksum);
+	if (r == 0 && checksum_value(checksum) != seal->checksum)
+		r = -EBADMSG;
+	checksum_free(checksum);
+	return r;
+}
+
+static int
+read_envelope(struct claim *claim, uint64_t file_size)
+{
+	size_t block_size = file_size < ENVELOPE_BLOCK_MAX ? (size_t)file_size
+							   : ENVELOPE_BLOCK_MAX;
+	char *block = malloc(block_size + 1);
+	struct envelope_seal seal;
+	size_t length;
+	ssize_t n;
+	int r;
+
+	if (block == NULL)
+		return -ENOMEM;
+	n = read_start(claim->fd, block, block_size);
+	r = n < 0 ? (int)n
+		  : envelope_parse(block, (size_t)n, &claim->envelope, &seal,
+			&length);
+	if (r == 0) {
+		claim->content_offset = length;
+		claim->content_size = seal.size_bytes;
+		r = strcmp(claim->envelope.id, claim->entry.name) == 0
+		    ? verify_seal(claim, block, &seal, file_size)
+		    : -EBADMSG;
+	}
+	free(block);
+	return r;
+}
+
+static int
+open_attempts(const struct claim *claim, int flags)
+{
+	char path[ENTRY_PATH_SIZE];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), NAME_ATTEMPTS "/%s",
+	    claim->envelope.id);
+	fd = openat(layout_folder(claim->spool, FOLDER_ROOT), path,
+	    flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd >= 0 ? fd : -errno;
+}
+
+static void
+apply_attempts(struct claim *claim, const char *text, size_t length)
+{
+	struct attempt attempt;
+	size_t used;
+	int r;
+
+	while ((r = attempt_parse(text, length, &attempt, &used)) != -EAGAIN) {
+		text += used;
+		length -= used;
+		if (r < 0 ||
+		    attempt.recipient >= claim->envelope.recipient_count)
+			continue;
+		claim->outcomes[attempt.recipient] = attempt.outcome;
+		if (attempt.number >= claim->attempt)
+			claim->attempt = attempt.number + 1;
+	}
+}
+
+/* What former attempts have found out. A line that cannot be read is as if it
+ * had not been written: at the worst something is done again. */
+static int
+read_attempts(struct claim *claim)
+{
+	struct stat st;
+	char *text = NULL;
+	ssize_t n = 0;
+	int fd, r = 0;
+
+	claim->attempt = 1;
+	claim->outcomes =
+	    calloc(claim->envelope.recipient_count, sizeof(*claim->outcomes));
+	if (claim->outcomes == NULL)
+		return -ENOMEM;
+	if ((fd = open_attempts(claim, O_RDONLY)) < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (fstat(fd, &st) == -1)
+		r = -errno;
+	else if ((text = malloc((size_t)st.st_size + 1)) == NULL)
+		r = -ENOMEM;
+	else if ((n = read_start(fd, text, (size_t)st.st_size)) < 0)
+		r = (int)n;
+	else
+		apply_attempts(claim, text, (size_t)n);
+	free(text);
+	close(fd);
+	return r;
+}
+
+/* Lock the file and see that it still is what the name stands for: whoever had
+ * it before us may have moved it while we opened it. */
+static int
+lock_entry(struct claim *claim, const char *path, struct stat *ret_st)
+{
+	struct stat named;
+
+	if (flock(claim->fd, LOCK_EX | LOCK_NB) == -1)
+		return -errno;
+	if (fstat(claim->fd, ret_st) == -1 ||
+	    fstatat(layout_folder(claim->spool, FOLDER_ROOT), path, &named,
+		AT_SYMLINK_NOFOLLOW) == -1)
+		return -errno;
+	if (named.st_ino != ret_st->st_ino || named.st_dev != ret_st->st_dev)
+		return -ENOENT;
+	return S_ISREG(ret_st->st_mode) ? 0 : -EBADMSG;
+}
+
+int
+claim_open(struct spool *spool, const struct queue_entry *entry,
+    struct claim **ret_claim)
+{
+	struct claim *claim;
+	char path[ENTRY_PATH_SIZE];
+	struct stat st;
+	int r;
+
+	if (!is_id(entry->name))
+		return -EBADMSG;
+	if ((claim = calloc(1, sizeof(*claim))) == NULL)
+		return -ENOMEM;
+	claim->spool = spool;
+	claim->entry = *entry;
+	entry_format_path(entry, path);
+	claim->fd = openat(layout_folder(spool, FOLDER_ROOT), path,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (claim->fd == -1)
+		r = errno == ELOOP ? -EBADMSG : -errno;
+	else if ((r = lock_entry(claim, path, &st)) == 0 &&
+	    (r = read_envelope(claim, (uint64_t)st.st_size)) == 0)
+		r = read_attempts(claim);
+	if (r < 0) {
+		claim_release(claim);
+		return r;
+	}
+	*ret_claim = claim;
+	return 0;
+}
+
+void
+claim_release(struct claim *claim)
+{
+	if (claim == NULL)
+		return;
+	envelope_clear(&claim->envelope);
+	free(claim->outcomes);
+	if (claim->fd >= 0)
+		close(claim->fd);
+	free(claim);
+}
+
+/* Append a line. A piece of one that was cut short before gets its newline
+ * first: it stays a damaged line of its own. */
+static int
+append_attempt(int fd, const struct attempt *attempt)
+{
+	char line[1 + ATTEMPT_LINE_SIZE] = "\n", last = '\n';
+	off_t size = lseek(fd, 0, SEEK_END);
+	size_t start, length;
+	ssize_t n;
+
+	if (size > 0 && pread(fd, &last, 1, size - 1) != 1)
+		return -EIO;
+	start = last != '\n' ? 1 : 0;
+	length = start + attempt_render(attempt, line + start);
+
+	do
+		n = write(fd, line, length);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -errno;
+	return (size_t)n == length ? 0 : -ENOSPC;
+}
+
+int
+claim_record(struct claim *claim, struct attempt *attempts, size_t count)
+{
+	bool has_delivery = false;
+	int fd, r = 0;
+
+	if ((fd = open_attempts(claim, O_RDWR | O_APPEND | O_CREAT)) < 0)
+		return fd;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		attempts[i].time_ms = clock_real_ms();
+		attempts[i].number = claim->attempt;
+		r = append_attempt(fd, &attempts[i]);
+		if (r == 0)
+			claim->outcomes[attempts[i].recipient] =
+			    attempts[i].outcome;
+		has_delivery |= attempts[i].outcome == OUTCOME_DELIVERED;
+	}
+	if (has_delivery && fsync(fd) == -1 && r == 0)
+		r = -errno;
+	close(fd);
+	return r;
+}

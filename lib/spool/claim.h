@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SPOOL_CLAIM_H
+#define SPOOL_CLAIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/spool/attempts.h"
+#include "lib/spool/entry.h"
+#include "lib/spool/envelope.h"
+#include "lib/spool/spool.h"
+
+/*
+ * A message that this process alone may deliver. Its fd, an flock(2) on it,
+ * is the claim: the kernel drops it if we die. A process that is handed the
+ * descriptor shares the claim.
+ */
+struct claim {
+	struct spool *spool;
+	struct queue_entry entry;
+	int fd;
+	struct envelope envelope;
+	uint64_t content_offset; /* of the message within the file */
+	uint64_t content_size;
+	unsigned attempt; /* the number of the attempt now to be made, from 1 */
+	enum outcome *outcomes; /* a recipient each, of the attempts before */
+};
+
+/*
+ * Claim an entry and read what is known of it.
+ *
+ * Returns 0, -EWOULDBLOCK if somebody else has it or it is still being
+ * accepted, -ENOENT if it has left the queue, -EBADMSG if it is no whole
+ * message: set it aside then. Or another negative errno.
+ */
+int claim_open(struct spool *spool, const struct queue_entry *entry,
+    struct claim **ret_claim);
+/* Let go of a message, wherever it is. NULL is fine. */
+void claim_release(struct claim *claim);
+
+/*
+ * Put on record what became of some recipients. Time and number of the attempt
+ * are filled in here. A delivery that was recorded survives a power cut.
+ */
+int claim_record(struct claim *claim, struct attempt *attempts, size_t count);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * envelope.c - the block of header lines before a stored message.
+ *
+ *	Return-Path: <sender@example.com>
+ *	Envelope-To: <one@example.org>
+ *	Envelope-To: <two@example.org>
+ *	X-Smtpserver-Id: 019aad1f6b2e5d0c7f3a9be1
+ *	X-Smtpserver-Options: 8BITMIME SMTPUTF8
+ *	X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef
+ *
+ * Lines end in CRLF, as the message's do. The options line is there if there
+ * are any. The last line has a fixed width: it is filled in when the rest is
+ * known. Parsing is strict: what differs from what is written is damaged.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/address.h"
+#include "lib/spool/envelope.h"
+
+#define SENDER_FIELD "Return-Path: "
+#define RECIPIENT_FIELD "Envelope-To: "
+#define ID_FIELD "X-Smtpserver-Id: "
+#define OPTIONS_FIELD "X-Smtpserver-Options:"
+#define SEAL_FIELD "X-Smtpserver-Content: "
+
+#define LINE_SIZE 512
+
+void
+envelope_clear(struct envelope *envelope)
+{
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		free(envelope->recipients[i]);
+	free(envelope->recipients);
+	free(envelope->sender);
+	*envelope = (struct envelope){ .sender = NULL };
+}
+
+int
+envelope_set_sender(struct envelope *envelope, const char *address)
+{
+	char *copy = strdup(address);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	free(envelope->sender);
+	envelope->sender = copy;
+	return 0;
+}
+
+/* Room for one more: the array grows by doubling. */
+static int
+make_room(struct envelope *envelope)
+{
+	size_t count = envelope->recipient_count;
+	char **larger;
+
+	if (count > 0 && (count & (count - 1)) != 0)
+		return 0;
+	larger = reallocarray(envelope->recipients, count > 0 ? 2 * count : 1,
+	    sizeof(*larger));
+	if (larger == NULL)
+		return -ENOMEM;
+	envelope->recipients = larger;
+	return 0;
+}
+
+int
+envelope_add_recipient(struct envelope *envelope, const char *address)
+{
+	char *copy;
+	int r;
+
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		if (strcmp(envelope->recipients[i], address) == 0)
+			return 0;
+	if (envelope->recipient_count == ENVELOPE_RECIPIENTS_MAX)
+		return -E2BIG;
+	if ((r = make_room(envelope)) < 0)
+		return r;
+	if ((copy = strdup(address)) == NULL)
+		return -ENOMEM;
+	envelope->recipients[envelope->recipient_count++] = copy;
+	return 0;
+}
+
+int
+envelope_render(const struct envelope *envelope, char **ret_text,
+    size_t *ret_length)
+{
+	FILE *out = open_memstream(ret_text, ret_length);
+
+	if (out == NULL)
+		return -ENOMEM;
+	fprintf(out, SENDER_FIELD "<%s>\r\n", envelope->sender);
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		fprintf(out, RECIPIENT_FIELD "<%s>\r\n",
+		    envelope->recipients[i]);
+	fprintf(out, ID_FIELD "%s\r\n", envelope->id);
+	if (envelope->is_8bitmime || envelope->is_smtputf8)
+		fprintf(out, OPTIONS_FIELD "%s%s\r\n",
+		    envelope->is_8bitmime ? " 8BITMIME" : "",
+		    envelope->is_smtputf8 ? " SMTPUTF8" : "");
+	if (fclose(out) == EOF) {
+		free(*ret_text);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void
+envelope_render_seal(const struct envelope_seal *seal,
+    char ret_text[ENVELOPE_SEAL_SIZE + 1])
+{
+	(void)snprintf(ret_text, ENVELOPE_SEAL_SIZE + 1,
+	    SEAL_FIELD "size=%012" PRIu64 " xxh3=%016" PRIx64 "\r\n",
+	    seal->size_bytes, seal->checksum);
+}
+
+/* The text after a field's name, if the line is of that field. */
+static const char *
+field_value(const char *line, const char *field)
+{
+	size_t length = strlen(field);
+
+	return strncmp(line, field, length) == 0 ? line + length : NULL;
+}
+
+/* The address within "<...>". */
+static int
+parse_path(const char *value, bool is_sender, struct address *ret_address)
+{
+	size_t used;
+	int r;
+
+	r = address_parse_path(value,
+	    ADDRESS_UTF8 | (is_sender ? ADDRESS_NULL : 0), ret_address, &used);
+	return r == 0 && value[used] == '\0' ? 0 : -EBADMSG;
+}
+
+static int
+parse_options(const char *value, struct envelope *envelope)
+{
+	char copy[LINE_SIZE], *rest = copy, *word;
+
+	(void)strlcpy(copy, value, sizeof(copy));
+	while ((word = strsep(&rest, " ")) != NULL) {
+		if (strcmp(word, "8BITMIME") == 0)
+			envelope->is_8bitmime = true;
+		else if (strcmp(word, "SMTPUTF8") == 0)
+			envelope->is_smtputf8 = true;
+		else if (*word != '\0')
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int
+parse_seal(const char *line, struct envelope_seal *ret_seal)
+{
+	char again[ENVELOPE_SEAL_SIZE + 1];
+
+	if (sscanf(line, SEAL_FIELD "size=%12" SCNu64 " xxh3=%16" SCNx64,
+		&ret_seal->size_bytes, &ret_seal->checksum) != 2)
+		return -EBADMSG;
+	envelope_render_seal(ret_seal, again);
+	again[ENVELOPE_SEAL_SIZE - 2] = '\0';
+	return strcmp(line, again) == 0 ? 0 : -EBADMSG;
+}
+
+/* One line. Returns 1 after the seal, 0 if there is more, or an error. */
+static int
+parse_line(const char *line, struct envelope *envelope,
+    struct envelope_seal *ret_seal)
+{
+	struct address address;
+	const char *value;
+	int r = -EBADMSG;
+
+	if ((value = field_value(line, SENDER_FIELD)) != NULL) {
+		if ((r = parse_path(value, true, &address)) == 0)
+			r = envelope_set_sender(envelope, address.text);
+	} else if ((value = field_value(line, RECIPIENT_FIELD)) != NULL) {
+		if ((r = parse_path(value, false, &address)) == 0)
+			r = envelope_add_recipient(envelope, address.text);
+	} else if ((value = field_value(line, ID_FIELD)) != NULL) {
+		if (is_id(value)) {
+			memcpy(envelope->id, value, ID_SIZE);
+			r = 0;
+		}
+	} else if ((value = field_value(line, OPTIONS_FIELD)) != NULL)
+		r = parse_options(value, envelope);
+	else if (field_value(line, SEAL_FIELD) != NULL)
+		r = parse_seal(line, ret_seal) == 0 ? 1 : -EBADMSG;
+	return r;
+}
+
+/* Copy the line at text without its CRLF; returns its length with it. */
+static ssize_t
+get_line(const char *text, size_t length, char ret_line[LINE_SIZE])
+{
+	const char *end = memchr(text, '\n', length);
+	size_t n;
+
+	if (end == NULL)
+		return -EBADMSG;
+	n = (size_t)(end + 1 - text);
+	if (n < 2 || n > LINE_SIZE || text[n - 2] != '\r' ||
+	    memchr(text, '\0', n) != NULL)
+		return -EBADMSG;
+	memcpy(ret_line, text, n - 2);
+	ret_line[n - 2] = '\0';
+	return (ssize_t)n;
+}
+
+static bool
+is_complete(const struct envelope *envelope)
+{
+	return envelope->sender != NULL && envelope->recipient_count > 0 &&
+	    envelope->id[0] != '\0';
+}
+
+int
+envelope_parse(const char *text, size_t length, struct envelope *ret_envelope,
+    struct envelope_seal *ret_seal, size_t *ret_length)
+{
+	char line[LINE_SIZE];
+	size_t used = 0;
+	int r = 0;
+
+	*ret_envelope = (struct envelope){ .sender = NULL };
+	while (r == 0) {
+		ssize_t n = get_line(text + used, length - used, line);
+
+		if (n < 0) {
+			r = (int)n;
+			break;
+		}
+		used += (size_t)n;
+		r = parse_line(line, ret_envelope, ret_seal);
+	}
+	if (r == 1 && !is_complete(ret_envelope))
+		r = -EBADMSG;
+	if (r < 0) {
+		envelope_clear(ret_envelope);
+		return r == -ENOMEM ? r : -EBADMSG;
+	}
+	*ret_length = used;
+	return 0;
+}

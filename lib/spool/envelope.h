@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SPOOL_ENVELOPE_H
+#define SPOOL_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/id.h"
+
+/* RFC 5321 section 4.5.3.1.8 asks for 100 at the least. */
+#define ENVELOPE_RECIPIENTS_MAX 1000
+
+/* No block is larger: a line per recipient and a few more. */
+#define ENVELOPE_BLOCK_MAX (ENVELOPE_RECIPIENTS_MAX * 300 + 2048)
+
+/* "X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef\r\n" */
+#define ENVELOPE_SEAL_SIZE 63
+
+/*
+ * Who a message is from and to, and what its sender asked for. All strings are
+ * the envelope's own; envelope_clear() frees them.
+ */
+struct envelope {
+	char id[ID_SIZE];
+	char *sender; /* "" for the null reverse-path; NULL: not set yet */
+	char **recipients;
+	size_t recipient_count;
+	bool is_8bitmime; /* BODY=8BITMIME was given (RFC 6152) */
+	bool is_smtputf8; /* SMTPUTF8 was given (RFC 6531) */
+};
+
+/* What tells a whole message from a torn one. */
+struct envelope_seal {
+	uint64_t size_bytes; /* of the message behind the block */
+	uint64_t checksum; /* XXH3-64 of the block's other lines and that */
+};
+
+void envelope_clear(struct envelope *envelope);
+
+/* Return 0, -ENOMEM, or -E2BIG for more than ENVELOPE_RECIPIENTS_MAX. A
+ * recipient that is there already is not added again. */
+int envelope_set_sender(struct envelope *envelope, const char *address);
+int envelope_add_recipient(struct envelope *envelope, const char *address);
+
+/*
+ * Write the block that stands before a stored message, without its last line,
+ * the seal. Header lines, so that any mail reader shows them.
+ *
+ * ret_text	the caller frees it.
+ *
+ * Returns 0 or -ENOMEM.
+ */
+int envelope_render(const struct envelope *envelope, char **ret_text,
+    size_t *ret_length);
+void envelope_render_seal(const struct envelope_seal *seal,
+    char ret_text[ENVELOPE_SEAL_SIZE + 1]);
+
+/*
+ * Read a block back.
+ *
+ * text		the beginning of a stored message: all of it, or
+ *		ENVELOPE_BLOCK_MAX octets. Need not end in a NUL.
+ * ret_length	octets of the block with its seal.
+ *
+ * Returns 0, -ENOMEM, or -EBADMSG if this is not a whole block. On error
+ * ret_envelope is empty.
+ */
+int envelope_parse(const char *text, size_t length,
+    struct envelope *ret_envelope, struct envelope_seal *ret_seal,
+    size_t *ret_length);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SPOOL_LAYOUT_H
+#define SPOOL_LAYOUT_H
+
+#include <stdbool.h>
+
+#include "lib/spool/spool.h"
+
+/*
+ * What the modules in lib/spool share and nobody else sees.
+ */
+enum spool_folder {
+	FOLDER_ROOT,
+	FOLDER_NEW,
+	FOLDER_RETRY,
+	FOLDER_ATTEMPTS,
+	FOLDER_FAILED,
+	FOLDER_DAMAGED,
+	FOLDER_SCRATCH,
+	FOLDERS,
+};
+
+/* A descriptor of the folder, kept open by the spool, or a negative errno. */
+int layout_folder(struct spool *spool, enum spool_folder folder);
+
+/* Open the folder below another, making it if it is missing. The descriptor
+ * is the caller's. */
+int layout_open_folder(int parent_fd, const char *name);
+
+/*
+ * Make a file that has no name yet: in a folder if the file system can do
+ * that (O_TMPFILE), else in scratch under the name given.
+ *
+ * ret_is_named	whether it has that name, which is to be removed at the end.
+ *
+ * Returns a descriptor, which is the caller's, or a negative errno.
+ */
+int layout_open_unnamed(struct spool *spool, enum spool_folder folder,
+    const char *scratch_name, bool *ret_is_named);
+
+/* Give a file that is open one more name. */
+int layout_link(struct spool *spool, int fd, const char *scratch_name,
+    bool is_named, int folder_fd, const char *name);
+
+/*
+ * Whether a name is durable once its file has been flushed after it was made.
+ * If not, each folder that got a name must be flushed as well.
+ */
+bool layout_is_flush_enough(struct spool *spool);
+
+/* Write all of it at an offset, whatever write(2) takes at a time. */
+int layout_write(int fd, const void *data, size_t size_bytes, int64_t offset);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SPOOL_QUEUE_H
+#define SPOOL_QUEUE_H
+
+#include <stdint.h>
+
+#include "lib/spool/claim.h"
+#include "lib/spool/entry.h"
+#include "lib/spool/spool.h"
+
+/* The queue of a spool, which must stay open for as long. Functions return 0
+ * or a negative errno if nothing else is said. */
+struct queue;
+
+int queue_open(struct spool *spool, struct queue **ret_queue);
+void queue_close(struct queue *queue);
+
+/* Where a claimed message goes next: to be tried again not before a minute;
+ * nowhere, everybody has it; or among those that failed. */
+int queue_defer(struct queue *queue, struct claim *claim, int64_t minute);
+int queue_finish(struct queue *queue, struct claim *claim);
+int queue_fail(struct queue *queue, struct claim *claim);
+
+/* Move an entry that is no message out of the queue. Nothing is deleted. */
+int queue_set_aside(struct queue *queue, const struct queue_entry *entry);
+
+/* Make durable what has left the queue or moved within it since the last
+ * call. Costs nothing if nothing has. */
+int queue_sync(struct queue *queue);
+
+/* A descriptor that becomes readable when a message enters the queue; what can
+ * be read from it is to be thrown away. The caller's, or a negative errno. */
+int queue_watch(struct queue *queue);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * scan.c - go through the queue.
+ *
+ * Only reads it, but for a bucket that a crash has left empty.
+ */
+
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/spool/layout.h"
+#include "lib/spool/scan.h"
+
+struct scan {
+	struct spool *spool;
+	DIR *folder; /* the one being read, or NULL between two */
+	int64_t *minutes; /* of the buckets that are due */
+	size_t minute_count;
+	size_t next; /* 0: new; n: minutes[n - 1] */
+	bool is_empty; /* nothing was seen in the folder so far */
+};
+
+/* Read a folder below the spool. NULL with errno set if it cannot be. */
+static DIR *
+open_listing(struct spool *spool, const char *path)
+{
+	int fd = openat(layout_folder(spool, FOLDER_ROOT), path,
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder;
+
+	if (fd == -1)
+		return NULL;
+	if ((folder = fdopendir(fd)) == NULL)
+		close(fd);
+	return folder;
+}
+
+/* The next name, without "." and "..". Returns 1, 0 at the end, or an error. */
+static int
+next_name(DIR *folder, const char **ret_name)
+{
+	struct dirent *dirent;
+
+	do {
+		errno = 0;
+		if ((dirent = readdir(folder)) == NULL)
+			return -errno;
+	} while (strcmp(dirent->d_name, ".") == 0 ||
+	    strcmp(dirent->d_name, "..") == 0);
+	*ret_name = dirent->d_name;
+	return 1;
+}
+
+static int
+compare_minutes(const void *a, const void *b)
+{
+	const int64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+/* The minutes of all buckets up to the last, in order; the caller frees. */
+static int
+list_minutes(struct spool *spool, int64_t last, int64_t **ret_minutes,
+    size_t *ret_count)
+{
+	int64_t *minutes = NULL, minute;
+	size_t count = 0, room = 0;
+	const char *name;
+	DIR *folder = open_listing(spool, NAME_RETRY);
+	int r;
+
+	*ret_minutes = NULL;
+	*ret_count = 0;
+	if (folder == NULL) /* a missing one is made with the first bucket */
+		return errno == ENOENT ? 0 : -errno;
+	while ((r = next_name(folder, &name)) > 0) {
+		if (name_parse_bucket(name, &minute) < 0 || minute > last)
+			continue;
+		if (count == room) {
+			int64_t *larger = reallocarray(minutes,
+			    room = 2 * room + 16, sizeof(*minutes));
+
+			if (larger == NULL) {
+				r = -ENOMEM;
+				break;
+			}
+			minutes = larger;
+		}
+		minutes[count++] = minute;
+	}
+	closedir(folder);
+	if (r < 0) {
+		free(minutes);
+		return r;
+	}
+	if (count > 0)
+		qsort(minutes, count, sizeof(*minutes), compare_minutes);
+	*ret_minutes = minutes;
+	*ret_count = count;
+	return 0;
+}
+
+int
+scan_open(struct spool *spool, int64_t real_ms, struct scan **ret_scan)
+{
+	struct scan *scan = calloc(1, sizeof(*scan));
+	int r;
+
+	if (scan == NULL)
+		return -ENOMEM;
+	scan->spool = spool;
+	r = list_minutes(spool, real_ms / 60000, &scan->minutes,
+	    &scan->minute_count);
+	if (r < 0) {
+		free(scan);
+		return r;
+	}
+	*ret_scan = scan;
+	return 0;
+}
+
+/* Open the folder that is next. Returns 1, 0 if none is left, or an error. */
+static int
+open_next_folder(struct scan *scan)
+{
+	char path[ENTRY_PATH_SIZE];
+	struct queue_entry entry = { .name = "" };
+
+	while (scan->next <= scan->minute_count) {
+		entry.place = scan->next == 0 ? QUEUE_NEW : QUEUE_RETRY;
+		if (scan->next > 0)
+			entry.minute = scan->minutes[scan->next - 1];
+		scan->next++;
+		entry_format_path(&entry, path);
+		scan->folder = open_listing(scan->spool, path);
+		scan->is_empty = true;
+		if (scan->folder != NULL)
+			return 1;
+		if (errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The folder has been read. A bucket that is empty was left by a crash between
+ * the last move out of it and its removal. */
+static void
+close_folder(struct scan *scan)
+{
+	char path[ENTRY_PATH_SIZE];
+	struct queue_entry bucket = { .place = QUEUE_RETRY };
+
+	closedir(scan->folder);
+	scan->folder = NULL;
+	if (scan->next == 1 || !scan->is_empty)
+		return;
+	bucket.minute = scan->minutes[scan->next - 2];
+	entry_format_path(&bucket, path);
+	(void)unlinkat(layout_folder(scan->spool, FOLDER_ROOT), path,
+	    AT_REMOVEDIR);
+}
+
+int
+scan_next(struct scan *scan, struct queue_entry *ret_entry)
+{
+	const char *name;
+	int r;
+
+	for (;;) {
+		if (scan->folder == NULL && (r = open_next_folder(scan)) <= 0)
+			return r;
+		if ((r = next_name(scan->folder, &name)) != 0)
+			break;
+		close_folder(scan);
+	}
+	if (r < 0)
+		return r;
+	scan->is_empty = false;
+	ret_entry->place = scan->next == 1 ? QUEUE_NEW : QUEUE_RETRY;
+	ret_entry->minute = scan->next == 1 ? 0 : scan->minutes[scan->next - 2];
+	(void)strlcpy(ret_entry->name, name, sizeof(ret_entry->name));
+	return 1;
+}
+
+void
+scan_close(struct scan *scan)
+{
+	if (scan == NULL)
+		return;
+	if (scan->folder != NULL)
+		closedir(scan->folder);
+	free(scan->minutes);
+	free(scan);
+}
+
+int
+scan_count(struct spool *spool, uint64_t *ret_count)
+{
+	struct scan *scan;
+	struct queue_entry entry;
+	uint64_t count = 0;
+	int r = scan_open(spool, INT64_MAX, &scan);
+
+	if (r < 0)
+		return r;
+	while ((r = scan_next(scan, &entry)) > 0)
+		count++;
+	scan_close(scan);
+	*ret_count = count;
+	return r;
+}
+
+/* When an entry became due: milliseconds since 1970. */
+static int64_t
+due_ms(const struct queue_entry *entry)
+{
+	if (entry->place == QUEUE_RETRY)
+		return entry->minute * 60000;
+	return is_id(entry->name) ? id_time_ms(entry->name) : INT64_MAX;
+}
+
+int
+scan_longest_wait(struct spool *spool, int64_t real_ms, int64_t *ret_wait_ms)
+{
+	struct scan *scan;
+	struct queue_entry entry;
+	int64_t longest = 0;
+	int r = scan_open(spool, real_ms, &scan);
+
+	if (r < 0)
+		return r;
+	while ((r = scan_next(scan, &entry)) > 0) {
+		int64_t due = due_ms(&entry);
+
+		if (due < real_ms && real_ms - due > longest)
+			longest = real_ms - due;
+		/* Buckets come oldest first: one entry tells for all. */
+		if (entry.place == QUEUE_RETRY)
+			break;
+	}
+	scan_close(scan);
+	*ret_wait_ms = longest;
+	return r < 0 ? r : 0;
+}

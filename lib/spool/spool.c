@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * spool.c - the folders of the spool, its key, and what its file system needs.
+ *
+ *	key			made once: what tokens are keyed with
+ *	counters, sessions	what smtp-health shows
+ *	scratch/		where files cannot be made without a name
+ *	2026-11-22/		mail stored on that day
+ *	queue/new, retry, attempts, failed, damaged
+ *
+ * Folders are opened when they are first needed. DESIGN has the table of all
+ * states that a crash can leave and what is made of each.
+ */
+
+#include "config.h"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/spool/layout.h"
+#include "lib/spool/names.h"
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+enum flush_policy {
+	FLUSH_UNKNOWN,
+	FLUSH_FILE, /* the file's flush makes its names durable */
+	FLUSH_FOLDERS, /* folders must be flushed after it */
+};
+
+struct spool {
+	int folders[FOLDERS];
+	enum flush_policy flush_policy;
+	bool has_key;
+	uint8_t key[TOKEN_KEY_SIZE];
+};
+
+static const char *const folder_names[FOLDERS] = {
+	[FOLDER_ROOT] = ".",
+	[FOLDER_NEW] = NAME_NEW,
+	[FOLDER_RETRY] = NAME_RETRY,
+	[FOLDER_ATTEMPTS] = NAME_ATTEMPTS,
+	[FOLDER_FAILED] = NAME_FAILED,
+	[FOLDER_DAMAGED] = NAME_DAMAGED,
+	[FOLDER_SCRATCH] = NAME_SCRATCH,
+};
+
+static int
+open_folder(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 ? fd : -errno;
+}
+
+int
+layout_open_folder(int parent_fd, const char *name)
+{
+	int fd = open_folder(parent_fd, name);
+
+	if (fd != -ENOENT)
+		return fd;
+	if (mkdirat(parent_fd, name, 0700) == -1 && errno != EEXIST)
+		return -errno;
+	return open_folder(parent_fd, name);
+}
+
+/* The spool itself, with its parents if they are missing. */
+static int
+open_root(const char *path)
+{
+	char partial[PATH_MAX];
+	int fd = open_folder(AT_FDCWD, path);
+
+	if (fd != -ENOENT)
+		return fd;
+	if (strlcpy(partial, path, sizeof(partial)) >= sizeof(partial))
+		return -ENAMETOOLONG;
+	for (size_t n = strlen(partial); n > 1 && partial[n - 1] == '/'; n--)
+		partial[n - 1] = '\0'; /* not the end of a parent */
+	for (char *slash = strchr(partial + 1, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(partial, 0755) == -1 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return layout_open_folder(AT_FDCWD, partial);
+}
+
+/* Make the folders that are missing. */
+static int
+make_layout(int root_fd)
+{
+	int fd;
+
+	if ((fd = layout_open_folder(root_fd, NAME_QUEUE)) < 0)
+		return fd;
+	close(fd);
+	for (int i = FOLDER_NEW; i < FOLDERS; i++) {
+		if ((fd = layout_open_folder(root_fd, folder_names[i])) < 0)
+			return fd;
+		close(fd);
+	}
+	return fsync(root_fd) == 0 ? 0 : -errno;
+}
+
+int
+layout_folder(struct spool *spool, enum spool_folder folder)
+{
+	int *fd = &spool->folders[folder], root_fd, r;
+
+	if (*fd >= 0)
+		return *fd;
+	root_fd = spool->folders[FOLDER_ROOT];
+	*fd = open_folder(root_fd, folder_names[folder]);
+	if (*fd != -ENOENT)
+		return *fd;
+	if ((r = make_layout(root_fd)) < 0)
+		return r;
+	return *fd = open_folder(root_fd, folder_names[folder]);
+}
+
+int
+spool_open(const char *path, struct spool **ret_spool)
+{
+	struct spool *spool = malloc(sizeof(*spool));
+	int r;
+
+	if (spool == NULL)
+		return -ENOMEM;
+	for (int i = 0; i < FOLDERS; i++)
+		spool->folders[i] = -1;
+	spool->flush_policy = FLUSH_UNKNOWN;
+	spool->has_key = false;
+
+	if ((r = spool->folders[FOLDER_ROOT] = open_root(path)) < 0 ||
+	    (r = layout_folder(spool, FOLDER_NEW)) < 0) {
+		spool_close(spool);
+		return r;
+	}
+	*ret_spool = spool;
+	return 0;
+}
+
+void
+spool_close(struct spool *spool)
+{
+	if (spool == NULL)
+		return;
+	for (int i = 0; i < FOLDERS; i++)
+		if (spool->folders[i] >= 0)
+			close(spool->folders[i]);
+	explicit_bzero(spool->key, sizeof(spool->key));
+	free(spool);
+}
+
+int
+layout_open_unnamed(struct spool *spool, enum spool_folder folder,
+    const char *scratch_name, bool *ret_is_named)
+{
+	int folder_fd = layout_folder(spool, folder), fd;
+
+	if (folder_fd < 0)
+		return folder_fd;
+	*ret_is_named = false;
+	fd = openat(folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	/* What kernels say where the file system has no O_TMPFILE. */
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
+		return -errno;
+
+	if ((folder_fd = layout_folder(spool, FOLDER_SCRATCH)) < 0)
+		return folder_fd;
+	*ret_is_named = true;
+	fd = openat(folder_fd, scratch_name,
+	    O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	return fd >= 0 ? fd : -errno;
+}
+
+/* A file that was born without a name gets its first ones by its descriptor:
+ * directly where the kernel permits it, else by its entry in /proc. */
+static int
+link_descriptor(int fd, int folder_fd, const char *name)
+{
+	char path[sizeof("/proc/self/fd/2147483647")];
+
+	if (linkat(fd, "", folder_fd, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOENT && errno != EPERM)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, path, folder_fd, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	return -errno;
+}
+
+int
+layout_link(struct spool *spool, int fd, const char *scratch_name,
+    bool is_named, int folder_fd, const char *name)
+{
+	if (!is_named)
+		return link_descriptor(fd, folder_fd, name);
+	if (linkat(layout_folder(spool, FOLDER_SCRATCH), scratch_name,
+		folder_fd, name, 0) == 0)
+		return 0;
+	return -errno;
+}
+
+/*
+ * ext4 writes the names with the file, unless it was mounted with fast_commit.
+ * The kernel tells in /proc; where it does not tell us, we do not hope.
+ */
+static bool
+is_ext4_without_fast_commit(int fd)
+{
+	char path[64], device[PATH_MAX], link[64], options[4096];
+	const char *name;
+	struct stat st;
+	ssize_t n;
+	int options_fd;
+
+	if (fstat(fd, &st) == -1)
+		return false;
+	(void)snprintf(link, sizeof(link), "/sys/dev/block/%u:%u",
+	    major(st.st_dev), minor(st.st_dev));
+	if ((n = readlink(link, device, sizeof(device) - 1)) == -1)
+		return false;
+	device[n] = '\0';
+	name = strrchr(device, '/');
+	if (name == NULL ||
+	    snprintf(path, sizeof(path), "/proc/fs/ext4%s/options", name) >=
+		(int)sizeof(path))
+		return false;
+	if ((options_fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return false;
+	n = read(options_fd, options, sizeof(options) - 1);
+	close(options_fd);
+	if (n <= 0)
+		return false;
+	options[n] = '\0';
+	return strstr(options, "fast_commit") == NULL;
+}
+
+static enum flush_policy
+find_flush_policy(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == -1)
+		return FLUSH_FOLDERS;
+	switch ((unsigned long)fs.f_type) {
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		return FLUSH_FILE;
+	case EXT4_SUPER_MAGIC:
+		return is_ext4_without_fast_commit(fd) ? FLUSH_FILE
+						       : FLUSH_FOLDERS;
+	default:
+		return FLUSH_FOLDERS;
+	}
+}
+
+bool
+layout_is_flush_enough(struct spool *spool)
+{
+	if (spool->flush_policy == FLUSH_UNKNOWN)
+		spool->flush_policy =
+		    find_flush_policy(spool->folders[FOLDER_ROOT]);
+	return spool->flush_policy == FLUSH_FILE;
+}
+
+int
+layout_write(int fd, const void *data, size_t size_bytes, int64_t offset)
+{
+	const char *p = data;
+
+	while (size_bytes > 0) {
+		ssize_t n = pwrite(fd, p, size_bytes, offset);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -errno;
+		p += n;
+		offset += n;
+		size_bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Returns 0, -ENOENT if there is none yet, -EBADMSG if it has another size. */
+static int
+read_key(struct spool *spool)
+{
+	uint8_t key[TOKEN_KEY_SIZE + 1];
+	ssize_t n;
+	int fd =
+	    openat(spool->folders[FOLDER_ROOT], NAME_KEY, O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return -errno;
+	n = pread(fd, key, sizeof(key), 0);
+	close(fd);
+	if (n == -1)
+		return -errno;
+	if (n != TOKEN_KEY_SIZE)
+		return -EBADMSG;
+	memcpy(spool->key, key, TOKEN_KEY_SIZE);
+	explicit_bzero(key, sizeof(key));
+	return 0;
+}
+
+/* The key gets its name when it is whole; who comes second reads the first's. */
+static int
+make_key(struct spool *spool)
+{
+	uint8_t key[TOKEN_KEY_SIZE];
+	char scratch_name[ID_SIZE];
+	bool is_named;
+	int fd, root_fd = spool->folders[FOLDER_ROOT], r;
+
+	if ((r = id_make(scratch_name)) < 0)
+		return r;
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return -EIO;
+	fd = layout_open_unnamed(spool, FOLDER_ROOT, scratch_name, &is_named);
+	if (fd < 0)
+		return fd;
+	if ((r = layout_write(fd, key, sizeof(key), 0)) == 0) {
+		r = layout_link(spool, fd, scratch_name, is_named, root_fd,
+		    NAME_KEY);
+		if (r == -EEXIST)
+			r = 0;
+		else if (r == 0 && (fsync(fd) == -1 || fsync(root_fd) == -1))
+			r = -errno;
+	}
+	if (is_named)
+		(void)unlinkat(layout_folder(spool, FOLDER_SCRATCH),
+		    scratch_name, 0);
+	close(fd);
+	explicit_bzero(key, sizeof(key));
+	return r;
+}
+
+int
+spool_token(struct spool *spool, const char *address,
+    char ret_token[TOKEN_SIZE])
+{
+	int r;
+
+	if (!spool->has_key) {
+		r = read_key(spool);
+		if (r == -ENOENT && (r = make_key(spool)) == 0)
+			r = read_key(spool);
+		if (r < 0)
+			return r;
+		spool->has_key = true;
+	}
+	token_make(spool->key, address, ret_token);
+	return 0;
+}
+
+int
+spool_check_space(struct spool *spool, uint64_t size_bytes)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(spool->folders[FOLDER_ROOT], &fs) == -1)
+		return -errno;
+	if ((uint64_t)fs.f_bavail * fs.f_frsize <
+	    size_bytes + SPOOL_RESERVE_BYTES)
+		return -ENOSPC;
+	/* btrfs counts no files: 0 of 0. */
+	if (fs.f_files > 0 && fs.f_favail < SPOOL_RESERVE_FILES)
+		return -ENOSPC;
+	return 0;
+}
+
+int
+spool_check_writable(struct spool *spool)
+{
+	char scratch_name[ID_SIZE];
+	bool is_named;
+	int fd, r;
+
+	if ((r = id_make(scratch_name)) < 0)
+		return r;
+	fd = layout_open_unnamed(spool, FOLDER_NEW, scratch_name, &is_named);
+	if (fd < 0)
+		return fd;
+	r = layout_write(fd, "", 1, 0);
+	if (is_named)
+		(void)unlinkat(layout_folder(spool, FOLDER_SCRATCH),
+		    scratch_name, 0);
+	close(fd);
+	return r;
+}
+
+static int
+open_file(struct spool *spool, const char *name)
+{
+	int fd = openat(spool->folders[FOLDER_ROOT], name,
+	    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	return fd >= 0 ? fd : -errno;
+}
+
+int
+spool_open_counters(struct spool *spool)
+{
+	return open_file(spool, NAME_COUNTERS);
+}
+
+int
+spool_open_sessions(struct spool *spool)
+{
+	return open_file(spool, NAME_SESSIONS);
+}

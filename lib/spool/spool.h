@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SPOOL_H
+#define SPOOL_H
+
+#include <stdint.h>
+
+#include "lib/token.h"
+
+/* Mail is refused when it would leave less than this in the file system. */
+#define SPOOL_RESERVE_BYTES (16 * 1024 * 1024)
+#define SPOOL_RESERVE_FILES 16
+
+/*
+ * The spool: stored mail and the queue. draft.h puts a message in, queue.h
+ * takes it from there; both stand on this. lib/spool is the only place that
+ * knows names on disk. Functions return 0 or a negative errno if nothing else
+ * is said.
+ */
+struct spool;
+
+/*
+ * Open a spool. Folders that are missing are made, with mode 0700; so are the
+ * path's own parents.
+ */
+int spool_open(const char *path, struct spool **ret_spool);
+void spool_close(struct spool *spool);
+
+/* The token of a recipient under the spool's key, which is made at the first
+ * call that anybody ever makes. -EBADMSG: the key on disk is damaged. */
+int spool_token(struct spool *spool, const char *address,
+    char ret_token[TOKEN_SIZE]);
+
+/* Whether a message of that size can be taken: 0 or -ENOSPC. */
+int spool_check_space(struct spool *spool, uint64_t size_bytes);
+
+/* Whether the spool can be written to, by trying. */
+int spool_check_writable(struct spool *spool);
+
+/* Open the file of counters, or that of the sessions' locks, making it if it
+ * is missing. Returns a descriptor, which is the caller's. */
+int spool_open_counters(struct spool *spool);
+int spool_open_sessions(struct spool *spool);
+
+#endif

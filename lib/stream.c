@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * stream.c - buffered input and output with deadlines.
+ *
+ * Does not know what is said over it, nor what TLS is: a transport may be put
+ * between the buffers and the descriptors.
+ */
+
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/stream.h"
+
+#define IN_SIZE 65536
+#define OUT_SIZE 65536
+#define PIPE_CHUNK 512 /* what POLLOUT promises on a pipe, at the least */
+
+struct stream {
+	int in_fd, out_fd;
+	bool is_socket;
+	int send_timeout_ms;
+	const struct transport *transport; /* NULL: the descriptors */
+	void *context;
+	size_t in_start, in_end, out_used;
+	char in[IN_SIZE];
+	char out[OUT_SIZE];
+};
+
+int
+stream_open(int in_fd, int out_fd, int send_timeout_ms,
+    struct stream **ret_stream)
+{
+	/* Not cleared: pages of the buffers cost memory once they are used. */
+	struct stream *stream = malloc(sizeof(*stream));
+	int type;
+	socklen_t length = sizeof(type);
+
+	if (stream == NULL)
+		return -ENOMEM;
+	stream->in_fd = in_fd;
+	stream->out_fd = out_fd;
+	stream->is_socket =
+	    getsockopt(out_fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+	stream->send_timeout_ms = send_timeout_ms;
+	stream->transport = NULL;
+	stream->context = NULL;
+	stream->in_start = stream->in_end = stream->out_used = 0;
+	*ret_stream = stream;
+	return 0;
+}
+
+void
+stream_free(struct stream *stream)
+{
+	if (stream == NULL)
+		return;
+	if (stream->transport != NULL)
+		stream->transport->close(stream->context);
+	free(stream);
+}
+
+void
+stream_start_transport(struct stream *stream, const struct transport *transport,
+    void *context)
+{
+	stream->in_start = stream->in_end = 0;
+	stream->transport = transport;
+	stream->context = context;
+}
+
+static int
+wait_for(int fd, short events, int64_t deadline_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	for (;;) {
+		int64_t left_ms = deadline_ms - clock_mono_ms();
+		int n;
+
+		if (left_ms <= 0)
+			return -ETIMEDOUT;
+		if (left_ms > 1000000000)
+			left_ms = 1000000000;
+		n = poll(&pfd, 1, (int)left_ms);
+		if (n > 0)
+			return 0;
+		if (n == -1 && errno != EINTR)
+			return -errno;
+	}
+}
+
+static bool
+is_try_again(int error)
+{
+	return error == EINTR || error == EAGAIN || error == EWOULDBLOCK;
+}
+
+ssize_t
+stream_receive_plain(struct stream *stream, void *buffer, size_t size_bytes,
+    int64_t deadline_ms)
+{
+	ssize_t n;
+	int r;
+
+	do {
+		if ((r = wait_for(stream->in_fd, POLLIN, deadline_ms)) < 0)
+			return r;
+		n = read(stream->in_fd, buffer, size_bytes);
+	} while (n == -1 && is_try_again(errno));
+	if (n == 0)
+		return -ECONNRESET;
+	return n > 0 ? n : -errno;
+}
+
+/* Send as much as can be sent without blocking. */
+static ssize_t
+send_some(struct stream *stream, const char *data, size_t size_bytes)
+{
+	if (stream->is_socket)
+		return send(stream->out_fd, data, size_bytes,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(stream->out_fd, data,
+	    size_bytes < PIPE_CHUNK ? size_bytes : PIPE_CHUNK);
+}
+
+int
+stream_send_plain(struct stream *stream, const void *data, size_t size_bytes,
+    int64_t deadline_ms)
+{
+	const char *p = data;
+
+	while (size_bytes > 0) {
+		int r = 0;
+		ssize_t n = 0;
+
+		/* A socket is tried first: it hardly ever has to wait. */
+		if (stream->is_socket)
+			n = send_some(stream, p, size_bytes);
+		if (n <= 0) {
+			if (n == -1 && !is_try_again(errno))
+				return -errno;
+			r = wait_for(stream->out_fd, POLLOUT, deadline_ms);
+			if (r < 0)
+				return r;
+			n = send_some(stream, p, size_bytes);
+			if (n == -1 && !is_try_again(errno))
+				return -errno;
+		}
+		if (n > 0) {
+			p += n;
+			size_bytes -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static ssize_t
+receive(struct stream *stream, void *buffer, size_t size_bytes,
+    int64_t deadline_ms)
+{
+	if (stream->transport != NULL)
+		return stream->transport->receive(stream->context, buffer,
+		    size_bytes, deadline_ms);
+	return stream_receive_plain(stream, buffer, size_bytes, deadline_ms);
+}
+
+static int
+send_all(struct stream *stream, const void *data, size_t size_bytes)
+{
+	int64_t deadline_ms = clock_mono_ms() + stream->send_timeout_ms;
+
+	if (stream->transport != NULL)
+		return stream->transport->send(stream->context, data,
+		    size_bytes, deadline_ms);
+	return stream_send_plain(stream, data, size_bytes, deadline_ms);
+}
+
+bool
+stream_has_input(const struct stream *stream)
+{
+	return stream->in_end > stream->in_start;
+}
+
+/* Get more input behind what there is. The buffer must not be full. */
+static int
+fill(struct stream *stream, int64_t deadline_ms)
+{
+	ssize_t n;
+	int r;
+
+	if ((r = stream_flush(stream)) < 0)
+		return r;
+	if (stream->in_start == stream->in_end)
+		stream->in_start = stream->in_end = 0;
+	n = receive(stream, stream->in + stream->in_end,
+	    IN_SIZE - stream->in_end, deadline_ms);
+	if (n < 0)
+		return (int)n;
+	stream->in_end += (size_t)n;
+	return 0;
+}
+
+/* One octet. */
+static int
+get_octet(struct stream *stream, int64_t deadline_ms)
+{
+	int r;
+
+	if (!stream_has_input(stream) && (r = fill(stream, deadline_ms)) < 0)
+		return r;
+	return (unsigned char)stream->in[stream->in_start++];
+}
+
+ssize_t
+stream_get_line(struct stream *stream, char *line, size_t size,
+    int64_t deadline_ms)
+{
+	size_t length = 0;
+	bool is_too_long = false, has_bare_cr = false, is_after_cr = false;
+
+	for (;;) {
+		int c = get_octet(stream, deadline_ms);
+
+		if (c < 0)
+			return c;
+		if (c == '\n')
+			break;
+		has_bare_cr |= is_after_cr;
+		is_after_cr = c == '\r';
+		if (length < size)
+			line[length++] = (char)c;
+		else
+			is_too_long = true;
+	}
+	/* The CR of the CRLF is in the line, or was the first too many. */
+	if (has_bare_cr || !is_after_cr)
+		return -EBADMSG;
+	if (is_too_long)
+		return -EMSGSIZE;
+	line[--length] = '\0';
+	return (ssize_t)length;
+}
+
+ssize_t
+stream_peek(struct stream *stream, const char **ret_data, int64_t deadline_ms)
+{
+	int r;
+
+	if (!stream_has_input(stream) && (r = fill(stream, deadline_ms)) < 0)
+		return r;
+	*ret_data = stream->in + stream->in_start;
+	return (ssize_t)(stream->in_end - stream->in_start);
+}
+
+void
+stream_consume(struct stream *stream, size_t size_bytes)
+{
+	stream->in_start += size_bytes;
+}
+
+int
+stream_put(struct stream *stream, const void *data, size_t size_bytes)
+{
+	const char *p = data;
+	int r;
+
+	while (size_bytes > 0) {
+		size_t n = OUT_SIZE - stream->out_used;
+
+		if (n > size_bytes)
+			n = size_bytes;
+		memcpy(stream->out + stream->out_used, p, n);
+		stream->out_used += n;
+		p += n;
+		size_bytes -= n;
+		if (stream->out_used == OUT_SIZE &&
+		    (r = stream_flush(stream)) < 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+stream_printf(struct stream *stream, const char *format, ...)
+{
+	char text[2048];
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (length < 0 || (size_t)length >= sizeof(text))
+		return -EMSGSIZE;
+	return stream_put(stream, text, (size_t)length);
+}
+
+int
+stream_flush(struct stream *stream)
+{
+	size_t used = stream->out_used;
+
+	if (used == 0)
+		return 0;
+	stream->out_used = 0;
+	return send_all(stream, stream->out, used);
+}

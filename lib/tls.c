@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * tls.c - TLS under a stream (RFC 3207, RFC 9325).
+ *
+ * The only place that knows GnuTLS. It stands on the stream's descriptors as a
+ * transport: GnuTLS asks for octets through pull() and hands them out through
+ * push(), each with the deadline of the call that is under way.
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/gnutls.h>
+
+#include "lib/clock.h"
+#include "lib/tls.h"
+
+#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#define GOODBYE_MS 1000
+
+struct tls_identity {
+	gnutls_certificate_credentials_t credentials;
+};
+
+struct tls {
+	gnutls_session_t session;
+	gnutls_certificate_credentials_t credentials;
+	struct stream *stream;
+	int64_t deadline_ms;
+	int error; /* of the descriptors: a negative errno, or 0 */
+};
+
+static ssize_t
+pull(gnutls_transport_ptr_t pointer, void *buffer, size_t size_bytes)
+{
+	struct tls *tls = pointer;
+	ssize_t n = stream_receive_plain(tls->stream, buffer, size_bytes,
+	    tls->deadline_ms);
+
+	if (n >= 0)
+		return n;
+	tls->error = (int)n;
+	gnutls_transport_set_errno(tls->session, (int)-n);
+	return n == -ECONNRESET ? 0 : -1;
+}
+
+static ssize_t
+push(gnutls_transport_ptr_t pointer, const void *data, size_t size_bytes)
+{
+	struct tls *tls = pointer;
+	int r =
+	    stream_send_plain(tls->stream, data, size_bytes, tls->deadline_ms);
+
+	if (r == 0)
+		return (ssize_t)size_bytes;
+	tls->error = r;
+	gnutls_transport_set_errno(tls->session, -r);
+	return -1;
+}
+
+/* What GnuTLS said, as a negative errno; the descriptors' own error first. */
+static int
+to_errno(const struct tls *tls, ssize_t code)
+{
+	if (tls->error != 0)
+		return tls->error;
+	if (code == 0 || code == GNUTLS_E_PREMATURE_TERMINATION)
+		return -ECONNRESET;
+	return code == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EPROTO;
+}
+
+static bool
+is_to_be_repeated(ssize_t code)
+{
+	return code == GNUTLS_E_AGAIN || code == GNUTLS_E_INTERRUPTED ||
+	    (code < 0 && !gnutls_error_is_fatal((int)code));
+}
+
+static ssize_t
+tls_receive(void *context, void *buffer, size_t size_bytes, int64_t deadline_ms)
+{
+	struct tls *tls = context;
+	ssize_t n;
+
+	tls->deadline_ms = deadline_ms;
+	do
+		n = gnutls_record_recv(tls->session, buffer, size_bytes);
+	while (is_to_be_repeated(n) && tls->error == 0);
+	return n > 0 ? n : to_errno(tls, n);
+}
+
+static int
+tls_send(void *context, const void *data, size_t size_bytes,
+    int64_t deadline_ms)
+{
+	struct tls *tls = context;
+	const char *p = data;
+
+	tls->deadline_ms = deadline_ms;
+	while (size_bytes > 0) {
+		ssize_t n = gnutls_record_send(tls->session, p, size_bytes);
+
+		if (is_to_be_repeated(n) && tls->error == 0)
+			continue;
+		if (n < 0)
+			return to_errno(tls, n);
+		p += n;
+		size_bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+static void
+tls_free(struct tls *tls)
+{
+	if (tls->session != NULL)
+		gnutls_deinit(tls->session);
+	if (tls->credentials != NULL)
+		gnutls_certificate_free_credentials(tls->credentials);
+	free(tls);
+}
+
+static void
+tls_close(void *context)
+{
+	struct tls *tls = context;
+
+	if (tls->error == 0) {
+		tls->deadline_ms = clock_mono_ms() + GOODBYE_MS;
+		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
+	}
+	tls_free(tls);
+}
+
+static const struct transport tls_transport = {
+	.receive = tls_receive,
+	.send = tls_send,
+	.close = tls_close,
+};
+
+/* A session of either side, which takes the credentials over in any case. */
+static int
+make_session(struct stream *stream, unsigned side,
+    gnutls_certificate_credentials_t credentials, int64_t deadline_ms,
+    struct tls **ret_tls)
+{
+	struct tls *tls = calloc(1, sizeof(*tls));
+
+	if (tls == NULL) {
+		gnutls_certificate_free_credentials(credentials);
+		return -ENOMEM;
+	}
+	tls->stream = stream;
+	tls->credentials = credentials;
+	tls->deadline_ms = deadline_ms;
+	if (gnutls_init(&tls->session, side) < 0 ||
+	    gnutls_priority_set_direct(tls->session, PRIORITIES, NULL) < 0 ||
+	    gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
+		tls->credentials) < 0) {
+		tls_free(tls);
+		return -ENOMEM;
+	}
+	gnutls_transport_set_ptr(tls->session, tls);
+	gnutls_transport_set_pull_function(tls->session, pull);
+	gnutls_transport_set_push_function(tls->session, push);
+	gnutls_handshake_set_timeout(tls->session, GNUTLS_INDEFINITE_TIMEOUT);
+	*ret_tls = tls;
+	return 0;
+}
+
+static void
+explain_verification(const struct tls *tls, struct tls_result *ret_result)
+{
+	unsigned status = gnutls_session_get_verify_cert_status(tls->session);
+	gnutls_datum_t text;
+
+	if (gnutls_certificate_verification_status_print(status,
+		GNUTLS_CRT_X509, &text, 0) < 0)
+		return;
+	(void)strlcpy(ret_result->error, (const char *)text.data,
+	    sizeof(ret_result->error));
+	gnutls_free(text.data);
+	/* GnuTLS ends its sentences with a space. */
+	for (size_t n = strlen(ret_result->error);
+	     n > 0 && ret_result->error[n - 1] == ' '; n--)
+		ret_result->error[n - 1] = '\0';
+}
+
+static int
+explain_failure(const struct tls *tls, int code, struct tls_result *ret_result)
+{
+	const char *alert = NULL;
+
+	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR) {
+		(void)strlcpy(ret_result->error, "certificate does not verify",
+		    sizeof(ret_result->error));
+		explain_verification(tls, ret_result);
+		return -EKEYREJECTED;
+	}
+	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		alert = gnutls_alert_get_name(gnutls_alert_get(tls->session));
+	(void)snprintf(ret_result->error, sizeof(ret_result->error), "%s%s%s",
+	    tls->error != 0 ? strerror(-tls->error) : gnutls_strerror(code),
+	    alert != NULL ? ": " : "", alert != NULL ? alert : "");
+	return to_errno(tls, code);
+}
+
+static int
+shake_hands(struct tls *tls, struct tls_result *ret_result)
+{
+	int code;
+
+	do
+		code = gnutls_handshake(tls->session);
+	while (is_to_be_repeated(code) && tls->error == 0);
+	if (code < 0)
+		return explain_failure(tls, code, ret_result);
+	(void)strlcpy(ret_result->protocol,
+	    gnutls_protocol_get_name(gnutls_protocol_get_version(tls->session)),
+	    sizeof(ret_result->protocol));
+	(void)strlcpy(ret_result->cipher, gnutls_ciphersuite_get(tls->session),
+	    sizeof(ret_result->cipher));
+	return 0;
+}
+
+/* Shake hands, and become the stream's transport or nothing. */
+static int
+start(struct tls *tls, struct tls_result *ret_result)
+{
+	int r = shake_hands(tls, ret_result);
+
+	if (r < 0)
+		tls_free(tls);
+	else
+		stream_start_transport(tls->stream, &tls_transport, tls);
+	return r;
+}
+
+int
+tls_identity_load(const char *cert_file, const char *key_file,
+    struct tls_identity **ret_identity, struct tls_result *ret_result)
+{
+	gnutls_certificate_credentials_t credentials;
+	struct tls_identity *identity;
+	int code;
+
+	*ret_result = (struct tls_result){ .error = "no memory" };
+	if ((identity = malloc(sizeof(*identity))) == NULL)
+		return -ENOKEY;
+	if (gnutls_certificate_allocate_credentials(&credentials) < 0) {
+		free(identity);
+		return -ENOKEY;
+	}
+	identity->credentials = credentials;
+	code = gnutls_certificate_set_x509_key_file(credentials, cert_file,
+	    key_file, GNUTLS_X509_FMT_PEM);
+	if (code < 0) {
+		(void)snprintf(ret_result->error, sizeof(ret_result->error),
+		    "%s and %s cannot be used: %s", cert_file, key_file,
+		    gnutls_strerror(code));
+		tls_identity_free(identity);
+		return -ENOKEY;
+	}
+	*ret_identity = identity;
+	return 0;
+}
+
+void
+tls_identity_free(struct tls_identity *identity)
+{
+	if (identity == NULL)
+		return;
+	gnutls_certificate_free_credentials(identity->credentials);
+	free(identity);
+}
+
+int
+tls_accept(struct stream *stream, struct tls_identity *identity,
+    int64_t deadline_ms, struct tls_result *ret_result)
+{
+	struct tls *tls;
+	int r;
+
+	*ret_result = (struct tls_result){ .error = "no memory" };
+	r = make_session(stream, GNUTLS_SERVER, identity->credentials,
+	    deadline_ms, &tls);
+	free(identity);
+	return r < 0 ? r : start(tls, ret_result);
+}
+
+static int
+load_trust(const char *ca_file, gnutls_certificate_credentials_t *ret_trust,
+    struct tls_result *ret_result)
+{
+	int count;
+
+	if (gnutls_certificate_allocate_credentials(ret_trust) < 0)
+		return -ENOMEM;
+	count = ca_file != NULL
+	    ? gnutls_certificate_set_x509_trust_file(*ret_trust, ca_file,
+		  GNUTLS_X509_FMT_PEM)
+	    : gnutls_certificate_set_x509_system_trust(*ret_trust);
+	if (count > 0)
+		return 0;
+	(void)snprintf(ret_result->error, sizeof(ret_result->error),
+	    "no trust anchors in %s: %s",
+	    ca_file != NULL ? ca_file : "the system's trust store",
+	    count < 0 ? gnutls_strerror(count) : "empty");
+	gnutls_certificate_free_credentials(*ret_trust);
+	return -ENOKEY;
+}
+
+/* The certificate must be for the host: a name, or an IP address. */
+static void
+require_host(struct tls *tls, const char *host)
+{
+	unsigned char binary[16];
+
+	if (inet_pton(AF_INET, host, binary) != 1 &&
+	    inet_pton(AF_INET6, host, binary) != 1)
+		(void)gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS,
+		    host, strlen(host));
+	gnutls_session_set_verify_cert(tls->session, host, 0);
+}
+
+int
+tls_connect(struct stream *stream, const char *host, const char *ca_file,
+    int64_t deadline_ms, struct tls_result *ret_result)
+{
+	gnutls_certificate_credentials_t trust;
+	struct tls *tls;
+	int r;
+
+	*ret_result = (struct tls_result){ .error = "no memory" };
+	if ((r = load_trust(ca_file, &trust, ret_result)) < 0 ||
+	    (r = make_session(stream, GNUTLS_CLIENT, trust, deadline_ms,
+		 &tls)) < 0)
+		return r;
+	require_host(tls, host);
+	return start(tls, ret_result);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * counters.c - what several processes count in one file is all there.
+ */
+
+#include "config.h"
+
+#include <sys/wait.h>
+
+#include "lib/counters.h"
+#include "t/unit/folder.h"
+
+#define PROCESSES 4
+#define ADDITIONS 20000
+
+static struct counters *
+open_counters(void)
+{
+	struct counters *counters;
+	int fd =
+	    open(folder_at("counters"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	need(fd >= 0);
+	need(counters_open(fd, &counters) == 0);
+	return counters;
+}
+
+static void
+counters_begin_at_zero(void)
+{
+	struct counters *counters = open_counters();
+
+	for (int i = 0; i < COUNTERS; i++)
+		is_int((int64_t)counters_get(counters, (enum counter)i), 0,
+		    "%s is 0 at first", counter_name((enum counter)i));
+	counters_close(counters);
+}
+
+static void
+count_in_a_child(void)
+{
+	struct counters *counters = open_counters();
+
+	for (int i = 0; i < ADDITIONS; i++) {
+		counters_add(counters, COUNTER_MESSAGES_QUEUED, 1);
+		counters_add(counters, COUNTER_MESSAGES_DELIVERED, 2);
+	}
+	counters_close(counters);
+	_exit(0);
+}
+
+static void
+several_processes_count(void)
+{
+	struct counters *counters;
+	int status;
+
+	for (int i = 0; i < PROCESSES; i++) {
+		pid_t pid = fork();
+
+		need(pid != -1);
+		if (pid == 0)
+			count_in_a_child();
+	}
+	while (wait(&status) > 0)
+		need(status == 0);
+	counters = open_counters();
+	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED),
+	    PROCESSES * ADDITIONS, "what %d processes add is all there",
+	    PROCESSES);
+	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_DELIVERED),
+	    2 * PROCESSES * ADDITIONS, "in each counter");
+	is_int((int64_t)counters_get(counters, COUNTER_DELIVERY_FAILURES), 0,
+	    "and only there");
+	counters_close(counters);
+}
+
+static void
+large_numbers_are_counted(void)
+{
+	struct counters *counters = open_counters();
+
+	counters_add(counters, COUNTER_DELIVERY_FAILURES, UINT64_C(1) << 40);
+	counters_close(counters);
+	counters = open_counters();
+	is_int((int64_t)counters_get(counters, COUNTER_DELIVERY_FAILURES),
+	    INT64_C(1) << 40, "counters have 64 bits and stay");
+	counters_close(counters);
+}
+
+static void
+short_file_is_made_longer(void)
+{
+	static const uint64_t one = 7;
+	struct counters *counters;
+
+	folder_write("counters", &one, sizeof(one));
+	counters = open_counters();
+	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED), 7,
+	    "a file of one counter is kept");
+	counters_add(counters, (enum counter)(COUNTERS - 1), 1);
+	is_int((int64_t)counters_get(counters, (enum counter)(COUNTERS - 1)), 1,
+	    "and has room for the others");
+	counters_close(counters);
+}
+
+static void
+trouble_is_reported(void)
+{
+	struct counters *counters;
+	int fds[2], fd;
+
+	need(pipe(fds) == 0);
+	ok(counters_open(fds[0], &counters) < 0, "a pipe cannot be mapped");
+	is_int(fcntl(fds[0], F_GETFD), -1, "its descriptor is closed");
+	close(fds[1]);
+	fd = open(folder_at("counters"), O_RDONLY | O_CLOEXEC);
+	need(fd >= 0);
+	is_int(counters_open(fd, &counters), -EACCES,
+	    "a file that cannot be written to cannot be mapped");
+}
+
+static void
+no_counters_are_no_trouble(void)
+{
+	counters_add(NULL, COUNTER_MESSAGES_QUEUED, 1);
+	is_int((int64_t)counters_get(NULL, COUNTER_MESSAGES_QUEUED), 0,
+	    "without a file nothing is counted, and nothing breaks");
+	counters_close(NULL);
+}
+
+static void
+names_are_those_that_exist_elsewhere(void)
+{
+	is_str(counter_name(COUNTER_MESSAGES_QUEUED),
+	    "smtp_messages_queued_total", "name");
+	is_str(counter_name(COUNTER_MESSAGES_DELIVERED),
+	    "smtp_messages_delivered_total", "name");
+	is_str(counter_name(COUNTER_DELIVERY_FAILURES),
+	    "smtp_delivery_failures_total", "name");
+	for (int i = 0; i < COUNTERS; i++)
+		ok(strlen(counter_help((enum counter)i)) > 10, "%s has help",
+		    counter_name((enum counter)i));
+}
+
+int
+main(void)
+{
+	folder_make();
+	counters_begin_at_zero();
+	several_processes_count();
+	large_numbers_are_counted();
+	short_file_is_made_longer();
+	trouble_is_reported();
+	no_counters_are_no_trouble();
+	names_are_those_that_exist_elsewhere();
+	folder_remove();
+	return done_testing();
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * envelope.c - the block before a message is read back as it was written, and
+ * what was not written so is damaged.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+
+#include "lib/spool/envelope.h"
+#include "t/unit/tap.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#define ID "019aad1f6b2e5d0c7f3a9be1"
+#define SEAL "X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef\r\n"
+
+/* clang-format off */
+static const char *const whole[] = {
+	"Return-Path: <a@example.com>\r\n"
+	"Envelope-To: <b@example.org>\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	SEAL,
+
+	/* a bounce, in UTF-8, to several */
+	"Return-Path: <>\r\n"
+	"Envelope-To: <b\xc3\xbc@b\xc3\xbc.example>\r\n"
+	"Envelope-To: <\"a b\"@[192.0.2.1]>\r\n"
+	"Envelope-To: <\"<>\"@[ipv6:2001:db8::1]>\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	"X-Smtpserver-Options: 8BITMIME SMTPUTF8\r\n"
+	SEAL,
+
+	"Return-Path: <a@example.com>\r\n"
+	"Envelope-To: <b@example.org>\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	"X-Smtpserver-Options: 8BITMIME\r\n"
+	SEAL,
+
+	"Return-Path: <a@example.com>\r\n"
+	"Envelope-To: <b@example.org>\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	"X-Smtpserver-Options: SMTPUTF8\r\n"
+	SEAL,
+};
+
+#define FROM "Return-Path: <a@b>\r\n"
+#define TO "Envelope-To: <c@d>\r\n"
+#define NAME "X-Smtpserver-Id: " ID "\r\n"
+
+static const char *const damaged[] = {
+	/* not complete, or nothing of ours */
+	"", "\r\n", "rubbish\r\n",
+	TO NAME SEAL, FROM NAME SEAL, FROM TO SEAL, FROM TO NAME,
+	FROM TO NAME "\r\n" SEAL,
+	FROM TO NAME "Subject: x\r\n" SEAL,
+	FROM TO NAME " \r\n" SEAL,
+	"return-path: <a@b>\r\n" TO NAME SEAL,
+
+	/* line ends */
+	"Return-Path: <a@b>\n" TO NAME SEAL,
+	"Return-Path: <a@b>\r\r\n" TO NAME SEAL,
+	"\n" FROM TO NAME SEAL,
+
+	/* values */
+	"Return-Path: a@b\r\n" TO NAME SEAL,
+	"Return-Path: <a@b> \r\n" TO NAME SEAL,
+	"Return-Path: <@one:a@b>x\r\n" TO NAME SEAL,
+	"Return-Path: <a@b>\r\nEnvelope-To: <>\r\n" NAME SEAL,
+	FROM "Envelope-To: <c>\r\n" NAME SEAL,
+	FROM "Envelope-To: \r\n" NAME SEAL,
+	FROM TO "X-Smtpserver-Id: " ID "0\r\n" SEAL,
+	FROM TO "X-Smtpserver-Id: 019AAD1F6B2E5D0C7F3A9BE1\r\n" SEAL,
+	FROM TO "X-Smtpserver-Id: \r\n" SEAL,
+	FROM TO NAME "X-Smtpserver-Options: 7BIT\r\n" SEAL,
+	FROM TO NAME "X-Smtpserver-Options: 8bitmime\r\n" SEAL,
+
+	/* seals */
+	FROM TO NAME "X-Smtpserver-Content: \r\n",
+	FROM TO NAME "X-Smtpserver-Content: size=1234 xxh3=0123456789abcdef\r\n",
+	FROM TO NAME "X-Smtpserver-Content: size=000000001234 xxh3=123456789abcdef\r\n",
+	FROM TO NAME "X-Smtpserver-Content: size=000000001234 xxh3=0123456789ABCDEF\r\n",
+	FROM TO NAME "X-Smtpserver-Content: size=00000000123x xxh3=0123456789abcdef\r\n",
+	FROM TO NAME "X-Smtpserver-Content: size=-00000001234 xxh3=0123456789abcdef\r\n",
+	FROM TO NAME "X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef \r\n",
+	FROM TO NAME "X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef",
+	FROM TO NAME "X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef\r",
+};
+/* clang-format on */
+
+/* Parsed from a copy that is no longer than it has to be, so that reading
+ * beyond its end is seen by a sanitizer. */
+static int
+parse(const char *text, size_t length, struct envelope *ret_envelope,
+    struct envelope_seal *ret_seal, size_t *ret_length)
+{
+	char *copy = malloc(length > 0 ? length : 1);
+	int r;
+
+	need(copy != NULL);
+	memcpy(copy, text, length);
+	r = envelope_parse(copy, length, ret_envelope, ret_seal, ret_length);
+	free(copy);
+	return r;
+}
+
+static void
+check_whole(const char *text, size_t number)
+{
+	struct envelope envelope;
+	struct envelope_seal seal;
+	char *again, seal_line[ENVELOPE_SEAL_SIZE + 1];
+	size_t length, size = 0, torn = 0;
+
+	if (!is_int(parse(text, strlen(text), &envelope, &seal, &size), 0,
+		"block %zu is read", number))
+		return;
+	is_int((int64_t)size, (int64_t)strlen(text), "block %zu to its end",
+	    number);
+	is_str(envelope.id, ID, "block %zu has its id", number);
+	is_int((int64_t)seal.size_bytes, 1234, "block %zu has its size",
+	    number);
+	is_int((int64_t)seal.checksum, 0x0123456789abcdef,
+	    "block %zu has its checksum", number);
+
+	need(envelope_render(&envelope, &again, &length) == 0);
+	is_mem(again, length, text, strlen(text) - ENVELOPE_SEAL_SIZE,
+	    "block %zu is written again as it was", number);
+	envelope_render_seal(&seal, seal_line);
+	is_str(seal_line, SEAL, "so is its seal");
+	free(again);
+	envelope_clear(&envelope);
+
+	for (size_t n = 0; n < strlen(text); n++)
+		torn += parse(text, n, &envelope, &seal, &size) == -EBADMSG &&
+		    envelope.sender == NULL && envelope.recipients == NULL;
+	is_int((int64_t)torn, (int64_t)strlen(text),
+	    "block %zu is damaged and its envelope empty wherever it is cut",
+	    number);
+}
+
+static void
+message_follows_the_block(void)
+{
+	static const char text[] = FROM TO NAME SEAL FROM TO "\r\nbody\r\n";
+	struct envelope envelope;
+	struct envelope_seal seal;
+	size_t size = 0;
+
+	is_int(parse(text, sizeof(text) - 1, &envelope, &seal, &size), 0,
+	    "a block is read before a message");
+	is_str(text + size, FROM TO "\r\nbody\r\n",
+	    "the message begins behind the seal, whatever it looks like");
+	is_int((int64_t)envelope.recipient_count, 1,
+	    "the message adds no recipient");
+	envelope_clear(&envelope);
+}
+
+static void
+nul_is_damage(void)
+{
+	static const char text[] = "Return-Path: <a@b>\0\r\n" TO NAME SEAL;
+	struct envelope envelope;
+	struct envelope_seal seal;
+	size_t size;
+
+	is_int(parse(text, sizeof(text) - 1, &envelope, &seal, &size), -EBADMSG,
+	    "a NUL in the block is damage");
+}
+
+static void
+recipients_are_added_once(void)
+{
+	struct envelope envelope = { .sender = NULL };
+
+	need(envelope_add_recipient(&envelope, "a@b") == 0);
+	need(envelope_add_recipient(&envelope, "c@d") == 0);
+	is_int(envelope_add_recipient(&envelope, "a@b"), 0,
+	    "a recipient may come twice");
+	is_int((int64_t)envelope.recipient_count, 2, "and is added once");
+	need(envelope_add_recipient(&envelope, "A@b") == 0);
+	is_int((int64_t)envelope.recipient_count, 3,
+	    "the case of local parts matters");
+	envelope_clear(&envelope);
+	is_int((int64_t)envelope.recipient_count, 0, "cleared it is empty");
+}
+
+static void
+sender_can_be_set_again(void)
+{
+	struct envelope envelope = { .sender = NULL };
+
+	is_int(envelope_set_sender(&envelope, "a@b"), 0, "a sender is set");
+	is_int(envelope_set_sender(&envelope, ""), 0, "and another");
+	is_str(envelope.sender, "", "which holds");
+	envelope_clear(&envelope);
+	ok(envelope.sender == NULL, "cleared there is none");
+}
+
+static void
+full_envelope_fits_a_block(void)
+{
+	struct envelope envelope = { .id = ID }, again;
+	struct envelope_seal seal = { .size_bytes = 1 };
+	char address[255], seal_line[ENVELOPE_SEAL_SIZE + 1], *text;
+	size_t length, size = 0;
+	int r = 0;
+
+	need(envelope_set_sender(&envelope, "") == 0);
+	for (int i = 0; i < ENVELOPE_RECIPIENTS_MAX && r == 0; i++) {
+		/* The longest address: 254 octets. */
+		(void)snprintf(address, sizeof(address),
+		    "%064d@%063d.%063d.%061d", i, 1, 1, 1);
+		r = envelope_add_recipient(&envelope, address);
+	}
+	is_int(r, 0, "%d recipients are taken", ENVELOPE_RECIPIENTS_MAX);
+	is_int(envelope_add_recipient(&envelope, address), 0,
+	    "the last of them once more");
+	is_int(envelope_add_recipient(&envelope, "more@example.org"), -E2BIG,
+	    "but not one more");
+
+	need(envelope_render(&envelope, &text, &length) == 0);
+	need((text = realloc(text, length + ENVELOPE_SEAL_SIZE)) != NULL);
+	envelope_render_seal(&seal, seal_line);
+	memcpy(text + length, seal_line, ENVELOPE_SEAL_SIZE);
+	length += ENVELOPE_SEAL_SIZE;
+	ok(length <= ENVELOPE_BLOCK_MAX, "a full block is no larger than %d",
+	    ENVELOPE_BLOCK_MAX);
+	is_int(parse(text, length, &again, &seal, &size), 0, "and is read");
+	is_int((int64_t)again.recipient_count, ENVELOPE_RECIPIENTS_MAX,
+	    "with all recipients");
+	is_str(again.recipients[ENVELOPE_RECIPIENTS_MAX - 1], address,
+	    "the last one too");
+	free(text);
+	envelope_clear(&envelope);
+	envelope_clear(&again);
+}
+
+int
+main(void)
+{
+	struct envelope envelope;
+	struct envelope_seal seal;
+	size_t size;
+
+	for (size_t i = 0; i < COUNT(whole); i++)
+		check_whole(whole[i], i);
+	for (size_t i = 0; i < COUNT(damaged); i++)
+		is_int(parse(damaged[i], strlen(damaged[i]), &envelope, &seal,
+			   &size),
+		    -EBADMSG, "damaged: %s", damaged[i]);
+	message_follows_the_block();
+	nul_is_damage();
+	recipients_are_added_once();
+	sender_can_be_set_again();
+	full_envelope_fits_a_block();
+	return done_testing();
+}

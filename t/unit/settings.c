@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * settings.c - each variable has its default and its values, and one that
+ * cannot be understood is named with what was expected.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "lib/settings.h"
+#include "t/unit/tap.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#define X10 "xxxxxxxxxx"
+#define X50 X10 X10 X10 X10 X10
+#define X250 X50 X50 X50 X50 X50
+
+/* clang-format off */
+
+/* A variable, its value, and what the setting is then. */
+static const struct { const char *variable, *value; int expected; } numbers[] = {
+	{ "SMTP_QUEUE_WORKERS", NULL, 20 },
+	{ "SMTP_QUEUE_WORKERS", "", 20 },
+	{ "SMTP_QUEUE_WORKERS", "1", 1 },
+	{ "SMTP_QUEUE_WORKERS", "1000", 1000 },
+	{ "SMTP_REMOTE_PORT", NULL, 25 },
+	{ "SMTP_REMOTE_PORT", "65535", 65535 },
+	{ "SMTP_COMMAND_TIMEOUT", NULL, 300 },
+	{ "SMTP_COMMAND_TIMEOUT", "1", 1 },
+	{ "SMTP_DATA_TIMEOUT", NULL, 180 },
+	{ "SMTP_DATA_TIMEOUT", "3600", 3600 },
+	{ "SMTP_REMOTE_TIMEOUT", NULL, 600 },
+	{ "SMTP_REMOTE_TIMEOUT", "7", 7 },
+	{ "SMTP_DEBUG", NULL, false },
+	{ "SMTP_DEBUG", "", false },
+	{ "SMTP_DEBUG", "0", false },
+	{ "SMTP_DEBUG", "false", false },
+	{ "SMTP_DEBUG", "1", true },
+	{ "SMTP_DEBUG", "true", true },
+	{ "SMTP_DEBUG", "True", true },
+	{ "SMTP_BARE_NEWLINE", NULL, BARE_NEWLINE_REJECT },
+	{ "SMTP_BARE_NEWLINE", "reject", BARE_NEWLINE_REJECT },
+	{ "SMTP_BARE_NEWLINE", "normalize", BARE_NEWLINE_NORMALIZE },
+};
+
+static const struct { const char *variable, *value, *expected; } texts[] = {
+	{ "SMTP_HOSTNAME", "mail.example.org", "mail.example.org" },
+	{ "SMTP_HOSTNAME", "[192.0.2.1]", "[192.0.2.1]" },
+	{ "SMTP_HOSTNAME", "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]" },
+	{ "SMTP_BANNER", NULL, "smtpserver ready" },
+	{ "SMTP_BANNER", "", "smtpserver ready" },
+	{ "SMTP_BANNER", "hello, world", "hello, world" },
+	{ "SMTP_BANNER", X250 X50 X50 X50, X250 X50 X50 X50 },
+	{ "SMTP_QUEUE_PATH", NULL, "./data/spool" },
+	{ "SMTP_QUEUE_PATH", "/var/spool/x", "/var/spool/x" },
+	{ "SMTP_TLS_CA_FILE", NULL, NULL },
+	{ "SMTP_TLS_CA_FILE", "/ca.pem", "/ca.pem" },
+	{ "SMTP_TLS_CERT", NULL, NULL },
+	{ "SMTP_TLS_CERT", "", NULL },
+	{ "SMTP_TLS_KEY", NULL, NULL },
+};
+
+/* A variable, its value, and what the message has to say besides its name. */
+static const struct { const char *variable, *value, *expected; } errors[] = {
+	{ "SMTP_QUEUE_WORKERS", "0", "\"0\"; expected a number from 1 to 1000" },
+	{ "SMTP_QUEUE_WORKERS", "1001", "from 1 to 1000" },
+	{ "SMTP_QUEUE_WORKERS", "-1", "from 1 to 1000" },
+	{ "SMTP_QUEUE_WORKERS", "many", "\"many\"" },
+	{ "SMTP_QUEUE_WORKERS", "1x", "\"1x\"" },
+	{ "SMTP_QUEUE_WORKERS", "99999999999999999999", "from 1 to 1000" },
+	{ "SMTP_REMOTE_PORT", "0", "from 1 to 65535" },
+	{ "SMTP_REMOTE_PORT", "65536", "from 1 to 65535" },
+	{ "SMTP_REMOTE_PORT", "smtp", "\"smtp\"" },
+	{ "SMTP_COMMAND_TIMEOUT", "0", "from 1 to 3600" },
+	{ "SMTP_DATA_TIMEOUT", "3601", "from 1 to 3600" },
+	{ "SMTP_REMOTE_TIMEOUT", "5 min", "from 1 to 3600" },
+	{ "SMTP_DEBUG", "yes", "\"yes\"; expected 1, true, 0 or false" },
+	{ "SMTP_DEBUG", "2", "expected 1, true, 0 or false" },
+	{ "SMTP_BARE_NEWLINE", "accept", "\"accept\"; expected reject or normalize" },
+	{ "SMTP_BARE_NEWLINE", "Reject", "expected reject or normalize" },
+	{ "SMTP_HOSTNAME", "two words", "\"two words\"; expected a host name" },
+	{ "SMTP_HOSTNAME", "a\r\nb", "expected a host name" },
+	{ "SMTP_HOSTNAME", "b\xc3\xbc.example", "expected a host name" },
+	{ "SMTP_HOSTNAME", X250 X10, "expected a host name" },
+	{ "SMTP_BANNER", "a\r\n250 b", "octet 0x0d; expected printable ASCII" },
+	{ "SMTP_BANNER", "gr\xc3\xbc\xc3\x9f", "octet 0xc3; expected printable ASCII" },
+	{ "SMTP_BANNER", X250 X50 X50 X50 "x", "401 octets; expected 400 at the most" },
+	{ "SMTP_TLS_CERT", "/cert.pem", "SMTP_TLS_KEY is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY both" },
+	{ "SMTP_TLS_KEY", "/key.pem", "SMTP_TLS_CERT is not set" },
+};
+/* clang-format on */
+
+static void
+set(const char *variable, const char *value)
+{
+	need(clearenv() == 0);
+	if (value != NULL)
+		need(setenv(variable, value, 1) == 0);
+}
+
+static int
+number_of(const struct settings *settings, const char *variable)
+{
+	if (strcmp(variable, "SMTP_QUEUE_WORKERS") == 0)
+		return settings->queue_workers;
+	if (strcmp(variable, "SMTP_REMOTE_PORT") == 0)
+		return settings->remote_port;
+	if (strcmp(variable, "SMTP_COMMAND_TIMEOUT") == 0)
+		return settings->command_timeout_sec;
+	if (strcmp(variable, "SMTP_DATA_TIMEOUT") == 0)
+		return settings->data_timeout_sec;
+	if (strcmp(variable, "SMTP_REMOTE_TIMEOUT") == 0)
+		return settings->remote_timeout_sec;
+	if (strcmp(variable, "SMTP_DEBUG") == 0)
+		return settings->is_debug;
+	return (int)settings->bare_newline;
+}
+
+static const char *
+text_of(const struct settings *settings, const char *variable)
+{
+	if (strcmp(variable, "SMTP_HOSTNAME") == 0)
+		return settings->hostname;
+	if (strcmp(variable, "SMTP_BANNER") == 0)
+		return settings->banner;
+	if (strcmp(variable, "SMTP_QUEUE_PATH") == 0)
+		return settings->queue_path;
+	if (strcmp(variable, "SMTP_TLS_CA_FILE") == 0)
+		return settings->tls_ca_file;
+	if (strcmp(variable, "SMTP_TLS_CERT") == 0)
+		return settings->tls_cert;
+	return settings->tls_key;
+}
+
+static const char *
+or_unset(const char *text)
+{
+	return text != NULL ? text : "(unset)";
+}
+
+static void
+check_values(void)
+{
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+
+	for (size_t i = 0; i < COUNT(numbers); i++) {
+		set(numbers[i].variable, numbers[i].value);
+		need(settings_load(&settings, error) == 0);
+		is_int(number_of(&settings, numbers[i].variable),
+		    numbers[i].expected, "%s=%s", numbers[i].variable,
+		    or_unset(numbers[i].value));
+	}
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		set(texts[i].variable, texts[i].value);
+		need(settings_load(&settings, error) == 0);
+		is_str(or_unset(text_of(&settings, texts[i].variable)),
+		    or_unset(texts[i].expected), "%s=%s", texts[i].variable,
+		    or_unset(texts[i].value));
+	}
+}
+
+static void
+check_errors(void)
+{
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		set(errors[i].variable, errors[i].value);
+		error[0] = '\0';
+		is_int(settings_load(&settings, error), -EINVAL,
+		    "%s=%s is an error", errors[i].variable, errors[i].value);
+		ok(strstr(error, errors[i].variable) != NULL &&
+			strstr(error, errors[i].expected) != NULL,
+		    "and is named: %s", error);
+	}
+}
+
+static void
+both_tls_files_are_taken(void)
+{
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+
+	set("SMTP_TLS_CERT", "/cert.pem");
+	need(setenv("SMTP_TLS_KEY", "/key.pem", 1) == 0);
+	is_int(settings_load(&settings, error), 0,
+	    "SMTP_TLS_CERT and SMTP_TLS_KEY can both be set");
+	is_str(or_unset(settings.tls_cert), "/cert.pem", "SMTP_TLS_CERT");
+	is_str(or_unset(settings.tls_key), "/key.pem", "SMTP_TLS_KEY");
+}
+
+static void
+host_name_is_the_systems(void)
+{
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE], name[SETTINGS_HOSTNAME_SIZE] = "";
+
+	(void)gethostname(name, sizeof(name) - 1);
+	set("SMTP_HOSTNAME", NULL);
+	need(settings_load(&settings, error) == 0);
+	is_str(settings.hostname, name, "SMTP_HOSTNAME unset: the system's");
+}
+
+int
+main(void)
+{
+	check_values();
+	check_errors();
+	both_tls_files_are_taken();
+	host_name_is_the_systems();
+	return done_testing();
+}
