@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * command.c - parse command lines (RFC 5321 sections 2.4, 4.1.1 and 4.1.2).
+ *
+ * Pure: no I/O, no state, no replies.
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "smtp-session/command.h"
+
+#define CLIENT_NAME_MAX 255
+#define SIZE_DIGITS_MAX 20 /* RFC 1870 section 4 */
+
+void
+command_split(char *line, const char **ret_verb, char **ret_argument)
+{
+	size_t length = strlen(line);
+
+	while (length > 0 && line[length - 1] == ' ')
+		line[--length] = '\0';
+	*ret_verb = line;
+	line += strcspn(line, " ");
+	if (*line != '\0')
+		*line++ = '\0';
+	*ret_argument = line + strspn(line, " ");
+}
+
+/* Parse "FROM:<path>" or "TO:<path>"; ret_rest is what follows it. A space
+ * after the colon is not in the grammar, but in many programs. */
+static int
+parse_path(char *argument, const char *keyword, unsigned flags,
+    struct address *ret_address, char **ret_rest)
+{
+	size_t length = strlen(keyword), used;
+	char *p = argument;
+	int r;
+
+	if (strncasecmp(p, keyword, length) != 0)
+		return -EINVAL;
+	p += length;
+	p += strspn(p, " ");
+	if ((r = address_parse_path(p, flags, ret_address, &used)) < 0)
+		return r;
+	p += used;
+	if (*p != '\0' && *p != ' ')
+		return -EINVAL;
+	*ret_rest = p;
+	return 0;
+}
+
+/* The next parameter, "KEYWORD" or "KEYWORD=value" in place; NULL: none left.
+ * ret_value is NULL if there is no "=". */
+static char *
+next_parameter(char **rest, char **ret_value)
+{
+	char *word;
+
+	do
+		word = strsep(rest, " ");
+	while (word != NULL && *word == '\0');
+	if (word == NULL)
+		return NULL;
+	if ((*ret_value = strchr(word, '=')) != NULL)
+		*(*ret_value)++ = '\0';
+	return word;
+}
+
+static int
+parse_size(const char *value, uint64_t *ret_size_bytes)
+{
+	size_t digits = value != NULL ? strlen(value) : 0;
+
+	if (digits == 0 || digits > SIZE_DIGITS_MAX ||
+	    strspn(value, "0123456789") != digits)
+		return -EDOM;
+	/* What does not fit becomes the largest number: too large anyway. */
+	*ret_size_bytes = strtoull(value, NULL, 10);
+	return 0;
+}
+
+static int
+parse_body(const char *value, bool *ret_is_8bitmime)
+{
+	if (value == NULL)
+		return -EDOM;
+	if (strcasecmp(value, "8BITMIME") == 0)
+		*ret_is_8bitmime = true;
+	else if (strcasecmp(value, "7BIT") != 0)
+		return -EDOM;
+	return 0;
+}
+
+static int
+parse_mail_parameter(const char *keyword, const char *value,
+    struct mail_arguments *mail)
+{
+	if (strcasecmp(keyword, "SIZE") == 0)
+		return parse_size(value, &mail->size_bytes);
+	if (strcasecmp(keyword, "BODY") == 0)
+		return parse_body(value, &mail->is_8bitmime);
+	if (strcasecmp(keyword, "SMTPUTF8") == 0) {
+		mail->is_smtputf8 = true;
+		return value == NULL ? 0 : -EDOM;
+	}
+	return -ENOTSUP;
+}
+
+int
+command_parse_mail(char *argument, struct mail_arguments *ret_mail)
+{
+	char *rest, *keyword, *value;
+	int r;
+
+	*ret_mail = (struct mail_arguments){ .size_bytes = 0 };
+	r = parse_path(argument, "FROM:", ADDRESS_NULL | ADDRESS_UTF8,
+	    &ret_mail->sender, &rest);
+	if (r < 0)
+		return r;
+	while ((keyword = next_parameter(&rest, &value)) != NULL)
+		if ((r = parse_mail_parameter(keyword, value, ret_mail)) < 0)
+			return r;
+	return ret_mail->sender.is_utf8 && !ret_mail->is_smtputf8 ? -EILSEQ : 0;
+}
+
+int
+command_parse_rcpt(char *argument, bool is_smtputf8,
+    struct address *ret_recipient)
+{
+	unsigned flags = ADDRESS_POSTMASTER | (is_smtputf8 ? ADDRESS_UTF8 : 0);
+	char *rest, *value;
+	int r;
+
+	if ((r = parse_path(argument, "TO:", flags, ret_recipient, &rest)) < 0)
+		return r;
+	return next_parameter(&rest, &value) != NULL ? -ENOTSUP : 0;
+}
+
+bool
+is_client_name(const char *argument)
+{
+	size_t length = strlen(argument);
+
+	if (length == 0 || length > CLIENT_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)argument[i];
+
+		if (c < 0x80 && !isalnum(c) && strchr("-_.:[]", c) == NULL)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * peer.c - who the client is, and whether it is on this host.
+ *
+ * Local are the loopback addresses, UNIX sockets, and what is no socket at all:
+ * a pipe or a terminal has somebody on this host behind it.
+ */
+
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "smtp-session/peer.h"
+
+union any_address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_storage room;
+};
+
+static bool
+is_loopback4(uint32_t network_order)
+{
+	return ntohl(network_order) >> 24 == 127;
+}
+
+static void
+identify_in(const struct in_addr *address, struct peer *ret_peer)
+{
+	char ip[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, address, ip, sizeof(ip));
+	(void)snprintf(ret_peer->text, sizeof(ret_peer->text), "[%s]", ip);
+	ret_peer->is_local = is_loopback4(address->s_addr);
+}
+
+static void
+identify_in6(const struct in6_addr *address, struct peer *ret_peer)
+{
+	char ip[INET6_ADDRSTRLEN];
+	struct in_addr mapped;
+
+	if (IN6_IS_ADDR_V4MAPPED(address)) {
+		memcpy(&mapped, address->s6_addr + 12, sizeof(mapped));
+		identify_in(&mapped, ret_peer);
+		return;
+	}
+	inet_ntop(AF_INET6, address, ip, sizeof(ip));
+	(void)snprintf(ret_peer->text, sizeof(ret_peer->text), "[IPv6:%s]", ip);
+	ret_peer->is_local = IN6_IS_ADDR_LOOPBACK(address);
+}
+
+void
+peer_identify(int fd, struct peer *ret_peer)
+{
+	union any_address address;
+	socklen_t length = sizeof(address);
+
+	*ret_peer = (struct peer){ .text = "unknown" };
+	if (getpeername(fd, &address.any, &length) == -1) {
+		ret_peer->is_local = errno == ENOTSOCK;
+		if (ret_peer->is_local)
+			(void)strlcpy(ret_peer->text, "local",
+			    sizeof(ret_peer->text));
+		return;
+	}
+	switch (address.any.sa_family) {
+	case AF_UNIX:
+		ret_peer->is_local = true;
+		(void)strlcpy(ret_peer->text, "local", sizeof(ret_peer->text));
+		break;
+	case AF_INET:
+		identify_in(&address.in.sin_addr, ret_peer);
+		ret_peer->port = ntohs(address.in.sin_port);
+		break;
+	case AF_INET6:
+		identify_in6(&address.in6.sin6_addr, ret_peer);
+		ret_peer->port = ntohs(address.in6.sin6_port);
+		break;
+	default:
+		break;
+	}
+}

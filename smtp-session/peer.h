@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef PEER_H
+#define PEER_H
+
+#include <stdbool.h>
+
+#define PEER_TEXT_SIZE 80
+
+struct peer {
+	bool is_local; /* promise P4: others get no service */
+	char text[PEER_TEXT_SIZE]; /* "[127.0.0.1]", "[IPv6:::1]", "local" */
+	int port; /* 0: it has none */
+};
+
+/* Find out who is at the other end of a descriptor. Whoever is not known for
+ * sure to be on this host is not local. */
+void peer_identify(int fd, struct peer *ret_peer);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRACE_SIZE 2048
+
+/* What the Received field tells (RFC 5321 section 4.4). */
+struct trace {
+	const char *client_name; /* as the client gave it */
+	const char *peer; /* its address */
+	const char *hostname; /* ours */
+	const char *id; /* the message's */
+	const char *recipient; /* NULL: there are several (section 7.6) */
+	bool is_esmtp;
+	bool is_tls;
+	bool is_smtputf8;
+	int64_t real_ms;
+};
+
+/* Write the field with its CRLF. Returns its length. */
+size_t trace_render(const struct trace *trace, char ret_text[TRACE_SIZE]);
+
+#endif

@@ -1,0 +1,472 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# session.bats - what smtp-session does that a dialogue file cannot show: over
+# TCP, with other programs as clients, with a spool in trouble.
+#
+# shellcheck disable=SC2154 # common.bash sets more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+
+setup() {
+	export SMTP_HOSTNAME=mail.test
+	log=$BATS_TEST_TMPDIR/log
+}
+
+teardown() {
+	stop_started
+	if [ -n "${namespace:-}" ]; then
+		ip netns del "$namespace-a" 2>/dev/null || :
+		ip netns del "$namespace-b" 2>/dev/null || :
+	fi
+	# For a test that has failed.
+	cat "$log" >&2 2>/dev/null || :
+}
+
+# The lines of a client that hands in one message.
+hand_in() {
+	printf '%s\r\n' "EHLO client.test" \
+		"MAIL FROM:<${2:-a@example.com}>" "RCPT TO:<${1:-b@example.org}>" \
+		DATA "Subject: test" "" "one line" "..a dot" . QUIT
+}
+
+# Hold a session on standard input and output.
+session() {
+	"$(program smtp-session)" 2>>"$log"
+}
+
+# listen ADDRESS [COMMAND...]: hold sessions on a TCP port, $port, as systemd
+# does, until the test ends; the command, if any, starts the listener.
+listen() {
+	local address=$1 settings
+
+	shift
+	need systemd-socket-activate
+	port=$(free_port)
+	mapfile -t settings < <(pass_settings)
+	start "$@" systemd-socket-activate --accept --inetd \
+		-l "$address:$port" "${settings[@]}" \
+		"$(program smtp-session)" 2>>"$log" >/dev/null
+	wait_for 5 grep -q "^Listening on" "$log"
+}
+
+# systemd-socket-activate passes on only what it is told to.
+pass_settings() {
+	local name
+
+	for name in ${!SMTP_*}; do
+		printf '%s\n' -E "$name"
+	done
+}
+
+# A certificate for localhost that is its own authority: NAME.pem, NAME.key.
+make_certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-days 2 -subj "/CN=$1" -addext subjectAltName=DNS:localhost \
+		-out "$BATS_TEST_TMPDIR/$1.pem" \
+		-keyout "$BATS_TEST_TMPDIR/$1.key" 2>/dev/null
+}
+
+use_certificate() {
+	cp "$BATS_TEST_TMPDIR/$1.pem" "$BATS_TEST_TMPDIR/cert.pem"
+	cp "$BATS_TEST_TMPDIR/$1.key" "$BATS_TEST_TMPDIR/key.pem"
+	export SMTP_TLS_CERT=$BATS_TEST_TMPDIR/cert.pem
+	export SMTP_TLS_KEY=$BATS_TEST_TMPDIR/key.pem
+}
+
+# start_tls PRIORITIES: a GnuTLS client's handshake with the listener.
+start_tls() {
+	printf 'EHLO client.test\nQUIT\n' | timeout 20 gnutls-cli --crlf \
+		--starttls-proto=smtp --port="$port" --priority="$1" \
+		--x509cafile="$SMTP_TLS_CERT" --verify-hostname=localhost \
+		127.0.0.1
+}
+
+# How many messages are queued, and how many names recipients have.
+is_spool() {
+	local queued=("$spool"/queue/new/*) names=("$spool"/20*/*.eml)
+
+	[ -e "${queued[0]}" ] || queued=()
+	[ -e "${names[0]}" ] || names=()
+	[ ${#queued[@]} -eq "$1" ] && [ ${#names[@]} -eq "$2" ] ||
+		! find "$spool" -type f >&2
+}
+
+# Nothing is left of a message that was not committed.
+is_tidy() {
+	[ -z "$(ls -A "$spool/scratch")" ] || ! ls -lA "$spool/scratch" >&2
+}
+
+@test "a message is stored automatically under its day (UTC) as id and recipient token" {
+	local before after id
+
+	before=$(date -u +%F)
+	run --separate-stderr session < <(hand_in)
+	after=$(date -u +%F)
+	[ "$status" -eq 0 ]
+	id=$(sed -n 's/.*queued as \([0-9a-f]\{24\}\)\r$/\1/p' <<<"$output")
+	[ -n "$id" ]
+	is_spool 1 1
+	find "$spool/$before" "$spool/$after" -name '*.eml' |
+		grep -E "/${id}_[0-9a-f]{32}\.eml$"
+	[ -f "$spool/queue/new/$id" ]
+}
+
+@test "the day is UTC's, whatever the time zone" {
+	hand_in | TZ=UTC-14 session
+	hand_in | TZ=UTC+14 session
+	for folder in "$spool"/20*; do
+		[ "${folder##*/}" = "$(date -u +%F)" ] ||
+			[ "${folder##*/}" = "$(date -u -d yesterday +%F)" ]
+	done
+	is_spool 2 2
+}
+
+@test "a recipient's token is keyed: HMAC-SHA-256 under the spool's key, so not guessable without it" {
+	local token expected
+
+	need openssl
+	hand_in b@example.org | session
+	hand_in b@example.org | session
+	hand_in c@example.org | session
+	[ "$(stat -c '%s %a' "$spool/key")" = "32 600" ]
+	expected=$(printf b@example.org | openssl dgst -sha256 -mac HMAC \
+		-macopt "hexkey:$(od -An -v -tx1 "$spool/key" | tr -d ' \n')" | sed 's/.* //')
+	[ "$(find "$spool" -name "*_${expected:0:32}.eml" | wc -l)" -eq 2 ]
+	[ "$(find "$spool" -name '*.eml' | wc -l)" -eq 3 ]
+
+	# A plain hash of the address is not in any name.
+	token=$(printf b@example.org | sha256sum)
+	[ -z "$(find "$spool" -name "*${token:0:16}*")" ]
+
+	# Another spool has another key.
+	SMTP_QUEUE_PATH=$spool.other session < <(hand_in b@example.org)
+	run -1 cmp "$spool/key" "$spool.other/key"
+}
+
+@test "no address is in any file name, and all is private: 0700 and 0600" {
+	umask 0
+	hand_in hidden@example.org hidden@example.com | session
+	is_spool 1 1
+	[ -z "$(find "$spool" -name '*hidden*' -o -name '*@*')" ]
+	[ -z "$(find "$spool" -type d ! -perm 0700)" ]
+	[ -z "$(find "$spool" -type f ! -perm 0600)" ]
+}
+
+@test "a stored message can be retrieved with any mail reader" {
+	hand_in | session
+	python3 - "$spool"/20*/*.eml <<-'END'
+		import email, email.policy, sys
+
+		with open(sys.argv[1], "rb") as file:
+		    mail = email.message_from_binary_file(
+		        file, policy=email.policy.SMTP)
+		assert not mail.defects, mail.defects
+		assert mail["Return-Path"] == "<a@example.com>"
+		assert mail["Envelope-To"] == "<b@example.org>"
+		assert mail["Subject"] == "test"
+		assert mail["Date"].datetime is not None
+		assert mail["Message-ID"] and mail["Received"]
+		assert mail.get_content() == "one line\n.a dot\n", mail.get_content()
+	END
+}
+
+@test "SMTP_QUEUE_PATH names the spool; unset, it is ./data/spool" {
+	hand_in | session
+	is_spool 1 1
+	cd "$BATS_TEST_TMPDIR"
+	unset SMTP_QUEUE_PATH
+	hand_in | session
+	cmp data/spool/20*/*.eml data/spool/queue/new/*
+	is_spool 1 1
+}
+
+@test "arguments are refused with EX_USAGE" {
+	run -64 "$(program smtp-session)" --help </dev/null
+	[[ $output == *"smtp-session(8)"* ]]
+}
+
+@test "memory does not grow with the message" {
+	local small large
+
+	small=$(peak_kib 1)
+	large=$(peak_kib 10)
+	echo "peak memory: $small KiB, with 10 MiB $large KiB" >&2
+	[ $((large - small)) -lt 1024 ]
+	is_spool 2 2
+}
+
+# The most memory that a session has had, after a message of so many MiB.
+peak_kib() {
+	python3 - "$(program smtp-session)" "$1" 2>>"$log" <<-'END'
+		import re, subprocess, sys
+
+		lines = ["EHLO client.test", "MAIL FROM:<a@example.com>",
+		         "RCPT TO:<b@example.org>", "DATA", "Subject: x", ""]
+		text = "\r\n".join(lines).encode() + b"\r\n"
+		text += (b"x" * 998 + b"\r\n") * (1048 * int(sys.argv[2]))
+		run = subprocess.Popen([sys.argv[1]], stdin=subprocess.PIPE,
+		                       stdout=subprocess.PIPE)
+		run.stdin.write(text + b".\r\n")
+		run.stdin.flush()
+		while b"queued as" not in (line := run.stdout.readline()):
+		    assert line and line[:1] in b"23", line
+		with open(f"/proc/{run.pid}/status") as status:
+		    print(re.search(r"VmHWM:\s*(\d+) kB", status.read())[1])
+		run.communicate(b"QUIT\r\n")
+	END
+}
+
+@test "a client on the loopback is served over TCP, IPv4" {
+	listen 127.0.0.1
+	run python3 -c "import smtplib, sys
+smtplib.SMTP('127.0.0.1', $port).sendmail('a@b', ['c@d'], 'Subject: x\n\ny\n')"
+	[ "$status" -eq 0 ]
+	wait_for 5 is_spool 1 1
+	grep -q '^Received: from .* (\[127.0.0.1\])' "$spool"/20*/*.eml
+}
+
+@test "a client on the loopback is served over TCP, IPv6 and IPv4 mapped into it" {
+	[ -e /proc/sys/net/ipv6 ] || cannot_run "needs IPv6"
+	listen '[::]'
+	for host in ::1 127.0.0.1; do
+		python3 -c "import smtplib
+smtplib.SMTP('$host', $port).sendmail('a@b', ['c@d'], 'Subject: x\n\ny\n')"
+	done
+	wait_for 5 is_spool 2 2
+	grep -q '^Received: from .* (\[IPv6:::1\])' "$spool"/20*/*.eml
+	grep -q '^Received: from .* (\[127.0.0.1\])' "$spool"/20*/*.eml
+}
+
+# What a client gets that connects to an address and waits for the end.
+connect() {
+	python3 -c "import socket, sys
+with socket.create_connection(('$1', $port), 10) as s:
+    s.sendall(b'EHLO client.test\r\n')
+    try:
+        sys.stdout.write(s.recv(1000).decode())
+    except ConnectionResetError:
+        pass"
+}
+
+@test "localhost only: a peer from elsewhere is closed without a banner, and is in the trail" {
+	need_root
+	need ip
+	namespace=smtpserver-session-$$
+	ip netns add "$namespace-a"
+	ip netns add "$namespace-b"
+	ip -n "$namespace-a" link add eth0 type veth \
+		peer name eth0 netns "$namespace-b"
+	ip -n "$namespace-a" link set lo up
+	for end in a b; do
+		ip -n "$namespace-$end" link set eth0 up
+	done
+	ip -n "$namespace-a" address add 192.0.2.1/24 dev eth0
+	ip -n "$namespace-b" address add 192.0.2.2/24 dev eth0
+	ip -n "$namespace-a" address add 2001:db8::1/64 dev eth0 nodad
+	ip -n "$namespace-b" address add 2001:db8::2/64 dev eth0 nodad
+	listen '[::]' ip netns exec "$namespace-a"
+
+	for address in 192.0.2.1 2001:db8::1; do
+		run --separate-stderr \
+			ip netns exec "$namespace-b" bash -c "$(declare -f connect)
+			port=$port; connect $address"
+		[ "$status" -eq 0 ]
+		[ -z "$output" ]
+	done
+	wait_for 5 grep -q 'event=peer-refused peer=\[192.0.2.2\]' "$log"
+	wait_for 5 grep -q 'event=peer-refused peer=\[IPv6:2001:db8::2\]' "$log"
+	[ ! -e "$spool" ]
+
+	# An address of the host's own, but not of its loopback.
+	run --separate-stderr ip netns exec "$namespace-a" bash -c \
+		"$(declare -f connect); port=$port; connect 192.0.2.1"
+	[ -z "$output" ]
+	run --separate-stderr ip netns exec "$namespace-a" bash -c \
+		"$(declare -f connect); port=$port; connect 127.0.0.1"
+	[[ $output == "220 mail.test "* ]]
+}
+
+@test "STARTTLS with SMTP_TLS_CERT and SMTP_TLS_KEY: TLS 1.2 is the least" {
+	need gnutls-cli openssl
+	make_certificate one
+	use_certificate one
+	listen 127.0.0.1
+	for version in 1.3 1.2; do
+		run start_tls "NORMAL:-VERS-ALL:+VERS-TLS$version"
+		[ "$status" -eq 0 ]
+		[[ $output == *"TLS$version"* ]]
+		[[ $output == *"250-mail.test"* ]]
+	done
+	for version in 1.1 1.0; do
+		run ! start_tls "LEGACY:-VERS-ALL:+VERS-TLS$version:%COMPAT"
+		[[ $output != *"250-PIPELINING"* ]]
+	done
+	wait_for 5 grep -q event=tls-failed "$log"
+}
+
+@test "certificate files that have changed are used by the next connection" {
+	need gnutls-cli openssl
+	make_certificate one
+	make_certificate two
+	use_certificate one
+	listen 127.0.0.1
+	run start_tls NORMAL
+	[ "$status" -eq 0 ]
+	[[ $output == *"CN=one"* ]]
+
+	use_certificate two
+	run start_tls NORMAL
+	[ "$status" -eq 0 ]
+	[[ $output == *"CN=two"* ]]
+
+	: >"$BATS_TEST_TMPDIR/key.pem"
+	run ! start_tls NORMAL
+	hand_in | session | grep "250-STARTTLS\|250 STARTTLS"
+}
+
+@test "a key that does not belong to the certificate is no STARTTLS, and no plain text is taken for it" {
+	need openssl
+	make_certificate one
+	make_certificate two
+	use_certificate one
+	cp "$BATS_TEST_TMPDIR/two.key" "$SMTP_TLS_KEY"
+	run --separate-stderr session < <(
+		printf '%s\r\n' "EHLO client.test" STARTTLS NOOP QUIT
+	)
+	[ "$status" -eq 0 ]
+	grep "^454 4.7.0 " <<<"$output"
+	grep -q event=tls-failed "$log"
+}
+
+# inject CALL FAULT NUMBER: a session in which that call meets that fault the
+# how manieth time; fails if there are not so many.
+inject() {
+	hand_in | strace -o "$BATS_TEST_TMPDIR/calls" \
+		-e "trace=$1" -e "inject=$1:$2:when=$3" \
+		"$(program smtp-session)" >"$replies" 2>>"$log" || :
+	grep -q 'INJECTED\|killed by SIGKILL' "$BATS_TEST_TMPDIR/calls"
+}
+
+can_trace() {
+	need strace
+	strace -o /dev/null true || cannot_run "strace may not trace here"
+	# LeakSanitizer does not work under it.
+	export ASAN_OPTIONS=detect_leaks=0
+	replies=$BATS_TEST_TMPDIR/replies
+	hand_in | session
+}
+
+@test "a write, link or flush that fails in the spool gives 4yz, and nothing half-written stays" {
+	local call fault number faults=0 stored=1
+
+	can_trace
+	for call in pwrite64 linkat fsync flock; do
+		for fault in error=ENOSPC error=EIO; do
+			number=1
+			while inject "$call" "$fault" "$number"; do
+				echo "$call $fault $number" >&2
+				cat "$replies" >&2
+				grep '^45[12] 4\.3\.[01] ' "$replies"
+				run ! grep 'queued as' "$replies"
+				is_spool "$stored" "$stored"
+				is_tidy
+				number=$((number + 1))
+				faults=$((faults + 1))
+				[ "$number" -le 10 ]
+			done
+			# The spool is as good as new.
+			grep 'queued as' "$replies"
+			stored=$((stored + 1))
+			is_spool "$stored" "$stored"
+		done
+	done
+	# Written, linked twice, flushed, locked.
+	[ "$faults" -ge 10 ]
+	grep -q 'event=trouble' "$log"
+}
+
+# Whether each queued file is as long as its seal says.
+are_whole() {
+	python3 - "$spool"/queue/new/* <<-'END'
+		import re, sys
+
+		for name in sys.argv[1:]:
+		    with open(name, "rb") as file:
+		        text = file.read()
+		    seal = re.search(
+		        rb"^X-Smtpserver-Content: size=(\d+) xxh3=[0-9a-f]+\r\n",
+		        text, re.MULTILINE)
+		    assert seal, name
+		    assert len(text) - seal.end() == int(seal[1]), name
+	END
+}
+
+@test "a session that is killed at any step leaves no torn message in the queue" {
+	local call number kills=0
+
+	can_trace
+	for call in openat pwrite64 linkat fsync flock write sendto; do
+		number=1
+		while inject "$call" signal=KILL "$number"; do
+			are_whole
+			number=$((number + 1))
+			kills=$((kills + 1))
+			[ "$number" -le 60 ]
+		done
+	done
+	[ "$kills" -ge 10 ]
+	hand_in | session | grep 'queued as'
+	are_whole
+}
+
+@test "where room in the spool is short mail is refused with 452, SIZE is believed" {
+	need_root
+	need unshare
+	mkdir "$spool"
+	run unshare -m bash -c "mount -t tmpfs -o size=20M none '$spool'
+		printf '%s\r\n' 'EHLO x' 'MAIL FROM:<a@b> SIZE=9000000' \
+			'MAIL FROM:<a@b> SIZE=1000' QUIT |
+			'$(program smtp-session)'"
+	[ "$status" -eq 0 ]
+	grep '^452 4.3.1 ' <<<"$output"
+	grep '^250 2.1.0 ' <<<"$output"
+	run unshare -m bash -c "mount -t tmpfs -o size=10M none '$spool'
+		printf '%s\r\n' 'EHLO x' 'MAIL FROM:<a@b>' NOOP QUIT |
+			'$(program smtp-session)'"
+	[ "$status" -eq 0 ]
+	grep '^452 4.3.1 ' <<<"$output"
+	grep '^250 2.0.0 ' <<<"$output"
+}
+
+@test "a spool that cannot be written to gives 451, and a session all the same" {
+	need_root
+	need unshare
+	hand_in | session
+	run unshare -m bash -c "mount --bind '$spool' '$spool' &&
+		mount -o remount,bind,ro '$spool'
+		printf '%s\r\n' 'EHLO x' 'MAIL FROM:<a@b>' 'RCPT TO:<c@d>' \
+			DATA NOOP QUIT | '$(program smtp-session)'"
+	[ "$status" -eq 0 ]
+	grep '^451 4.3.0 ' <<<"$output"
+	grep '^221 2.0.0 ' <<<"$output"
+	grep 'event=trouble' <<<"$output"
+	is_spool 1 1
+	is_tidy
+}
+
+@test "a spool of several clients at once has every message that got 250" {
+	local i pids=()
+
+	for i in {1..20}; do
+		hand_in "r$i@example.org" | session \
+			>"$BATS_TEST_TMPDIR/replies.$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	[ "$(cat "$BATS_TEST_TMPDIR"/replies.* | grep -c 'queued as')" -eq 20 ]
+	is_spool 20 20
+	are_whole
+}

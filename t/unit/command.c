@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * command.c - what follows a verb is what RFC 5321 section 4.1.1 and the
+ * extensions' RFCs say, and nothing else.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+
+#include "smtp-session/command.h"
+#include "t/unit/tap.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#define X10 "xxxxxxxxxx"
+#define X50 X10 X10 X10 X10 X10
+#define X250 X50 X50 X50 X50 X50
+
+/* clang-format off */
+static const struct { const char *line, *verb, *argument; } splits[] = {
+	{ "", "", "" },
+	{ "NOOP", "NOOP", "" },
+	{ "noop", "noop", "" },
+	{ "NOOP ", "NOOP", "" },
+	{ "NOOP   ", "NOOP", "" },
+	{ "NOOP x", "NOOP", "x" },
+	{ "NOOP   x  y  ", "NOOP", "x  y" },
+	{ " NOOP", "", "NOOP" },
+	{ "   ", "", "" },
+	{ "NOOP\tx", "NOOP\tx", "" },
+	{ "MAIL FROM:<a@b> SIZE=1", "MAIL", "FROM:<a@b> SIZE=1" },
+};
+
+static const struct {
+	const char *argument;
+	int result;
+	const char *sender;
+	uint64_t size_bytes;
+	bool is_8bitmime, is_smtputf8;
+} mails[] = {
+	{ "FROM:<a@b>", 0, "a@b", 0, false, false },
+	{ "from:<a@b>", 0, "a@b", 0, false, false },
+	{ "From:<a@b>", 0, "a@b", 0, false, false },
+	{ "FROM: <a@b>", 0, "a@b", 0, false, false },
+	{ "FROM:<>", 0, "", 0, false, false },
+	{ "FROM:<@one:a@b>", 0, "a@b", 0, false, false },
+	{ "FROM:<a@b> SIZE=1000", 0, "a@b", 1000, false, false },
+	{ "FROM:<a@b> SIZE=0", 0, "a@b", 0, false, false },
+	{ "FROM:<a@b> SIZE=10485760", 0, "a@b", 10485760, false, false },
+	{ "FROM:<a@b> SIZE=999999999999999999", 0, "a@b", 999999999999999999, false, false },
+	{ "FROM:<a@b> BODY=8BITMIME", 0, "a@b", 0, true, false },
+	{ "FROM:<a@b> BODY=7BIT", 0, "a@b", 0, false, false },
+	{ "FROM:<a@b> SMTPUTF8", 0, "a@b", 0, false, true },
+	{ "FROM:<\xc3\xbc@b> SMTPUTF8", 0, "\xc3\xbc@b", 0, false, true },
+	{ "FROM:<a@b> size=1 body=8bitmime smtputf8", 0, "a@b", 1, true, true },
+	{ "FROM:<a@b>  SMTPUTF8   SIZE=1", 0, "a@b", 1, false, true },
+	{ "FROM:<\"a b\"@c> SIZE=1", 0, "\"a b\"@c", 1, false, false },
+
+	{ "", -EINVAL },
+	{ "<a@b>", -EINVAL },
+	{ "FROM", -EINVAL },
+	{ "FROM <a@b>", -EINVAL },
+	{ "FROM :<a@b>", -EINVAL },
+	{ "TO:<a@b>", -EINVAL },
+	{ "FROM:<a@b>x", -EINVAL },
+	{ "FROM:<a@b>SIZE=1", -EINVAL },
+	{ "FROM:<a@b>\tSIZE=1", -EINVAL },
+	{ "FROM:", -EBADMSG },
+	{ "FROM:a@b", -EBADMSG },
+	{ "FROM:<a>", -EBADMSG },
+	{ "FROM:<postmaster>", -EBADMSG },
+	{ "FROM:<a@b", -EBADMSG },
+	{ "FROM:<" X50 X10 X10 "@b>", -ENAMETOOLONG },
+	{ "FROM:<\xc3\xbc@b>", -EILSEQ },
+	{ "FROM:<a@b> FOO", -ENOTSUP },
+	{ "FROM:<a@b> FOO=1", -ENOTSUP },
+	{ "FROM:<a@b> AUTH=<>", -ENOTSUP },
+	{ "FROM:<a@b> RET=HDRS", -ENOTSUP },
+	{ "FROM:<a@b> =1", -ENOTSUP },
+	{ "FROM:<a@b> SIZE=1 FOO", -ENOTSUP },
+	{ "FROM:<a@b> SIZE", -EDOM },
+	{ "FROM:<a@b> SIZE=", -EDOM },
+	{ "FROM:<a@b> SIZE=-1", -EDOM },
+	{ "FROM:<a@b> SIZE=+1", -EDOM },
+	{ "FROM:<a@b> SIZE=1k", -EDOM },
+	{ "FROM:<a@b> SIZE=0x10", -EDOM },
+	{ "FROM:<a@b> SIZE=123456789012345678901", -EDOM },
+	{ "FROM:<a@b> BODY", -EDOM },
+	{ "FROM:<a@b> BODY=", -EDOM },
+	{ "FROM:<a@b> BODY=BINARYMIME", -EDOM },
+	{ "FROM:<a@b> SMTPUTF8=", -EDOM },
+	{ "FROM:<a@b> SMTPUTF8=1", -EDOM },
+};
+
+static const struct {
+	const char *argument;
+	bool is_smtputf8;
+	int result;
+	const char *recipient;
+} rcpts[] = {
+	{ "TO:<a@b>", false, 0, "a@b" },
+	{ "to:<a@B>", false, 0, "a@b" },
+	{ "TO: <a@b>", false, 0, "a@b" },
+	{ "TO:<postmaster>", false, 0, "postmaster" },
+	{ "TO:<Postmaster>", false, 0, "postmaster" },
+	{ "TO:<@one,@two:a@b>", false, 0, "a@b" },
+	{ "TO:<\"a b\"@[192.0.2.1]>", false, 0, "\"a b\"@[192.0.2.1]" },
+	{ "TO:<\xc3\xbc@b>", true, 0, "\xc3\xbc@b" },
+	{ "TO:<\xc3\xbc@b>", false, -EILSEQ, NULL },
+	{ "TO:<>", false, -EBADMSG, NULL },
+	{ "TO:<a>", false, -EBADMSG, NULL },
+	{ "TO:<a@b", false, -EBADMSG, NULL },
+	{ "TO:", false, -EBADMSG, NULL },
+	{ "TO:<" X250 X10 "@b>", false, -ENAMETOOLONG, NULL },
+	{ "", false, -EINVAL, NULL },
+	{ "<a@b>", false, -EINVAL, NULL },
+	{ "FROM:<a@b>", false, -EINVAL, NULL },
+	{ "TO:<a@b>,<c@d>", false, -EINVAL, NULL },
+	{ "TO:<a@b> NOTIFY=NEVER", false, -ENOTSUP, NULL },
+	{ "TO:<a@b> SIZE=1", false, -ENOTSUP, NULL },
+};
+
+static const struct { const char *argument; bool result; } names[] = {
+	{ "localhost", true },
+	{ "mail.example.org", true },
+	{ "[127.0.0.1]", true },
+	{ "[IPv6:::1]", true },
+	{ "my_host", true },
+	{ "localhost.localdomain.", true },
+	{ "", false },
+	{ "two words", false },
+	{ "a\tb", false },
+	{ "a(b)", false },
+	{ "<a>", false },
+	{ "a;b", false },
+	{ "a\"b", false },
+	{ "a\x01", false },
+	{ "a\x7f", false },
+	{ X250 "xxxxx", true },
+	{ X250 "xxxxxx", false },
+};
+/* clang-format on */
+
+static char *
+copy_of(const char *text)
+{
+	char *copy = strdup(text);
+
+	need(copy != NULL);
+	return copy;
+}
+
+static void
+check_splits(void)
+{
+	for (size_t i = 0; i < COUNT(splits); i++) {
+		char *line = copy_of(splits[i].line), *argument;
+		const char *verb;
+
+		command_split(line, &verb, &argument);
+		is_str(verb, splits[i].verb, "verb of \"%s\"", splits[i].line);
+		is_str(argument, splits[i].argument, "argument of \"%s\"",
+		    splits[i].line);
+		free(line);
+	}
+}
+
+static void
+check_mails(void)
+{
+	for (size_t i = 0; i < COUNT(mails); i++) {
+		char *argument = copy_of(mails[i].argument);
+		struct mail_arguments mail;
+		int r = command_parse_mail(argument, &mail);
+
+		is_int(r, mails[i].result, "MAIL %s", mails[i].argument);
+		if (r == 0) {
+			is_str(mail.sender.text, mails[i].sender, "sender");
+			is_int((int64_t)mail.size_bytes,
+			    (int64_t)mails[i].size_bytes, "size");
+			is_int(mail.is_8bitmime, mails[i].is_8bitmime,
+			    "8BITMIME");
+			is_int(mail.is_smtputf8, mails[i].is_smtputf8,
+			    "SMTPUTF8");
+		}
+		free(argument);
+	}
+}
+
+/* RFC 1870 section 4: up to 20 digits. */
+static void
+huge_size_is_a_size(void)
+{
+	char argument[] = "FROM:<a@b> SIZE=99999999999999999999";
+	struct mail_arguments mail;
+
+	is_int(command_parse_mail(argument, &mail), 0,
+	    "a SIZE of 20 digits is one");
+	ok(mail.size_bytes > INT64_MAX / 16, "and very large");
+}
+
+static void
+check_rcpts(void)
+{
+	for (size_t i = 0; i < COUNT(rcpts); i++) {
+		char *argument = copy_of(rcpts[i].argument);
+		struct address recipient;
+		int r = command_parse_rcpt(argument, rcpts[i].is_smtputf8,
+		    &recipient);
+
+		is_int(r, rcpts[i].result, "RCPT %s", rcpts[i].argument);
+		if (r == 0)
+			is_str(recipient.text, rcpts[i].recipient, "is %s",
+			    rcpts[i].recipient);
+		free(argument);
+	}
+}
+
+int
+main(void)
+{
+	check_splits();
+	check_mails();
+	huge_size_is_a_size();
+	check_rcpts();
+	for (size_t i = 0; i < COUNT(names); i++)
+		is_int(is_client_name(names[i].argument), names[i].result,
+		    "EHLO %s", names[i].argument);
+	return done_testing();
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * data.c - CRLF "." CRLF ends a message and nothing else does, in whatever
+ * pieces its octets come.
+ *
+ * Every message of up to LENGTH octets of those that matter is compared with
+ * what a simple reading of the whole of it gives.
+ */
+
+#include "config.h"
+
+#include "smtp-session/data.h"
+#include "t/unit/tap.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#define LENGTH 6
+#define ROOM 64
+
+static const char alphabet[] = { '\r', '\n', '.', 'a', '\0' };
+static const char ending[] = "\r\n.\r\nx";
+
+struct result {
+	size_t used; /* octets of the input, with the end of the message */
+	bool has_ended;
+	bool is_refused;
+	size_t length;
+	char text[ROOM];
+};
+
+struct input {
+	size_t length;
+	char text[ROOM];
+};
+
+/* clang-format off */
+
+/* Input with its end, and the message in it; NULL: refused. */
+static const struct { const char *input, *rejecting, *normalizing; } rows[] = {
+	{ ".\r\n", "", "" },
+	{ "a\r\n.\r\n", "a\r\n", "a\r\n" },
+	{ "\r\n.\r\n", "\r\n", "\r\n" },
+	{ "a\r\n\r\nb\r\n.\r\n", "a\r\n\r\nb\r\n", "a\r\n\r\nb\r\n" },
+
+	/* dot stuffing (section 4.5.2) */
+	{ "..\r\n.\r\n", ".\r\n", ".\r\n" },
+	{ "...\r\n.\r\n", "..\r\n", "..\r\n" },
+	{ ".a\r\n.\r\n", "a\r\n", "a\r\n" },
+	{ "a.\r\n.\r\n", "a.\r\n", "a.\r\n" },
+	{ "a\r\n..b\r\n.\r\n", "a\r\n.b\r\n", "a\r\n.b\r\n" },
+	{ ". \r\n.\r\n", " \r\n", " \r\n" },
+
+	/* what is not the end */
+	{ "a\n.\n\r\n.\r\n", NULL, "a\r\n.\r\n\r\n" },
+	{ "a\n.\r\nb\r\n.\r\n", NULL, "a\r\n.\r\nb\r\n" },
+	{ "a\r\n.\nb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
+	{ "a\r.\rb\r\n.\r\n", NULL, "a\r\n.\r\nb\r\n" },
+	{ "a\r.\r\nb\r\n.\r\n", NULL, "a\r\n.\r\nb\r\n" },
+	{ "a\r\n.\rb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
+	{ "a\r\r\nb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
+	{ "\n.\r\nb\r\n.\r\n", NULL, "\r\n.\r\nb\r\n" },
+	{ "a\n\r.\r\n.\r\n", NULL, "a\r\n\r\n.\r\n" },
+	{ "a\n\r\n.\r\n", NULL, "a\r\n\r\n" },
+	{ "a\rb\r\n.\r\n", NULL, "a\r\nb\r\n" },
+	{ "a\nb\r\n.\r\n", NULL, "a\r\nb\r\n" },
+};
+/* clang-format on */
+
+/* Octets after DATA, in pieces: a bit of cuts for each place between two. */
+static struct result
+feed(const struct input *input, uint64_t cuts, bool is_normalizing)
+{
+	struct result result = { .used = 0 };
+	struct data data;
+	size_t start = 0;
+
+	data_start(&data, is_normalizing);
+	for (size_t i = 1; i <= input->length && !result.has_ended; i++) {
+		const char *position, *end, *text;
+		enum data_event event;
+		size_t length;
+
+		if (i < input->length && (cuts >> (i - 1) & 1) == 0)
+			continue;
+		position = input->text + start;
+		end = input->text + i;
+		while ((event = data_next(&data, &position, end, &text,
+			    &length)) == DATA_TEXT) {
+			need(length > 0 && result.length + length <= ROOM);
+			memcpy(result.text + result.length, text, length);
+			result.length += length;
+		}
+		need(event == DATA_END || position == end);
+		result.has_ended = event == DATA_END;
+		result.used = (size_t)(position - input->text);
+		start = i;
+	}
+	result.is_refused = data.is_refused;
+	return result;
+}
+
+static bool
+has_at(const struct input *input, size_t i, const char *text)
+{
+	size_t length = strlen(text);
+
+	return i + length <= input->length &&
+	    memcmp(input->text + i, text, length) == 0;
+}
+
+/* The same by the book, with all of the input in view; it has an end. */
+static struct result
+expect(const struct input *input, bool is_normalizing)
+{
+	struct result result = { .has_ended = true };
+	bool is_at_line = true;
+	size_t i = 0;
+
+	while (!(is_at_line && has_at(input, i, ".\r\n"))) {
+		if (is_at_line && has_at(input, i, "."))
+			i++;
+		is_at_line = false;
+		if (has_at(input, i, "\r\n")) {
+			memcpy(result.text + result.length, "\r\n", 2);
+			result.length += 2;
+			i += 2;
+			is_at_line = true;
+		} else if (has_at(input, i, "\r") || has_at(input, i, "\n")) {
+			result.is_refused |= !is_normalizing;
+			memcpy(result.text + result.length, "\r\n", 2);
+			result.length += 2;
+			i++;
+		} else {
+			result.is_refused |= input->text[i] == '\0';
+			result.text[result.length++] = input->text[i++];
+		}
+	}
+	result.used = i + 3;
+	return result;
+}
+
+/* What a refused message said does not matter. */
+static bool
+is_same(const struct result *got, const struct result *expected)
+{
+	return got->used == expected->used &&
+	    got->has_ended == expected->has_ended &&
+	    got->is_refused == expected->is_refused &&
+	    (expected->is_refused ||
+		(got->length == expected->length &&
+		    memcmp(got->text, expected->text, got->length) == 0));
+}
+
+static unsigned
+count_wrong(const struct input *input, bool is_normalizing)
+{
+	struct result expected = expect(input, is_normalizing), got;
+	uint64_t all = (UINT64_C(1) << (input->length - 1)) - 1;
+	unsigned wrong = 0;
+
+	got = feed(input, 0, is_normalizing);
+	wrong += !is_same(&got, &expected);
+	got = feed(input, all, is_normalizing);
+	wrong += !is_same(&got, &expected);
+	for (size_t i = 0; i + 1 < input->length; i++) {
+		got = feed(input, UINT64_C(1) << i, is_normalizing);
+		wrong += !is_same(&got, &expected);
+	}
+	/* Short ones: in all ways there are. */
+	for (uint64_t cuts = 0; input->length <= 10 && cuts < all; cuts++) {
+		got = feed(input, cuts, is_normalizing);
+		wrong += !is_same(&got, &expected);
+	}
+	return wrong;
+}
+
+/* The message of that number, counted in the alphabet. */
+static struct input
+make_input(size_t length, unsigned number)
+{
+	struct input input = { .length = length };
+
+	for (size_t i = 0; i < length; i++) {
+		input.text[i] = alphabet[number % COUNT(alphabet)];
+		number /= COUNT(alphabet);
+	}
+	memcpy(input.text + length, ending, sizeof(ending) - 1);
+	input.length += sizeof(ending) - 1;
+	return input;
+}
+
+static void
+every_short_message(bool is_normalizing)
+{
+	unsigned messages = 1;
+
+	for (size_t length = 0; length <= LENGTH; length++) {
+		unsigned wrong = 0;
+
+		for (unsigned i = 0; i < messages; i++) {
+			struct input input = make_input(length, i);
+
+			wrong += count_wrong(&input, is_normalizing);
+		}
+		is_int(wrong, 0, "all %u messages of %zu octets, %s", messages,
+		    length, is_normalizing ? "normalizing" : "rejecting");
+		messages *= (unsigned)COUNT(alphabet);
+	}
+}
+
+static void
+check_row(size_t row, bool is_normalizing)
+{
+	const char *expected =
+	    is_normalizing ? rows[row].normalizing : rows[row].rejecting;
+	struct input input = { .length = strlen(rows[row].input) };
+	struct result result;
+
+	memcpy(input.text, rows[row].input, input.length);
+	result = feed(&input, 0, is_normalizing);
+	ok(result.has_ended && result.used == input.length,
+	    "\"%s\" ends at its end", rows[row].input);
+	if (expected == NULL)
+		ok(result.is_refused, "\"%s\" is refused", rows[row].input);
+	else if (ok(!result.is_refused, "\"%s\" is taken%s", rows[row].input,
+		     is_normalizing ? " when normalizing" : ""))
+		is_mem(result.text, result.length, expected, strlen(expected),
+		    "it is \"%s\"", expected);
+}
+
+static void
+message_without_its_end(void)
+{
+	static const char *const texts[] = { "a", "a\r", "a\r\n", "a\r\n.",
+		"a\r\n.\r", ".", ".\r", "\r\n", "..\r\n", "a\r\n.\n", "a\n.\n",
+		"a\n.\r\n", "\n.\r\n", "\r.\r\n" };
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct input input = { .length = strlen(texts[i]) };
+
+		memcpy(input.text, texts[i], input.length);
+		ok(!feed(&input, 0, false).has_ended &&
+			!feed(&input, UINT64_MAX, false).has_ended &&
+			!feed(&input, 0, true).has_ended &&
+			!feed(&input, UINT64_MAX, true).has_ended,
+		    "\"%s\" is no end", texts[i]);
+	}
+}
+
+static void
+nul_is_refused(void)
+{
+	struct input input = { .length = 7, .text = "a\0b\r\n.\r" };
+
+	input.text[input.length++] = '\n';
+	ok(feed(&input, 0, false).is_refused, "a NUL is refused");
+	ok(feed(&input, 0, true).is_refused, "when normalizing too");
+}
+
+int
+main(void)
+{
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		check_row(i, false);
+		check_row(i, true);
+	}
+	message_without_its_end();
+	nul_is_refused();
+	every_short_message(false);
+	every_short_message(true);
+	return done_testing();
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * headers.c - Date and Message-ID are added where they are missing, and nothing
+ * else of a message changes, in whatever pieces it comes.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+
+#include "smtp-session/headers.h"
+#include "t/unit/tap.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#define DATE "Date: D\r\n"
+#define ID "Message-ID: <I>\r\n"
+#define X10 "xxxxxxxxxx"
+#define X70 X10 X10 X10 X10 X10 X10 X10
+
+static char out[4096];
+static size_t used;
+
+/* clang-format off */
+static const struct { const char *input, *output; unsigned received; } rows[] = {
+	/* what is missing */
+	{ "Subject: x\r\n\r\nbody\r\n", "Subject: x\r\n" DATE ID "\r\nbody\r\n", 0 },
+	{ "Date: y\r\n\r\nbody\r\n", "Date: y\r\n" ID "\r\nbody\r\n", 0 },
+	{ "Message-ID: <y>\r\n\r\nbody\r\n", "Message-ID: <y>\r\n" DATE "\r\nbody\r\n", 0 },
+	{ "Date: y\r\nMessage-ID: <y>\r\n\r\nbody\r\n", "Date: y\r\nMessage-ID: <y>\r\n\r\nbody\r\n", 0 },
+	{ "Message-ID: <y>\r\nDate: y\r\n\r\n", "Message-ID: <y>\r\nDate: y\r\n\r\n", 0 },
+
+	/* names are compared without case, spaces may precede the colon */
+	{ "DATE: y\r\nmessage-id: <y>\r\n\r\n", "DATE: y\r\nmessage-id: <y>\r\n\r\n", 0 },
+	{ "Date : y\r\nMessage-ID\t: <y>\r\n\r\n", "Date : y\r\nMessage-ID\t: <y>\r\n\r\n", 0 },
+	{ "Date:\r\nMessage-ID:\r\n\r\n", "Date:\r\nMessage-ID:\r\n\r\n", 0 },
+	{ "X-Date: y\r\nDated: y\r\nDat: y\r\n\r\n", "X-Date: y\r\nDated: y\r\nDat: y\r\n" DATE ID "\r\n", 0 },
+	{ "Resent-Date: y\r\nX-Message-ID: y\r\n\r\n", "Resent-Date: y\r\nX-Message-ID: y\r\n" DATE ID "\r\n", 0 },
+
+	/* folded fields */
+	{ "Subject: x\r\n Date: y\r\n\tMessage-ID: <y>\r\n\r\n", "Subject: x\r\n Date: y\r\n\tMessage-ID: <y>\r\n" DATE ID "\r\n", 0 },
+	{ "Date:\r\n y\r\nMessage-ID:\r\n <y>\r\n\r\nb\r\n", "Date:\r\n y\r\nMessage-ID:\r\n <y>\r\n\r\nb\r\n", 0 },
+	{ "Subject: x\r\n \r\nDate: y\r\n\r\n", "Subject: x\r\n \r\nDate: y\r\n" ID "\r\n", 0 },
+
+	/* the body is not looked at */
+	{ "Subject: x\r\n\r\nDate: y\r\nMessage-ID: <y>\r\n", "Subject: x\r\n" DATE ID "\r\nDate: y\r\nMessage-ID: <y>\r\n", 0 },
+	{ "\r\nDate: y\r\n", DATE ID "\r\nDate: y\r\n", 0 },
+	{ "Subject: x\r\n\r\n\r\n\r\n.\r\n", "Subject: x\r\n" DATE ID "\r\n\r\n\r\n.\r\n", 0 },
+
+	/* no header, no body, nothing */
+	{ "hello\r\n", DATE ID "\r\nhello\r\n", 0 },
+	{ "hello world: x\r\n", DATE ID "\r\nhello world: x\r\n", 0 },
+	{ "hello\r\n\r\nworld\r\n", DATE ID "\r\nhello\r\n\r\nworld\r\n", 0 },
+	{ ": x\r\n", DATE ID "\r\n: x\r\n", 0 },
+	{ " Date: y\r\n", DATE ID "\r\n Date: y\r\n", 0 },
+	{ "From a@b Mon Jan  1\r\nDate: y\r\n", DATE ID "\r\nFrom a@b Mon Jan  1\r\nDate: y\r\n", 0 },
+	{ "\xc3\xbc: x\r\n", DATE ID "\r\n\xc3\xbc: x\r\n", 0 },
+	{ "\r\n", DATE ID "\r\n", 0 },
+	{ "", DATE ID, 0 },
+	{ "Subject: x\r\n", "Subject: x\r\n" DATE ID, 0 },
+	{ "Date: y\r\nMessage-ID: <y>\r\n", "Date: y\r\nMessage-ID: <y>\r\n", 0 },
+
+	/* a header that a line ends which cannot be in one */
+	{ "Date: y\r\nhello\r\nSubject: x\r\n", "Date: y\r\n" ID "\r\nhello\r\nSubject: x\r\n", 0 },
+	{ "Subject: x\r\nhello there: y\r\n", "Subject: x\r\n" DATE ID "\r\nhello there: y\r\n", 0 },
+	{ "Subject: x\r\nhello", "Subject: x\r\n" DATE ID "\r\nhello", 0 },
+
+	/* names as long as a line, and longer */
+	{ X70 "xxxxxxx: y\r\n\r\n", X70 "xxxxxxx: y\r\n" DATE ID "\r\n", 0 },
+	{ X70 X10 ": y\r\n\r\n", DATE ID "\r\n" X70 X10 ": y\r\n\r\n", 0 },
+
+	/* Received is counted */
+	{ "Received: x\r\nreceived : y\r\n\tReceived: z\r\nX-Received: x\r\n\r\nReceived: x\r\n",
+	    "Received: x\r\nreceived : y\r\n\tReceived: z\r\nX-Received: x\r\n" DATE ID "\r\nReceived: x\r\n", 2 },
+};
+/* clang-format on */
+
+static int
+write_out(void *context, const void *data, size_t size_bytes)
+{
+	(void)context;
+	need(used + size_bytes <= sizeof(out));
+	memcpy(out + used, data, size_bytes);
+	used += size_bytes;
+	return 0;
+}
+
+static void
+start(struct headers *headers)
+{
+	used = 0;
+	headers_start(headers, write_out, NULL, "D", "<I>");
+}
+
+static bool
+is_output(const char *expected)
+{
+	return used == strlen(expected) && memcmp(out, expected, used) == 0;
+}
+
+/* In two pieces, cut at every place, and octet by octet. */
+static unsigned
+count_wrong(const char *input, const char *output)
+{
+	size_t length = strlen(input);
+	struct headers headers;
+	unsigned wrong = 0;
+
+	for (size_t cut = 0; cut <= length; cut++) {
+		start(&headers);
+		need(headers_pass(&headers, input, cut) == 0);
+		need(headers_pass(&headers, input + cut, length - cut) == 0);
+		need(headers_end(&headers) == 0);
+		wrong += !is_output(output);
+	}
+	start(&headers);
+	for (size_t i = 0; i < length; i++)
+		need(headers_pass(&headers, input + i, 1) == 0);
+	need(headers_end(&headers) == 0);
+	return wrong + !is_output(output);
+}
+
+static void
+check_row(size_t row)
+{
+	const char *input = rows[row].input;
+	struct headers headers;
+
+	start(&headers);
+	is_int(headers_pass(&headers, input, strlen(input)), 0, "passes \"%s\"",
+	    input);
+	need(headers_end(&headers) == 0);
+	out[used] = '\0';
+	is_str(out, rows[row].output, "as \"%s\"", rows[row].output);
+	is_int(headers.received, rows[row].received, "with %u Received",
+	    rows[row].received);
+	is_int(count_wrong(input, rows[row].output), 0,
+	    "and in whatever pieces it comes");
+}
+
+static int
+write_nothing(void *context, const void *data, size_t size_bytes)
+{
+	(void)context;
+	(void)data;
+	(void)size_bytes;
+	return -ENOSPC;
+}
+
+static void
+trouble_is_passed_on(void)
+{
+	static const char *const texts[] = { "Subject: x\r\n", "\r\n",
+		"hello x" };
+	struct headers headers;
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		headers_start(&headers, write_nothing, NULL, "D", "<I>");
+		is_int(headers_pass(&headers, texts[i], strlen(texts[i])),
+		    -ENOSPC, "trouble with \"%s\" is passed on", texts[i]);
+	}
+	headers_start(&headers, write_nothing, NULL, "D", "<I>");
+	is_int(headers_end(&headers), -ENOSPC, "and trouble at the end");
+}
+
+int
+main(void)
+{
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_row(i);
+	trouble_is_passed_on();
+	return done_testing();
+}
