@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef BACKOFF_H
+#define BACKOFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* RFC 5321 section 4.5.4.1: give up after 4 to 5 days. */
+#define BACKOFF_LIFETIME_MS (5 * INT64_C(86400000))
+
+#define BACKOFF_CAP_MINUTES 64
+
+/*
+ * When to try again: 1 minute after the first attempt, twice as long after
+ * each further one up to the cap, and up to a quarter of that longer.
+ *
+ * attempt	the number of the one that was made, from 1
+ * chance	any random number: chooses the jitter
+ *
+ * Returns a minute (counted from 1970) that is not before then.
+ */
+int64_t backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance);
+
+/* Whether a message that was accepted at a time has been tried long enough. */
+bool is_expired(int64_t accepted_ms, int64_t real_ms);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * main.c - smtp-deliver: send what is queued to its recipients' hosts.
+ *
+ * See smtp-deliver(8).
+ */
+
+#include "config.h"
+
+#include <sys/resource.h>
+
+#include <err.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "lib/audit.h"
+#include "lib/settings.h"
+#include "lib/spool/spool.h"
+#include "smtp-deliver/run.h"
+
+_Noreturn static void
+usage(void)
+{
+	(void)fprintf(stderr, "usage: smtp-deliver [--watch]\n");
+	exit(EX_USAGE);
+}
+
+static bool
+parse_options(int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{ "watch", no_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool is_watching = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'w')
+			usage();
+		is_watching = true;
+	}
+	if (optind < argc)
+		usage();
+	return is_watching;
+}
+
+/* A descriptor for each message that is claimed. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int
+main(int argc, char *argv[])
+{
+	bool is_watching = parse_options(argc, argv);
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+	struct spool *spool;
+	int r;
+
+	if (settings_load(&settings, error) < 0)
+		errx(EX_CONFIG, "%s", error);
+	audit_open("smtp-deliver", settings.is_debug);
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	if ((r = spool_open(settings.queue_path, &spool)) < 0)
+		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
+	if ((r = run_queue(spool, &settings, is_watching)) < 0)
+		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
+	spool_close(spool);
+	return EX_OK;
+}

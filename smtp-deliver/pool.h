@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef POOL_H
+#define POOL_H
+
+#include <sys/queue.h>
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/settings.h"
+#include "smtp-deliver/destination.h"
+#include "smtp-deliver/task.h"
+
+/* How a job came back from a worker. */
+enum job_end {
+	JOB_ANSWERED, /* with its verdicts */
+	JOB_GIVEN_BACK, /* untried */
+};
+
+/* A worker process, as seen from here; private to pool.c. */
+struct pool_worker;
+TAILQ_HEAD(pool_worker_list, pool_worker);
+
+/* The workers of a run. */
+struct pool {
+	const struct settings *settings;
+	const struct task_list *tasks; /* all of the run's */
+	/* What to do with a job that comes back. Its worker waits meanwhile. */
+	void (*end_job)(void *context, struct job *job, enum job_end end);
+	/* A destination has lost its worker. */
+	void (*end_worker)(void *context, struct destination *destination);
+	void *context;
+	bool is_closing; /* workers are to go home after the job they do */
+	bool is_abandoned;
+	size_t count;
+	struct pool_worker_list workers;
+};
+
+/* Give waiting jobs of a destination a worker, if there may be one more.
+ * Returns whether there may. */
+bool pool_start(struct pool *pool, struct destination *destination);
+
+/* Fill in what to poll(2) for; ret_pfds has room for SETTINGS_WORKERS_MAX.
+ * Returns how many. Then hear those that have something to tell. */
+nfds_t pool_get_pollfds(const struct pool *pool, struct pollfd *ret_pfds);
+void pool_hear(struct pool *pool, const struct pollfd *pfds, nfds_t count);
+
+/* Take all jobs back from workers that go on too long. They die with us. */
+void pool_abandon(struct pool *pool);
+
+/* Wait until the last worker has gone home, unless they are abandoned. */
+void pool_wait(const struct pool *pool);
+
+#endif

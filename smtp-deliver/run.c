@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * run.c - work through the queue.
+ *
+ * Entries that are due are claimed as tasks, up to TASKS_MAX at a time. A task
+ * has a job for each of its destinations (destination.c); a destination with
+ * jobs gets a worker process (pool.c). This process alone touches the spool:
+ * it records what workers report (task.c), before they go on, and settles the
+ * tasks whose jobs are done.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/audit.h"
+#include "lib/clock.h"
+#include "lib/spool/scan.h"
+#include "smtp-deliver/destination.h"
+#include "smtp-deliver/pool.h"
+#include "smtp-deliver/run.h"
+#include "smtp-deliver/task.h"
+
+#define TASKS_MAX 400
+#define SYNC_MS 1000
+#define SETTLE_MS 5000 /* between tries to move what could not be moved */
+#define LOCKED_WAIT_MIN_MS 20
+#define LOCKED_WAIT_MAX_MS 1000
+#define TROUBLE_WAIT_MS 10000
+#define STOP_MS 5000 /* for messages that are being sent when we are to stop */
+
+struct run {
+	const struct settings *settings;
+	struct task_means means;
+	bool is_watching;
+	int watch_fd; /* -1: cannot be told of new mail */
+	struct scan *scan; /* NULL between two */
+	int64_t next_scan_ms;
+	int64_t locked_wait_ms;
+	bool is_scan_locked; /* it met entries that others hold for now */
+	bool is_scan_troubled; /* it met entries that could not be read */
+	int64_t next_sync_ms;
+	int64_t next_settle_ms;
+	int64_t stop_ms; /* when to stop waiting for workers */
+	size_t task_count;
+	struct task_list tasks;
+	struct destination_list destinations;
+	struct pool pool;
+};
+
+static volatile sig_atomic_t is_stopping;
+
+static void
+note_stop(int number)
+{
+	(void)number;
+	is_stopping = 1;
+}
+
+static void
+log_trouble(const char *what, int error)
+{
+	char reason[256];
+
+	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
+	    strerror(-error));
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_TROUBLE,
+	    .reason = reason,
+	});
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- tasks ---------------------------------------------------------------- */
+
+static void
+end_task(struct run *run, struct task *task)
+{
+	TAILQ_REMOVE(&run->tasks, task, entries);
+	run->task_count--;
+	task_free(task);
+	/* Without being told of new mail we have to look again. */
+	if (run->watch_fd == -1 && run->task_count == 0)
+		run->next_scan_ms = 0;
+}
+
+/* A task without open jobs goes where it belongs, or waits until it can. */
+static void
+settle_if_done(struct run *run, struct task *task)
+{
+	if (task->open_jobs > 0)
+		return;
+	if (task->is_given_back || task_settle(task) == 0)
+		end_task(run, task);
+	else
+		run->next_settle_ms = clock_mono_ms() + SETTLE_MS;
+}
+
+static void
+settle_again(struct run *run)
+{
+	struct task *task, *next;
+
+	if (clock_mono_ms() < run->next_settle_ms)
+		return;
+	run->next_settle_ms = INT64_MAX;
+	for (task = TAILQ_FIRST(&run->tasks); task != NULL; task = next) {
+		next = TAILQ_NEXT(task, entries);
+		settle_if_done(run, task);
+	}
+}
+
+/* A job came back from its worker, or never had one. */
+static void
+end_job(void *context, struct job *job, enum job_end end)
+{
+	struct run *run = context;
+	struct task *task = job->task;
+
+	if (end == JOB_GIVEN_BACK)
+		task->is_given_back = true;
+	else
+		task_record(job);
+	task->open_jobs--;
+	job_free(job);
+	settle_if_done(run, task);
+}
+
+/* ---- the queue ----------------------------------------------------------- */
+
+static bool
+is_task(const struct run *run, const char *name)
+{
+	const struct task *task;
+
+	TAILQ_FOREACH(task, &run->tasks, entries)
+	if (strcmp(task->claim->envelope.id, name) == 0)
+		return true;
+	return false;
+}
+
+/* What is no message, or is kept from us, is not to be met at every run. */
+static void
+set_aside(struct run *run, const struct queue_entry *entry, int error)
+{
+	char reason[NAME_MAX + 64];
+	int r = queue_set_aside(run->means.queue, entry);
+
+	if (r < 0 && r != -ENOENT) {
+		log_trouble("a damaged queue file cannot be set aside", r);
+		run->is_scan_troubled = true;
+		return;
+	}
+	(void)snprintf(reason, sizeof(reason), "%s: %s", entry->name,
+	    error == -EBADMSG ? "no whole message of ours" : strerror(-error));
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_SET_ASIDE,
+	    .message = is_id(entry->name) ? entry->name : NULL,
+	    .reason = reason,
+	});
+}
+
+static void
+take_entry(struct run *run, const struct queue_entry *entry)
+{
+	struct task *task;
+	int r;
+
+	if (is_task(run, entry->name))
+		return;
+	r = task_open(&run->means, entry, &task);
+	switch (r) {
+	case 0:
+		TAILQ_INSERT_TAIL(&run->tasks, task, entries);
+		run->task_count++;
+		destination_plan(&run->destinations, task);
+		/* A crash may have left it here with everything done. */
+		settle_if_done(run, task);
+		break;
+	case -ENOENT:
+		break;
+	case -EWOULDBLOCK:
+		/* A retry that somebody else has is theirs; new mail may just
+		 * be on its way in. */
+		if (entry->place == QUEUE_NEW)
+			run->is_scan_locked = true;
+		break;
+	case -EBADMSG:
+	case -EACCES:
+	case -EPERM:
+	case -ENXIO:
+		set_aside(run, entry, r);
+		break;
+	default:
+		log_trouble("a message in the queue cannot be read", r);
+		run->is_scan_troubled = true;
+	}
+}
+
+/* The scan is over: when is the next one? */
+static void
+end_scan(struct run *run)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	scan_close(run->scan);
+	run->scan = NULL;
+	if (run->is_scan_locked) {
+		run->next_scan_ms = now_ms + run->locked_wait_ms;
+		run->locked_wait_ms =
+		    earlier(2 * run->locked_wait_ms, LOCKED_WAIT_MAX_MS);
+	} else if (run->is_scan_troubled) {
+		run->next_scan_ms = now_ms + TROUBLE_WAIT_MS;
+	} else {
+		/* Retries fall due with the minute. */
+		run->next_scan_ms = now_ms + 60000 - clock_real_ms() % 60000;
+		run->locked_wait_ms = LOCKED_WAIT_MIN_MS;
+	}
+}
+
+/* Claim what is due, as far as there is room. */
+static int
+claim_due(struct run *run)
+{
+	struct queue_entry entry;
+	int r;
+
+	while (run->task_count < TASKS_MAX) {
+		if (run->scan == NULL) {
+			if (clock_mono_ms() < run->next_scan_ms)
+				return 0;
+			r = scan_open(run->means.spool, clock_real_ms(),
+			    &run->scan);
+			if (r < 0)
+				return r;
+			run->is_scan_locked = run->is_scan_troubled = false;
+		}
+		r = scan_next(run->scan, &entry);
+		if (r <= 0) {
+			end_scan(run);
+			return r;
+		}
+		take_entry(run, &entry);
+	}
+	return 0;
+}
+
+/* ---- workers ------------------------------------------------------------- */
+
+static void
+start_workers(struct run *run)
+{
+	struct destination *destination;
+
+	TAILQ_FOREACH(destination, &run->destinations, entries)
+	if (!pool_start(&run->pool, destination))
+		return;
+}
+
+static void
+end_worker(void *context, struct destination *destination)
+{
+	struct run *run = context;
+
+	destination_forget(&run->destinations, destination);
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+/* We are to stop. Workers may finish what they are saying, for a while; no job
+ * waits for one any more. */
+static void
+stop(struct run *run)
+{
+	struct destination *destination, *next;
+	struct job *job;
+
+	if (!run->pool.is_closing)
+		run->stop_ms = clock_mono_ms() + STOP_MS;
+	run->pool.is_closing = true;
+	if (clock_mono_ms() >= run->stop_ms)
+		pool_abandon(&run->pool);
+
+	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
+	     destination = next) {
+		next = TAILQ_NEXT(destination, entries);
+		while ((job = TAILQ_FIRST(&destination->jobs)) != NULL) {
+			TAILQ_REMOVE(&destination->jobs, job, entries);
+			end_job(run, job, JOB_GIVEN_BACK);
+		}
+		destination_forget(&run->destinations, destination);
+	}
+}
+
+static void
+sync_if_due(struct run *run)
+{
+	int64_t now_ms = clock_mono_ms();
+	int r;
+
+	if (now_ms < run->next_sync_ms)
+		return;
+	run->next_sync_ms = now_ms + SYNC_MS;
+	if ((r = queue_sync(run->means.queue)) < 0)
+		log_trouble("the queue cannot be flushed to disk", r);
+}
+
+static int64_t
+next_wake_ms(const struct run *run)
+{
+	int64_t wake_ms = earlier(run->next_settle_ms, run->stop_ms);
+
+	if (run->scan == NULL)
+		wake_ms = earlier(wake_ms, run->next_scan_ms);
+	if (run->task_count > 0)
+		wake_ms = earlier(wake_ms, run->next_sync_ms);
+	return earlier(wake_ms, clock_mono_ms() + 60000);
+}
+
+/* Wait for a worker, for new mail, for time, or for a signal. */
+static void
+wait_for_events(struct run *run, const sigset_t *signals_while_waiting)
+{
+	struct pollfd pfds[1 + SETTINGS_WORKERS_MAX] = {
+		{ .fd = run->watch_fd, .events = POLLIN },
+	};
+	nfds_t count = pool_get_pollfds(&run->pool, pfds + 1);
+	int64_t wait_ms = next_wake_ms(run) - clock_mono_ms();
+	struct timespec timeout = { .tv_sec = 0 };
+	char events[4096];
+
+	if (wait_ms > 0) {
+		timeout.tv_sec = wait_ms / 1000;
+		timeout.tv_nsec = wait_ms % 1000 * 1000000;
+	}
+	if (ppoll(pfds, 1 + count, &timeout, signals_while_waiting) <= 0)
+		return;
+	if ((pfds[0].revents & POLLIN) != 0) {
+		while (read(run->watch_fd, events, sizeof(events)) > 0)
+			;
+		run->next_scan_ms = 0;
+	}
+	pool_hear(&run->pool, pfds + 1, count);
+}
+
+/* Whether new mail has come that no scan has seen. */
+static bool
+has_news(struct run *run)
+{
+	struct pollfd pfd = { .fd = run->watch_fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
+static bool
+is_finished(struct run *run)
+{
+	if (run->task_count > 0)
+		return false;
+	if (is_stopping)
+		return true;
+	return !run->is_watching && run->scan == NULL && !run->is_scan_locked &&
+	    !run->is_scan_troubled && clock_mono_ms() < run->next_scan_ms &&
+	    !has_news(run);
+}
+
+static int
+loop(struct run *run, const sigset_t *signals_while_waiting)
+{
+	int r;
+
+	for (;;) {
+		if (is_stopping)
+			stop(run);
+		else if ((r = claim_due(run)) < 0) {
+			if (run->task_count == 0)
+				return r;
+			log_trouble("the queue cannot be read", r);
+			run->next_scan_ms = clock_mono_ms() + TROUBLE_WAIT_MS;
+		} else
+			start_workers(run);
+		settle_again(run);
+		sync_if_due(run);
+		if (is_finished(run))
+			return 0;
+		wait_for_events(run, signals_while_waiting);
+	}
+}
+
+/* Signals are noticed while we wait, and at no other time. */
+static void
+catch_signals(sigset_t *ret_while_waiting)
+{
+	struct sigaction action = { .sa_handler = note_stop,
+		.sa_flags = (int)SA_RESETHAND };
+	sigset_t blocked;
+
+	sigemptyset(&action.sa_mask);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, ret_while_waiting);
+	sigdelset(ret_while_waiting, SIGTERM);
+	sigdelset(ret_while_waiting, SIGINT);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	/* Workers are not waited for: the end of their socket tells. */
+	signal(SIGCHLD, SIG_IGN);
+}
+
+int
+run_queue(struct spool *spool, const struct settings *settings,
+    bool is_watching)
+{
+	struct run run = {
+		.settings = settings,
+		.means = { .spool = spool },
+		.is_watching = is_watching,
+		.locked_wait_ms = LOCKED_WAIT_MIN_MS,
+		.next_settle_ms = INT64_MAX,
+		.stop_ms = INT64_MAX,
+		.pool = {
+			.settings = settings,
+			.end_job = end_job,
+			.end_worker = end_worker,
+		},
+	};
+	sigset_t signals_while_waiting;
+	int fd, r;
+
+	TAILQ_INIT(&run.tasks);
+	TAILQ_INIT(&run.destinations);
+	TAILQ_INIT(&run.pool.workers);
+	run.pool.context = &run;
+	run.pool.tasks = &run.tasks;
+	if ((r = queue_open(spool, &run.means.queue)) < 0)
+		return r;
+	if ((fd = spool_open_counters(spool)) >= 0)
+		(void)counters_open(fd, &run.means.counters);
+	run.watch_fd = queue_watch(run.means.queue);
+	if (run.watch_fd < 0)
+		run.watch_fd = -1;
+	catch_signals(&signals_while_waiting);
+
+	r = loop(&run, &signals_while_waiting);
+
+	pool_wait(&run.pool);
+	if (r == 0)
+		r = queue_sync(run.means.queue);
+	scan_close(run.scan);
+	if (run.watch_fd >= 0)
+		close(run.watch_fd);
+	counters_close(run.means.counters);
+	queue_close(run.means.queue);
+	return r;
+}

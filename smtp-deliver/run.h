@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef RUN_H
+#define RUN_H
+
+#include <stdbool.h>
+
+#include "lib/settings.h"
+#include "lib/spool/spool.h"
+
+/*
+ * Deliver what is due in the queue, and what falls due meanwhile.
+ *
+ * is_watching	go on for ever; else return when nothing is due any more.
+ *
+ * SIGTERM and SIGINT end it after the messages that are being sent; a second
+ * one at once. Returns 0, or a negative errno if the queue cannot be worked
+ * on at all.
+ */
+int run_queue(struct spool *spool, const struct settings *settings,
+    bool is_watching);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * task.c - a message in the course of one attempt.
+ *
+ * Splits it into jobs, one for each destination; puts on record what became of
+ * them before anything else happens (promise P2); moves the message to where
+ * it belongs then. Knows nothing of how a job is done.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/address.h"
+#include "lib/audit.h"
+#include "lib/clock.h"
+#include "smtp-deliver/backoff.h"
+#include "smtp-deliver/task.h"
+
+static const enum audit_event outcome_events[] = {
+	[OUTCOME_DELIVERED] = AUDIT_DELIVERED,
+	[OUTCOME_DEFERRED] = AUDIT_DEFERRED,
+	[OUTCOME_FAILED] = AUDIT_FAILED,
+};
+
+int
+task_open(const struct task_means *means, const struct queue_entry *entry,
+    struct task **ret_task)
+{
+	struct task *task = calloc(1, sizeof(*task));
+	int r;
+
+	if (task == NULL)
+		return -ENOMEM;
+	if ((r = claim_open(means->spool, entry, &task->claim)) < 0) {
+		free(task);
+		return r;
+	}
+	task->means = means;
+	task->next_minute = backoff_next_minute(clock_real_ms(),
+	    task->claim->attempt, arc4random());
+	*ret_task = task;
+	return 0;
+}
+
+void
+task_free(struct task *task)
+{
+	claim_release(task->claim);
+	free(task);
+}
+
+const char *
+task_destination(const struct task *task, size_t recipient)
+{
+	const struct claim *claim = task->claim;
+
+	if (is_final(claim->outcomes[recipient]))
+		return NULL;
+	return address_domain(claim->envelope.recipients[recipient]);
+}
+
+struct job *
+task_new_job(struct task *task, const char *destination)
+{
+	size_t total = task->claim->envelope.recipient_count;
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->task = task;
+	job->recipients = calloc(total, sizeof(*job->recipients));
+	if (job->recipients == NULL) {
+		job_free(job);
+		return NULL;
+	}
+	for (size_t i = 0; i < total; i++) {
+		const char *candidate = task_destination(task, i);
+
+		if (candidate != NULL && strcmp(candidate, destination) == 0)
+			job->recipients[job->recipient_count++] = i;
+	}
+	job->verdicts = calloc(job->recipient_count, sizeof(*job->verdicts));
+	if (job->verdicts == NULL) {
+		job_free(job);
+		return NULL;
+	}
+	task->open_jobs++;
+	return job;
+}
+
+void
+job_free(struct job *job)
+{
+	free(job->recipients);
+	free(job->verdicts);
+	free(job);
+}
+
+static void
+log_trouble(const struct task *task, const char *what, int error)
+{
+	char reason[256];
+
+	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
+	    strerror(-error));
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_TROUBLE,
+	    .message = task->claim->envelope.id,
+	    .reason = reason,
+	});
+}
+
+static const char *
+text_or_null(const char *text)
+{
+	return *text != '\0' ? text : NULL;
+}
+
+static void
+log_verdict(const struct task *task, size_t recipient,
+    const struct verdict *verdict)
+{
+	const char *address = task->claim->envelope.recipients[recipient];
+	char token[TOKEN_SIZE], next[CLOCK_DATE_SIZE];
+	struct audit_record record = {
+		.event = outcome_events[verdict->outcome],
+		.message = task->claim->envelope.id,
+		.address = address,
+		.host = text_or_null(verdict->host),
+		.tls = text_or_null(verdict->tls),
+		.status = verdict->status,
+		.reply = text_or_null(verdict->reply),
+		.reason = text_or_null(verdict->reason),
+		.attempt = task->claim->attempt,
+	};
+
+	if (spool_token(task->means->spool, address, token) == 0)
+		record.recipient = token;
+	if (verdict->outcome == OUTCOME_DEFERRED) {
+		clock_format_date(task->next_minute * 60000, next);
+		record.next = next;
+	}
+	audit_write(&record);
+}
+
+static void
+count_verdict(const struct task *task, const struct verdict *verdict)
+{
+	counters_add(task->means->counters,
+	    verdict->outcome == OUTCOME_DELIVERED ? COUNTER_MESSAGES_DELIVERED
+						  : COUNTER_DELIVERY_FAILURES,
+	    1);
+}
+
+/* Whether all is said with this: every recipient of the message has it now.
+ * Its leaving the queue is record enough then. */
+static bool
+completes_delivery(const struct job *job)
+{
+	const struct claim *claim = job->task->claim;
+	size_t delivered = 0;
+
+	for (size_t i = 0; i < claim->envelope.recipient_count; i++)
+		delivered += claim->outcomes[i] == OUTCOME_DELIVERED;
+	for (size_t i = 0; i < job->recipient_count; i++)
+		delivered += job->verdicts[i].outcome == OUTCOME_DELIVERED;
+	return delivered == claim->envelope.recipient_count;
+}
+
+static void
+fill_attempt(const struct verdict *verdict, size_t recipient,
+    struct attempt *ret_attempt)
+{
+	*ret_attempt = (struct attempt){
+		.recipient = recipient,
+		.outcome = verdict->outcome,
+	};
+	(void)strlcpy(ret_attempt->status, verdict->status,
+	    sizeof(ret_attempt->status));
+	(void)snprintf(ret_attempt->detail, sizeof(ret_attempt->detail),
+	    "%.300s%s%.300s%s%.300s", verdict->host,
+	    *verdict->host != '\0' ? ": " : "", verdict->reason,
+	    *verdict->reason != '\0' && *verdict->reply != '\0' ? ": " : "",
+	    verdict->reply);
+}
+
+static int
+write_record(struct job *job)
+{
+	struct claim *claim = job->task->claim;
+	struct attempt *attempts =
+	    calloc(job->recipient_count, sizeof(*attempts));
+	int r;
+
+	if (attempts == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < job->recipient_count; i++)
+		fill_attempt(&job->verdicts[i], job->recipients[i],
+		    &attempts[i]);
+	r = claim_record(claim, attempts, job->recipient_count);
+	free(attempts);
+	return r;
+}
+
+void
+task_record(struct job *job)
+{
+	struct task *task = job->task;
+	int r;
+
+	if (!completes_delivery(job) && (r = write_record(job)) < 0)
+		log_trouble(task, "what became of recipients is not on record",
+		    r);
+	for (size_t i = 0; i < job->recipient_count; i++) {
+		/* Also where the record failed: for the rest of this run. */
+		task->claim->outcomes[job->recipients[i]] =
+		    job->verdicts[i].outcome;
+		log_verdict(task, job->recipients[i], &job->verdicts[i]);
+		count_verdict(task, &job->verdicts[i]);
+	}
+}
+
+static size_t
+count_outcomes(const struct task *task, enum outcome outcome)
+{
+	const struct claim *claim = task->claim;
+	size_t count = 0;
+
+	for (size_t i = 0; i < claim->envelope.recipient_count; i++)
+		count += claim->outcomes[i] == outcome;
+	return count;
+}
+
+/* It has been tried for long enough: who is still deferred has failed. */
+static void
+expire(struct task *task)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	struct attempt attempt;
+	int r;
+
+	verdict_set(&verdict, OUTCOME_FAILED, "4.4.7",
+	    "given up: not delivered within the time for it");
+	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++) {
+		if (task->claim->outcomes[i] != OUTCOME_DEFERRED)
+			continue;
+		fill_attempt(&verdict, i, &attempt);
+		if ((r = claim_record(task->claim, &attempt, 1)) < 0)
+			log_trouble(task, "a failure is not on record", r);
+		task->claim->outcomes[i] = OUTCOME_FAILED;
+		log_verdict(task, i, &verdict);
+	}
+}
+
+/* The message has left the queue: everybody has it, or somebody never will. */
+static void
+log_done(const struct task *task, const char *how)
+{
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_MESSAGE_DONE,
+	    .message = task->claim->envelope.id,
+	    .recipients = (int64_t)task->claim->envelope.recipient_count,
+	    .reason = how,
+	});
+}
+
+static int
+leave_queue(struct task *task)
+{
+	bool has_failed = count_outcomes(task, OUTCOME_FAILED) > 0;
+	int r = has_failed ? queue_fail(task->means->queue, task->claim)
+			   : queue_finish(task->means->queue, task->claim);
+
+	if (r == 0)
+		log_done(task,
+		    has_failed ? "kept in queue/failed" : "delivered to all");
+	return r;
+}
+
+int
+task_settle(struct task *task)
+{
+	int r;
+
+	if (count_outcomes(task, OUTCOME_DEFERRED) > 0 &&
+	    is_expired(id_time_ms(task->claim->envelope.id), clock_real_ms()))
+		expire(task);
+	if (count_outcomes(task, OUTCOME_DEFERRED) > 0)
+		r = queue_defer(task->means->queue, task->claim,
+		    task->next_minute);
+	else
+		r = leave_queue(task);
+	/* Somebody removed it from the queue by hand: that settles it too. */
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		log_trouble(task, "the message keeps its place in the queue",
+		    r);
+	return r;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef TASK_H
+#define TASK_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/counters.h"
+#include "lib/spool/queue.h"
+#include "smtp-deliver/verdict.h"
+
+/* What a task works with. */
+struct task_means {
+	struct spool *spool;
+	struct queue *queue;
+	struct counters *counters;
+};
+
+/* A message that this run has claimed, from then to where it goes next. */
+struct task {
+	TAILQ_ENTRY(task) entries;
+	const struct task_means *means;
+	struct claim *claim;
+	size_t open_jobs; /* destinations that have not answered yet */
+	bool is_given_back; /* one was not tried: leave the message in place */
+	int64_t next_minute; /* when to try again what is deferred */
+};
+TAILQ_HEAD(task_list, task);
+
+/* The recipients that a task has at one destination. */
+struct job {
+	TAILQ_ENTRY(job) entries;
+	struct task *task;
+	size_t recipient_count;
+	size_t *recipients; /* which of the envelope's */
+	struct verdict *verdicts; /* one for each of them */
+	bool is_done;
+};
+TAILQ_HEAD(job_list, job);
+
+/* Claim an entry. Returns what claim_open() returns, or -ENOMEM. */
+int task_open(const struct task_means *means, const struct queue_entry *entry,
+    struct task **ret_task);
+
+/* Let go of the message. All of its jobs must have been freed. */
+void task_free(struct task *task);
+
+/* The destination of one of its recipients, or NULL if nothing more is to be
+ * done for that one. */
+const char *task_destination(const struct task *task, size_t recipient);
+
+/* Make a job of the task's for all of its open recipients at a destination. */
+struct job *task_new_job(struct task *task, const char *destination);
+void job_free(struct job *job);
+
+/* A job has its verdicts: put them on record and into the audit trail, and
+ * count them. Whatever cannot be recorded is reported, and tried again. */
+void task_record(struct job *job);
+
+/*
+ * All jobs are done: the message leaves the queue, or its place in it.
+ *
+ * Returns 0, or a negative errno if it could not be moved; the claim is to be
+ * kept then, and this to be called again.
+ */
+int task_settle(struct task *task);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef VERDICT_H
+#define VERDICT_H
+
+#include "lib/spool/attempts.h"
+
+#define VERDICT_HOST_SIZE 320
+#define VERDICT_TLS_SIZE 128
+#define VERDICT_TEXT_SIZE 512
+
+/* What became of a recipient, and who said so. */
+struct verdict {
+	enum outcome outcome;
+	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463 */
+	char host[VERDICT_HOST_SIZE]; /* "mx.example.org[192.0.2.1]", or "" */
+	char tls[VERDICT_TLS_SIZE]; /* protocol and cipher, or "" */
+	char reply[VERDICT_TEXT_SIZE]; /* the host's own words, or "" */
+	char reason[VERDICT_TEXT_SIZE]; /* ours, or "" */
+};
+
+/* A verdict of our own: no host has said anything. */
+void verdict_set(struct verdict *verdict, enum outcome outcome,
+    const char *status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * worker.c - deliver messages to one destination.
+ *
+ * Runs in a process of its own, so it may wait; changes nothing on disk, but
+ * reports. Hosts are tried in the route's order, each with all its addresses,
+ * until every recipient has a final verdict or no host is left.
+ */
+
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/audit.h"
+#include "smtp-deliver/client.h"
+#include "smtp-deliver/route.h"
+#include "smtp-deliver/worker.h"
+
+struct worker {
+	int fd;
+	const char *destination;
+	const struct settings *settings;
+	struct route route;
+	struct client *client; /* a connection that can be used again */
+};
+
+/* A job while it is tried: who is open, and the worst that hosts did. */
+struct trial {
+	const struct job *job;
+	size_t *open; /* of the job's recipients */
+	size_t open_count;
+	bool is_over; /* no other host may be tried now */
+	bool was_any_address;
+	bool was_dns_trouble;
+};
+
+static const char *
+message_id(const struct job *job)
+{
+	return job->task->claim->envelope.id;
+}
+
+static void
+log_passed_over(const struct job *job, const struct verdict *verdict)
+{
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_HOST_PASSED_OVER,
+	    .message = message_id(job),
+	    .host = verdict->host,
+	    .status = verdict->status,
+	    .reply = *verdict->reply != '\0' ? verdict->reply : NULL,
+	    .reason = *verdict->reason != '\0' ? verdict->reason : NULL,
+	});
+}
+
+/* Give the open recipients a verdict. */
+static void
+set_open(struct trial *trial, const struct verdict *verdict)
+{
+	for (size_t i = 0; i < trial->open_count; i++)
+		trial->job->verdicts[trial->open[i]] = *verdict;
+}
+
+/* Keep open who was deferred: another host may do better. */
+static void
+take_verdicts(struct trial *trial, const struct verdict *verdicts)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < trial->open_count; i++) {
+		size_t n = trial->open[i];
+
+		trial->job->verdicts[n] = verdicts[i];
+		if (!is_final(verdicts[i].outcome))
+			trial->open[left++] = n;
+	}
+	trial->open_count = left;
+}
+
+/* Offer the message over the connection there is. Returns whether that can be
+ * used again; if not it is gone. */
+static bool
+send_message(struct worker *worker, struct trial *trial)
+{
+	const struct claim *claim = trial->job->task->claim;
+	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
+	struct client_message message = {
+		.envelope = &claim->envelope,
+		.fd = claim->fd,
+		.offset = claim->content_offset,
+		.size_bytes = claim->content_size,
+		.recipients = recipients,
+		.recipient_count = trial->open_count,
+	};
+	struct verdict *verdicts = calloc(trial->open_count, sizeof(*verdicts));
+	enum client_state state;
+
+	if (verdicts == NULL)
+		return true;
+	for (size_t i = 0; i < trial->open_count; i++)
+		recipients[i] = trial->job->recipients[trial->open[i]];
+	state = client_send(worker->client, &message, verdicts);
+	take_verdicts(trial, verdicts);
+	free(verdicts);
+	trial->is_over = state == CLIENT_UNSURE;
+	if (state == CLIENT_READY)
+		return true;
+	client_drop(worker->client);
+	worker->client = NULL;
+	return false;
+}
+
+/* Try one address of a host. */
+static void
+try_address(struct worker *worker, struct trial *trial, const char *host,
+    const struct addrinfo *address)
+{
+	struct verdict verdict;
+
+	trial->was_any_address = true;
+	client_quit(worker->client);
+	worker->client = NULL;
+	if (client_open(host, address->ai_addr, address->ai_addrlen,
+		worker->settings, &worker->client, &verdict) < 0) {
+		log_passed_over(trial->job, &verdict);
+		set_open(trial, &verdict);
+		return;
+	}
+	(void)send_message(worker, trial);
+}
+
+static void
+try_host(struct worker *worker, struct trial *trial, const char *host)
+{
+	struct addrinfo *addresses;
+
+	switch (dns_find_addresses(host, worker->settings->remote_port,
+	    &addresses)) {
+	case DNS_FOUND:
+		break;
+	case DNS_TROUBLE:
+		trial->was_dns_trouble = true;
+		return;
+	default:
+		return;
+	}
+	for (const struct addrinfo *address = addresses;
+	     address != NULL && trial->open_count > 0 && !trial->is_over;
+	     address = address->ai_next)
+		try_address(worker, trial, host, address);
+	freeaddrinfo(addresses);
+}
+
+/* No host of the route has an address. */
+static void
+set_unreachable(struct trial *trial)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+
+	if (trial->was_dns_trouble)
+		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.3",
+		    "the DNS gave no address of a host for the domain");
+	else
+		verdict_set(&verdict, OUTCOME_FAILED, "5.4.4",
+		    "no host for the domain has an address");
+	set_open(trial, &verdict);
+}
+
+static void
+try_route(struct worker *worker, struct trial *trial)
+{
+	/* The connection that served the message before: if it was lost since
+	 * then, that is no more than a reason to connect anew. */
+	if (worker->client != NULL) {
+		trial->was_any_address = true;
+		if (send_message(worker, trial) || trial->is_over)
+			return;
+	}
+	for (size_t i = 0; i < worker->route.host_count &&
+	     trial->open_count > 0 && !trial->is_over;
+	     i++)
+		try_host(worker, trial, worker->route.hosts[i]);
+	if (!trial->was_any_address)
+		set_unreachable(trial);
+}
+
+static void
+do_job(struct worker *worker, const struct job *job)
+{
+	size_t open[ENVELOPE_RECIPIENTS_MAX];
+	struct trial trial = {
+		.job = job,
+		.open = open,
+		.open_count = job->recipient_count,
+	};
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+
+	for (size_t i = 0; i < job->recipient_count; i++)
+		open[i] = i;
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
+	set_open(&trial, &verdict);
+	if (worker->route.host_count == 0 &&
+	    route_find(worker->destination, &worker->route, &verdict) < 0)
+		set_open(&trial, &verdict);
+	else
+		try_route(worker, &trial);
+}
+
+/* Returns whether there is somebody who listens, and who wants more. */
+static bool
+report_job(const struct worker *worker, size_t number, const struct job *job)
+{
+	struct report report = { .job = number };
+	char octet;
+
+	for (size_t i = 0; i < job->recipient_count; i++) {
+		report.recipient = i;
+		report.verdict = job->verdicts[i];
+		if (send(worker->fd, &report, sizeof(report), MSG_NOSIGNAL) ==
+		    -1)
+			return false;
+	}
+	report.is_done = true;
+	if (send(worker->fd, &report, sizeof(report), MSG_NOSIGNAL) == -1)
+		return false;
+	return recv(worker->fd, &octet, 1, 0) == 1;
+}
+
+void
+worker_work(int fd, const char *destination, struct job *const *jobs,
+    size_t job_count, const struct settings *settings)
+{
+	struct worker worker = {
+		.fd = fd,
+		.destination = destination,
+		.settings = settings,
+	};
+
+	for (size_t i = 0; i < job_count; i++) {
+		do_job(&worker, jobs[i]);
+		if (!report_job(&worker, i, jobs[i]))
+			break;
+		/* Let go of the claim, which has been settled. */
+		close(jobs[i]->task->claim->fd);
+	}
+	client_quit(worker.client);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * backoff.c - retries come 1, 2, 4 ... 64 minutes apart and up to a quarter
+ * later, for five days.
+ */
+
+#include "config.h"
+
+#include "smtp-deliver/backoff.h"
+#include "t/unit/tap.h"
+
+#define REAL_MS INT64_C(1763836260000) /* a whole minute */
+#define MINUTE (REAL_MS / 60000)
+#define DAY_MS INT64_C(86400000)
+
+/* After an attempt, the least and the most minutes that are waited. */
+static const struct {
+	unsigned attempt;
+	int64_t least, most;
+} rows[] = {
+	{ 0, 1, 2 },
+	{ 1, 1, 2 },
+	{ 2, 2, 3 },
+	{ 3, 4, 5 },
+	{ 4, 8, 10 },
+	{ 5, 16, 20 },
+	{ 6, 32, 40 },
+	{ 7, 64, 80 },
+	{ 8, 64, 80 },
+	{ 100, 64, 80 },
+	{ UINT32_MAX, 64, 80 },
+};
+
+static void
+check_row(size_t row)
+{
+	int64_t least = INT64_MAX, most = 0;
+	uint32_t chance = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		int64_t wait =
+		    backoff_next_minute(REAL_MS, rows[row].attempt, chance) -
+		    MINUTE;
+
+		least = wait < least ? wait : least;
+		most = wait > most ? wait : most;
+		chance += UINT32_C(2654435761); /* all over the range */
+	}
+	is_int(least, rows[row].least, "attempt %u: at the least",
+	    rows[row].attempt);
+	is_int(most, rows[row].most, "attempt %u: at the most",
+	    rows[row].attempt);
+}
+
+static void
+no_retry_comes_too_early(void)
+{
+	unsigned early = 0;
+
+	for (int64_t ms = 0; ms < 60000; ms += 7)
+		early += backoff_next_minute(REAL_MS + ms, 1, 0) * 60000 <
+		    REAL_MS + ms + 60000;
+	is_int(early, 0, "a minute is a whole one, whenever it begins");
+}
+
+static void
+messages_expire(void)
+{
+	ok(!is_expired(REAL_MS, REAL_MS), "a new message is not expired");
+	ok(!is_expired(REAL_MS, REAL_MS + 5 * DAY_MS),
+	    "nor is one of five days");
+	ok(is_expired(REAL_MS, REAL_MS + 5 * DAY_MS + 1), "but then it is");
+	ok(!is_expired(REAL_MS, REAL_MS - DAY_MS),
+	    "a clock that went back expires nothing");
+}
+
+int
+main(void)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i);
+	no_retry_comes_too_early();
+	messages_expire();
+	return done_testing();
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * route.c - MX records are tried by preference, equal ones in any order; an
+ * address literal is its own host.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+
+#include "smtp-deliver/route.h"
+#include "t/unit/tap.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define TURNS 600
+
+static const struct dns_mx records[] = {
+	{ 20, "c" },
+	{ 10, "b1" },
+	{ 65535, "d" },
+	{ 10, "b2" },
+	{ 0, "a" },
+	{ 10, "b3" },
+};
+
+/* Of 600 shuffles each of three comes first 200 times; fewer than 100, or the
+ * same order again and again, are not chance. */
+static void
+equal_preferences_are_shuffled(void)
+{
+	unsigned wrong = 0, first[3] = { 0 };
+
+	for (int turn = 0; turn < TURNS; turn++) {
+		struct dns_mx order[COUNT(records)];
+
+		memcpy(order, records, sizeof(order));
+		route_order(order, COUNT(order));
+		wrong += strcmp(order[0].host, "a") != 0 ||
+		    order[1].host[0] != 'b' || order[2].host[0] != 'b' ||
+		    order[3].host[0] != 'b' ||
+		    strcmp(order[4].host, "c") != 0 ||
+		    strcmp(order[5].host, "d") != 0;
+		first[(order[1].host[1] - '1') % 3]++;
+	}
+	is_int(wrong, 0, "hosts are in the order of their preference");
+	for (int i = 0; i < 3; i++)
+		ok(first[i] >= 100,
+		    "of three equal ones b%d came first %u times", i + 1,
+		    first[i]);
+}
+
+static void
+literal_is_its_own_host(void)
+{
+	static const struct {
+		const char *destination, *host;
+	} rows[] = {
+		{ "[192.0.2.1]", "192.0.2.1" },
+		{ "[ipv6:2001:db8::1]", "2001:db8::1" },
+		{ "[IPv6:2001:db8::1]", "2001:db8::1" },
+	};
+	struct verdict verdict;
+	struct route route;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		is_int(route_find(rows[i].destination, &route, &verdict), 0,
+		    "there is a way to %s", rows[i].destination);
+		is_int((int64_t)route.host_count, 1, "by one host");
+		is_str(route.hosts[0], rows[i].host, "which is %s",
+		    rows[i].host);
+	}
+}
+
+int
+main(void)
+{
+	equal_preferences_are_shuffled();
+	literal_is_its_own_host();
+	return done_testing();
+}
