@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * health.c - whether mail can be taken and goes out.
+ *
+ * Looks at what a client or a sender would meet: a spool that is away, full or
+ * cannot be written to, and mail that is due but that nobody tries. The spool
+ * is opened anew each time, as every program that is started opens it.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/spool/scan.h"
+#include "lib/spool/spool.h"
+#include "smtp-health/health.h"
+
+#define MINUTE_MS (60 * 1000)
+#define WAIT_MAX_MS (15 * MINUTE_MS)
+#define FINDING_SIZE 192
+
+/* Say what is wrong. Returns r. */
+static int
+explain(int r, const char *trouble, char ret_finding[FINDING_SIZE])
+{
+	(void)snprintf(ret_finding, FINDING_SIZE, "%s: %s", trouble,
+	    strerror(-r));
+	return r;
+}
+
+static int
+check_queue(struct spool *spool, char ret_finding[FINDING_SIZE])
+{
+	int64_t wait_ms = 0;
+	int r = scan_longest_wait(spool, clock_real_ms(), &wait_ms);
+
+	if (r < 0)
+		return explain(r, "the queue cannot be read", ret_finding);
+	if (wait_ms <= WAIT_MAX_MS)
+		return 0;
+	(void)snprintf(ret_finding, FINDING_SIZE,
+	    "a message due for delivery has been waiting untried for %" PRId64
+	    " minutes",
+	    wait_ms / MINUTE_MS);
+	return -ETIME;
+}
+
+static int
+check_spool(struct spool *spool, char ret_finding[FINDING_SIZE])
+{
+	int r;
+
+	if ((r = spool_check_space(spool, 0)) < 0)
+		return explain(r, "below the free space that mail needs",
+		    ret_finding);
+	if ((r = spool_check_writable(spool)) < 0)
+		return explain(r, "not writable", ret_finding);
+	return check_queue(spool, ret_finding);
+}
+
+int
+health_check(const char *spool_path, char ret_reason[HEALTH_REASON_SIZE])
+{
+	struct spool *spool;
+	char finding[FINDING_SIZE];
+	int r = spool_open(spool_path, &spool);
+
+	if (r < 0)
+		(void)strlcpy(finding, strerror(-r), sizeof(finding));
+	else {
+		r = check_spool(spool, finding);
+		spool_close(spool);
+	}
+	if (r < 0)
+		(void)snprintf(ret_reason, HEALTH_REASON_SIZE, "spool %s: %s",
+		    spool_path, finding);
+	return r;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef HEALTH_H
+#define HEALTH_H
+
+#include <limits.h>
+
+/* Room for the spool's path and what is wrong with it. */
+#define HEALTH_REASON_SIZE (PATH_MAX + 256)
+
+/*
+ * Check that mail can be taken and goes out.
+ *
+ * Returns 0, or a negative errno with ret_reason set: one line for people,
+ * which names the spool.
+ */
+int health_check(const char *spool_path, char ret_reason[HEALTH_REASON_SIZE]);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * http.c - serve pages over HTTP, on one thread.
+ *
+ * The only place that sees libmicrohttpd, which does the protocol and is used
+ * without threads: the loop is ours. A connection is for one request and has
+ * one deadline for all of it, so that a peer cannot hold us by dripping
+ * octets.
+ */
+
+#include "config.h"
+
+#include <sys/select.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <microhttpd.h>
+
+#include "lib/clock.h"
+#include "smtp-health/http.h"
+
+#define CONNECTIONS_MAX 64
+#define CONNECTION_MEMORY 16384 /* a request's fields must fit into it */
+#define CONNECTION_TIMEOUT_MS (10 * 1000)
+#define FINISH_TIMEOUT_MS (2 * 1000)
+
+#define NO_DEADLINE INT64_MAX
+
+struct connection {
+	bool is_open;
+	int fd; /* MHD's */
+	int64_t deadline_ms;
+};
+
+struct server {
+	const struct http_page *pages;
+	void *context;
+	int listen_fd;
+	struct MHD_Daemon *daemon;
+	struct connection connections[CONNECTIONS_MAX];
+	size_t connection_count;
+	int64_t idle_since_ms; /* when the last connection was closed */
+	sigset_t wait_mask; /* signals get through only while we wait */
+};
+
+static volatile sig_atomic_t is_told_to_stop;
+
+static void
+note_signal(int signal_number)
+{
+	(void)signal_number;
+	is_told_to_stop = 1;
+}
+
+/* SIGTERM and SIGINT are blocked, but for the time that we wait: none is lost
+ * between a look at is_told_to_stop and the wait. */
+static void
+catch_signals(struct server *server)
+{
+	struct sigaction stop = { .sa_handler = note_signal };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, &server->wait_mask);
+	sigdelset(&server->wait_mask, SIGTERM);
+	sigdelset(&server->wait_mask, SIGINT);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* ---- requests ---- */
+
+static const struct http_page *
+find_page(const struct http_page *pages, const char *path)
+{
+	for (; pages->path != NULL; pages++)
+		if (strcmp(pages->path, path) == 0)
+			return pages;
+	return NULL;
+}
+
+/* Write what a request is answered with. Returns the status. */
+static unsigned
+write_answer(const struct server *server, struct MHD_Connection *connection,
+    const char *path, const char *method, FILE *out, const char **ret_type)
+{
+	const struct http_page *page = find_page(server->pages, path);
+	const char *accept;
+
+	if (page == NULL) {
+		fputs("Not Found\n", out);
+		return MHD_HTTP_NOT_FOUND;
+	}
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
+	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
+		fputs("Method Not Allowed\n", out);
+		return MHD_HTTP_METHOD_NOT_ALLOWED;
+	}
+	accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+	    MHD_HTTP_HEADER_ACCEPT);
+	return page->write(server->context, accept != NULL ? accept : "", out,
+	    ret_type);
+}
+
+static enum MHD_Result
+queue_response(struct MHD_Connection *connection, unsigned status,
+    const char *type, struct MHD_Response *response)
+{
+	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+		type) != MHD_YES ||
+	    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+		"no-store") != MHD_YES ||
+	    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION,
+		"close") != MHD_YES ||
+	    (status == MHD_HTTP_METHOD_NOT_ALLOWED &&
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+		    "GET, HEAD") != MHD_YES))
+		return MHD_NO;
+	return MHD_queue_response(connection, status, response);
+}
+
+/*
+ * An MHD_AccessHandlerCallback: answer a request as soon as its fields are
+ * there; a body is of no interest. MHD leaves a HEAD's answer without one.
+ *
+ * MHD_NO closes the connection.
+ */
+static enum MHD_Result
+answer_request(void *cls, struct MHD_Connection *connection, const char *path,
+    const char *method, const char *version, const char *body,
+    size_t *body_size, void **request_context)
+{
+	const char *type = HTTP_PLAIN;
+	char *text = NULL;
+	size_t length = 0;
+	struct MHD_Response *response;
+	enum MHD_Result result;
+	unsigned status;
+	FILE *out = open_memstream(&text, &length);
+
+	(void)version;
+	(void)body;
+	(void)body_size;
+	(void)request_context;
+	if (out == NULL)
+		return MHD_NO;
+	status = write_answer(cls, connection, path, method, out, &type);
+	if (fclose(out) == EOF) {
+		free(text);
+		return MHD_NO;
+	}
+	response = MHD_create_response_from_buffer(length, text,
+	    MHD_RESPMEM_MUST_FREE);
+	if (response == NULL) {
+		free(text);
+		return MHD_NO;
+	}
+	result = queue_response(connection, status, type, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* ---- connections ---- */
+
+static struct connection *
+open_connection(struct server *server, int fd)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *connection = &server->connections[i];
+
+		if (connection->is_open)
+			continue;
+		connection->is_open = true;
+		connection->fd = fd;
+		connection->deadline_ms =
+		    clock_mono_ms() + CONNECTION_TIMEOUT_MS;
+		server->connection_count++;
+		return connection;
+	}
+	return NULL;
+}
+
+/* An MHD_NotifyConnectionCallback. MHD holds to CONNECTIONS_MAX. */
+static void
+note_connection(void *cls, struct MHD_Connection *mhd_connection,
+    void **connection_context, enum MHD_ConnectionNotificationCode code)
+{
+	struct server *server = cls;
+	struct connection *connection = *connection_context;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		    mhd_connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+		connection = open_connection(server, info->connect_fd);
+		assert(connection != NULL);
+		*connection_context = connection;
+		return;
+	}
+	connection->is_open = false;
+	server->connection_count--;
+	server->idle_since_ms = clock_mono_ms();
+}
+
+/* Shut connections that are past their deadlines: MHD then finds their end and
+ * closes them. Returns the earliest deadline of the others. */
+static int64_t
+shut_late_connections(struct server *server, int64_t now_ms)
+{
+	int64_t earliest_ms = NO_DEADLINE;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *connection = &server->connections[i];
+
+		if (!connection->is_open)
+			continue;
+		if (connection->deadline_ms <= now_ms) {
+			(void)shutdown(connection->fd, SHUT_RDWR);
+			connection->deadline_ms = NO_DEADLINE;
+		}
+		if (connection->deadline_ms < earliest_ms)
+			earliest_ms = connection->deadline_ms;
+	}
+	return earliest_ms;
+}
+
+/* ---- the loop ---- */
+
+/* Wait until there is something to do, at the longest until the deadline, and
+ * do it. */
+static int
+run_until(struct server *server, int64_t now_ms, int64_t deadline_ms)
+{
+	fd_set read_set, write_set, except_set;
+	int64_t wait_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+	MHD_UNSIGNED_LONG_LONG mhd_wait_ms;
+	struct timespec wait;
+	int max_fd = -1;
+
+	FD_ZERO(&read_set);
+	FD_ZERO(&write_set);
+	FD_ZERO(&except_set);
+	if (MHD_get_fdset(server->daemon, &read_set, &write_set, &except_set,
+		&max_fd) != MHD_YES)
+		return -EMFILE;
+	/* Else MHD would accept one more, and close it. */
+	if (server->connection_count == CONNECTIONS_MAX)
+		FD_CLR(server->listen_fd, &read_set);
+	if (MHD_get_timeout(server->daemon, &mhd_wait_ms) == MHD_YES &&
+	    mhd_wait_ms < (uint64_t)wait_ms)
+		wait_ms = (int64_t)mhd_wait_ms;
+	wait.tv_sec = wait_ms / 1000;
+	wait.tv_nsec = wait_ms % 1000 * 1000000;
+
+	if (pselect(max_fd + 1, &read_set, &write_set, &except_set, &wait,
+		&server->wait_mask) == -1)
+		return errno == EINTR ? 0 : -errno;
+	if (MHD_run_from_select(server->daemon, &read_set, &write_set,
+		&except_set) != MHD_YES)
+		return -EIO;
+	return 0;
+}
+
+/* Serve until told to stop, or idle. */
+static int
+serve(struct server *server, int64_t idle_ms)
+{
+	int r = 0;
+
+	while (!is_told_to_stop && r == 0) {
+		int64_t now_ms = clock_mono_ms();
+		int64_t deadline_ms = shut_late_connections(server, now_ms);
+
+		if (server->connection_count == 0 && idle_ms >= 0) {
+			deadline_ms = server->idle_since_ms + idle_ms;
+			if (deadline_ms <= now_ms)
+				break;
+		}
+		r = run_until(server, now_ms, deadline_ms);
+	}
+	return r;
+}
+
+/* Serve those who are connected, not for long: somebody waits for our end. */
+static int
+finish(struct server *server)
+{
+	int64_t now_ms = clock_mono_ms(), end_ms = now_ms + FINISH_TIMEOUT_MS;
+	int r = 0;
+
+	while (server->connection_count > 0 && now_ms < end_ms && r == 0) {
+		r = run_until(server, now_ms, end_ms);
+		now_ms = clock_mono_ms();
+	}
+	return r;
+}
+
+int
+http_serve(int listen_fd, const struct http_page *pages, void *context,
+    int64_t idle_ms)
+{
+	struct server server = {
+		.pages = pages,
+		.context = context,
+		.listen_fd = listen_fd,
+		.idle_since_ms = clock_mono_ms(),
+	};
+	int r;
+
+	catch_signals(&server);
+	server.daemon = MHD_start_daemon(MHD_NO_FLAG, 0, NULL, NULL,
+	    answer_request, &server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	    MHD_OPTION_NOTIFY_CONNECTION, note_connection, &server,
+	    MHD_OPTION_END);
+	if (server.daemon == NULL)
+		return -ENOMEM;
+	r = serve(&server, idle_ms);
+	/* The socket is not ours alone: without this MHD would close it. */
+	(void)MHD_quiesce_daemon(server.daemon);
+	if (r == 0)
+		r = finish(&server);
+	MHD_stop_daemon(server.daemon);
+	return r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* A page, for GET and HEAD. */
+struct http_page {
+	const char *path;
+	/*
+	 * Write the page as it is now.
+	 *
+	 * accept	the request's Accept field, or "".
+	 * ret_type	its Content-Type, a string that stays valid; it is
+	 *		HTTP_PLAIN if this is not set.
+	 *
+	 * Returns the status, such as 200.
+	 */
+	unsigned (*write)(void *context, const char *accept, FILE *out,
+	    const char **ret_type);
+};
+
+#define HTTP_PLAIN "text/plain; charset=utf-8"
+
+/*
+ * Serve pages until told to stop by SIGTERM or SIGINT, or until nobody has
+ * asked for any for a while. Requests that came before are still answered.
+ *
+ * listen_fd	stays the caller's, and open: who comes later waits in it.
+ * pages	ends with a path that is NULL.
+ * context	handed to the pages.
+ * idle_ms	how long "a while" is, or -1: for ever.
+ *
+ * Returns 0 or a negative errno.
+ */
+int http_serve(int listen_fd, const struct http_page *pages, void *context,
+    int64_t idle_ms);
+
+#endif

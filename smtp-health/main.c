@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * main.c - smtp-health: tell over HTTP how the mail on this host is doing.
+ *
+ *	/healthz	200, or 503 and why
+ *	/metrics	counters and gauges
+ *
+ * Takes its listening socket from systemd and leaves when nobody asks any
+ * more; systemd starts it again for the next one.
+ */
+
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <err.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "lib/audit.h"
+#include "lib/settings.h"
+#include "lib/spool/spool.h"
+#include "smtp-health/health.h"
+#include "smtp-health/http.h"
+#include "smtp-health/metrics.h"
+
+#define IDLE_MS (10 * 1000)
+
+struct program {
+	const char *spool_path;
+	char **argv;
+	bool is_trouble_known; /* it is in the audit trail */
+};
+
+static unsigned write_health(void *context, const char *accept, FILE *out,
+    const char **ret_type);
+static unsigned write_metrics(void *context, const char *accept, FILE *out,
+    const char **ret_type);
+
+static const struct http_page pages[] = {
+	{ "/healthz", write_health },
+	{ "/metrics", write_metrics },
+	{ NULL, NULL },
+};
+
+static unsigned
+write_health(void *context, const char *accept, FILE *out,
+    const char **ret_type)
+{
+	struct program *program = context;
+	char reason[HEALTH_REASON_SIZE];
+
+	(void)accept;
+	(void)ret_type;
+	if (health_check(program->spool_path, reason) == 0) {
+		program->is_trouble_known = false;
+		fputs("OK\n", out);
+		return 200;
+	}
+	/* Once, not at each of a monitor's requests. */
+	if (!program->is_trouble_known)
+		audit_write(&(struct audit_record){ .event = AUDIT_TROUBLE,
+		    .reason = reason });
+	program->is_trouble_known = true;
+	fprintf(out, "%s\n", reason);
+	return 503;
+}
+
+static unsigned
+write_metrics(void *context, const char *accept, FILE *out,
+    const char **ret_type)
+{
+	const struct program *program = context;
+	enum metrics_format format = metrics_choose_format(accept);
+	struct metric metrics[METRICS];
+	struct spool *spool = NULL;
+	int r;
+
+	if ((r = spool_open(program->spool_path, &spool)) == 0)
+		r = metrics_read(spool, metrics);
+	spool_close(spool);
+	if (r < 0) {
+		fprintf(out, "spool %s: %s\n", program->spool_path,
+		    strerror(-r));
+		return 503;
+	}
+	*ret_type = metrics_content_type(format);
+	metrics_write(metrics, format, program->argv, out);
+	return 200;
+}
+
+static _Noreturn void
+usage(void)
+{
+	(void)fprintf(stderr, "usage: smtp-health [--stay]\n");
+	exit(EX_USAGE);
+}
+
+static bool
+parse_arguments(int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{ "stay", no_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool is_staying = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 's')
+			usage();
+		is_staying = true;
+	}
+	if (optind < argc)
+		usage();
+	return is_staying;
+}
+
+/* The socket that systemd listens on. */
+static int
+take_socket(void)
+{
+	int count = sd_listen_fds(1);
+
+	if (count < 0)
+		errc(EX_USAGE, -count, "LISTEN_FDS");
+	if (count != 1)
+		errx(EX_USAGE,
+		    "%d sockets were passed; expected one that listens, from "
+		    "smtpserver-health.socket or systemd-socket-activate(1)",
+		    count);
+	if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+		errx(EX_USAGE, "the socket that was passed does not listen");
+	return SD_LISTEN_FDS_START;
+}
+
+int
+main(int argc, char *argv[])
+{
+	bool is_staying = parse_arguments(argc, argv);
+	struct program program = { .argv = argv };
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+	int fd, r;
+
+	if (settings_load(&settings, error) < 0)
+		errx(EX_CONFIG, "%s", error);
+	audit_open("smtp-health", settings.is_debug);
+	program.spool_path = settings.queue_path;
+	fd = take_socket();
+	r = http_serve(fd, pages, &program, is_staying ? -1 : IDLE_MS);
+	if (r < 0)
+		errc(EX_OSERR, -r, "serving HTTP");
+	return 0;
+}

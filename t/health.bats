@@ -1,0 +1,553 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# shellcheck disable=SC2030,SC2031,SC2154
+#
+# health.bats - smtp-health on a socket of systemd-socket-activate.
+
+load lib/common
+
+setup() {
+	need curl python3 systemd-socket-activate
+	log=$BATS_TEST_TMPDIR/log
+	body=$BATS_TEST_TMPDIR/body
+	mounted=
+}
+
+teardown() {
+	stop_started
+	if [ -n "$mounted" ]; then
+		umount "$mounted"
+	fi
+}
+
+# serve [ARGUMENT...]: listen on a free port and start smtp-health at the first
+# connection, on $spool. Its process id is $started then.
+serve() {
+	local variable environment=(-E "SMTP_QUEUE_PATH=$spool")
+
+	# It passes nothing on that it is not told to.
+	for variable in ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS; do
+		if [ -n "${!variable:-}" ]; then
+			environment+=(-E "$variable=${!variable}")
+		fi
+	done
+	port=$(free_port)
+	start systemd-socket-activate -l "127.0.0.1:$port" \
+		"${environment[@]}" "$(program smtp-health)" "$@" \
+		>"$log" 2>&1
+	wait_for 5 is_listening "$port"
+}
+
+# get [CURL'S OPTION...] PATH: the status, and the body in $body.
+get() {
+	curl -sS --max-time 20 --noproxy '*' -o "$body" -w '%{http_code}\n' \
+		"${@:1:$#-1}" "http://127.0.0.1:$port${*: -1}"
+}
+
+content_type() {
+	curl -sS --max-time 20 --noproxy '*' -o /dev/null \
+		-w '%{content_type}\n' "$@" "http://127.0.0.1:$port/metrics"
+}
+
+# metric NAME: its value.
+metric() {
+	get /metrics >/dev/null
+	python3 -c 'import json, sys
+print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$body" "$1"
+}
+
+is_metric() {
+	local value
+
+	value=$(metric "$1")
+	echo "$1 is $value, expected $2"
+	[ "$value" = "$2" ]
+}
+
+# Expect a status of /healthz and a pattern that its whole body matches.
+expect_health() {
+	local status text
+
+	status=$(get /healthz)
+	text=$(cat "$BATS_TEST_TMPDIR/body")
+	echo "$status: $text"
+	[ "$status" = "$1" ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/body")" -eq 1 ]
+	# shellcheck disable=SC2053 # it is a pattern
+	[[ $text == $2 ]]
+}
+
+# mount_spool OPTIONS: a file system of its own for the spool.
+mount_spool() {
+	need_root
+	need mount
+	mkdir -p "$spool"
+	mount -t tmpfs -o "$1" smtp-health-test "$spool" ||
+		cannot_run "needs to mount a tmpfs"
+	mounted=$spool
+}
+
+# Sessions read what is written to $to.
+open_fifo() {
+	[ -x "$(program smtp-session)" ] || cannot_run "needs smtp-session"
+	mkfifo "$BATS_TEST_TMPDIR/to"
+	exec {to}<>"$BATS_TEST_TMPDIR/to"
+}
+
+start_session() {
+	# shellcheck disable=SC2016 # sh expands them
+	start sh -c 'exec "$1" <"$2"' - \
+		"$(program smtp-session)" "$BATS_TEST_TMPDIR/to" \
+		>"$log.session" 2>&1
+}
+
+# The id of a message that was accepted some minutes ago.
+old_id() {
+	printf '%012x%012x\n' $(((${EPOCHREALTIME%[.,]*} - $1 * 60) * 1000)) 1
+}
+
+# The bucket of the minute that was some minutes ago, or that is to come.
+bucket() {
+	date -u -d "@$((${EPOCHREALTIME%[.,]*} - $1 * 60))" +%Y%m%d%H%M
+}
+
+put_into_retry() {
+	mkdir "$spool/queue/retry/$1"
+	touch "$spool/queue/retry/$1/$(old_id 600)"
+}
+
+@test "/healthz is 200 OK while all is well" {
+	serve
+	expect_health 200 OK
+	printf 'OK\n' | cmp - "$body"
+}
+
+@test "HEAD is answered as GET is, without a body" {
+	serve
+	for page in /healthz /metrics /nowhere; do
+		get -D "$BATS_TEST_TMPDIR/of-get" "$page"
+		[ -s "$body" ]
+		size=$(wc -c <"$body")
+		: >"$body"
+		get -I "$page"
+		tr -d '\r' <"$BATS_TEST_TMPDIR/of-get" | grep -v ^Date: >"$log.get"
+		tr -d '\r' <"$body" | grep -v ^Date: >"$log.head"
+		diff "$log.get" "$log.head"
+		grep -qx "Content-Length: $size" "$log.head"
+	done
+	# No octet follows the fields.
+	exec {connection}<>"/dev/tcp/127.0.0.1/$port"
+	printf 'HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n' >&"$connection"
+	timeout 5 cat <&"$connection" >"$log.raw"
+	exec {connection}>&-
+	[ "$(tail -c 4 "$log.raw" | od -An -tx1 | tr -d ' ')" = 0d0a0d0a ]
+}
+
+@test "both pages are 503 and name the spool when it is away" {
+	spool=$BATS_TEST_TMPDIR/file/spool
+	touch "$BATS_TEST_TMPDIR/file"
+	serve
+	expect_health 503 "spool $spool: Not a directory"
+	[ "$(get /metrics)" = 503 ]
+	[ "$(cat "$body")" = "spool $spool: Not a directory" ]
+}
+
+@test "a spool that comes back is found again without a restart" {
+	serve
+	expect_health 200 OK
+	mv "$spool" "$spool.away"
+	touch "$spool"
+	expect_health 503 "spool $spool: *"
+	rm "$spool"
+	mv "$spool.away" "$spool"
+	expect_health 200 OK
+}
+
+@test "/healthz is 503 while the spool is not writable" {
+	mount_spool size=32m
+	serve
+	expect_health 200 OK
+	mount -o remount,ro "$spool"
+	expect_health 503 "spool $spool: not writable: Read-only file system"
+	mount -o remount,rw "$spool"
+	expect_health 200 OK
+}
+
+@test "/healthz is 503 while free space is below what mail needs" {
+	mount_spool size=20m
+	serve
+	expect_health 200 OK
+	fallocate -l 5M "$spool/ballast"
+	expect_health 503 \
+		"spool $spool: below the free space that mail needs: No space left on device"
+	rm "$spool/ballast"
+	expect_health 200 OK
+}
+
+@test "/healthz is 503 while too few files can be made in the spool" {
+	mount_spool size=32m,nr_inodes=20
+	serve
+	expect_health 503 \
+		"spool $spool: below the free space that mail needs: No space left on device"
+}
+
+@test "/healthz is 503 once a message has not been tried for 15 minutes" {
+	serve
+	expect_health 200 OK
+	touch "$spool/queue/new/$(old_id 14)"
+	expect_health 200 OK
+	touch "$spool/queue/new/$(old_id 17)"
+	expect_health 503 \
+		"spool $spool: a message due for delivery has been waiting untried for 17 minutes"
+}
+
+@test "/healthz is 503 once a retry is 15 minutes late" {
+	serve
+	expect_health 200 OK
+	put_into_retry "$(bucket 13)"
+	expect_health 200 OK
+	put_into_retry "$(bucket 20)"
+	expect_health 503 "spool $spool: a message due * untried for 2[01] minutes"
+}
+
+@test "/healthz is 200 while an old message waits for its next attempt" {
+	serve
+	expect_health 200 OK
+	put_into_retry "$(bucket -30)"
+	expect_health 200 OK
+	is_metric smtp_queue_depth 1
+}
+
+@test "/metrics is expvar JSON with cmdline and the five names" {
+	serve --stay
+	[ "$(get /metrics)" = 200 ]
+	[ "$(content_type)" = "application/json; charset=utf-8" ]
+	python3 - "$body" "$(program smtp-health)" <<-'END'
+		import json, sys
+		page = json.load(open(sys.argv[1], encoding="utf-8"))
+		assert page == {
+		    "cmdline": [sys.argv[2], "--stay"],
+		    "smtp_messages_queued_total": 0,
+		    "smtp_messages_delivered_total": 0,
+		    "smtp_delivery_failures_total": 0,
+		    "smtp_queue_depth": 0,
+		    "smtp_sessions_active": 0,
+		}, page
+	END
+}
+
+@test "cmdline is JSON whatever the program was called" {
+	# A quotation mark, a backslash, a newline, an octet that is not UTF-8.
+	strange=$BATS_TEST_TMPDIR/$'q"b\\n\nx\xff'
+	mkdir "$strange"
+	ln -s "$(program smtp-health)" "$strange/smtp-health"
+	program() {
+		printf '%s\n' "$strange/$1"
+	}
+	serve
+	[ "$(get /metrics)" = 200 ]
+	python3 - "$body" <<-'END'
+		import json, sys
+		name = json.load(open(sys.argv[1], encoding="utf-8"))["cmdline"][0]
+		assert name.endswith('/q"b\\n\nx\ufffd/smtp-health'), name
+	END
+}
+
+@test "/metrics counts what a session does, and the session while it lasts" {
+	open_fifo
+	serve
+	is_metric smtp_sessions_active 0
+	start_session
+	session=$started
+	wait_for 5 is_metric smtp_sessions_active 1
+
+	printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@example.com>' \
+		'RCPT TO:<b@example.org>' 'RCPT TO:<c@example.net>' DATA \
+		'Subject: test' '' text . >&"$to"
+	wait_for 5 is_metric smtp_messages_queued_total 1
+	wait_for 5 is_metric smtp_queue_depth 1
+	is_metric smtp_messages_delivered_total 0
+
+	printf 'QUIT\r\n' >&"$to"
+	wait_for 5 is_metric smtp_sessions_active 0
+	wait "$session"
+	is_metric smtp_messages_queued_total 1
+}
+
+@test "/metrics does not count a session that was killed" {
+	open_fifo
+	serve
+	for _ in 1 2 3; do
+		start_session
+	done
+	wait_for 5 is_metric smtp_sessions_active 3
+	kill -KILL "$started"
+	{ wait "$started"; } 2>/dev/null || :
+	wait_for 5 is_metric smtp_sessions_active 2
+}
+
+@test "/metrics is in the format that the Accept field asks for" {
+	json="application/json; charset=utf-8"
+	open="application/openmetrics-text; version=1.0.0; charset=utf-8"
+	text="text/plain; version=0.0.4; charset=utf-8"
+	serve --stay
+
+	expect() {
+		local type
+
+		type=$(content_type -H "$2")
+		echo "$2 -> $type, expected $1"
+		[ "$type" = "$1" ]
+	}
+	expect "$json" 'Accept:'
+	expect "$json" 'Accept;'
+	expect "$json" 'Accept: */*'
+	expect "$json" 'Accept: application/json'
+	expect "$json" 'Accept: application/*'
+	expect "$json" 'Accept: image/png'
+	expect "$json" 'Accept: ,;,q=1;version=0.0.4,/,*,text'
+	expect "$json" "Accept: text/plain;version=0.0.4;q=0.1,$(printf '%05000d' 0)"
+	# A browser, and a library for browsers.
+	expect "$json" 'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8'
+	expect "$json" 'Accept: application/json, text/plain, */*'
+
+	expect "$text" 'Accept: text/plain;version=0.0.4'
+	expect "$text" 'Accept: Text/Plain ; Charset=UTF-8 ; Version="0.0.4"'
+	expect "$text" 'Accept: text/plain'
+	expect "$text" 'Accept: text/*;q=0.3'
+	expect "$text" 'Accept: text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+	expect "$text" 'Accept: application/json;q=0, application/openmetrics-text;q=0, */*'
+	expect "$json" 'Accept: text/plain;version=1.0.0'
+	expect "$json" 'Accept: text/plain;version=0.0.4;q=0'
+	expect "$json" 'Accept: text/plain;version=0.0.4;q=much'
+	expect "$json" 'Accept: text/plain;version=0.0.4;q=7, */*;q=0.1'
+	expect "$json" 'Accept: text/plain;q=0.4, application/json;q=0.5'
+
+	expect "$open" 'Accept: application/openmetrics-text'
+	expect "$open" 'Accept: application/openmetrics-text; version=1.0.0'
+	expect "$json" 'Accept: application/openmetrics-text; version=2.0.0'
+	# What releases of Prometheus send: 2.20, 2.50, 3.0.
+	expect "$text" 'Accept: application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+	expect "$open" 'Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+	expect "$open" 'Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1'
+	expect "$text" 'Accept: text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.9'
+}
+
+@test "the Prometheus text describes each metric and gives its value" {
+	serve
+	expect_health 200 OK
+	touch "$spool/queue/new/$(old_id 1)" "$spool/queue/new/$(old_id 2)"
+	[ "$(get -H 'Accept: text/plain;version=0.0.4' /metrics)" = 200 ]
+	diff - "$body" <<-'END'
+		# HELP smtp_messages_queued_total Messages accepted into the queue.
+		# TYPE smtp_messages_queued_total counter
+		smtp_messages_queued_total 0
+		# HELP smtp_messages_delivered_total Recipients' copies that a remote host has taken.
+		# TYPE smtp_messages_delivered_total counter
+		smtp_messages_delivered_total 0
+		# HELP smtp_delivery_failures_total Delivery attempts for a recipient that did not succeed.
+		# TYPE smtp_delivery_failures_total counter
+		smtp_delivery_failures_total 0
+		# HELP smtp_queue_depth Messages in the queue.
+		# TYPE smtp_queue_depth gauge
+		smtp_queue_depth 2
+		# HELP smtp_sessions_active SMTP sessions that are open.
+		# TYPE smtp_sessions_active gauge
+		smtp_sessions_active 0
+	END
+}
+
+@test "OpenMetrics describes counters without _total and ends in EOF" {
+	serve
+	[ "$(get -H 'Accept: application/openmetrics-text' /metrics)" = 200 ]
+	diff - "$body" <<-'END'
+		# HELP smtp_messages_queued Messages accepted into the queue.
+		# TYPE smtp_messages_queued counter
+		smtp_messages_queued_total 0
+		# HELP smtp_messages_delivered Recipients' copies that a remote host has taken.
+		# TYPE smtp_messages_delivered counter
+		smtp_messages_delivered_total 0
+		# HELP smtp_delivery_failures Delivery attempts for a recipient that did not succeed.
+		# TYPE smtp_delivery_failures counter
+		smtp_delivery_failures_total 0
+		# HELP smtp_queue_depth Messages in the queue.
+		# TYPE smtp_queue_depth gauge
+		smtp_queue_depth 0
+		# HELP smtp_sessions_active SMTP sessions that are open.
+		# TYPE smtp_sessions_active gauge
+		smtp_sessions_active 0
+		# EOF
+	END
+}
+
+@test "other methods are 405, with those that are allowed" {
+	serve
+	for method in POST PUT DELETE OPTIONS PATCH TRACE FROB; do
+		echo "$method"
+		[ "$(get -X "$method" -D "$log.fields" /metrics)" = 405 ]
+		tr -d '\r' <"$log.fields" | grep -qx 'Allow: GET, HEAD'
+	done
+	head -c 1000000 /dev/zero >"$log.large"
+	[ "$(get --data-binary "@$log.large" /healthz)" = 405 ]
+	expect_health 200 OK
+}
+
+@test "other paths are 404, whatever the method" {
+	serve
+	for path in / /healthz/ /metrics/x /HEALTHZ /debug/vars; do
+		echo "$path"
+		[ "$(get "$path")" = 404 ]
+		[ "$(get -X POST "$path")" = 404 ]
+	done
+	[ "$(get '/healthz?verbose=1')" = 200 ]
+}
+
+@test "fields that are too large are refused and do no harm" {
+	serve
+	status=$(get -H "X-Large: $(printf '%032000d' 0)" /healthz)
+	echo "$status"
+	[[ $status == 4?? ]]
+	expect_health 200 OK
+}
+
+@test "it leaves with 0 when idle, and does not with --stay" {
+	serve --stay
+	staying=$started staying_port=$port
+	[ "$(get /healthz)" = 200 ]
+	serve
+	[ "$(get /healthz)" = 200 ]
+	wait_for 20 is_gone "$started"
+	wait "$started"
+	kill -0 "$staying"
+	port=$staying_port
+	[ "$(get /healthz)" = 200 ]
+}
+
+@test "at SIGTERM it answers who is there and leaves with 0" {
+	serve --stay
+	[ "$(get /healthz)" = 200 ]
+	exec {connection}<>"/dev/tcp/127.0.0.1/$port"
+	printf 'GET /healthz HTTP/1.1\r\nHost: loc' >&"$connection"
+	# Connections are taken in their order: the one above is there now.
+	[ "$(get /healthz)" = 200 ]
+	kill -TERM "$started"
+	wait_for 5 grep -qx $'ShdPnd:\t0*' "/proc/$started/status"
+	printf 'alhost\r\n\r\n' >&"$connection"
+	timeout 5 cat <&"$connection" >"$log.answer"
+	exec {connection}>&-
+	grep -qx OK "$log.answer"
+	wait_for 5 is_gone "$started"
+	wait "$started"
+}
+
+@test "the socket that it was handed serves the next one" {
+	timeout 60 python3 - "$(program smtp-health)" <<-'END'
+		import os, signal, socket, sys, urllib.request
+
+		# As systemd does: keep the socket, hand it to one after the other.
+		listener = socket.create_server(("127.0.0.1", 0))
+		url = "http://127.0.0.1:%d/healthz" % listener.getsockname()[1]
+		urllib.request.install_opener(urllib.request.build_opener(
+		    urllib.request.ProxyHandler({})))
+
+		def start():
+		    pid = os.fork()
+		    if pid == 0:
+		        os.dup2(listener.fileno(), 3)
+		        os.execve(sys.argv[1], [sys.argv[1]], dict(
+		            os.environ, LISTEN_FDS="1", LISTEN_PID=str(os.getpid())))
+		    return pid
+
+		for _ in range(3):
+		    pid = start()
+		    assert urllib.request.urlopen(url, timeout=10).read() == b"OK\n"
+		    os.kill(pid, signal.SIGTERM)
+		    assert os.waitpid(pid, 0)[1] == 0
+	END
+}
+
+@test "a client that drips octets is cut off after 10 seconds" {
+	serve --stay
+	timeout 60 python3 - "$port" <<-'END'
+		import socket, sys, time
+
+		client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+		client.settimeout(0.2)
+		client.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+		start = time.monotonic()
+		try:
+		    while time.monotonic() < start + 20:
+		        client.sendall(b"x")
+		        try:
+		            assert client.recv(100) == b""
+		            break
+		        except TimeoutError:
+		            pass
+		except (BrokenPipeError, ConnectionResetError):
+		    pass
+		elapsed = time.monotonic() - start
+		assert 9 < elapsed < 15, elapsed
+	END
+	expect_health 200 OK
+}
+
+@test "a client beyond the 64th waits until it can be served" {
+	serve --stay
+	timeout 60 python3 - "$port" <<-'END'
+		import socket, sys
+
+		address = ("127.0.0.1", int(sys.argv[1]))
+		idle = [socket.create_connection(address) for _ in range(80)]
+		client = socket.create_connection(address, timeout=9)
+		client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+		for connection in idle[10:]:
+		    connection.close()
+		answer = b""
+		while data := client.recv(1000):
+		    answer += data
+		assert answer.endswith(b"\r\n\r\nOK\n"), answer
+	END
+}
+
+@test "trouble is in the audit trail, once until it is over" {
+	serve
+	expect_health 200 OK
+	for _ in 1 2; do
+		touch "$spool/queue/new/$(old_id 17)"
+		expect_health 503 '*'
+		expect_health 503 '*'
+		rm "$spool/queue/new/"*
+		expect_health 200 OK
+	done
+	grep '^smtp-health: event=trouble ' "$log"
+	[ "$(grep -c 'event=trouble .*untried for 17 minutes' "$log")" -eq 2 ]
+}
+
+@test "without one listening socket it says so and exits EX_USAGE" {
+	run "$(program smtp-health)"
+	echo "$output"
+	[ "$status" -eq 64 ]
+	[[ $output == *"0 sockets were passed; expected one"* ]]
+
+	run bash -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" 3</dev/null' \
+		"$(program smtp-health)"
+	echo "$output"
+	[ "$status" -eq 64 ]
+	[[ $output == *"does not listen"* ]]
+}
+
+@test "an unknown argument exits EX_USAGE" {
+	for argument in --leave spool; do
+		run "$(program smtp-health)" "$argument"
+		echo "$output"
+		[ "$status" -eq 64 ]
+		[[ $output == *"usage: smtp-health [--stay]"* ]]
+	done
+}
+
+@test "a variable that cannot be understood exits EX_CONFIG and is named" {
+	SMTP_QUEUE_WORKERS=many run "$(program smtp-health)"
+	echo "$output"
+	[ "$status" -eq 78 ]
+	[[ $output == *'SMTP_QUEUE_WORKERS is "many"; expected a number'* ]]
+}
