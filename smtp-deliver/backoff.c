@@ -28,7 +28,10 @@ backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance)
 }
 
 bool
-is_expired(int64_t accepted_ms, int64_t real_ms)
+is_expired(int64_t accepted_ms, int64_t real_ms, unsigned attempt)
 {
-	return real_ms - accepted_ms > BACKOFF_LIFETIME_MS;
+	if (attempt < BACKOFF_ATTEMPTS_MIN)
+		return false;
+	return real_ms - accepted_ms > BACKOFF_LIFETIME_MS ||
+	    attempt > BACKOFF_ATTEMPTS_MAX;
 }

@@ -11,6 +11,11 @@
 
 #define BACKOFF_CAP_MINUTES 64
 
+/* So many attempts belong to that time: at the least, were there nobody to
+ * make them for days; and at the most. */
+#define BACKOFF_ATTEMPTS_MIN 8
+#define BACKOFF_ATTEMPTS_MAX 160
+
 /*
  * When to try again: 1 minute after the first attempt, twice as long after
  * each further one up to the cap, and up to a quarter of that longer.
@@ -22,7 +27,12 @@
  */
 int64_t backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance);
 
-/* Whether a message that was accepted at a time has been tried long enough. */
-bool is_expired(int64_t accepted_ms, int64_t real_ms);
+/*
+ * Whether a message has been tried for long enough. The clock alone does not
+ * tell: it may have been set forward, or back.
+ *
+ * attempt	the number of the one that was made, from 1
+ */
+bool is_expired(int64_t accepted_ms, int64_t real_ms, unsigned attempt);
 
 #endif

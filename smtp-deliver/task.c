@@ -288,7 +288,8 @@ task_settle(struct task *task)
 	int r;
 
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0 &&
-	    is_expired(id_time_ms(task->claim->envelope.id), clock_real_ms()))
+	    is_expired(id_time_ms(task->claim->envelope.id), clock_real_ms(),
+		task->claim->attempt))
 		expire(task);
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0)
 		r = queue_defer(task->means->queue, task->claim,

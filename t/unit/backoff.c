@@ -67,12 +67,19 @@ no_retry_comes_too_early(void)
 static void
 messages_expire(void)
 {
-	ok(!is_expired(REAL_MS, REAL_MS), "a new message is not expired");
-	ok(!is_expired(REAL_MS, REAL_MS + 5 * DAY_MS),
-	    "nor is one of five days");
-	ok(is_expired(REAL_MS, REAL_MS + 5 * DAY_MS + 1), "but then it is");
-	ok(!is_expired(REAL_MS, REAL_MS - DAY_MS),
-	    "a clock that went back expires nothing");
+	const int64_t later_ms = REAL_MS + 5 * DAY_MS + 1;
+
+	ok(!is_expired(REAL_MS, REAL_MS, 100), "a new message is not expired");
+	ok(!is_expired(REAL_MS, later_ms - 1, 100), "nor one of five days");
+	ok(is_expired(REAL_MS, later_ms, 100), "but then it is");
+	ok(is_expired(REAL_MS, later_ms, 8), "after eight attempts");
+	ok(!is_expired(REAL_MS, later_ms, 7), "and not after fewer");
+	ok(!is_expired(REAL_MS, REAL_MS + 365 * DAY_MS, 1),
+	    "a clock that goes forward a year expires nothing by itself");
+	ok(!is_expired(REAL_MS, REAL_MS - DAY_MS, 160),
+	    "a clock that goes back expires nothing");
+	ok(is_expired(REAL_MS, REAL_MS - DAY_MS, 161),
+	    "and keeps nothing for ever");
 }
 
 int
