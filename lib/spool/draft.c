@@ -197,33 +197,59 @@ unlink_mail_names(struct draft *draft, int day_fd, size_t recipients)
 			(void)unlinkat(day_fd, name, 0);
 }
 
+static void
+unlink_queue_name(struct draft *draft)
+{
+	(void)unlinkat(layout_folder(draft->spool, FOLDER_NEW),
+	    draft->envelope->id, 0);
+}
+
+static int
+link_mail_names(struct draft *draft, int day_fd)
+{
+	char name[NAME_MAIL_SIZE];
+
+	for (size_t i = 0; i < draft->envelope->recipient_count; i++) {
+		int r;
+
+		if ((r = make_mail_name(draft, i, name)) == 0)
+			r = link_name(draft, day_fd, name);
+		if (r < 0) {
+			/* Even a name that failed may be there: a network file
+			 * system can lose the answer. Not if it is another's.
+			 */
+			unlink_mail_names(draft, day_fd,
+			    r == -EEXIST ? i : i + 1);
+			return r;
+		}
+	}
+	return 0;
+}
+
 /* A name for each recipient, then the queue's: a message that is seen in the
  * queue has all of its names. */
 static int
 link_names(struct draft *draft, int day_fd)
 {
-	char name[NAME_MAIL_SIZE];
-	size_t i;
-	int r = 0;
+	int r;
 
-	for (i = 0; i < draft->envelope->recipient_count; i++) {
-		if ((r = make_mail_name(draft, i, name)) < 0 ||
-		    (r = link_name(draft, day_fd, name)) < 0)
-			break;
+	if ((r = link_mail_names(draft, day_fd)) < 0)
+		return r;
+	r = link_name(draft, layout_folder(draft->spool, FOLDER_NEW),
+	    draft->envelope->id);
+	if (r < 0) {
+		if (r != -EEXIST)
+			unlink_queue_name(draft);
+		unlink_mail_names(draft, day_fd,
+		    draft->envelope->recipient_count);
 	}
-	if (r == 0)
-		r = link_name(draft, layout_folder(draft->spool, FOLDER_NEW),
-		    draft->envelope->id);
-	if (r < 0)
-		unlink_mail_names(draft, day_fd, i);
 	return r;
 }
 
 static void
 unlink_all_names(struct draft *draft, int day_fd)
 {
-	(void)unlinkat(layout_folder(draft->spool, FOLDER_NEW),
-	    draft->envelope->id, 0);
+	unlink_queue_name(draft);
 	unlink_mail_names(draft, day_fd, draft->envelope->recipient_count);
 }
 
