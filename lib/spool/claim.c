@@ -168,8 +168,11 @@ read_attempts(struct claim *claim)
 	    calloc(claim->envelope.recipient_count, sizeof(*claim->outcomes));
 	if (claim->outcomes == NULL)
 		return -ENOMEM;
-	if ((fd = open_attempts(claim, O_RDONLY)) < 0)
-		return fd == -ENOENT ? 0 : fd;
+	fd = open_attempts(claim, O_RDONLY);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0) /* whatever it is, the message itself is in order */
+		return -EIO;
 	if (fstat(fd, &st) == -1)
 		r = -errno;
 	else if ((text = malloc((size_t)st.st_size + 1)) == NULL)
@@ -198,7 +201,13 @@ lock_entry(struct claim *claim, const char *path, struct stat *ret_st)
 		return -errno;
 	if (named.st_ino != ret_st->st_ino || named.st_dev != ret_st->st_dev)
 		return -ENOENT;
-	return S_ISREG(ret_st->st_mode) ? 0 : -EBADMSG;
+	if (!S_ISREG(ret_st->st_mode))
+		return -EBADMSG;
+	/* Who is not us cannot have put mail into our queue; root looks after
+	 * everybody's. */
+	if (ret_st->st_uid != geteuid() && geteuid() != 0)
+		return -EPERM;
+	return 0;
 }
 
 int

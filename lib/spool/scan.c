@@ -67,9 +67,17 @@ compare_minutes(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
-/* The minutes of all buckets up to the last, in order; the caller frees. */
+/* Whether a bucket is due. One that is further ahead than any retry is planned
+ * was made before the clock was set back. */
+static bool
+is_due(int64_t minute, int64_t now)
+{
+	return minute <= now || minute - now > SCAN_RETRY_MAX_MINUTES;
+}
+
+/* The minutes of all buckets that are due, in order; the caller frees. */
 static int
-list_minutes(struct spool *spool, int64_t last, int64_t **ret_minutes,
+list_minutes(struct spool *spool, int64_t now, int64_t **ret_minutes,
     size_t *ret_count)
 {
 	int64_t *minutes = NULL, minute;
@@ -83,7 +91,8 @@ list_minutes(struct spool *spool, int64_t last, int64_t **ret_minutes,
 	if (folder == NULL) /* a missing one is made with the first bucket */
 		return errno == ENOENT ? 0 : -errno;
 	while ((r = next_name(folder, &name)) > 0) {
-		if (name_parse_bucket(name, &minute) < 0 || minute > last)
+		if (name_parse_bucket(name, &minute) < 0 ||
+		    !is_due(minute, now))
 			continue;
 		if (count == room) {
 			int64_t *larger = reallocarray(minutes,

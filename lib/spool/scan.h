@@ -12,6 +12,10 @@
  * minute first. Only folders that are due are opened (promise P8). */
 struct scan;
 
+/* No retry is planned for later than this: a minute that is further ahead was
+ * chosen before the clock was set back, and is due. */
+#define SCAN_RETRY_MAX_MINUTES 120
+
 int scan_open(struct spool *spool, int64_t real_ms, struct scan **ret_scan);
 /* Returns 1 with an entry, 0 at the end, or a negative errno. */
 int scan_next(struct scan *scan, struct queue_entry *ret_entry);
