@@ -22,6 +22,7 @@
 
 #include "lib/audit.h"
 #include "lib/clock.h"
+#include "lib/spool/repair.h"
 #include "lib/spool/scan.h"
 #include "smtp-deliver/destination.h"
 #include "smtp-deliver/pool.h"
@@ -277,6 +278,31 @@ end_worker(void *context, struct destination *destination)
 	destination_forget(&run->destinations, destination);
 }
 
+/* ---- repair -------------------------------------------------------------- */
+
+static void
+log_repair(void *context, const char *path, const char *what)
+{
+	char reason[NAME_MAX + 256];
+
+	(void)context;
+	(void)snprintf(reason, sizeof(reason), "%s: %s", path, what);
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_REPAIRED,
+	    .reason = reason,
+	});
+}
+
+static void
+sweep_if_due(struct spool *spool)
+{
+	int r;
+
+	if (repair_is_due(spool) &&
+	    (r = repair_sweep(spool, log_repair, NULL)) < 0)
+		log_trouble("the spool cannot be swept", r);
+}
+
 /* ---- the loop ------------------------------------------------------------ */
 
 /* We are to stop. Workers may finish what they are saying, for a while; no job
@@ -453,6 +479,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 	if (run.watch_fd < 0)
 		run.watch_fd = -1;
 	catch_signals(&signals_while_waiting);
+	sweep_if_due(spool);
 
 	r = loop(&run, &signals_while_waiting);
 

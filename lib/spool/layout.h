@@ -3,6 +3,7 @@
 #ifndef SPOOL_LAYOUT_H
 #define SPOOL_LAYOUT_H
 
+#include <dirent.h>
 #include <stdbool.h>
 
 #include "lib/spool/spool.h"
@@ -42,6 +43,18 @@ int layout_open_unnamed(struct spool *spool, enum spool_folder folder,
 /* Give a file that is open one more name. */
 int layout_link(struct spool *spool, int fd, const char *scratch_name,
     bool is_named, int folder_fd, const char *name);
+
+/* Begin to read a folder. The caller closes what it gets. */
+int layout_open_listing(struct spool *spool, enum spool_folder folder,
+    DIR **ret_listing);
+
+/*
+ * Move a name to a folder of things that are kept: where something has that
+ * name already, it gets another one behind it.
+ *
+ * name		below from_fd; its last part is kept.
+ */
+int layout_keep(int from_fd, const char *name, int to_fd);
 
 /*
  * Whether a name is durable once its file has been flushed after it was made.

@@ -15,6 +15,7 @@
 #define NAME_ATTEMPTS "queue/attempts"
 #define NAME_FAILED "queue/failed"
 #define NAME_DAMAGED "queue/damaged"
+#define NAME_SWEPT "queue/swept"
 #define NAME_SCRATCH "scratch"
 #define NAME_KEY "key"
 #define NAME_COUNTERS "counters"

@@ -203,28 +203,18 @@ queue_finish(struct queue *queue, struct claim *claim)
 	return 0;
 }
 
-/* Move an entry to a folder where nothing else has the name. */
 static int
 move_out(struct queue *queue, const struct queue_entry *entry,
     enum spool_folder folder)
 {
-	char path[ENTRY_PATH_SIZE], name[NAME_MAX + 1], suffix[ID_SIZE];
-	int to_fd = folder_fd(queue, folder), r;
+	char path[ENTRY_PATH_SIZE];
+	int r;
 
-	if (to_fd < 0)
-		return to_fd;
-	(void)strlcpy(name, entry->name, sizeof(name));
-	if (faccessat(to_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-		if ((r = id_make(suffix)) < 0)
-			return r;
-		(void)snprintf(name, sizeof(name), "%.200s.%s", entry->name,
-		    suffix);
-	}
 	entry_format_path(entry, path);
-	if (renameat(root_fd(queue), path, to_fd, name) == -1)
-		return -errno;
-	leave_folder(queue, entry);
-	return 0;
+	r = layout_keep(root_fd(queue), path, folder_fd(queue, folder));
+	if (r == 0)
+		leave_folder(queue, entry);
+	return r;
 }
 
 int

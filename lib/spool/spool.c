@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -136,6 +137,26 @@ layout_folder(struct spool *spool, enum spool_folder folder)
 	return *fd = open_folder(root_fd, folder_names[folder]);
 }
 
+/* Whoever runs a program as root does not mean to leave files in the spool
+ * that its owner cannot use: root becomes that owner. */
+static int
+become_owner(int root_fd)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (fstat(root_fd, &st) == -1)
+		return -errno;
+	if (st.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(st.st_gid, st.st_gid, st.st_gid) == -1 ||
+	    setresuid(st.st_uid, st.st_uid, st.st_uid) == -1)
+		return -errno;
+	return 0;
+}
+
 int
 spool_open(const char *path, struct spool **ret_spool)
 {
@@ -150,6 +171,7 @@ spool_open(const char *path, struct spool **ret_spool)
 	spool->has_key = false;
 
 	if ((r = spool->folders[FOLDER_ROOT] = open_root(path)) < 0 ||
+	    (r = become_owner(r)) < 0 ||
 	    (r = layout_folder(spool, FOLDER_NEW)) < 0) {
 		spool_close(spool);
 		return r;
@@ -221,6 +243,43 @@ layout_link(struct spool *spool, int fd, const char *scratch_name,
 		folder_fd, name, 0) == 0)
 		return 0;
 	return -errno;
+}
+
+int
+layout_open_listing(struct spool *spool, enum spool_folder folder,
+    DIR **ret_listing)
+{
+	int folder_fd = layout_folder(spool, folder), fd;
+
+	if (folder_fd < 0)
+		return folder_fd;
+	if ((fd = open_folder(folder_fd, ".")) < 0)
+		return fd;
+	if ((*ret_listing = fdopendir(fd)) == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int
+layout_keep(int from_fd, const char *name, int to_fd)
+{
+	char kept_name[NAME_MAX + 1], suffix[ID_SIZE];
+	const char *slash = strrchr(name, '/');
+	const char *last = slash != NULL ? slash + 1 : name;
+	int r;
+
+	if (to_fd < 0)
+		return to_fd;
+	(void)strlcpy(kept_name, last, sizeof(kept_name));
+	if (faccessat(to_fd, last, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		if ((r = id_make(suffix)) < 0)
+			return r;
+		(void)snprintf(kept_name, sizeof(kept_name), "%.200s.%s", last,
+		    suffix);
+	}
+	return renameat(from_fd, name, to_fd, kept_name) == 0 ? 0 : -errno;
 }
 
 /*

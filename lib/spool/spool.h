@@ -21,7 +21,7 @@ struct spool;
 
 /*
  * Open a spool. Folders that are missing are made, with mode 0700; so are the
- * path's own parents.
+ * path's own parents. A process of root's becomes the spool's owner.
  */
 int spool_open(const char *path, struct spool **ret_spool);
 void spool_close(struct spool *spool);

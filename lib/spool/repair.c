@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * repair.c - sweep up what crashes and administrators have left in the spool.
+ *
+ *	scratch/<id>, unlocked		its session died: removed
+ *	scratch/<else>			moved to queue/damaged
+ *	queue/retry/<no minute>		moved to queue/damaged
+ *	queue/attempts/<id>, old,	its message is gone: removed
+ *	  without a message
+ *	queue/attempts/<else>		moved to queue/damaged
+ *
+ * What is wrong with the entries themselves shows when they are claimed.
+ */
+
+#include "config.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/spool/layout.h"
+#include "lib/spool/names.h"
+#include "lib/spool/repair.h"
+
+#define INTERVAL_SEC (24 * 3600)
+
+/* A message that is tried has its attempts written to more often than this:
+ * whatever moves it about meanwhile, a file that is older is nobody's. */
+#define ATTEMPTS_AGE_SEC (24 * 3600)
+
+/* A session locks its file right after it has made it. */
+#define SCRATCH_AGE_SEC 60
+
+#define PATH_SIZE (NAME_MAX + 64)
+
+struct sweep {
+	struct spool *spool;
+	repair_report *report;
+	void *context;
+};
+
+/* Looks at one name of a folder. Returns 0 or a negative errno. */
+typedef int look(struct sweep *sweep, enum spool_folder folder,
+    const char *name);
+
+static const char *const folder_paths[FOLDERS] = {
+	[FOLDER_RETRY] = NAME_RETRY,
+	[FOLDER_ATTEMPTS] = NAME_ATTEMPTS,
+	[FOLDER_SCRATCH] = NAME_SCRATCH,
+};
+
+static void
+report(struct sweep *sweep, enum spool_folder folder, const char *name,
+    const char *what)
+{
+	char path[PATH_SIZE];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder_paths[folder], name);
+	sweep->report(sweep->context, path, what);
+}
+
+static bool
+is_older(const struct stat *st, time_t age_sec)
+{
+	time_t now = time(NULL);
+
+	return st->st_mtime < now - age_sec;
+}
+
+static int
+remove_name(struct sweep *sweep, enum spool_folder folder, const char *name,
+    const char *what)
+{
+	if (unlinkat(layout_folder(sweep->spool, folder), name, 0) == -1)
+		return errno == ENOENT ? 0 : -errno;
+	report(sweep, folder, name, what);
+	return 0;
+}
+
+static int
+move_aside(struct sweep *sweep, enum spool_folder folder, const char *name)
+{
+	int r = layout_keep(layout_folder(sweep->spool, folder), name,
+	    layout_folder(sweep->spool, FOLDER_DAMAGED));
+
+	if (r == 0)
+		report(sweep, folder, name, "no name of ours: set aside");
+	return r == -ENOENT ? 0 : r;
+}
+
+static int
+look_at_scratch(struct sweep *sweep, enum spool_folder folder, const char *name)
+{
+	struct stat st;
+	int fd, r = 0;
+
+	if (!is_id(name))
+		return move_aside(sweep, folder, name);
+	fd = openat(layout_folder(sweep->spool, folder), name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : move_aside(sweep, folder, name);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
+	    is_older(&st, SCRATCH_AGE_SEC))
+		r = remove_name(sweep, folder, name,
+		    "left by a session that died: removed");
+	close(fd);
+	return r;
+}
+
+static int
+look_at_bucket(struct sweep *sweep, enum spool_folder folder, const char *name)
+{
+	int64_t minute;
+
+	if (name_parse_bucket(name, &minute) == 0)
+		return 0;
+	return move_aside(sweep, folder, name);
+}
+
+static bool
+has_name(struct sweep *sweep, enum spool_folder folder, const char *name)
+{
+	return faccessat(layout_folder(sweep->spool, folder), name, F_OK,
+		   AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whether a message of that id is in a bucket. */
+static int
+is_in_bucket(struct sweep *sweep, const char *id, bool *ret_is_there)
+{
+	char path[PATH_SIZE];
+	struct dirent *dirent;
+	DIR *folder;
+	int r;
+
+	r = layout_open_listing(sweep->spool, FOLDER_RETRY, &folder);
+	if (r < 0)
+		return r;
+	*ret_is_there = false;
+	while (!*ret_is_there && (dirent = readdir(folder)) != NULL) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dirent->d_name, id);
+		*ret_is_there = has_name(sweep, FOLDER_RETRY, path);
+	}
+	closedir(folder);
+	return 0;
+}
+
+static int
+look_at_attempts(struct sweep *sweep, enum spool_folder folder,
+    const char *name)
+{
+	struct stat st;
+	bool is_there;
+	int r;
+
+	if (!is_id(name))
+		return move_aside(sweep, folder, name);
+	if (has_name(sweep, FOLDER_NEW, name))
+		return 0;
+	if ((r = is_in_bucket(sweep, name, &is_there)) < 0 || is_there)
+		return r;
+	if (has_name(sweep, FOLDER_FAILED, name) ||
+	    has_name(sweep, FOLDER_DAMAGED, name))
+		return 0;
+	/* Looked at last: if the message was moved past us, this is new. */
+	if (fstatat(layout_folder(sweep->spool, folder), name, &st,
+		AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -errno;
+	if (!is_older(&st, ATTEMPTS_AGE_SEC))
+		return 0;
+	return remove_name(sweep, folder, name,
+	    "attempts at a message that is gone: removed");
+}
+
+static int
+sweep_folder(struct sweep *sweep, enum spool_folder folder, look *look_at)
+{
+	struct dirent *dirent;
+	DIR *listing;
+	int r;
+
+	r = layout_open_listing(sweep->spool, folder, &listing);
+	if (r < 0)
+		return r;
+	while (r == 0 && (dirent = readdir(listing)) != NULL)
+		if (strcmp(dirent->d_name, ".") != 0 &&
+		    strcmp(dirent->d_name, "..") != 0)
+			r = look_at(sweep, folder, dirent->d_name);
+	closedir(listing);
+	return r;
+}
+
+bool
+repair_is_due(struct spool *spool)
+{
+	struct stat st;
+
+	if (fstatat(layout_folder(spool, FOLDER_ROOT), NAME_SWEPT, &st,
+		AT_SYMLINK_NOFOLLOW) == -1)
+		return true;
+	/* A clock that was set back makes it due as well. */
+	return is_older(&st, INTERVAL_SEC) || !is_older(&st, -60);
+}
+
+static int
+note_sweep(struct spool *spool)
+{
+	int fd = openat(layout_folder(spool, FOLDER_ROOT), NAME_SWEPT,
+	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd == -1)
+		return -errno;
+	r = futimens(fd, NULL) == 0 ? 0 : -errno;
+	close(fd);
+	return r;
+}
+
+int
+repair_sweep(struct spool *spool, repair_report *report_to, void *context)
+{
+	struct sweep sweep = { spool, report_to, context };
+	int r;
+
+	if ((r = sweep_folder(&sweep, FOLDER_SCRATCH, look_at_scratch)) < 0 ||
+	    (r = sweep_folder(&sweep, FOLDER_RETRY, look_at_bucket)) < 0 ||
+	    (r = sweep_folder(&sweep, FOLDER_ATTEMPTS, look_at_attempts)) < 0)
+		return r;
+	return note_sweep(spool);
+}
