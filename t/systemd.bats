@@ -1,0 +1,636 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# systemd.bats - the whole server, installed and run by a real systemd: handed
+# mail by real clients, delivering it through a real DNS server to a real MTA.
+#
+# The system is booted once for the file. Its one customization is that it
+# trusts the test CA.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+# shellcheck disable=SC2016 # what is quoted is for the shell in there
+
+bats_require_minimum_version 1.5.0
+load lib/common
+load lib/network
+load lib/systemd
+
+spool=/var/spool/smtpserver
+environment=/etc/smtpserver/environment
+
+setup_file() {
+	need_root
+	need swaks msmtp curl openssl
+	network_start
+	network_add_host mx1
+	network_add_host stranger
+	ca_issue mx1 mx1.hosts.test
+	mta_start mx1 mx1
+	dns <<-END
+		example.test. MX 10 mx1.hosts.test.
+		null.test.    MX 0 .
+		down.test.    MX 10 stranger.hosts.test.
+	END
+	systemd_start
+	connect
+	inside sh -c 'cat >>/etc/ssl/certs/ca-certificates.crt' \
+		<"$network_dir/ca/ca.pem"
+	inside systemctl enable --now smtpserver.socket
+}
+
+teardown_file() {
+	systemd_stop
+	network_stop
+}
+
+# Connect the booted system to the network.
+connect() {
+	network_join server "$(systemd_init)"
+	network_resolv_conf | inside tee /etc/resolv.conf >/dev/null
+}
+
+# As somebody without any rights.
+as_nobody() {
+	inside setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
+}
+
+# hand_in RECIPIENT [PORT]: the message on stdin, by Python's smtplib. Prints
+# its id.
+hand_in() {
+	as_nobody /usr/bin/python3 -c '
+import re, smtplib, sys
+smtp = smtplib.SMTP("localhost" if len(sys.argv) < 3 else "127.0.0.1",
+    int(sys.argv[2]) if len(sys.argv) > 2 else 2525)
+smtp.ehlo("client.test")
+assert smtp.mail("sender@hosts.test", ["BODY=8BITMIME"])[0] == 250
+code, reply = smtp.rcpt(sys.argv[1])
+assert code == 250, reply
+code, reply = smtp.data(sys.stdin.buffer.read().replace(b"\n", b"\r\n"))
+assert code == 250, reply
+smtp.quit()
+print(re.search("[0-9a-f]{24}", reply.decode()).group())' "$@"
+}
+
+# message SUBJECT [TEXT]: nothing is missing in it that the server would add.
+message() {
+	printf '%s: %s\n' From '<sender@hosts.test>' Subject "$1" \
+		Date "$(date -uR)" Message-ID "<$EPOCHREALTIME@client.test>"
+	printf '\n%s\n' "${2:-text}"
+}
+
+# The events of a message, in their order.
+events() {
+	inside journalctl -o cat --output-fields=SMTP_EVENT "SMTP_MESSAGE=$1"
+}
+
+# has_event MESSAGE EVENT: whether it is in the journal.
+has_event() {
+	events "$1" | grep -qx "$2"
+}
+
+# A field of the entry for an event of a message.
+field() {
+	inside journalctl -o cat --output-fields="$3" "SMTP_MESSAGE=$1" \
+		"SMTP_EVENT=$2"
+}
+
+# The stored copies of a message.
+stored() {
+	inside find "${2:-$spool}" -path "*/20??-??-??/$1_*.eml"
+}
+
+is_empty() {
+	[ -z "$(inside find "$@")" ]
+}
+
+# The first lines that a session sends, on a port of an address.
+greeting() {
+	as_nobody bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "QUIT\r\n" >&3 &&
+		timeout 10 cat <&3' "${1:-127.0.0.1}" "${2:-2525}"
+}
+
+# Settings of the environment file, a line each; systemd is told of them.
+settings() {
+	inside mkdir -p "${environment%/*}"
+	printf '%s\n' "$@" | inside tee "$environment" >/dev/null
+	inside systemctl daemon-reload
+	inside systemctl restart smtpserver.socket
+}
+
+no_settings() {
+	inside rm -rf "${environment%/*}"
+	inside systemctl daemon-reload
+	inside systemctl restart smtpserver.socket
+}
+
+# ---- installed and started ---------------------------------------------------
+
+@test "systemctl enable --now smtpserver.socket brings the other units along" {
+	for unit in smtpserver.socket smtpserver-deliver.path \
+		smtpserver-retry.path smtpserver-health.socket; do
+		inside systemctl is-active "$unit"
+	done
+	[ "$(inside systemctl is-enabled smtpserver.socket)" = enabled ]
+}
+
+@test "the user and a spool that only he can enter are there by then" {
+	[ "$(inside stat -c '%U:%G %a' $spool)" = "smtpserver:smtpserver 700" ]
+	[ "$(inside getent passwd smtpserver | cut -d: -f6)" = $spool ]
+	run ! as_nobody ls $spool
+}
+
+@test "where nothing is queued no smtp-deliver process is started at all" {
+	# Not by new mail, not by the clock, not even when it is asked for.
+	inside systemctl start smtpserver-deliver.service
+	[ "$(inside systemctl show -P ConditionResult smtpserver-deliver)" = no ]
+	[ "$(inside systemctl is-active smtpserver-deliver.timer)" = inactive ]
+	[ -z "$(inside systemctl show -P ExecMainStartTimestamp \
+		smtpserver-deliver)" ]
+	[ -z "$(inside journalctl -o cat _COMM=smtp-deliver)" ]
+}
+
+@test "the server listens on loopback alone, IPv4 and IPv6" {
+	greeting 127.0.0.1 | grep -q ^220
+	greeting ::1 | grep -q ^220
+	run ! network_exec stranger bash -c \
+		"exec 3<>/dev/tcp/$(network_ip4 server)/2525"
+	inside ss -Hltn 'sport = :2525' >"$BATS_TEST_TMPDIR/listening"
+	run ! grep -vE ' (127\.0\.0\.1|\[::1\]):2525 ' \
+		"$BATS_TEST_TMPDIR/listening"
+}
+
+@test "a session runs as the user smtpserver, who is not root and has no rights" {
+	inside timeout 20 bash -euc '
+		exec 3<>/dev/tcp/127.0.0.1/2525
+		read -r _ <&3
+		pid=$(pgrep -x smtp-session)
+		grep -E "^(Uid|NoNewPrivs|CapBnd):" /proc/$pid/status
+		[ "$(stat -c %U:%G /proc/$pid)" = smtpserver:smtpserver ]
+		grep -q "^NoNewPrivs:.1$" /proc/$pid/status
+		grep -q "^CapBnd:.0000000000000000$" /proc/$pid/status'
+}
+
+# ---- mail comes in -----------------------------------------------------------
+
+@test "Python's smtplib hands in mail, and it is stored under its day" {
+	local id
+
+	id=$(message smtplib | hand_in someone@null.test)
+	[ "$(stored "$id" | wc -l)" -eq 1 ]
+	[[ $(stored "$id") == "$spool/$(date -u +%Y-%m-%d)/$id"_*.eml ]] ||
+		[[ $(stored "$id") == "$spool/$(date -u -d yesterday +%Y-%m-%d)/"* ]]
+	[ "$(inside stat -c '%U %a' "$(stored "$id")")" = "smtpserver 600" ]
+	[[ $(stored "$id") != *someone* ]]
+}
+
+@test "swaks hands in mail" {
+	run -0 as_nobody swaks --server 127.0.0.1:2525 --from a@hosts.test \
+		--to one@null.test,two@null.test --header "Subject: by swaks"
+	inside grep -rl "Subject: by swaks" $spool --include='*.eml'
+	[ "$(inside grep -rl "Subject: by swaks" $spool --include='*.eml' |
+		wc -l)" -eq 2 ]
+}
+
+@test "msmtp hands in mail" {
+	message "by msmtp" | as_nobody msmtp --host=localhost --port=2525 \
+		--from=a@hosts.test someone@null.test
+	inside grep -rl "Subject: by msmtp" $spool --include='*.eml'
+}
+
+@test "a stored message is read with a mail reader" {
+	local id
+
+	id=$(message "for people" "Grüße" | hand_in someone@null.test)
+	inside /usr/bin/python3 -c '
+import email, email.policy, sys
+mail = email.message_from_binary_file(open(sys.argv[1], "rb"),
+    policy=email.policy.default)
+assert mail["Subject"] == "for people", mail
+assert mail["Return-Path"] == "<sender@hosts.test>", mail
+assert not mail.defects, mail.defects' "$(stored "$id")"
+}
+
+# ---- mail goes out -----------------------------------------------------------
+
+@test "a message reaches the MTA of its domain octet for octet, over verified TLS" {
+	local id file
+
+	{
+		message "end to end" ".a dot, and two"
+		printf '..\n.\n\n\ttabs and blanks   \n'
+		printf 'Gr\xc3\xbc\xc3\x9fe \xff\xfe raw octets\n'
+		head -c 700 /dev/zero | tr '\0' x
+		printf '\n\nthe end\n\n\n'
+	} >"$BATS_TEST_TMPDIR/sent"
+	id=$(hand_in mail@example.test <"$BATS_TEST_TMPDIR/sent")
+	wait_for 20 has_event "$id" message-done
+	events "$id"
+	file=$(wait_for 10 mta_mail mx1 "$id" && mta_mail mx1 "$id")
+
+	# We have put one header field before it, and changed nothing.
+	mta_content "$file" >"$BATS_TEST_TMPDIR/received"
+	cat -v "$BATS_TEST_TMPDIR/received"
+	grep -q "^Received: from client.test" "$BATS_TEST_TMPDIR/received"
+	cmp "$BATS_TEST_TMPDIR/sent" \
+		<(LC_ALL=C sed '1,/^From: /{/^From: /!d}' "$BATS_TEST_TMPDIR/received")
+	[[ $(field "$id" delivered SMTP_TLS) == TLS1.3* ]]
+	[[ $(field "$id" delivered SMTP_HOST) == mx1.hosts.test* ]]
+}
+
+@test "new mail is tried within a second" {
+	local id accepted delivered
+
+	# The machine may be busy: one of three is enough.
+	for try in 1 2 3; do
+		id=$(message soon | hand_in mail@example.test)
+		wait_for 20 has_event "$id" delivered
+		accepted=$(inside journalctl -o json "SMTP_MESSAGE=$id" \
+			SMTP_EVENT=message-accepted | time_of_entry)
+		delivered=$(inside journalctl -o json "SMTP_MESSAGE=$id" \
+			SMTP_EVENT=delivered | time_of_entry)
+		echo "try $try: $((delivered - accepted)) microseconds"
+		[ $((delivered - accepted)) -ge 1000000 ] || return 0
+		wait_for 20 has_event "$id" message-done
+	done
+	false
+}
+
+time_of_entry() {
+	sed -n 's/.*"__REALTIME_TIMESTAMP":"\([0-9]*\)".*/\1/p'
+}
+
+@test "smtp-deliver runs as the user smtpserver" {
+	local id
+
+	id=$(message whose | hand_in mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	[ "$(inside journalctl -o cat --output-fields=_UID "SMTP_MESSAGE=$id" \
+		SYSLOG_IDENTIFIER=smtp-deliver | sort -u)" = \
+		"$(inside id -u smtpserver)" ]
+}
+
+@test "journalctl SMTP_MESSAGE=ID shows the whole life of a message" {
+	local id
+
+	id=$(message life | hand_in mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	diff <(events "$id") <(printf '%s\n' message-accepted delivered message-done)
+	inside journalctl -o cat "SMTP_MESSAGE=$id" | grep -q "message=$id event="
+	run -1 inside sh -c "journalctl -o json SMTP_MESSAGE=$id | grep example.test"
+}
+
+@test "journalctl -x explains an event" {
+	inside journalctl -x SMTP_EVENT=message-accepted |
+		grep -q 'Subject: Message accepted'
+}
+
+@test "what fails for good is kept in queue/failed and said in the journal" {
+	local id
+
+	id=$(message hopeless | hand_in nobody@null.test)
+	wait_for 20 has_event "$id" failed
+	wait_for 10 inside test -e "$spool/queue/failed/$id"
+	[ "$(stored "$id" | wc -l)" -eq 1 ]
+}
+
+@test "mail that is to be tried again keeps the timer running until it is gone" {
+	local id
+
+	# A minute is long: this timer's is a second.
+	inside sh -c 'd=/run/systemd/system/smtpserver-deliver.timer.d; mkdir -p $d
+		printf "[Timer]\nOnActiveSec=\nOnActiveSec=1s\n" >$d/test.conf
+		systemctl daemon-reload'
+	id=$(message "some day" | hand_in mail@down.test)
+	wait_for 20 has_event "$id" deferred
+	wait_for 10 inside systemctl is-active smtpserver-deliver.timer
+
+	# Its host comes up, and its minute.
+	dns <<<"down.test. MX 5 mx1.hosts.test."
+	wait_for 10 inside sh -c "cd $spool/queue/retry && mv 2* 202001010000"
+	wait_for 30 has_event "$id" message-done
+	wait_for 10 is_empty $spool/queue/retry -mindepth 1
+	wait_for 10 timer_is_inactive
+	inside rm -r /run/systemd/system/smtpserver-deliver.timer.d
+	inside systemctl daemon-reload
+}
+
+timer_is_inactive() {
+	! inside systemctl --quiet is-active smtpserver-deliver.timer
+}
+
+@test "what is queued survives a reboot" {
+	local id
+
+	inside systemctl stop smtpserver-deliver.path
+	id=$(message "over there" | hand_in mail@example.test)
+	inside test -e "$spool/queue/new/$id"
+	systemd_reboot
+	connect
+	inside systemctl is-active smtpserver.socket
+	# It may have been tried before the network was there.
+	if ! wait_for 5 has_event "$id" message-done; then
+		inside sh -c "cd $spool/queue/retry && mv 2* 202001010000"
+		inside systemctl start smtpserver-deliver.service
+		wait_for 20 has_event "$id" message-done
+	fi
+	wait_for 10 mta_mail mx1 "$id"
+	[ "$(mta_mail mx1 "$id" | wc -l)" -eq 1 ]
+}
+
+# ---- settings ----------------------------------------------------------------
+
+@test "systemd and the generator read the environment file alike" {
+	local number expected text ours theirs
+
+	inside mkdir -p "${environment%/*}"
+	# A line each: the file, and what both are to find in it for SMTP_PORT,
+	# the number in it being another one each time.
+	number=3000
+	while read -r expected text <&9; do
+		number=$((number + 1))
+		expected=${expected/N/$number}
+		# shellcheck disable=SC2059
+		printf "$text" | sed "s/NUMBER/$number/" |
+			inside tee "$environment" >/dev/null
+		theirs=$(inside systemd-run --quiet --pipe \
+			-p "EnvironmentFile=$environment" \
+			sh -c 'printenv SMTP_PORT || echo none')
+		ours=$(heard)
+		echo "$text: we read '$ours', systemd '$theirs'"
+		[ "$theirs" = "${expected//+/ }" ]
+		[ "$ours" = "${theirs//[!A-Za-z0-9 ]/?}" ]
+	done 9<<-'END'
+		N SMTP_PORT=NUMBER\n
+		N SMTP_PORT=NUMBER
+		N SMTP_PORT=NUMBER\r\n
+		N \t SMTP_PORT\t= NUMBER \t\n
+		N SMTP_PORT="NUMBER"\n
+		N SMTP_PORT='NUMBER' \n
+		N SMTP_PORT=""'NUMBER' ""\n
+		N SMTP_PORT="NUMBER
+		N SMTP_PORT=\\\nNUMBER\n
+		N #SMTP_PORT=1\n ;SMTP_PORT=2\nSMTP_PORT=NUMBER\n
+		N SMTP_PORT=1\nSMTP_PORT=NUMBER\n
+		N SMTP_BANNER="two\nSMTP_PORT=1"\nSMTP_PORT=NUMBER\n
+		N SMTP_BANNER='two\nSMTP_PORT=1'\nSMTP_PORT=NUMBER\n
+		N SMTP_BANNER=a\\\nSMTP_PORT=1\nSMTP_PORT=NUMBER\n
+		N SMTP_BANNER=it's\nSMTP_PORT=NUMBER\n
+		N # a comment \\\\\nSMTP_PORT=NUMBER\n
+		N no assignment\nSMTP_PORT=NUMBER\n
+		N export SMTP_PORT=1\nSMTP_PORT=NUMBER\n
+		none # a comment \\\nSMTP_PORT=NUMBER\nSMTP_HOSTNAME=a\n
+		1+#+no+comment SMTP_PORT=1 # no comment\n
+		1+;+none SMTP_PORT="1 "; none\n
+		x"1" SMTP_PORT=x"1"\n
+		it's SMTP_PORT=it's\n
+		ab SMTP_PORT=\\a\\b\n
+		a$b\x SMTP_PORT="a\\$b\\x"\n
+		'$` SMTP_PORT="'\\$\\`"\n
+		+a+ SMTP_PORT=" a "  \n
+		a+ SMTP_PORT=a\\ \n
+		a+"b"+c SMTP_PORT=a "b" c\n
+	END
+	inside rm -r "${environment%/*}"
+}
+
+# What the generator reads as SMTP_PORT in the environment file: the port that
+# it sets, or what it complains of, in which strange characters are a "?".
+heard() {
+	local said port
+
+	said=$(inside sh -c 'rm -rf /run/g; mkdir /run/g
+		/usr/lib/systemd/system-generators/smtpserver-generator /run/g 2>&1')
+	port=$(inside sed -n 's/^ListenStream=127.0.0.1://p' \
+		/run/g/smtpserver.socket.d/environment.conf)
+	case $said in
+	*SMTP_PORT*)
+		said=${said#*SMTP_PORT is \'}
+		echo "${said%\'; expected*}"
+		;;
+	*) echo "${port/#2525/none}" ;;
+	esac
+}
+
+@test "SMTP_BANNER and SMTP_HOSTNAME are what the next client is greeted with" {
+	settings 'SMTP_BANNER="at your service"' SMTP_HOSTNAME=mail.hosts.test
+	[[ $(greeting) == "220 mail.hosts.test at your service"* ]]
+	# Without a restart, too.
+	inside sed -i 's/your/our/' $environment
+	[[ $(greeting) == "220 mail.hosts.test at our service"* ]]
+	no_settings
+}
+
+@test "SMTP_DEBUG shows addresses in the audit trail" {
+	local id
+
+	settings SMTP_DEBUG=true
+	id=$(message debug | hand_in curious@null.test)
+	wait_for 10 has_event "$id" recipient-accepted
+	inside journalctl -o json "SMTP_MESSAGE=$id" | grep -q curious@null.test
+	no_settings
+}
+
+@test "SMTP_PORT and SMTP_HEALTH_ADDR move the sockets" {
+	settings SMTP_PORT=2626 SMTP_HEALTH_ADDR=0.0.0.0:9090
+	greeting 127.0.0.1 2626 | grep -q ^220
+	greeting ::1 2626 | grep -q ^220
+	run ! greeting 127.0.0.1 2525
+	[ "$(inside curl -sS http://127.0.0.1:9090/healthz)" = OK ]
+	[ "$(network_exec stranger curl -sS \
+		"http://$(network_ip4 server):9090/healthz")" = OK ]
+
+	settings SMTP_PORT=127.0.0.1:26
+	greeting 127.0.0.1 26 | grep -q ^220
+	run ! greeting ::1 26
+	no_settings
+	greeting | grep -q ^220
+}
+
+@test "an SMTP_PORT that is not of this host is named, and the default stays" {
+	settings SMTP_PORT=0.0.0.0:25
+	greeting | grep -q ^220
+	[ -z "$(inside ss -Hltn 'sport = :25')" ]
+	inside journalctl -o cat -u smtpserver.socket |
+		grep -q "SMTP_PORT is '0.0.0.0:25'; expected a port"
+	no_settings
+}
+
+@test "SMTP_QUEUE_PATH moves the spool, and all units with it" {
+	local id other="/home/us/our mail"
+
+	inside mkdir -p /home/us
+	settings "SMTP_QUEUE_PATH=\"$other\""
+	[ "$(inside stat -c '%U %a' "$other")" = "smtpserver 700" ]
+	id=$(message elsewhere | hand_in mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	[ "$(stored "$id" "$other" | wc -l)" -eq 1 ]
+	[ "$(inside curl -sS http://127.0.0.1:8080/healthz)" = OK ]
+	[ -z "$(stored "$id")" ]
+	no_settings
+}
+
+@test "a wrong setting is told to the client and to the journal, and no unit fails" {
+	local id
+
+	inside systemctl stop smtpserver-deliver.path
+	id=$(message patience | hand_in mail@example.test)
+	settings SMTP_QUEUE_WORKERS=many
+	greeting | grep -q ^421
+	wait_for 10 is_said_by smtp-session
+	inside systemctl start smtpserver-deliver.path
+	wait_for 10 is_said_by smtp-deliver
+	wait_for 10 is_waiting_to_restart smtpserver-deliver.service
+	run -28 inside curl -sS --max-time 2 http://127.0.0.1:8080/healthz
+	wait_for 10 is_waiting_to_restart smtpserver-health.service
+	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
+
+	# Once it is right, all goes on.
+	no_settings
+	greeting | grep -q ^220
+	inside systemctl start smtpserver-deliver.service
+	wait_for 20 has_event "$id" message-done
+}
+
+is_said_by() {
+	inside journalctl -o cat SYSLOG_IDENTIFIER="$1" |
+		grep -q 'SMTP_QUEUE_WORKERS.*many'
+}
+
+is_waiting_to_restart() {
+	[ "$(inside systemctl show -P SubState "$1")" = auto-restart ]
+}
+
+@test "STARTTLS uses the files as they are at each connection" {
+	ca_issue server localhost
+	ca_issue renewed localhost
+	settings SMTP_TLS_CERT=/etc/smtpserver/tls.pem \
+		SMTP_TLS_KEY=/etc/smtpserver/tls.key
+	install_certificate server
+	[ "$(served_certificate)" = "$(certificate server)" ]
+	install_certificate renewed
+	[ "$(served_certificate)" = "$(certificate renewed)" ]
+
+	run -0 as_nobody openssl s_client -starttls smtp -tls1_2 \
+		-connect 127.0.0.1:2525 </dev/null
+	run -1 as_nobody openssl s_client -starttls smtp -tls1_1 \
+		-cipher ALL:@SECLEVEL=0 -connect 127.0.0.1:2525 </dev/null
+
+	# With a client that insists on a certificate that verifies.
+	message "over TLS" | as_nobody msmtp --host=localhost --port=2525 \
+		--tls=on --tls-starttls=on --from=a@hosts.test \
+		--tls-trust-file=/etc/ssl/certs/ca-certificates.crt \
+		someone@null.test
+	no_settings
+}
+
+install_certificate() {
+	inside tee /etc/smtpserver/tls.pem <"$network_dir/ca/$1.pem" >/dev/null
+	inside tee /etc/smtpserver/tls.key <"$network_dir/ca/$1.key" >/dev/null
+	inside chown smtpserver /etc/smtpserver/tls.key
+	inside chmod 600 /etc/smtpserver/tls.key
+}
+
+certificate() {
+	openssl x509 -in "$network_dir/ca/$1.pem" -noout -fingerprint
+}
+
+served_certificate() {
+	as_nobody openssl s_client -starttls smtp -connect 127.0.0.1:2525 \
+		</dev/null 2>/dev/null | openssl x509 -noout -fingerprint
+}
+
+@test "the server works where IPv6 is switched off" {
+	inside sysctl -q net.ipv6.conf.all.disable_ipv6=1
+	inside systemctl restart smtpserver.socket
+	greeting 127.0.0.1 | grep -q ^220
+	inside systemctl daemon-reload
+	inside systemctl restart smtpserver.socket
+	greeting 127.0.0.1 | grep -q ^220
+	inside sysctl -q net.ipv6.conf.all.disable_ipv6=0
+	inside systemctl restart smtpserver.socket
+	wait_for 10 greeting ::1
+}
+
+# ---- health ------------------------------------------------------------------
+
+@test "/healthz says OK, and 503 with the reason where the spool is not writable" {
+	[ "$(inside curl -sS -w '%{http_code}' http://127.0.0.1:8080/healthz)" = \
+		$'OK\n200' ]
+	inside mount --bind $spool $spool
+	inside mount -o remount,bind,ro $spool
+	inside systemctl stop smtpserver-health.service
+	inside curl -sS -w '%{http_code}' http://127.0.0.1:8080/healthz \
+		>"$BATS_TEST_TMPDIR/answer"
+	inside systemctl stop smtpserver-health.service
+	inside umount $spool
+	cat "$BATS_TEST_TMPDIR/answer"
+	grep -q writable "$BATS_TEST_TMPDIR/answer"
+	grep -q 503 "$BATS_TEST_TMPDIR/answer"
+}
+
+@test "/metrics counts what was accepted and delivered" {
+	local before id
+
+	before=$(counter smtp_messages_delivered_total)
+	id=$(message counted | hand_in mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	[ "$(counter smtp_messages_delivered_total)" -eq $((before + 1)) ]
+	[ "$(counter smtp_messages_queued_total)" -gt "$before" ]
+	[ "$(counter smtp_sessions_active)" -eq 0 ]
+}
+
+counter() {
+	inside curl -sS http://127.0.0.1:8080/metrics |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
+}
+
+@test "smtp-health runs as the user smtpserver" {
+	inside curl -sS http://127.0.0.1:8080/healthz
+	[ "$(inside stat -c %U "/proc/$(inside systemctl show -P MainPID \
+		smtpserver-health.service)")" = smtpserver ]
+}
+
+# ---- bursts and the passing of time ------------------------------------------
+
+@test "after a burst of 2000 connections the socket listens, and no 250 was a lie" {
+	local count
+
+	inside /usr/bin/python3 - 2525 2000 many@null.test \
+		<"$SMTPSERVER_SOURCE/t/lib/burst" >"$BATS_TEST_TMPDIR/ids" \
+		2>"$BATS_TEST_TMPDIR/ends"
+	echo "# $(cat "$BATS_TEST_TMPDIR/ends")" >&3
+	count=$(wc -l <"$BATS_TEST_TMPDIR/ids")
+	[ "$count" -ge 500 ]
+	[ "$(inside systemctl is-active smtpserver.socket)" = active ]
+	greeting | grep -q ^220
+	diff <(sort "$BATS_TEST_TMPDIR/ids") \
+		<(inside find $spool -name '*_*.eml' -printf '%f\n' |
+			cut -d_ -f1 | sort | comm -12 - <(sort "$BATS_TEST_TMPDIR/ids"))
+	# None of them is lost on its way out either.
+	wait_for 120 is_empty $spool/queue/new -type f
+	[ "$(inside ls $spool/queue/failed $spool/queue/retry |
+		grep -cFf "$BATS_TEST_TMPDIR/ids")" -eq "$count" ]
+}
+
+@test "systemd removes stored mail of old days, and nothing of the queue" {
+	inside sh -euc "cd $spool
+		mkdir 2020-01-01
+		touch 2020-01-01/x.eml queue/failed/x
+		touch -d '40 days ago' 2020-01-01/x.eml queue/failed/x
+		touch -d '40 days ago' key counters 2020-01-01"
+	inside systemctl start systemd-tmpfiles-clean.service
+	run ! inside test -e $spool/2020-01-01
+	inside test -e $spool/queue/failed/x
+	inside test -e $spool/key
+	inside test -e $spool/counters
+	inside rm $spool/queue/failed/x
+}
+
+@test "at the end no unit has failed" {
+	inside systemctl --failed
+	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
+	for unit in smtpserver.socket smtpserver-deliver.path \
+		smtpserver-retry.path smtpserver-health.socket; do
+		inside systemctl is-active "$unit"
+	done
+}

@@ -1,0 +1,299 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# units.bats - the unit files, the generator, the catalog and the ageing of
+# stored mail, as make install leaves them in a folder. systemd.bats boots them.
+
+bats_require_minimum_version 1.5.0
+load lib/common
+
+setup_file() {
+	need systemd-analyze systemd-tmpfiles journalctl
+	export stage=$BATS_FILE_TMPDIR/stage
+	make -s -C "$SMTPSERVER_BUILD" install DESTDIR="$stage" 3>&-
+	unit_dir=$(dirname "$(find "$stage" -name smtpserver.socket)")
+	export unit_dir
+	# What our units refer to.
+	cp -P "$(pkg-config --variable=systemdsystemunitdir systemd)"/*.target \
+		"$unit_dir"
+}
+
+setup() {
+	generator=$(find "$stage" -name smtpserver-generator)
+	root=$BATS_TEST_TMPDIR/root
+	out=$BATS_TEST_TMPDIR/out
+	mkdir -p "$root/proc/net" "$out"
+	: >"$root/proc/net/if_inet6"
+}
+
+# Run the generator on an environment file that comes on stdin. What it says is
+# in $output then.
+generate() {
+	local file
+
+	file=$root/$(sed -n 's/^environment=//p' "$generator")
+	mkdir -p "$(dirname "$file")"
+	cat >"$file"
+	run env SMTPSERVER_ROOT="$root" "$generator" "$out" "$out" "$out"
+	[ "$status" -eq 0 ]
+}
+
+# What a unit's drop-in sets an option to, an assignment a line.
+option() {
+	sed -n "s/^$2=//p" "$out/$1.d/environment.conf"
+}
+
+# The socket unit's list is started anew, with these.
+is_listening_on() {
+	diff <(option "$1" ListenStream) <(printf '%s\n' '' "${@:2}")
+}
+
+# ---- unit files --------------------------------------------------------------
+
+@test "systemd finds nothing wrong with the units" {
+	run systemd-analyze verify --man=no --root="$stage" smtpserver.socket \
+		smtpserver@1.service smtpserver-deliver.path \
+		smtpserver-deliver.timer smtpserver-deliver.service \
+		smtpserver-retry.path smtpserver-health.socket \
+		smtpserver-health.service
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "nothing in the installed files is left to be filled in" {
+	run ! grep -rE '@(sbindir|localstatedir|sysconfdir|polllimit)@|\$\{' \
+		"$unit_dir"/smtpserver* "$stage"/usr/lib/*.d/smtpserver.conf
+}
+
+@test "smtp-deliver and smtp-health are exposed little: 1.5 at the most" {
+	for unit in smtpserver-deliver.service smtpserver-health.service; do
+		# The threshold is in tenths.
+		run systemd-analyze security --offline=true --no-pager \
+			--root="$stage" --threshold=15 "$unit"
+		echo "# ${lines[-1]}" >&3
+		echo "$output"
+		[ "$status" -eq 0 ]
+	done
+}
+
+@test "a session's unit has nothing that makes each connection dear" {
+	run ! grep -E '^(Private|Protect|Restrict|SystemCall|ReadWrite|Bind|Lock|MemoryDeny)' \
+		"$unit_dir/smtpserver@.service"
+}
+
+@test "make uninstall leaves nothing behind" {
+	local place=$BATS_TEST_TMPDIR/place
+
+	make -s -C "$SMTPSERVER_BUILD" install DESTDIR="$place" 3>&-
+	[ -n "$(find "$place" -type f -name 'smtp*')" ]
+	make -s -C "$SMTPSERVER_BUILD" uninstall DESTDIR="$place" 3>&-
+	find "$place" ! -type d
+	[ -z "$(find "$place" ! -type d)" ]
+}
+
+# ---- the generator -----------------------------------------------------------
+
+@test "without an environment file IPv6 is listened on as well" {
+	generate </dev/null
+	is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
+	[ "$(ls "$out")" = smtpserver.socket.d ]
+	[ -z "$output" ]
+}
+
+@test "a kernel without IPv6 is not asked for it" {
+	rm "$root/proc/net/if_inet6"
+	generate </dev/null
+	is_listening_on smtpserver.socket 127.0.0.1:2525
+	generate <<<'SMTP_PORT=[::1]:2626'
+	[[ $output == *"SMTP_PORT is '[::1]:2626'"* ]]
+}
+
+@test "SMTP_PORT is a port, or a loopback address and a port" {
+	while read -r value streams; do
+		rm -rf "$out"
+		generate <<<"SMTP_PORT=$value"
+		echo "$value: $output"
+		[ -z "$output" ]
+		# shellcheck disable=SC2086
+		is_listening_on smtpserver.socket $streams
+	done <<-'END'
+		2626 127.0.0.1:2626 [::1]:2626
+		localhost:2626 127.0.0.1:2626 [::1]:2626
+		127.0.0.1:26 127.0.0.1:26
+		127.1.2.3:65535 127.1.2.3:65535
+		[::1]:26 [::1]:26
+	END
+}
+
+@test "an SMTP_PORT that is none, or not of this host, is named and not used" {
+	while read -r value; do
+		rm -rf "$out"
+		generate <<<"SMTP_PORT=$value"
+		echo "$value: $output"
+		[[ $output == *"SMTP_PORT is '"*"expected a port, or loopback"* ]]
+		is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
+		[[ $(option smtpserver.socket ExecStartPre) == *SMTP_PORT* ]]
+	done <<-'END'
+		0
+		65536
+		smtp
+		25x
+		-25
+		025
+		0.0.0.0:2525
+		192.0.2.1:2525
+		:2525
+		[::]:2525
+		[::2]:2525
+		127.0.0.1
+		127.0.0.1:
+		127.0.0.256:25
+		127.0.0:25
+		127.0.0.1:25:26
+		::1:25
+		2525 # the usual
+		/run/smtp
+		2525$(touch /tmp/x)`id`";%n
+	END
+}
+
+@test "what is said of a value cannot break out of the drop-in" {
+	generate <<-'END'
+		SMTP_PORT="1
+		[Socket]
+		ExecStartPre=/bin/false %n $x 'y'"
+	END
+	[ "$(option smtpserver.socket ExecStartPre | wc -l)" -eq 1 ]
+	run ! grep -q '[%$]' "$out/smtpserver.socket.d/environment.conf"
+}
+
+@test "SMTP_HEALTH_ADDR is any address and port" {
+	while read -r value streams; do
+		rm -rf "$out"
+		generate <<<"SMTP_HEALTH_ADDR=$value"
+		echo "$value: $output"
+		[ -z "$output" ]
+		# shellcheck disable=SC2086
+		is_listening_on smtpserver-health.socket $streams
+	done <<-'END'
+		127.0.0.1:9090 127.0.0.1:9090
+		9090 127.0.0.1:9090 [::1]:9090
+		localhost:9090 127.0.0.1:9090 [::1]:9090
+		:9090 9090
+		0.0.0.0:9090 0.0.0.0:9090
+		192.0.2.1:9090 192.0.2.1:9090
+		[::]:9090 [::]:9090
+		[2001:db8::1:2]:9090 [2001:db8::1:2]:9090
+		[1:2:3:4:5:6:7:8]:9090 [1:2:3:4:5:6:7:8]:9090
+	END
+}
+
+@test "an SMTP_HEALTH_ADDR that is none is named and not used" {
+	for value in localhost host:80 127.0.0.1:0 '[1:2:3]:80' '[1::2::3]:80' \
+		'[12345::]:80' '[:1]:80' '[1:2:3:4:5:6:7:8:9]:80' '[::1%lo]:80'; do
+		rm -rf "$out"
+		generate <<<"SMTP_HEALTH_ADDR=$value"
+		echo "$value: $output"
+		[[ $output == *"SMTP_HEALTH_ADDR is '"*"expected address:port"* ]]
+		[ -z "$(option smtpserver-health.socket ListenStream)" ]
+	done
+}
+
+@test "health is open to other hosts only where the address is" {
+	generate <<<'SMTP_HEALTH_ADDR=127.0.0.1:9090'
+	run ! grep -q IPAddressDeny "$out/smtpserver-health.socket.d/environment.conf"
+	generate <<<'SMTP_HEALTH_ADDR=0.0.0.0:9090'
+	grep -qx IPAddressDeny= "$out/smtpserver-health.socket.d/environment.conf"
+}
+
+@test "SMTP_QUEUE_PATH reaches every unit that looks at the spool" {
+	generate <<<'SMTP_QUEUE_PATH="/srv/our mail/100%/"'
+	[ -z "$output" ]
+	diff <(option smtpserver-deliver.path DirectoryNotEmpty) \
+		<(printf '\n/srv/our mail/100%%%%/queue/new\n')
+	diff <(option smtpserver-retry.path DirectoryNotEmpty) \
+		<(printf '\n/srv/our mail/100%%%%/queue/retry\n')
+	diff <(option smtpserver-deliver.service ConditionDirectoryNotEmpty) - <<-END
+
+		|/srv/our mail/100%%/queue/new
+		|/srv/our mail/100%%/queue/retry
+	END
+	for unit in smtpserver-deliver.service smtpserver-health.service; do
+		diff <(option $unit ReadWritePaths) \
+			<(printf '\n"-/srv/our mail/100%%%%"\n')
+	done
+}
+
+@test "a spool below /home or /tmp is shown to the services that hide these" {
+	generate <<<'SMTP_QUEUE_PATH=/home/us/mail'
+	[ "$(option smtpserver-deliver.service ProtectHome)" = tmpfs ]
+	[ "$(option smtpserver-deliver.service BindPaths)" = '"-/home/us/mail"' ]
+	rm -rf "$out"
+	generate <<<'SMTP_QUEUE_PATH=/var/tmp/mail'
+	[ "$(option smtpserver-health.service BindPaths)" = '"-/var/tmp/mail"' ]
+}
+
+@test "an SMTP_QUEUE_PATH that is no absolute path is named and not used" {
+	for value in mail ./mail /srv/../mail /srv/. /; do
+		rm -rf "$out"
+		generate <<<"SMTP_QUEUE_PATH=$value"
+		[[ $output == *"SMTP_QUEUE_PATH is '$value'"*"absolute path"* ]]
+		[ "$(ls "$out")" = smtpserver.socket.d ]
+	done
+}
+
+# ---- the catalog -------------------------------------------------------------
+
+@test "every event has a text in the journal's catalog, and no text lacks its event" {
+	mkdir -p "$stage/var/lib/systemd/catalog"
+	journalctl --root="$stage" --update-catalog
+	diff <(journalctl --root="$stage" --list-catalog | cut -d' ' -f1 | sort) \
+		<(grep -oE '"[0-9a-f]{32}"' "$SMTPSERVER_SOURCE/lib/audit.c" |
+			tr -d '"' | sort)
+}
+
+@test "a text of the catalog names only fields that there are" {
+	grep -oE '@[A-Z_]+@' "$SMTPSERVER_SOURCE/units/smtpserver.catalog" |
+		sort -u >"$BATS_TEST_TMPDIR/used"
+	[ -s "$BATS_TEST_TMPDIR/used" ]
+	while read -r field; do
+		grep -q "\"${field//@/}\"" "$SMTPSERVER_SOURCE/lib/audit.c"
+	done <"$BATS_TEST_TMPDIR/used"
+}
+
+# ---- the ageing of stored mail -----------------------------------------------
+
+@test "stored mail goes after 30 days, and nothing else does" {
+	local spool old='40 days ago' file
+
+	need_root
+	spool=$(sed -n 's/^d \([^ ]*\) .*/\1/p' "$stage"/usr/lib/tmpfiles.d/smtpserver.conf)
+	mkdir -p "$root$spool" "$root/etc" "$root/usr/lib/tmpfiles.d"
+	cp "$stage"/usr/lib/tmpfiles.d/smtpserver.conf "$root/usr/lib/tmpfiles.d"
+	echo "smtpserver:x:987:" >"$root/etc/group"
+	echo "smtpserver:x:987:987::/:/bin/false" >"$root/etc/passwd"
+
+	cd "$root$spool"
+	mkdir -p 2020-01-01 2020-01-02 2020-01-03 scratch \
+		queue/{new,attempts,failed,damaged} queue/retry/202001010000
+	files=(2020-01-01/{a,b}.eml 2020-01-02/{c,d}.eml key counters sessions
+		scratch/e .hidden queue/{new,attempts,failed,damaged}/f
+		queue/retry/202001010000/g)
+	touch "${files[@]}"
+	# As old as can be, but for one that came in late on its day.
+	touch -d "$old" "${files[@]}"
+	touch -d '29 days ago' 2020-01-02/d.eml
+	find . -type d -exec touch -d "$old" {} +
+
+	systemd-tmpfiles --root="$root" --clean smtpserver.conf
+	find . -type f | sort
+	[ ! -e 2020-01-01 ]
+	[ ! -e 2020-01-02/c.eml ]
+	[ -e 2020-01-02/d.eml ]
+	[ ! -e 2020-01-03 ]
+	for file in "${files[@]:4}"; do
+		[ -e "$file" ]
+	done
+	[ -d scratch ]
+}
