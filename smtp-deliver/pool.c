@@ -179,6 +179,17 @@ has_jobs_left(const struct pool_worker *worker)
 	return false;
 }
 
+static bool
+tell(const struct pool_worker *worker)
+{
+	ssize_t n;
+
+	do
+		n = send(worker->fd, "", 1, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return n == 1;
+}
+
 /* A job is done: have it recorded, then let the worker go on, or home. */
 static void
 finish_job(struct pool *pool, struct pool_worker *worker, size_t number)
@@ -187,10 +198,9 @@ finish_job(struct pool *pool, struct pool_worker *worker, size_t number)
 
 	worker->jobs[number] = NULL;
 	pool->end_job(pool->context, job, JOB_ANSWERED);
-	if (pool->is_closing || !has_jobs_left(worker))
+	/* Whoever is not told to go on goes home at the end of its input. */
+	if (pool->is_closing || !has_jobs_left(worker) || !tell(worker))
 		end_worker(pool, worker, JOB_GIVEN_BACK);
-	else
-		(void)send(worker->fd, "", 1, MSG_NOSIGNAL);
 }
 
 static void
@@ -200,8 +210,8 @@ hear(struct pool *pool, struct pool_worker *worker)
 	ssize_t n = recv(worker->fd, &report, sizeof(report), 0);
 	struct job *job = NULL;
 
-	if (n == -1 && errno == EINTR)
-		return;
+	if (n == -1 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
+		return; /* it is still there */
 	if (n == sizeof(report) && report.job < worker->job_count)
 		job = worker->jobs[report.job];
 	if (job == NULL)

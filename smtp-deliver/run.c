@@ -103,7 +103,7 @@ settle_if_done(struct run *run, struct task *task)
 {
 	if (task->open_jobs > 0)
 		return;
-	if (task->is_given_back || task_settle(task) == 0)
+	if (task_settle(task) == 0)
 		end_task(run, task);
 	else
 		run->next_settle_ms = clock_mono_ms() + SETTLE_MS;
@@ -305,6 +305,20 @@ sweep_if_due(struct spool *spool)
 
 /* ---- the loop ------------------------------------------------------------ */
 
+/* Leave everything as it is, now. */
+static void
+abandon_all(struct run *run)
+{
+	struct task *task, *next;
+
+	pool_abandon(&run->pool);
+	for (task = TAILQ_FIRST(&run->tasks); task != NULL; task = next) {
+		next = TAILQ_NEXT(task, entries);
+		task->is_given_back = true;
+		settle_if_done(run, task);
+	}
+}
+
 /* We are to stop. Workers may finish what they are saying, for a while; no job
  * waits for one any more. */
 static void
@@ -317,7 +331,7 @@ stop(struct run *run)
 		run->stop_ms = clock_mono_ms() + STOP_MS;
 	run->pool.is_closing = true;
 	if (clock_mono_ms() >= run->stop_ms)
-		pool_abandon(&run->pool);
+		abandon_all(run);
 
 	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
 	     destination = next) {

@@ -51,6 +51,7 @@ void
 task_free(struct task *task)
 {
 	claim_release(task->claim);
+	free(task->unwritten);
 	free(task);
 }
 
@@ -157,19 +158,23 @@ count_verdict(const struct task *task, const struct verdict *verdict)
 	    1);
 }
 
-/* Whether all is said with this: every recipient of the message has it now.
- * Its leaving the queue is record enough then. */
-static bool
-completes_delivery(const struct job *job)
+static size_t
+count_outcomes(const struct task *task, enum outcome outcome)
 {
-	const struct claim *claim = job->task->claim;
-	size_t delivered = 0;
+	const struct claim *claim = task->claim;
+	size_t count = 0;
 
 	for (size_t i = 0; i < claim->envelope.recipient_count; i++)
-		delivered += claim->outcomes[i] == OUTCOME_DELIVERED;
-	for (size_t i = 0; i < job->recipient_count; i++)
-		delivered += job->verdicts[i].outcome == OUTCOME_DELIVERED;
-	return delivered == claim->envelope.recipient_count;
+		count += claim->outcomes[i] == outcome;
+	return count;
+}
+
+/* Its leaving the queue is record enough then. */
+static bool
+is_delivered_to_all(const struct task *task)
+{
+	return count_outcomes(task, OUTCOME_DELIVERED) ==
+	    task->claim->envelope.recipient_count;
 }
 
 static void
@@ -189,51 +194,63 @@ fill_attempt(const struct verdict *verdict, size_t recipient,
 	    verdict->reply);
 }
 
+/* Write what is to be on record. Until that has succeeded the message keeps its
+ * place: who has been delivered to is not to get it again. */
 static int
-write_record(struct job *job)
+write_record(struct task *task)
 {
-	struct claim *claim = job->task->claim;
-	struct attempt *attempts =
-	    calloc(job->recipient_count, sizeof(*attempts));
 	int r;
 
-	if (attempts == NULL)
+	if (task->unwritten_count == 0)
+		return 0;
+	r = claim_record(task->claim, task->unwritten, task->unwritten_count);
+	if (r < 0) {
+		log_trouble(task, "what became of recipients is not on record",
+		    r);
+		return r;
+	}
+	task->unwritten_count = 0;
+	return 0;
+}
+
+/* Have a verdict put on record. Returns 0 or -ENOMEM. */
+static int
+add_to_record(struct task *task, size_t recipient,
+    const struct verdict *verdict)
+{
+	struct attempt *larger = reallocarray(task->unwritten,
+	    task->unwritten_count + 1, sizeof(*larger));
+
+	if (larger == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < job->recipient_count; i++)
-		fill_attempt(&job->verdicts[i], job->recipients[i],
-		    &attempts[i]);
-	r = claim_record(claim, attempts, job->recipient_count);
-	free(attempts);
-	return r;
+	task->unwritten = larger;
+	fill_attempt(verdict, recipient, &larger[task->unwritten_count++]);
+	return 0;
+}
+
+static void
+record_verdict(struct task *task, size_t recipient,
+    const struct verdict *verdict)
+{
+	int r = add_to_record(task, recipient, verdict);
+
+	if (r < 0)
+		log_trouble(task, "what became of a recipient is forgotten", r);
+	task->claim->outcomes[recipient] = verdict->outcome;
+	log_verdict(task, recipient, verdict);
 }
 
 void
 task_record(struct job *job)
 {
 	struct task *task = job->task;
-	int r;
 
-	if (!completes_delivery(job) && (r = write_record(job)) < 0)
-		log_trouble(task, "what became of recipients is not on record",
-		    r);
 	for (size_t i = 0; i < job->recipient_count; i++) {
-		/* Also where the record failed: for the rest of this run. */
-		task->claim->outcomes[job->recipients[i]] =
-		    job->verdicts[i].outcome;
-		log_verdict(task, job->recipients[i], &job->verdicts[i]);
+		record_verdict(task, job->recipients[i], &job->verdicts[i]);
 		count_verdict(task, &job->verdicts[i]);
 	}
-}
-
-static size_t
-count_outcomes(const struct task *task, enum outcome outcome)
-{
-	const struct claim *claim = task->claim;
-	size_t count = 0;
-
-	for (size_t i = 0; i < claim->envelope.recipient_count; i++)
-		count += claim->outcomes[i] == outcome;
-	return count;
+	if (!is_delivered_to_all(task))
+		(void)write_record(task);
 }
 
 /* It has been tried for long enough: who is still deferred has failed. */
@@ -241,20 +258,12 @@ static void
 expire(struct task *task)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	struct attempt attempt;
-	int r;
 
 	verdict_set(&verdict, OUTCOME_FAILED, "4.4.7",
 	    "given up: not delivered within the time for it");
-	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++) {
-		if (task->claim->outcomes[i] != OUTCOME_DEFERRED)
-			continue;
-		fill_attempt(&verdict, i, &attempt);
-		if ((r = claim_record(task->claim, &attempt, 1)) < 0)
-			log_trouble(task, "a failure is not on record", r);
-		task->claim->outcomes[i] = OUTCOME_FAILED;
-		log_verdict(task, i, &verdict);
-	}
+	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++)
+		if (task->claim->outcomes[i] == OUTCOME_DEFERRED)
+			record_verdict(task, i, &verdict);
 }
 
 /* The message has left the queue: everybody has it, or somebody never will. */
@@ -287,10 +296,16 @@ task_settle(struct task *task)
 {
 	int r;
 
+	if (task->is_given_back) {
+		(void)write_record(task);
+		return 0;
+	}
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0 &&
 	    is_expired(id_time_ms(task->claim->envelope.id), clock_real_ms(),
 		task->claim->attempt))
 		expire(task);
+	if (!is_delivered_to_all(task) && (r = write_record(task)) < 0)
+		return r;
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0)
 		r = queue_defer(task->means->queue, task->claim,
 		    task->next_minute);

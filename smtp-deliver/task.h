@@ -28,6 +28,8 @@ struct task {
 	size_t open_jobs; /* destinations that have not answered yet */
 	bool is_given_back; /* one was not tried: leave the message in place */
 	int64_t next_minute; /* when to try again what is deferred */
+	size_t unwritten_count; /* of what is to be put on record */
+	struct attempt *unwritten;
 };
 TAILQ_HEAD(task_list, task);
 
@@ -58,14 +60,16 @@ struct job *task_new_job(struct task *task, const char *destination);
 void job_free(struct job *job);
 
 /* A job has its verdicts: put them on record and into the audit trail, and
- * count them. Whatever cannot be recorded is reported, and tried again. */
+ * count them. What cannot be written to the record now is kept for
+ * task_settle(). */
 void task_record(struct job *job);
 
 /*
- * All jobs are done: the message leaves the queue, or its place in it.
+ * All jobs are done: the message leaves the queue, or its place in it, unless
+ * it is given back.
  *
- * Returns 0, or a negative errno if it could not be moved; the claim is to be
- * kept then, and this to be called again.
+ * Returns 0, or a negative errno if that, or the record before it, could not be
+ * written; the claim is to be kept then, and this to be called again.
  */
 int task_settle(struct task *task);
 

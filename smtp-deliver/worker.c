@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/worker.h"
+
+#define TRY_AGAIN_MS 10
 
 struct worker {
 	int fd;
@@ -213,24 +216,54 @@ do_job(struct worker *worker, const struct job *job)
 		try_route(worker, &trial);
 }
 
+/* Wait a little for what the kernel lacks just now. Returns whether it is worth
+ * another try. */
+static bool
+is_passing(int error)
+{
+	if (error == ENOBUFS || error == ENOMEM || error == EAGAIN)
+		(void)poll(NULL, 0, TRY_AGAIN_MS);
+	return error == EINTR || error == ENOBUFS || error == ENOMEM ||
+	    error == EAGAIN;
+}
+
+static bool
+send_report(const struct worker *worker, const struct report *report)
+{
+	ssize_t n;
+
+	do
+		n = send(worker->fd, report, sizeof(*report), MSG_NOSIGNAL);
+	while (n == -1 && is_passing(errno));
+	return n == sizeof(*report);
+}
+
+static bool
+wait_for_go_ahead(const struct worker *worker)
+{
+	char octet;
+	ssize_t n;
+
+	do
+		n = recv(worker->fd, &octet, 1, 0);
+	while (n == -1 && is_passing(errno));
+	return n == 1;
+}
+
 /* Returns whether there is somebody who listens, and who wants more. */
 static bool
 report_job(const struct worker *worker, size_t number, const struct job *job)
 {
 	struct report report = { .job = number };
-	char octet;
 
 	for (size_t i = 0; i < job->recipient_count; i++) {
 		report.recipient = i;
 		report.verdict = job->verdicts[i];
-		if (send(worker->fd, &report, sizeof(report), MSG_NOSIGNAL) ==
-		    -1)
+		if (!send_report(worker, &report))
 			return false;
 	}
 	report.is_done = true;
-	if (send(worker->fd, &report, sizeof(report), MSG_NOSIGNAL) == -1)
-		return false;
-	return recv(worker->fd, &octet, 1, 0) == 1;
+	return send_report(worker, &report) && wait_for_go_ahead(worker);
 }
 
 void

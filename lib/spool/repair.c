@@ -148,12 +148,15 @@ is_in_bucket(struct sweep *sweep, const char *id, bool *ret_is_there)
 	if (r < 0)
 		return r;
 	*ret_is_there = false;
-	while (!*ret_is_there && (dirent = readdir(folder)) != NULL) {
+	while (
+	    !*ret_is_there && (errno = 0, dirent = readdir(folder)) != NULL) {
 		(void)snprintf(path, sizeof(path), "%s/%s", dirent->d_name, id);
 		*ret_is_there = has_name(sweep, FOLDER_RETRY, path);
 	}
+	if (!*ret_is_there)
+		r = -errno; /* 0 at the end */
 	closedir(folder);
-	return 0;
+	return r;
 }
 
 static int
@@ -193,10 +196,12 @@ sweep_folder(struct sweep *sweep, enum spool_folder folder, look *look_at)
 	r = layout_open_listing(sweep->spool, folder, &listing);
 	if (r < 0)
 		return r;
-	while (r == 0 && (dirent = readdir(listing)) != NULL)
+	while (r == 0 && (errno = 0, dirent = readdir(listing)) != NULL)
 		if (strcmp(dirent->d_name, ".") != 0 &&
 		    strcmp(dirent->d_name, "..") != 0)
 			r = look_at(sweep, folder, dirent->d_name);
+	if (r == 0 && dirent == NULL)
+		r = -errno; /* 0 at the end */
 	closedir(listing);
 	return r;
 }
