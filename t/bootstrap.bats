@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: ISC
+#
+# bootstrap.bats - ./bootstrap run: the whole server from the build directory,
+# in the foreground, without being installed.
+
+load lib/common
+
+setup() {
+	need dpkg-query systemd-socket-activate python3 curl
+	# Not the $spool that our own processes are told of.
+	own_spool=$BATS_TEST_TMPDIR/own/spool
+	trail=$BATS_TEST_TMPDIR/trail
+	port=$(free_port)
+	health=127.0.0.1:$(free_port)
+	forbid apt-get sudo
+}
+
+# Put programs in the way that leave a mark, to see that nobody calls them.
+forbid() {
+	local name
+
+	mkdir -p "$BATS_TEST_TMPDIR/bin"
+	for name; do
+		printf '#!/bin/sh\n>"%s/called"\nexit 1\n' "$BATS_TEST_TMPDIR" \
+			>"$BATS_TEST_TMPDIR/bin/$name"
+		chmod +x "$BATS_TEST_TMPDIR/bin/$name"
+	done
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+# bootstrap [NAME=VALUE...]: run it. SIGINT is as it is for a person: a shell
+# has its background jobs ignore it.
+bootstrap() {
+	env --default-signal=INT SMTP_QUEUE_PATH="$own_spool" SMTP_PORT="$port" \
+		SMTP_HEALTH_ADDR="$health" "$@" \
+		"$SMTPSERVER_SOURCE/bootstrap" run >"$trail" 2>&1
+}
+
+start_server() {
+	start bootstrap
+	wait_for 60 grep -q "Ctrl-C stops everything" "$trail"
+	server=$(pgrep -P "$started" -f 'bootstrap run')
+}
+
+# Whether no process is left that knows of the spool. Nobody else has it.
+is_all_gone() {
+	local left
+
+	left=$(grep -lsaz "^SMTP_QUEUE_PATH=$own_spool\$" \
+		/proc/[0-9]*/environ) || :
+	printf '%s\n' "$left"
+	[ -z "$left" ]
+}
+
+send() {
+	python3 - "$port" <<-'END'
+		import smtplib, sys
+		with smtplib.SMTP("127.0.0.1", int(sys.argv[1])) as client:
+		    client.sendmail("me@example.org", ["you@[127.0.0.9]"],
+		        "Subject: Hello\r\n\r\nIt works.\r\n")
+	END
+}
+
+@test "./bootstrap run serves, delivers and tells of it; SIGINT stops all" {
+	start_server
+	send
+	wait_for 10 grep -q "^smtp-session: .* event=message-accepted" "$trail"
+	wait_for 10 grep -q "^smtp-deliver: .* event=deferred" "$trail"
+	[ "$(curl -sS "http://$health/healthz")" = OK ]
+	grep -q "It works" "$own_spool"/????-??-??/*.eml
+
+	run -1 is_all_gone
+	exec {client}<>"/dev/tcp/127.0.0.1/$port"
+	read -r -u "$client" greeting
+	[[ $greeting == 220* ]]
+	kill -INT "$server"
+	wait_for 15 is_all_gone
+	wait "$started"
+}
+
+@test "SIGTERM stops all of ./bootstrap run, too" {
+	start_server
+	run -1 is_all_gone
+	kill -TERM "$server"
+	wait_for 15 is_all_gone
+	wait "$started"
+}
+
+@test "where nothing is missing ./bootstrap run needs no apt and no root" {
+	start_server
+	[ ! -e "$BATS_TEST_TMPDIR/called" ]
+}
+
+@test "a port that is taken is an error that names it, and nothing stays" {
+	python3 -c 'import socket, sys, time
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(60)' "$port" 3>&- &
+	started_pids+=($!)
+	wait_for 10 is_listening "$port"
+
+	run -1 bootstrap
+	grep -q "cannot listen on 127.0.0.1:$port: SMTP_PORT" "$trail"
+	is_all_gone
+	health=127.0.0.1:$port port=$(free_port)
+	run -1 bootstrap
+	grep -q "cannot listen on $health: SMTP_HEALTH_ADDR" "$trail"
+	is_all_gone
+}
+
+@test "a setting that cannot be understood ends ./bootstrap run and is named" {
+	run -1 bootstrap SMTP_QUEUE_WORKERS=many
+	grep -q "SMTP_QUEUE_WORKERS" "$trail"
+	is_all_gone
+}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: ISC
+#
+# source.bats - what is asked of the source, and that it builds in every way
+# that it is meant to be built.
+
+load lib/common
+
+setup() {
+	cd "$SMTPSERVER_SOURCE" || return
+}
+
+# sources NAME...: all files of ours with such a name, and none that was made.
+sources() {
+	local name args=()
+
+	for name; do
+		args+=(-o -name "$name")
+	done
+	find . \( -path ./.git -o -path ./build -o -path ./build-aux \
+		-o -path ./autom4te.cache -o -path ./data \
+		-o -name __pycache__ -o -name '*~' -o -name '.#*' \) -prune \
+		-o -type f \( -false "${args[@]}" \) -printf '%P\n' | sort
+}
+
+shell_sources() {
+	local file
+
+	sources '*.bats' '*.bash'
+	for file in $(sources '*'); do
+		if [ "$file" != configure ] &&
+			head -n 1 "$file" | grep -qaE '^#! ?/bin/(ba)?sh'; then
+			echo "$file"
+		fi
+	done
+}
+
+# include PATTERN: the C files that include such a header, but for tests.
+include() {
+	sources '*.c' '*.h' | grep -v '^t/' |
+		xargs grep -lE "^#[[:space:]]*include [<\"]$1"
+}
+
+# Whether there is no input; otherwise it is shown.
+nothing() {
+	! grep .
+}
+
+# Run a command, and show the end of what it had to say if it fails.
+quietly() {
+	"$@" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
+		{ tail -n 60 "$BATS_TEST_TMPDIR/log" && false; }
+}
+
+# build NAME ARGUMENT...: configure and make, with these arguments of configure,
+# in a directory that is left in $build.
+build() {
+	build=$BATS_TEST_TMPDIR/$1
+	shift
+	mkdir -p "$build" && cd "$build" || return
+	quietly "$SMTPSERVER_SOURCE/configure" --quiet --prefix=/usr \
+		--sysconfdir=/etc --localstatedir=/var "$@"
+	quietly make --silent -j2 all
+	quietly make --silent -j2 check-programs
+}
+
+@test "every source names its licence in its first lines" {
+	local file
+
+	for file in $(sources '*.[ch]' '*.am' '*.ac' '*.[1-9]' '*.py' '*.in') \
+		$(shell_sources); do
+		[ "$file" = Makefile.in ] || [ "$file" = config.h.in ] ||
+			head -n 3 "$file" | grep -q "SPDX-License-Identifier: ISC" ||
+			echo "$file"
+	done | nothing
+}
+
+@test "shellcheck finds nothing in the shell files" {
+	need shellcheck
+	[[ "$(shell_sources)" == *bootstrap*t/run* ]]
+	# Tests are subshells, and use what they load; shellcheck sees neither.
+	shell_sources | grep '\.ba[st][sh]*$' |
+		xargs shellcheck --exclude=SC2030,SC2031,SC2154
+	shell_sources | grep -v '\.ba[st][sh]*$' | xargs shellcheck
+}
+
+@test "C files are as clang-format would write them" {
+	local file
+
+	need clang-format
+	for file in $(sources '*.c' '*.h'); do
+		clang-format "$file" | cmp -s - "$file" || echo "$file"
+	done | nothing
+}
+
+@test "mandoc finds nothing in the man pages" {
+	need mandoc
+	[ "$(sources '*.[1-9]' | wc -l)" -ge 4 ]
+	sources '*.[1-9]' | xargs mandoc -T lint -W warning
+}
+
+@test "every variable of the settings is in README and smtpserver(7)" {
+	local variable
+
+	for variable in SMTP_PORT SMTP_HEALTH_ADDR \
+		$(grep -oE '"SMTP_[A-Z_]+"' lib/settings.c | tr -d '"'); do
+		grep -q "$variable" README
+		grep -q "$variable" units/smtpserver.7
+	done
+	[ "$variable" != SMTP_HEALTH_ADDR ]
+}
+
+@test "every event and field of the audit trail is in smtpserver(7)" {
+	local word
+
+	for word in $(sed -n 's/^	\[AUDIT_[A-Z_]*\] = { "\(.*\)",/\1/p' \
+		lib/audit.c) $(grep -oE '"SMTP_[A-Z]+"' lib/audit.c |
+		tr -d '"'); do
+		grep -q "^\.It $word" units/smtpserver.7 || echo "$word"
+	done | nothing
+}
+
+@test "every header compiles alone, and twice" {
+	local flags header
+
+	read -ra flags < <(pkg-config --cflags libbsd-overlay libmd libsystemd \
+		gnutls libidn2 libxxhash libmicrohttpd)
+	for header in $(sources '*.h'); do
+		printf '#include "config.h"\n#include "%s"\n#include "%s"\n' \
+			"$header" "$header" |
+			gcc -std=c17 -Wall -Werror -fsyntax-only -xc \
+				-I. -I"$SMTPSERVER_BUILD" "${flags[@]}" - ||
+			echo "$header"
+	done | nothing
+}
+
+@test "only tls.c knows GnuTLS, audit.c the journal, http.c microhttpd" {
+	[ "$(include gnutls)" = lib/tls.c ]
+	[ "$(include systemd/sd-journal)" = lib/audit.c ]
+	[ "$(include microhttpd)" = smtp-health/http.c ]
+}
+
+@test "lib knows nothing above it, and programs not each other" {
+	local program
+
+	for program in session deliver health; do
+		include "smtp-$program/" | grep -q "^smtp-$program/"
+		include "smtp-$program/" | grep -v "^smtp-$program/" | nothing
+	done
+}
+
+@test "only lib/spool knows names on disk" {
+	include 'lib/spool/(names|layout)\.h' | grep -q '^lib/spool/'
+	include 'lib/spool/(names|layout)\.h' | grep -v '^lib/spool/' | nothing
+	local pattern='"(queue|new|retry|attempts|failed|damaged)/|\.eml"'
+	grep -qE "$pattern" lib/spool/names.h
+	sources '*.c' '*.h' | grep -vE '^(t|lib/spool)/' |
+		xargs grep -nE "$pattern" | nothing
+}
+
+@test "gcc builds it without a warning" {
+	build gcc CC=gcc --enable-werror
+}
+
+@test "clang builds it without a warning" {
+	need clang
+	build clang CC=clang --enable-werror
+}
+
+@test "unit tests and dialogues pass with the sanitizers" {
+	build sanitize --enable-sanitize
+	SMTPSERVER_BUILD=$build "$SMTPSERVER_SOURCE/t/run" --quick
+}
+
+@test "make install puts everything under DESTDIR, make uninstall removes it" {
+	local root=$BATS_TEST_TMPDIR/root
+
+	quietly make --silent -C "$SMTPSERVER_BUILD" install DESTDIR="$root"
+	[ -x "$root/usr/sbin/smtp-session" ]
+	[ -e "$root/usr/share/man/man7/smtpserver.7" ]
+	quietly make --silent -C "$SMTPSERVER_BUILD" uninstall DESTDIR="$root"
+	find "$root" ! -type d | nothing
+}
+
+@test "make distcheck passes, and the release has every file of ours" {
+	local have=$BATS_TEST_TMPDIR/have
+
+	build dist
+	quietly make --silent -j2 distcheck
+	tar -tf smtpserver-*.tar.xz | sed 's,^[^/]*/,,' | sort >"$have"
+	cd "$SMTPSERVER_SOURCE"
+	sources '*' | grep -vE '^(\.ci/|\.gitignore$)' |
+		comm -23 - "$have" | nothing
+}
