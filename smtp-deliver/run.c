@@ -364,7 +364,7 @@ next_wake_ms(const struct run *run)
 
 	if (run->scan == NULL)
 		wake_ms = earlier(wake_ms, run->next_scan_ms);
-	if (run->task_count > 0)
+	if (run->task_count > 0 || queue_is_dirty(run->means.queue))
 		wake_ms = earlier(wake_ms, run->next_sync_ms);
 	return earlier(wake_ms, clock_mono_ms() + 60000);
 }

@@ -93,6 +93,12 @@ flush_bucket(struct queue *queue, int64_t minute)
 	return flush_folder(fd);
 }
 
+bool
+queue_is_dirty(const struct queue *queue)
+{
+	return queue->is_new_dirty || queue->dirty_count > 0;
+}
+
 int
 queue_sync(struct queue *queue)
 {
@@ -100,7 +106,7 @@ queue_sync(struct queue *queue)
 		FOLDER_FAILED, FOLDER_NEW };
 	int fd, r;
 
-	if (!queue->is_new_dirty && queue->dirty_count == 0)
+	if (!queue_is_dirty(queue))
 		return 0;
 	for (size_t i = 0; i < queue->dirty_count; i++)
 		if ((r = flush_bucket(queue, queue->dirty_minutes[i])) < 0)

@@ -3,6 +3,7 @@
 #ifndef SPOOL_QUEUE_H
 #define SPOOL_QUEUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/spool/claim.h"
@@ -26,8 +27,9 @@ int queue_fail(struct queue *queue, struct claim *claim);
 int queue_set_aside(struct queue *queue, const struct queue_entry *entry);
 
 /* Make durable what has left the queue or moved within it since the last
- * call. Costs nothing if nothing has. */
+ * call; whether anything has. */
 int queue_sync(struct queue *queue);
+bool queue_is_dirty(const struct queue *queue);
 
 /* A descriptor that becomes readable when a message enters the queue; what can
  * be read from it is to be thrown away. The caller's, or a negative errno. */

@@ -34,13 +34,10 @@
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
-
 enum flush_policy {
 	FLUSH_UNKNOWN,
 	FLUSH_FILE, /* the file's flush makes its names durable */
+	FLUSH_EXT4, /* the former, if there is no fast_commit */
 	FLUSH_FOLDERS, /* folders must be flushed after it */
 };
 
@@ -283,38 +280,42 @@ layout_keep(int from_fd, const char *name, int to_fd)
 }
 
 /*
- * ext4 writes the names with the file, unless it was mounted with fast_commit.
- * The kernel tells in /proc; where it does not tell us, we do not hope.
+ * ext4 with fast_commit flushes a file without its names. The mount options do
+ * not tell; but the kernel counts the attempts at a fast commit. While there
+ * were none, the flush that has just been made was a whole commit.
  */
 static bool
-is_ext4_without_fast_commit(int fd)
+has_ext4_fast_commits(int fd)
 {
-	char path[64], device[PATH_MAX], link[64], options[4096];
+	char path[64], device[PATH_MAX], link[64], text[256];
 	const char *name;
 	struct stat st;
+	unsigned long commits, ineligible;
 	ssize_t n;
-	int options_fd;
+	int info_fd;
 
 	if (fstat(fd, &st) == -1)
-		return false;
+		return true;
 	(void)snprintf(link, sizeof(link), "/sys/dev/block/%u:%u",
 	    major(st.st_dev), minor(st.st_dev));
 	if ((n = readlink(link, device, sizeof(device) - 1)) == -1)
-		return false;
+		return true;
 	device[n] = '\0';
 	name = strrchr(device, '/');
 	if (name == NULL ||
-	    snprintf(path, sizeof(path), "/proc/fs/ext4%s/options", name) >=
+	    snprintf(path, sizeof(path), "/proc/fs/ext4%s/fc_info", name) >=
 		(int)sizeof(path))
-		return false;
-	if ((options_fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return false;
-	n = read(options_fd, options, sizeof(options) - 1);
-	close(options_fd);
+		return true;
+	if ((info_fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return true;
+	n = read(info_fd, text, sizeof(text) - 1);
+	close(info_fd);
 	if (n <= 0)
-		return false;
-	options[n] = '\0';
-	return strstr(options, "fast_commit") == NULL;
+		return true;
+	text[n] = '\0';
+	return sscanf(text, "fc stats: %lu commits %lu ineligible", &commits,
+		   &ineligible) != 2 ||
+	    commits + ineligible > 0;
 }
 
 static enum flush_policy
@@ -329,8 +330,7 @@ find_flush_policy(int fd)
 	case BTRFS_SUPER_MAGIC:
 		return FLUSH_FILE;
 	case EXT4_SUPER_MAGIC:
-		return is_ext4_without_fast_commit(fd) ? FLUSH_FILE
-						       : FLUSH_FOLDERS;
+		return FLUSH_EXT4;
 	default:
 		return FLUSH_FOLDERS;
 	}
@@ -342,6 +342,8 @@ layout_is_flush_enough(struct spool *spool)
 	if (spool->flush_policy == FLUSH_UNKNOWN)
 		spool->flush_policy =
 		    find_flush_policy(spool->folders[FOLDER_ROOT]);
+	if (spool->flush_policy == FLUSH_EXT4)
+		return !has_ext4_fast_commits(spool->folders[FOLDER_ROOT]);
 	return spool->flush_policy == FLUSH_FILE;
 }
 
