@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include <err.h>
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 #include "lib/audit.h"
 #include "lib/settings.h"
+#include "lib/spool/able.h"
 #include "lib/spool/spool.h"
 #include "smtp-deliver/run.h"
 
@@ -68,6 +70,7 @@ main(int argc, char *argv[])
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	struct spool *spool;
+	const char *lacking;
 	int r;
 
 	if (settings_load(&settings, error) < 0)
@@ -76,6 +79,12 @@ main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	if ((r = spool_open(settings.queue_path, &spool)) < 0)
+		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
+	if ((r = able_check(spool, &lacking)) == -EOPNOTSUPP)
+		errx(EX_CONFIG,
+		    "%s cannot be the spool: its file system lacks %s",
+		    settings.queue_path, lacking);
+	if (r < 0)
 		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
 	if ((r = run_queue(spool, &settings, is_watching)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);

@@ -26,6 +26,7 @@
 #include "lib/counters.h"
 #include "lib/id.h"
 #include "lib/presence.h"
+#include "lib/spool/able.h"
 #include "lib/spool/envelope.h"
 #include "lib/spool/spool.h"
 #include "lib/tls.h"
@@ -146,13 +147,18 @@ reset_transaction(struct session *session)
 static int
 open_spool(struct session *session)
 {
-	int fd, r = 0;
+	const char *trouble = session->settings->queue_path, *lacking;
+	int fd, r;
 
 	if (session->spool != NULL)
 		return 0;
 	r = spool_open(session->settings->queue_path, &session->spool);
+	if (r == 0 && (r = able_check(session->spool, &lacking)) == -EOPNOTSUPP)
+		trouble = lacking;
 	if (r < 0) {
-		log_trouble(session, session->settings->queue_path, r);
+		log_trouble(session, trouble, r);
+		spool_close(session->spool);
+		session->spool = NULL;
 		return r;
 	}
 	if ((fd = spool_open_counters(session->spool)) >= 0)

@@ -20,6 +20,7 @@
 #define NAME_KEY "key"
 #define NAME_COUNTERS "counters"
 #define NAME_SESSIONS "sessions"
+#define NAME_ABLE "able"
 
 #define NAME_DAY_SIZE sizeof("2026-11-22")
 #define NAME_BUCKET_SIZE sizeof("202611221831")
