@@ -139,6 +139,11 @@ build() {
 	[ "$(include microhttpd)" = smtp-health/http.c ]
 }
 
+@test "only reply.c writes a reply on the wire" {
+	[ "$(grep -lE 'stream_(put|printf)' smtp-session/*.c)" = \
+		smtp-session/reply.c ]
+}
+
 @test "lib knows nothing above it, and programs not each other" {
 	local program
 

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# flushes.bats - how often the disk is waited for. A flush is most of what a
+# message costs: who adds one is to know it.
+#
+# shellcheck disable=SC2154 # common.bash sets more variables
+
+load lib/common
+
+tracing=()
+calls=fsync,fdatasync,sync,syncfs,sync_file_range,msync
+
+setup_file() {
+	need_root
+	need mkfs.ext4 strace
+	truncate -s 600M "$BATS_FILE_TMPDIR/disk"
+	mkfs.ext4 -q "$BATS_FILE_TMPDIR/disk"
+	mkdir "$BATS_FILE_TMPDIR/mounted"
+	mount -o loop "$BATS_FILE_TMPDIR/disk" "$BATS_FILE_TMPDIR/mounted"
+}
+
+teardown_file() {
+	if mountpoint -q "$BATS_FILE_TMPDIR/mounted"; then
+		umount "$BATS_FILE_TMPDIR/mounted"
+	fi
+}
+
+setup() {
+	need_root
+	need mkfs.ext4 strace
+	spool=$BATS_FILE_TMPDIR/mounted/$BATS_TEST_NUMBER
+	export SMTP_QUEUE_PATH=$spool SMTP_HOSTNAME=mail.test
+	SMTP_REMOTE_PORT=$(free_port)
+	export SMTP_REMOTE_PORT
+	# The first message makes the folders and the key, the first run sweeps.
+	hand_in 1 nobody@mail.test >/dev/null
+	find "$spool/queue" -type f -delete
+	deliver
+}
+
+# hand_in COUNT RECIPIENT...: one session with so many messages.
+hand_in() {
+	local count=$1 recipient
+
+	shift
+	{
+		printf 'EHLO client.test\r\n'
+		while [ "$count" -gt 0 ]; do
+			printf 'MAIL FROM:<a@client.test>\r\n'
+			for recipient; do
+				printf 'RCPT TO:<%s>\r\n' "$recipient"
+			done
+			printf 'DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n'
+			count=$((count - 1))
+		done
+		printf 'QUIT\r\n'
+	} | "${tracing[@]}" "$(program smtp-session)" 2>"$BATS_TEST_TMPDIR/log"
+}
+
+# counted COMMAND...: leaves in $flushes how often the disk was flushed, by any
+# process.
+counted() {
+	tracing=(strace -f -qq -e signal=none -e "trace=$calls"
+		-o "$BATS_TEST_TMPDIR/trace")
+	"$@"
+	tracing=()
+	flushes=$(grep -c '(' "$BATS_TEST_TMPDIR/trace" || :)
+	cat "$BATS_TEST_TMPDIR/trace"
+}
+
+# host [STEP=ACTION]...: a remote host that takes mail but for what is said.
+host() {
+	mkdir "$BATS_TEST_TMPDIR/host"
+	start "$SMTPSERVER_SOURCE/t/lib/misbehave" --port "$SMTP_REMOTE_PORT" \
+		"$BATS_TEST_TMPDIR/host" "$@"
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/ready"
+}
+
+deliver() {
+	"${tracing[@]}" "$(program smtp-deliver)" 2>"$BATS_TEST_TMPDIR/log"
+}
+
+# delivery COUNT RECIPIENT...: hand in and deliver, counted. Again if the run
+# took so long that the queue's folders were flushed in its course.
+delivery() {
+	local start tries
+
+	for tries in 1 2 3 4 5; do
+		hand_in "$@" >/dev/null
+		start=${EPOCHREALTIME/[.,]/}
+		counted deliver
+		[ $((${EPOCHREALTIME/[.,]/} - start)) -ge 1000000 ] || return 0
+	done
+	echo "a run took over a second, $tries times" >&2
+	return 1
+}
+
+@test "a message that is accepted costs one flush" {
+	counted hand_in 5 one@mail.test
+	[ "$(grep -c 'message-accepted' "$BATS_TEST_TMPDIR/log")" -eq 5 ]
+	[ "$flushes" -eq 5 ]
+}
+
+@test "it costs one flush too for a hundred recipients" {
+	local recipients=()
+
+	for i in {1..100}; do
+		recipients+=("r$i@mail.test")
+	done
+	counted hand_in 1 "${recipients[@]}"
+	grep -q 'message-accepted' "$BATS_TEST_TMPDIR/log"
+	[ "$flushes" -eq 1 ]
+}
+
+@test "a session without a message costs no flush" {
+	counted hand_in 0
+	[ "$flushes" -eq 0 ]
+}
+
+@test "messages that are delivered cost the flushes of one" {
+	host
+	delivery 1 "one@[127.0.0.1]"
+	local flushes_of_one=$flushes
+	delivery 5 "one@[127.0.0.1]"
+	[ "$(grep -c 'event=message-done' "$BATS_TEST_TMPDIR/log")" -eq 5 ]
+	[ "$flushes" -eq "$flushes_of_one" ]
+	[ "$flushes" -eq 3 ]
+}
+
+@test "a message that somebody has and somebody else has not costs one more" {
+	host rcpt:two="450 later"
+	delivery 1 "one@[127.0.0.1]" "two@[127.0.0.2]"
+	grep -q 'event=delivered' "$BATS_TEST_TMPDIR/log"
+	grep -q 'event=deferred' "$BATS_TEST_TMPDIR/log"
+	[ -n "$(ls "$spool/queue/attempts")" ]
+	[ "$flushes" -eq 5 ]
+}
+
+@test "messages that are deferred cost the flushes of one and a folder" {
+	host rcpt="450 later"
+	delivery 5 "one@[127.0.0.1]"
+	[ "$(grep -c 'event=deferred' "$BATS_TEST_TMPDIR/log")" -eq 5 ]
+	[ "$flushes" -eq 4 ]
+}
+
+@test "a run without work costs no flush" {
+	counted deliver
+	[ "$flushes" -eq 0 ]
+}

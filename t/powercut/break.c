@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * break.c - make a program keep its promises less well.
+ *
+ * Preloaded into a program that is right, for tests of the test: a power cut
+ * has to show what is wrong now. BREAK says what:
+ *
+ *	unflushed		nothing is flushed
+ *	unflushed-folders	folders are not
+ *	early-reply		what a client is told comes before the flushes
+ *	late-names		messages get their names after the flushes
+ *	late-day		a day's folder gets its name after the flushes
+ *	garbled			a child process reads a wrong octet
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LATE_MAX 2000
+#define LATE_DAY "late-"
+#define ID_LENGTH 24 /* names that are shorter are no message's */
+#define EARLY_NSEC (30 * 1000 * 1000)
+
+/* The functions that stand behind ours. */
+#define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
+
+/* A name that is still to be made. */
+struct late_name {
+	int fd;
+	int folder_fd;
+	char name[NAME_MAX + 1];
+};
+
+static struct late_name late_names[LATE_MAX];
+static size_t late_name_count;
+static int late_flushes[LATE_MAX];
+static size_t late_flush_count;
+static struct late_name late_day;
+static pid_t first_pid;
+
+__attribute__((constructor)) static void
+note_pid(void)
+{
+	first_pid = getpid();
+}
+
+static bool
+is_broken(const char *how)
+{
+	const char *wanted = getenv("BREAK");
+
+	return wanted != NULL && strcmp(wanted, how) == 0;
+}
+
+static bool
+is_folder(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool
+is_day(const char *name)
+{
+	return strlen(name) == strlen("2026-11-22") && name[4] == '-' &&
+	    isdigit((unsigned char)name[0]);
+}
+
+static void
+format_late_day(const char *name, char ret_name[NAME_MAX + 1])
+{
+	(void)snprintf(ret_name, NAME_MAX + 1, LATE_DAY "%.10s", name);
+}
+
+/* ---- what was put off ---------------------------------------------------- */
+
+static void
+make_late_names(void)
+{
+	for (size_t i = 0; i < late_name_count; i++) {
+		struct late_name *late = &late_names[i];
+
+		(void)NEXT(linkat)(late->fd, "", late->folder_fd, late->name,
+		    AT_EMPTY_PATH);
+		close(late->fd);
+		close(late->folder_fd);
+	}
+	late_name_count = 0;
+}
+
+static void
+make_late_day(void)
+{
+	char name[NAME_MAX + 1];
+
+	if (*late_day.name == '\0')
+		return;
+	format_late_day(late_day.name, name);
+	(void)renameat(late_day.folder_fd, name, late_day.folder_fd,
+	    late_day.name);
+	close(late_day.folder_fd);
+	*late_day.name = '\0';
+}
+
+static void
+make_late_flushes(void)
+{
+	static const struct timespec wait = { .tv_nsec = EARLY_NSEC };
+
+	if (late_flush_count == 0)
+		return;
+	nanosleep(&wait, NULL);
+	for (size_t i = 0; i < late_flush_count; i++) {
+		(void)NEXT(fsync)(late_flushes[i]);
+		close(late_flushes[i]);
+	}
+	late_flush_count = 0;
+}
+
+/* ---- the functions ------------------------------------------------------- */
+
+int
+fsync(int fd)
+{
+	if (is_broken("unflushed") ||
+	    (is_broken("unflushed-folders") && is_folder(fd)))
+		return 0;
+	if (is_broken("early-reply") && late_flush_count < LATE_MAX) {
+		late_flushes[late_flush_count++] = dup(fd);
+		return 0;
+	}
+	return NEXT(fsync)(fd);
+}
+
+ssize_t
+send(int fd, const void *data, size_t size_bytes, int flags)
+{
+	ssize_t n;
+
+	make_late_names();
+	make_late_day();
+	n = NEXT(send)(fd, data, size_bytes, flags);
+	make_late_flushes();
+	return n;
+}
+
+int
+linkat(int from_fd, const char *from, int folder_fd, const char *name,
+    int flags)
+{
+	struct late_name *late = &late_names[late_name_count];
+
+	if (!is_broken("late-names") || (flags & AT_EMPTY_PATH) == 0 ||
+	    strlen(name) < ID_LENGTH || late_name_count == LATE_MAX)
+		return NEXT(linkat)(from_fd, from, folder_fd, name, flags);
+	late->fd = dup(from_fd);
+	late->folder_fd = dup(folder_fd);
+	(void)snprintf(late->name, sizeof(late->name), "%s", name);
+	late_name_count++;
+	return 0;
+}
+
+int
+mkdirat(int folder_fd, const char *name, mode_t mode)
+{
+	char late_name[NAME_MAX + 1];
+
+	if (!is_broken("late-day") || !is_day(name))
+		return NEXT(mkdirat)(folder_fd, name, mode);
+	(void)snprintf(late_day.name, sizeof(late_day.name), "%s", name);
+	late_day.folder_fd = dup(folder_fd);
+	format_late_day(name, late_name);
+	return NEXT(mkdirat)(folder_fd, late_name, mode);
+}
+
+/* A day that has its name late is opened by the one that it has now. */
+int
+openat(int folder_fd, const char *name, int flags, ...)
+{
+	char late_name[NAME_MAX + 1];
+	mode_t mode = 0;
+
+	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
+		va_list args;
+
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+	}
+	if (is_day(name) && strcmp(name, late_day.name) == 0) {
+		format_late_day(name, late_name);
+		name = late_name;
+	}
+	return NEXT(openat)(folder_fd, name, flags, mode);
+}
+
+ssize_t
+pread(int fd, void *ret_data, size_t size_bytes, off_t offset)
+{
+	ssize_t n = NEXT(pread)(fd, ret_data, size_bytes, offset);
+
+	if (is_broken("garbled") && n > 0 && getpid() != first_pid)
+		((char *)ret_data)[n / 2] ^= 1;
+	return n;
+}
