@@ -17,8 +17,8 @@ destination_get(struct destination_list *list, const char *name)
 	struct destination *destination;
 
 	TAILQ_FOREACH(destination, list, entries)
-	if (strcmp(destination->name, name) == 0)
-		return destination;
+		if (strcmp(destination->name, name) == 0)
+			return destination;
 	if ((destination = calloc(1, sizeof(*destination))) == NULL)
 		return NULL;
 	if ((destination->name = strdup(name)) == NULL) {

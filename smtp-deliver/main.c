@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "lib/audit.h"
 #include "lib/settings.h"
@@ -63,14 +64,31 @@ raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Open the spool, which must be on a file system that can carry one. */
+static struct spool *
+open_spool(const char *path)
+{
+	struct spool *spool;
+	const char *lacking;
+	int r;
+
+	if ((r = spool_open(path, &spool)) < 0)
+		errc(EX_TEMPFAIL, -r, "%s", path);
+	if ((r = able_check(spool, &lacking)) == -EOPNOTSUPP)
+		errx(EX_CONFIG,
+		    "%s cannot be the spool: its file system lacks %s", path,
+		    lacking);
+	if (r < 0)
+		errc(EX_TEMPFAIL, -r, "%s", path);
+	return spool;
+}
+
 int
 main(int argc, char *argv[])
 {
 	bool is_watching = parse_options(argc, argv);
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
-	struct spool *spool;
-	const char *lacking;
 	int r;
 
 	if (settings_load(&settings, error) < 0)
@@ -78,16 +96,16 @@ main(int argc, char *argv[])
 	audit_open("smtp-deliver", settings.is_debug);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
-	if ((r = spool_open(settings.queue_path, &spool)) < 0)
-		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
-	if ((r = able_check(spool, &lacking)) == -EOPNOTSUPP)
-		errx(EX_CONFIG,
-		    "%s cannot be the spool: its file system lacks %s",
-		    settings.queue_path, lacking);
+	do {
+		struct spool *spool = open_spool(settings.queue_path);
+
+		r = run_queue(spool, &settings, is_watching);
+		spool_close(spool);
+		/* Whoever removes the spool may still be at it. */
+		if (r == -ESTALE)
+			(void)sleep(1);
+	} while (r == -ESTALE);
 	if (r < 0)
 		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
-	if ((r = run_queue(spool, &settings, is_watching)) < 0)
-		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
-	spool_close(spool);
 	return EX_OK;
 }

@@ -66,10 +66,10 @@ drop_others(const struct pool *pool, const struct pool_worker *own)
 	const struct task *task;
 
 	TAILQ_FOREACH(worker, &pool->workers, entries)
-	close(worker->fd);
+		close(worker->fd);
 	TAILQ_FOREACH(task, pool->tasks, entries)
-	if (!has_job_of(own, task))
-		close(task->claim->fd);
+		if (!has_job_of(own, task))
+			close(task->claim->fd);
 }
 
 _Noreturn static void
@@ -230,8 +230,8 @@ pool_get_pollfds(const struct pool *pool, struct pollfd *ret_pfds)
 	nfds_t count = 0;
 
 	TAILQ_FOREACH(worker, &pool->workers, entries)
-	ret_pfds[count++] =
-	    (struct pollfd){ .fd = worker->fd, .events = POLLIN };
+		ret_pfds[count++] =
+		    (struct pollfd){ .fd = worker->fd, .events = POLLIN };
 	return count;
 }
 

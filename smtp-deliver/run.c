@@ -147,8 +147,8 @@ is_task(const struct run *run, const char *name)
 	const struct task *task;
 
 	TAILQ_FOREACH(task, &run->tasks, entries)
-	if (strcmp(task->claim->envelope.id, name) == 0)
-		return true;
+		if (strcmp(task->claim->envelope.id, name) == 0)
+			return true;
 	return false;
 }
 
@@ -231,6 +231,20 @@ end_scan(struct run *run)
 	}
 }
 
+/* Whether a message that was tried cannot be put on record or moved. What more
+ * we delivered now might not get onto record either. */
+static bool
+has_unsettled(const struct run *run)
+{
+	return run->next_settle_ms != INT64_MAX;
+}
+
+static bool
+can_claim(const struct run *run)
+{
+	return run->task_count < TASKS_MAX && !has_unsettled(run);
+}
+
 /* Claim what is due, as far as there is room. */
 static int
 claim_due(struct run *run)
@@ -238,7 +252,9 @@ claim_due(struct run *run)
 	struct queue_entry entry;
 	int r;
 
-	while (run->task_count < TASKS_MAX) {
+	if (run->task_count == 0 && spool_is_gone(run->means.spool))
+		return -ESTALE;
+	while (can_claim(run)) {
 		if (run->scan == NULL) {
 			if (clock_mono_ms() < run->next_scan_ms)
 				return 0;
@@ -265,9 +281,11 @@ start_workers(struct run *run)
 {
 	struct destination *destination;
 
-	TAILQ_FOREACH(destination, &run->destinations, entries)
-	if (!pool_start(&run->pool, destination))
+	if (has_unsettled(run))
 		return;
+	TAILQ_FOREACH(destination, &run->destinations, entries)
+		if (!pool_start(&run->pool, destination))
+			return;
 }
 
 static void
@@ -362,7 +380,7 @@ next_wake_ms(const struct run *run)
 {
 	int64_t wake_ms = earlier(run->next_settle_ms, run->stop_ms);
 
-	if (run->scan == NULL)
+	if (run->scan == NULL && can_claim(run))
 		wake_ms = earlier(wake_ms, run->next_scan_ms);
 	if (run->task_count > 0 || queue_is_dirty(run->means.queue))
 		wake_ms = earlier(wake_ms, run->next_sync_ms);
@@ -485,6 +503,10 @@ run_queue(struct spool *spool, const struct settings *settings,
 	TAILQ_INIT(&run.pool.workers);
 	run.pool.context = &run;
 	run.pool.tasks = &run.tasks;
+	/* A full disk may be delivered from: what leaves needs no room. */
+	r = spool_check_writable(spool);
+	if (r < 0 && r != -ENOSPC && r != -EDQUOT)
+		return r;
 	if ((r = queue_open(spool, &run.means.queue)) < 0)
 		return r;
 	if ((fd = spool_open_counters(spool)) >= 0)

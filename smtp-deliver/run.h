@@ -15,7 +15,7 @@
  *
  * SIGTERM and SIGINT end it after the messages that are being sent; a second
  * one at once. Returns 0, or a negative errno if the queue cannot be worked
- * on at all.
+ * on at all; -ESTALE if the spool was removed, and is to be opened anew.
  */
 int run_queue(struct spool *spool, const struct settings *settings,
     bool is_watching);

@@ -235,19 +235,28 @@ queue_set_aside(struct queue *queue, const struct queue_entry *entry)
 	return move_out(queue, entry, FOLDER_DAMAGED);
 }
 
+static int
+add_watch(int watch_fd, int folder_fd, const char *name, uint32_t events)
+{
+	char path[sizeof("/proc/self/fd/2147483647/") + NAME_MAX];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", folder_fd,
+	    name);
+	return inotify_add_watch(watch_fd, path, events) == -1 ? -errno : 0;
+}
+
 int
 queue_watch(struct queue *queue)
 {
-	char path[sizeof("/proc/self/fd/2147483647")];
-	int fd, new_fd = folder_fd(queue, FOLDER_NEW), r;
+	int fd, r;
 
-	if (new_fd < 0)
-		return new_fd;
 	if ((fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) == -1)
 		return -errno;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", new_fd);
-	if (inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO) == -1) {
-		r = -errno;
+	/* That a folder goes shows in the one above: we hold it open. */
+	if ((r = add_watch(fd, root_fd(queue), NAME_NEW,
+		 IN_CREATE | IN_MOVED_TO)) < 0 ||
+	    (r = add_watch(fd, root_fd(queue), NAME_QUEUE,
+		 IN_DELETE | IN_MOVED_FROM)) < 0) {
 		close(fd);
 		return r;
 	}

@@ -31,8 +31,8 @@ int queue_set_aside(struct queue *queue, const struct queue_entry *entry);
 int queue_sync(struct queue *queue);
 bool queue_is_dirty(const struct queue *queue);
 
-/* A descriptor that becomes readable when a message enters the queue; what can
- * be read from it is to be thrown away. The caller's, or a negative errno. */
+/* A descriptor that becomes readable when a message enters the queue, or one of
+ * its folders is removed; what can be read from it is to be thrown away. The caller's, or a negative errno. */
 int queue_watch(struct queue *queue);
 
 #endif

@@ -474,6 +474,23 @@ spool_check_writable(struct spool *spool)
 	return r;
 }
 
+static bool
+is_removed(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+bool
+spool_is_gone(struct spool *spool)
+{
+	return is_removed(spool->folders[FOLDER_ROOT]) ||
+	    is_removed(spool->folders[FOLDER_NEW]) ||
+	    is_removed(spool->folders[FOLDER_RETRY]) ||
+	    is_removed(spool->folders[FOLDER_ATTEMPTS]);
+}
+
 static int
 open_file(struct spool *spool, const char *name)
 {

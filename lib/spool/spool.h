@@ -3,6 +3,7 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/token.h"
@@ -36,6 +37,10 @@ int spool_check_space(struct spool *spool, uint64_t size_bytes);
 
 /* Whether the spool can be written to, by trying. */
 int spool_check_writable(struct spool *spool);
+
+/* Whether somebody has removed it, or its queue, since it was opened: what is
+ * open is of no use any more. */
+bool spool_is_gone(struct spool *spool);
 
 /* Open the file of counters, or that of the sessions' locks, making it if it
  * is missing. Returns a descriptor, which is the caller's. */
