@@ -43,6 +43,11 @@ task_open(const struct task_means *means, const struct queue_entry *entry,
 	task->means = means;
 	task->next_minute = backoff_next_minute(clock_real_ms(),
 	    task->claim->attempt, arc4random());
+	r = queue_confirm(means->queue, task->claim, task->next_minute);
+	if (r < 0) {
+		task_free(task);
+		return r;
+	}
 	*ret_task = task;
 	return 0;
 }

@@ -66,6 +66,12 @@ int layout_keep(int from_fd, const char *name, int to_fd);
  */
 bool layout_is_flush_enough(struct spool *spool);
 
+/*
+ * Whether a name may seem to be there for a while after another host has
+ * removed it: file systems over the network remember names.
+ */
+bool layout_has_stale_names(struct spool *spool);
+
 /* Write all of it at an offset, whatever write(2) takes at a time. */
 int layout_write(int fd, const void *data, size_t size_bytes, int64_t offset);
 

@@ -34,6 +34,7 @@
 /* Folders that have changed and were not flushed since. */
 struct queue {
 	struct spool *spool;
+	bool has_stale_names;
 	bool is_new_dirty;
 	size_t dirty_count;
 	int64_t dirty_minutes[DIRTY_MAX]; /* buckets */
@@ -59,6 +60,7 @@ queue_open(struct spool *spool, struct queue **ret_queue)
 	if (queue == NULL)
 		return -ENOMEM;
 	queue->spool = spool;
+	queue->has_stale_names = layout_has_stale_names(spool);
 	*ret_queue = queue;
 	return 0;
 }
@@ -194,6 +196,17 @@ queue_defer(struct queue *queue, struct claim *claim, int64_t minute)
 	leave_folder(queue, &claim->entry);
 	claim->entry = to;
 	return 0;
+}
+
+int
+queue_confirm(struct queue *queue, struct claim *claim, int64_t minute)
+{
+	int r;
+
+	if (!queue->has_stale_names)
+		return 0;
+	r = queue_defer(queue, claim, minute);
+	return r == -ESTALE ? -ENOENT : r;
 }
 
 int

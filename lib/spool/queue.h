@@ -17,6 +17,16 @@ struct queue;
 int queue_open(struct spool *spool, struct queue **ret_queue);
 void queue_close(struct queue *queue);
 
+/*
+ * Make sure of a claim before anything is done about its message. Where names
+ * can be stale, another host may have settled it a moment ago: only a move
+ * shows that, so the message moves at once to where a deferral would put it,
+ * and falls due there if we die. Does nothing on file systems of one host.
+ *
+ * Returns 0, or -ENOENT if the message has left: release the claim then.
+ */
+int queue_confirm(struct queue *queue, struct claim *claim, int64_t minute);
+
 /* Where a claimed message goes next: to be tried again not before a minute;
  * nowhere, everybody has it; or among those that failed. */
 int queue_defer(struct queue *queue, struct claim *claim, int64_t minute);

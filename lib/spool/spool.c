@@ -347,6 +347,26 @@ layout_is_flush_enough(struct spool *spool)
 	return spool->flush_policy == FLUSH_FILE;
 }
 
+bool
+layout_has_stale_names(struct spool *spool)
+{
+	struct statfs fs;
+
+	if (fstatfs(spool->folders[FOLDER_ROOT], &fs) == -1)
+		return true;
+	switch ((unsigned long)fs.f_type) {
+	case AFS_FS_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case V9FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int
 layout_write(int fd, const void *data, size_t size_bytes, int64_t offset)
 {
