@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# soak.bats - the short form of make soak, and whether that sees what it is
+# there to see.
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+
+setup() {
+	need cc python3
+}
+
+soak() {
+	timeout --signal=INT 280 "$SMTPSERVER_SOURCE/t/soak" "$@"
+}
+
+@test "while all write, deliver, are killed and remove at once, no mail is lost or sent twice" {
+	need_root
+	soak --messages 6000 --seconds 120
+}
+
+@test "the same holds with the spool on the disk" {
+	soak --messages 1500 --seconds 60 --spool "$BATS_TEST_TMPDIR"
+}
+
+@test "the soak sees two processes at one message where no lock excludes" {
+	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/no-flock.so" \
+		"$SMTPSERVER_SOURCE/t/lib/no-flock.c"
+	run -1 soak --messages 3000 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
+		--preload "$BATS_TEST_TMPDIR/no-flock.so"
+	[[ $output == *"violation: two at once: "* ]]
+	[[ $output == *"violation: delivered again without a kill: "* ]]
+}
+
+@test "the soak sees mail that is gone without a note" {
+	run -1 soak --messages 1500 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
+		--unnoted
+	[[ $output == *"violation: lost: "* ]]
+}
