@@ -1,0 +1,638 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# shellcheck disable=SC2030,SC2031,SC2154
+#
+# disks.bats - spools on disks that are full, odd, read-only or gone, clocks
+# that jump, and long queues.
+
+load lib/common
+
+setup_file() {
+	need_root
+	need cc mount smtp-sink
+	cc -shared -fPIC -o "$BATS_FILE_TMPDIR/clock.so" \
+		"$SMTPSERVER_SOURCE/t/lib/clock.c"
+}
+
+setup() {
+	need_root
+	disk=$BATS_TEST_TMPDIR/disk
+	spool=$disk/spool
+	taken=$BATS_TEST_TMPDIR/taken
+	trail=$BATS_TEST_TMPDIR/trail
+	mkdir "$disk" "$taken"
+	: >"$trail"
+	export SMTP_QUEUE_PATH=$spool SMTP_HOSTNAME=here.test
+	SMTP_REMOTE_PORT=$(free_port)
+	export SMTP_REMOTE_PORT
+	loops=()
+}
+
+teardown() {
+	hang_up
+	stop_started
+	# The last one first.
+	awk -v below="$BATS_TEST_TMPDIR/" \
+		'index($2, below) == 1 { print $2 }' /proc/self/mounts | tac |
+		xargs --no-run-if-empty umount --lazy
+	for loop in "${loops[@]}"; do
+		losetup --detach "$loop" || :
+	done
+}
+
+# ---- disks -------------------------------------------------------------------
+
+# free_bytes: what is left on the disk.
+free_bytes() {
+	echo $(($(stat --file-system --format='%a * %S' "$disk")))
+}
+
+# fill LEAVE: leave no more than so many octets free. empty undoes it.
+fill() {
+	head -c $(($(free_bytes) - $1)) /dev/zero >"$disk/ballast"
+}
+
+empty() {
+	rm -rf "$disk/ballast"
+}
+
+# Leave no more than so many files.
+fill_files() {
+	mkdir "$disk/ballast"
+	for ((left = $(stat --file-system --format=%d "$disk") - $1; left > 0; \
+		left--)); do
+		: >"$disk/ballast/$left"
+	done
+}
+
+# ---- a client ----------------------------------------------------------------
+
+# call [COMMAND...]: begin a session, by default the program's own; say LINE
+# leaves the last line of its reply in $reply.
+call() {
+	local command=("$@")
+
+	[ $# -gt 0 ] || command=("$(program smtp-session)")
+	coproc session { exec "${command[@]}" 2>>"$trail" 3>&-; }
+	exec {to}>&"${session[1]}" {from}<&"${session[0]}"
+	eval "exec ${session[1]}>&- ${session[0]}<&-"
+	caller=$session_PID
+	listen
+}
+
+listen() {
+	reply="nothing"
+	while IFS=$'\r' read -r -t 20 -u "$from" reply; do
+		if [[ $reply != ???-* ]]; then
+			return 0
+		fi
+	done
+	return 1
+}
+
+say() {
+	printf '%s\r\n' "$@" >&"$to"
+	listen
+}
+
+hang_up() {
+	[ -n "${caller:-}" ] || return 0
+	exec {to}>&- {from}<&-
+	wait "$caller" || :
+	caller=
+}
+
+# Up to the reply to DATA, or to what is refused.
+begin_message() {
+	local line
+
+	for line in "EHLO client.test" "MAIL FROM:<sender@client.test>" \
+		"RCPT TO:<${1:-rcpt@[127.0.0.1]}>" "DATA"; do
+		say "$line" || return
+		[[ $reply == [23]* ]] || return 0
+	done
+}
+
+# The rest: a message of so many octets at the least.
+end_message() {
+	printf 'Subject: %s\r\n\r\n' "${2:-hello}" >&"$to"
+	{ head -c "${1:-100}" /dev/zero | tr '\0' x | fold -w 76 && echo; } |
+		sed 's/$/\r/' >&"$to"
+	say "."
+}
+
+# send [RECIPIENT [SIZE [SUBJECT]]]: a session of its own; $reply is the last
+# one, $id the message's if it was accepted.
+send() {
+	call
+	begin_message "${1:-}"
+	if [[ $reply == 354* ]]; then
+		end_message "${2:-100}" "${3:-hello}"
+	fi
+	hang_up
+	id=${reply##* }
+	[[ $reply == 250* ]]
+}
+
+# A session of its own is refused with the reply.
+is_refused() {
+	! send || return 1
+	[[ $reply == "$1 "* ]] || {
+		printf 'the reply is: %s\n' "$reply"
+		return 1
+	}
+}
+
+# ---- delivery ----------------------------------------------------------------
+
+# A host that takes all mail, a file for each.
+start_sink() {
+	start smtp-sink -u root -D "$taken/%M." \
+		"127.0.0.1:$SMTP_REMOTE_PORT" 100 >>"$trail" 2>&1
+	wait_for 5 is_listening "$SMTP_REMOTE_PORT"
+}
+
+# deliver [CLOCK_AHEAD]
+deliver() {
+	local clock=()
+
+	[ $# -eq 0 ] || clock=(CLOCK_AHEAD="$1" ASAN_OPTIONS=verify_asan_link_order=0
+		LD_PRELOAD="$BATS_FILE_TMPDIR/clock.so")
+	env "${clock[@]}" timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# Every message came once, and nothing is left.
+is_delivered() {
+	count_taken "$1"
+	is_queue_empty
+}
+
+count_taken() {
+	local count
+
+	count=$(find "$taken" -type f -exec cat {} + | grep -c '^Subject: ' || :)
+	[ "$count" -eq "$1" ] || {
+		printf '%s were taken\n' "$count"
+		return 1
+	}
+}
+
+is_queue_empty() {
+	local left
+
+	left=$(find "$spool"/queue/*/ "$spool/scratch" -type f)
+	[ -z "$left" ] || {
+		printf 'left: %s\n' "$left"
+		return 1
+	}
+}
+
+# ---- health ------------------------------------------------------------------
+
+start_health() {
+	need curl systemd-socket-activate
+	health_port=$(free_port)
+	start systemd-socket-activate --listen="127.0.0.1:$health_port" \
+		-E "SMTP_QUEUE_PATH=$spool" "$(program smtp-health)" --stay \
+		>>"$trail" 2>&1
+	wait_for 5 is_listening "$health_port"
+}
+
+# is_healthy [TEXT]: or not, for a reason with that text.
+is_healthy() {
+	local status
+
+	status=$(curl --silent --show-error --max-time 20 --noproxy '*' \
+		--output "$BATS_TEST_TMPDIR/body" --write-out '%{http_code}' \
+		"http://127.0.0.1:$health_port/healthz")
+	cat "$BATS_TEST_TMPDIR/body"
+	if [ $# -eq 0 ]; then
+		[ "$status" -eq 200 ]
+	else
+		[ "$status" -eq 503 ] && grep -q "$1" "$BATS_TEST_TMPDIR/body"
+	fi
+}
+
+# ---- full --------------------------------------------------------------------
+
+@test "a disk that fills up refuses mail with 452 4.3.1 until there is room" {
+	mount -t tmpfs -o size=40m tmpfs "$disk"
+	start_sink
+	start_health
+	send
+	is_healthy
+
+	fill 1000000
+	is_refused "452 4.3.1"
+	is_healthy "No space left on device"
+	# What is queued goes out meanwhile.
+	deliver
+	is_delivered 1
+
+	empty
+	send
+	is_healthy
+	deliver
+	is_delivered 2
+}
+
+@test "a disk that fills up during a message refuses it with 452 4.3.1" {
+	mount -t tmpfs -o size=40m tmpfs "$disk"
+	start_sink
+	call
+	begin_message
+	fill 100000
+	end_message 1000000
+	[[ $reply == "452 4.3.1 "* ]]
+	[ -z "$(find "$spool" -name '*.eml')" ]
+	is_queue_empty
+
+	# The same session goes on when there is room.
+	empty
+	begin_message
+	end_message 1000000
+	[[ $reply == 250* ]]
+	hang_up
+	deliver
+	is_delivered 1
+}
+
+@test "a session on a disk without any room answers, and leaves nothing" {
+	mount -t tmpfs -o size=40m tmpfs "$disk"
+	call
+	begin_message
+	fill 0
+	end_message
+	[[ $reply == "452 4.3.1 "* ]]
+	hang_up
+	[ -z "$(find "$spool" -name '*.eml')" ]
+	is_queue_empty
+	is_refused "452 4.3.1"
+	empty
+	send
+}
+
+@test "without a spool yet, a disk without any room is 452 4.3.1 as well" {
+	mount -t tmpfs -o size=40m tmpfs "$disk"
+	fill 0
+	is_refused "452 4.3.1"
+	empty
+	send
+}
+
+@test "a deferral on a full disk loses nothing and sends nothing twice" {
+	mount -t tmpfs -o size=40m tmpfs "$disk"
+	start_sink
+	# One host takes it, at the other nobody listens.
+	call
+	say "EHLO client.test"
+	say "MAIL FROM:<sender@client.test>"
+	say "RCPT TO:<one@[127.0.0.1]>"
+	say "RCPT TO:<two@[127.0.0.2]>"
+	say "DATA"
+	end_message
+	[[ $reply == 250* ]]
+	hang_up
+	fill 0
+	start env ASAN_OPTIONS=verify_asan_link_order=0 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	pid=$started
+	wait_for 10 grep -q "event=deferred" "$trail"
+	empty
+	wait_for 20 is_gone "$pid"
+	deliver 7200
+	deliver 14400
+	count_taken 1
+	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]
+}
+
+@test "when files run out mail is refused with 452 4.3.1 until there are some" {
+	mount -t tmpfs -o size=40m,nr_inodes=300 tmpfs "$disk"
+	start_sink
+	start_health
+	send
+	fill_files 10
+	is_refused "452 4.3.1"
+	is_healthy "No space left on device"
+	deliver
+	is_delivered 1
+	empty
+	send
+	is_healthy
+	deliver
+	is_delivered 2
+}
+
+@test "when files run out during a message it is refused with 452 4.3.1" {
+	mount -t tmpfs -o size=40m,nr_inodes=300 tmpfs "$disk"
+	call
+	say "EHLO client.test"
+	say "MAIL FROM:<sender@client.test>"
+	say "RCPT TO:<rcpt@[127.0.0.1]>"
+	fill_files 0
+	say "DATA"
+	[[ $reply == "452 4.3.1 "* ]]
+	hang_up
+	[ -z "$(find "$spool" -name '*.eml')" ]
+	empty
+	send
+}
+
+# ---- read-only, gone ---------------------------------------------------------
+
+# An ext4 that gives up writing at the first error, as most are set up.
+mount_ext4() {
+	need losetup mkfs.ext4 e2fsck
+	truncate -s 64M "$BATS_TEST_TMPDIR/image"
+	mkfs.ext4 -q "$BATS_TEST_TMPDIR/image"
+	loop=$(losetup --find --show "$BATS_TEST_TMPDIR/image")
+	loops+=("$loop")
+	mount -o errors=remount-ro "$loop" "$disk"
+}
+
+break_disk() {
+	echo 1 >"/sys/fs/ext4/${loop##*/}/trigger_fs_error"
+	wait_for 5 is_read_only
+}
+
+is_read_only() {
+	! (: >"$disk/written") 2>/dev/null
+}
+
+repair_disk() {
+	umount "$disk"
+	e2fsck -p -f "$loop" || [ $? -le 1 ]
+	mount -o errors=remount-ro "$loop" "$disk"
+}
+
+@test "a disk that becomes read-only during a message is 451, until repaired" {
+	mount_ext4
+	start_sink
+	start_health
+	send
+	is_healthy
+	call
+	begin_message
+	break_disk
+	end_message
+	[[ $reply == "451 4.3.0 "* ]]
+	say "MAIL FROM:<sender@client.test>"
+	hang_up
+	is_refused "451 4.3.0"
+	is_healthy "Read-only file system"
+	stop "$started"
+
+	repair_disk
+	start_health
+	is_healthy
+	send
+	deliver
+	is_delivered 2
+}
+
+@test "nothing is delivered from a disk on which that cannot be recorded" {
+	mount_ext4
+	start_sink
+	send
+	break_disk
+	# Whether the run gives up or waits: the message must not go out again
+	# and again.
+	for _ in 1 2 3; do
+		timeout --kill-after=5 3 "$(program smtp-deliver)" \
+			2>>"$trail" || :
+	done
+	count_taken 0
+	repair_disk
+	deliver
+	is_delivered 1
+}
+
+@test "a spool that is removed under a session and --watch is made anew" {
+	start_sink
+	start_health
+	send
+	deliver
+	is_delivered 1
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	call
+	begin_message
+	rm -r "$spool"
+	end_message
+	# Its names would be in folders that nobody can reach.
+	[[ $reply == 4* ]]
+	hang_up
+	send
+	is_healthy
+	wait_for 10 is_delivered 2
+}
+
+@test "a spool whose disk is unmounted and comes back is used again" {
+	mount -t tmpfs tmpfs "$disk"
+	start_sink
+	send
+	mkdir "$BATS_TEST_TMPDIR/elsewhere"
+	mount --move "$disk" "$BATS_TEST_TMPDIR/elsewhere" 2>/dev/null || {
+		# Not out of a shared mount: hide it instead.
+		mount --bind "$disk" "$BATS_TEST_TMPDIR/elsewhere"
+		umount "$disk"
+	}
+	chmod 000 "$disk"
+	mount --bind "$BATS_TEST_TMPDIR/elsewhere" "$disk"
+	deliver
+	is_delivered 1
+}
+
+# ---- odd file systems --------------------------------------------------------
+
+# Sessions, a deferral, an attempt that is due, a delivery.
+work_as_usual() {
+	start_health
+	for size in 100 200000; do send "" "$size"; done
+	is_healthy
+	deliver
+	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 2 ]
+	[ "$(find "$spool/queue/attempts" -type f | wc -l)" -eq 2 ]
+	start_sink
+	deliver 7200
+	is_delivered 2
+	[ "$(find "$spool" -name '*.eml' | wc -l)" -eq 2 ]
+	[ -z "$(ls -A "$spool/scratch")" ]
+	for path in "$spool/queue" "$spool/scratch" "$spool"/20*; do
+		[ "$(stat -c %a "$path")" -eq 700 ]
+	done
+}
+
+@test "overlayfs serves as well" {
+	mkdir "$BATS_TEST_TMPDIR"/{lower,upper}
+	mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/upper"
+	mkdir "$BATS_TEST_TMPDIR"/upper/{upper,work}
+	mount -t overlay \
+		-o "lowerdir=$BATS_TEST_TMPDIR/lower,upperdir=$BATS_TEST_TMPDIR/upper/upper,workdir=$BATS_TEST_TMPDIR/upper/work" \
+		overlay "$disk"
+	work_as_usual
+}
+
+@test "a spool from a lower layer of overlayfs serves as well" {
+	mkdir "$BATS_TEST_TMPDIR"/{lower,upper}
+	mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/upper"
+	mkdir "$BATS_TEST_TMPDIR"/upper/{upper,work}
+	# An image that was made with mail in its queue.
+	mount --bind "$BATS_TEST_TMPDIR/lower" "$disk"
+	send
+	umount "$disk"
+	mount -t overlay \
+		-o "lowerdir=$BATS_TEST_TMPDIR/lower,upperdir=$BATS_TEST_TMPDIR/upper/upper,workdir=$BATS_TEST_TMPDIR/upper/work" \
+		overlay "$disk"
+	start_sink
+	send
+	deliver
+	is_delivered 2
+}
+
+@test "a file system without O_TMPFILE serves as well" {
+	need bindfs python3
+	mkdir "$BATS_TEST_TMPDIR/below"
+	bindfs "$BATS_TEST_TMPDIR/below" "$disk"
+	# Else this test shows nothing.
+	run ! python3 -c 'import os, sys
+os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR)' "$disk"
+	work_as_usual
+}
+
+@test "ext4 with fast_commit serves as well" {
+	need mkfs.ext4
+	truncate -s 128M "$BATS_TEST_TMPDIR/image"
+	mkfs.ext4 -q -O fast_commit "$BATS_TEST_TMPDIR/image"
+	mount -o loop "$BATS_TEST_TMPDIR/image" "$disk"
+	work_as_usual
+}
+
+# ---- clocks that jump --------------------------------------------------------
+
+day=86400
+year=$((365 * day))
+
+@test "a clock that is set back by a day keeps nothing waiting" {
+	send
+	deliver
+	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]
+	send
+	start_sink
+	# The new one at once; the other by the new clock, at the latest after
+	# the longest time between tries.
+	deliver -$day
+	deliver $((82 * 60 - day))
+	is_delivered 2
+}
+
+@test "a clock that was a year ahead for a while keeps nothing waiting" {
+	send
+	deliver $year
+	start_sink
+	deliver
+	deliver $((82 * 60))
+	is_delivered 1
+}
+
+@test "a clock that jumps a year ahead still tries what is queued" {
+	send
+	deliver
+	send
+	start_sink
+	deliver $year
+	is_delivered 2
+}
+
+@test "a clock that jumps a year ahead does not give up on mail at once" {
+	send
+	deliver
+	deliver $year
+	[ ! -e "$spool/queue/failed/$id" ]
+	start_sink
+	deliver $((year + 7200))
+	is_delivered 1
+}
+
+@test "sessions go on while the clock jumps" {
+	start_sink
+	for ahead in 0 -$day $year; do
+		call env CLOCK_AHEAD="$ahead" ASAN_OPTIONS=verify_asan_link_order=0 \
+			LD_PRELOAD="$BATS_FILE_TMPDIR/clock.so" \
+			"$(program smtp-session)"
+		begin_message
+		end_message
+		[[ $reply == 250* ]]
+		hang_up
+	done
+	deliver
+	is_delivered 3
+	start_health
+	is_healthy
+}
+
+# ---- long queues -------------------------------------------------------------
+
+# Queue so many messages, over one connection.
+queue_many() {
+	python3 -c 'import sys
+print("EHLO client.test", end="\r\n")
+for n in range(int(sys.argv[1])):
+    print("MAIL FROM:<sender@client.test>", "RCPT TO:<rcpt@[127.0.0.1]>",
+          "DATA", f"Subject: {n}", "", "hello", ".", sep="\r\n", end="\r\n")
+print("QUIT", end="\r\n")' "$1" |
+		"$(program smtp-session)" 2>/dev/null |
+		grep -c '^250 2.0.0 ok, queued as'
+}
+
+queued() {
+	find "$spool/queue/new" "$spool/queue/retry" -type f | wc -l
+}
+
+delivered() {
+	od -A n -t u8 -j 8 -N 8 "$spool/counters" | tr -d ' '
+}
+
+@test "100000 messages that wait cost neither sessions nor runs anything" {
+	need python3 strace
+	mount -t tmpfs -o size=1g tmpfs "$disk"
+	[ "$(queue_many 100000)" -eq 100000 ]
+	# They wait for a minute that is an hour from now.
+	mv "$spool/queue/new" \
+		"$spool/queue/retry/$(date -u -d "+1 hour" +%Y%m%d%H%M)"
+	mkdir -m 700 "$spool/queue/new"
+	# The sweep of the day is over.
+	deliver
+
+	start_sink
+	start_health
+	send
+	strace -f -o "$BATS_TEST_TMPDIR/calls" -e trace=openat,getdents64 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	count_taken 1
+	[ "$(queued)" -eq 100000 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/calls")" -lt 500 ]
+	is_healthy
+}
+
+@test "of 100000 messages that are due none is lost, and memory is bounded" {
+	need python3
+	mount -t tmpfs -o size=1g tmpfs "$disk"
+	[ "$(queue_many 100000)" -eq 100000 ]
+	start smtp-sink -u root "127.0.0.1:$SMTP_REMOTE_PORT" 100 \
+		>>"$trail" 2>&1
+	wait_for 5 is_listening "$SMTP_REMOTE_PORT"
+	start "$(program smtp-deliver)" 2>/dev/null
+	pid=$started
+	wait_for 20 has_delivered 1000
+	# A session is answered meanwhile.
+	send
+	memory_kib=$(awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status")
+	kill "$pid"
+	wait_for 15 is_gone "$pid"
+	[ $(($(delivered) + $(queued))) -eq 100001 ]
+	[ "$memory_kib" -lt 65536 ]
+}
+
+has_delivered() {
+	[ "$(delivered)" -ge "$1" ]
+}

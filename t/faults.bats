@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# shellcheck disable=SC2154
+#
+# faults.bats - every system call of a session and of a run, spoilt in turn.
+#
+# What must hold is said in lib/faults, which does the work and prints how many
+# points it tried; `t/lib/faults --all session` tries all of them.
+
+load lib/common
+
+# More than the other files' tests take: each is many hundreds of runs.
+export BATS_TEST_TIMEOUT=900
+
+setup_file() {
+	need cc openssl python3
+	[ "$(uname -m)" = x86_64 ] || cannot_run "needs x86-64"
+	export SMTPSERVER_INJECT=$BATS_FILE_TMPDIR/inject
+	cc -std=c17 -D_GNU_SOURCE -O1 -o "$SMTPSERVER_INJECT" \
+		"$SMTPSERVER_SOURCE/t/lib/inject.c"
+	# In memory: what a power cut leaves is not the question here.
+	export fault_dir=$BATS_FILE_TMPDIR
+	if [ -w /dev/shm ]; then
+		fault_dir=$(mktemp -d /dev/shm/faults.XXXXXX)
+	fi
+}
+
+teardown_file() {
+	if [[ ${fault_dir:-} == /dev/shm/* ]]; then
+		rm -rf "$fault_dir"
+	fi
+}
+
+# Its last lines, the numbers of points, are shown in any case.
+faults() {
+	run "$SMTPSERVER_SOURCE/t/lib/faults" --directory "$fault_dir" "$@"
+	printf '%s\n' "$output"
+	printf '# %s\n' "${lines[@]: -1}" >&3
+	[ "$status" -eq 0 ]
+}
+
+@test "smtp-session killed before any call loses nothing that it acknowledged" {
+	faults --kind kill session
+}
+
+@test "smtp-session: no call that fails makes it lose or invent a message" {
+	faults --kind error --kind late --kind short session
+}
+
+@test "smtp-session does as well without O_TMPFILE" {
+	faults --no-tmpfile --share 40 session
+}
+
+@test "smtp-deliver killed before any call delivers all, once" {
+	faults --kind kill deliver
+}
+
+@test "smtp-deliver: whatever call fails, all is delivered, once" {
+	# It waits for some seconds before it tries some things again.
+	faults --jobs 16 --kind error --kind late --kind short deliver
+}
+
+# ---- tests of the test -------------------------------------------------------
+
+@test "a session that does not put a message into the queue is found out" {
+	faults --lie "linkat .*,[0-9a-f]{24}$" session
+}
+
+@test "a session that leaves out a recipient's name is found out" {
+	faults --lie "linkat .*[.]eml$" session
+}
+
+@test "a session that does not write a message is found out" {
+	faults --lie pwrite64 session
+}
+
+@test "a run that does not take a message out of the queue is found out" {
+	faults --lie "unlinkat .*queue/new/" deliver
+}
