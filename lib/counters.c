@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * counters.c - counters in a mapped file.
+ * counters.c - counters in a file.
  *
- * Slots of 8 octets in the order of enum counter: new ones go to the end, and
- * a file that is too short is made longer, with zeros.
+ * Slots of 8 octets in the order of enum counter: new ones go to the end. A
+ * slot is locked, read and written: a mapping would do without the lock, but
+ * on a full disk, or where somebody cuts the file short, a store into it kills.
  */
 
 #include "config.h"
 
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <stdatomic.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/counters.h"
 
-#define FILE_SIZE 4096
-
 struct counters {
-	_Atomic uint64_t slots[FILE_SIZE / sizeof(uint64_t)];
+	int fd;
 };
 
 struct description {
@@ -42,40 +38,79 @@ static const struct description descriptions[COUNTERS] = {
 int
 counters_open(int fd, struct counters **ret_counters)
 {
-	struct stat st;
-	void *map = MAP_FAILED;
-	int r = 0;
+	struct counters *counters = malloc(sizeof(*counters));
 
-	if (fstat(fd, &st) == -1 ||
-	    (st.st_size < FILE_SIZE && ftruncate(fd, FILE_SIZE) == -1))
-		r = -errno;
-	else if ((map = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_SHARED, fd, 0)) == MAP_FAILED)
-		r = -errno;
-	close(fd);
-	if (r == 0)
-		*ret_counters = map;
-	return r;
+	if (counters == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
+	counters->fd = fd;
+	*ret_counters = counters;
+	return 0;
 }
 
 void
 counters_close(struct counters *counters)
 {
-	if (counters != NULL)
-		(void)munmap(counters, FILE_SIZE);
+	if (counters == NULL)
+		return;
+	close(counters->fd);
+	free(counters);
+}
+
+static off_t
+slot_offset(enum counter counter)
+{
+	return (off_t)counter * (off_t)sizeof(uint64_t);
+}
+
+/* Lock a slot against other processes, or unlock it. */
+static int
+set_lock(const struct counters *counters, enum counter counter, short type)
+{
+	struct flock lock = { .l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = slot_offset(counter),
+		.l_len = sizeof(uint64_t) };
+	int r;
+
+	do
+		r = fcntl(counters->fd, F_OFD_SETLKW, &lock);
+	while (r == -1 && errno == EINTR);
+	return r;
+}
+
+/* What is behind the end of the file has not been counted yet. */
+static uint64_t
+read_slot(const struct counters *counters, enum counter counter)
+{
+	uint64_t value;
+
+	if (pread(counters->fd, &value, sizeof(value), slot_offset(counter)) !=
+	    sizeof(value))
+		return 0;
+	return value;
 }
 
 void
 counters_add(struct counters *counters, enum counter counter, uint64_t amount)
 {
-	if (counters != NULL)
-		atomic_fetch_add(&counters->slots[counter], amount);
+	uint64_t value;
+
+	if (counters == NULL || set_lock(counters, counter, F_WRLCK) == -1)
+		return;
+	value = read_slot(counters, counter) + amount;
+	/* What cannot be written is not counted: mail goes on. */
+	if (pwrite(counters->fd, &value, sizeof(value), slot_offset(counter)) !=
+	    sizeof(value))
+		errno = 0;
+	(void)set_lock(counters, counter, F_UNLCK);
 }
 
 uint64_t
 counters_get(const struct counters *counters, enum counter counter)
 {
-	return counters != NULL ? atomic_load(&counters->slots[counter]) : 0;
+	return counters != NULL ? read_slot(counters, counter) : 0;
 }
 
 const char *

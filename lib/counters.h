@@ -13,15 +13,16 @@ enum counter {
 	COUNTERS,
 };
 
-/* Counters that all programs share: one mapped file, added to atomically. */
+/* Counters that all programs share: one file, added to under a lock. */
 struct counters;
 
 /*
- * Map the file of counters.
+ * Use the file of counters.
  *
- * fd	from spool_open_counters(); closed here in any case.
+ * fd	from spool_open_counters(); it is closed by counters_close(), or here
+ *	on error.
  *
- * Returns 0 or a negative errno.
+ * Returns 0 or -ENOMEM.
  */
 int counters_open(int fd, struct counters **ret_counters);
 void counters_close(struct counters *counters);

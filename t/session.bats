@@ -350,6 +350,11 @@ inject() {
 	grep -q 'INJECTED\|killed by SIGKILL' "$BATS_TEST_TMPDIR/calls"
 }
 
+# Whether what failed was a counter's slot: mail goes on without it.
+is_counter() {
+	grep -q 'pwrite64(.*, 8, [0-9]*) .*INJECTED' "$BATS_TEST_TMPDIR/calls"
+}
+
 can_trace() {
 	need strace
 	strace -o /dev/null true || cannot_run "strace may not trace here"
@@ -369,11 +374,16 @@ can_trace() {
 			while inject "$call" "$fault" "$number"; do
 				echo "$call $fault $number" >&2
 				cat "$replies" >&2
+				number=$((number + 1))
+				if is_counter; then
+					grep 'queued as' "$replies"
+					stored=$((stored + 1))
+					continue
+				fi
 				grep '^45[12] 4\.3\.[01] ' "$replies"
 				run ! grep 'queued as' "$replies"
 				is_spool "$stored" "$stored"
 				is_tidy
-				number=$((number + 1))
 				faults=$((faults + 1))
 				[ "$number" -le 10 ]
 			done
