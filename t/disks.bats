@@ -360,8 +360,14 @@ is_read_only() {
 }
 
 repair_disk() {
+	local image=$BATS_TEST_TMPDIR/repaired
+
 	umount "$disk"
-	e2fsck -p -f "$loop" || [ $? -le 1 ]
+	# Somebody else's mount namespace may still hold the device.
+	cp --sparse=always "$BATS_TEST_TMPDIR/image" "$image"
+	e2fsck -p -f "$image" || [ $? -le 1 ]
+	loop=$(losetup --find --show "$image")
+	loops+=("$loop")
 	mount -o errors=remount-ro "$loop" "$disk"
 }
 

@@ -12,17 +12,16 @@
 
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/spool/able.h"
+#include "lib/spool/filesystem.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 
@@ -80,7 +79,8 @@ try_abilities(int folder_fd, const char *name, const char **ret_lacking)
 	    0600);
 	if (fd == -1)
 		return -errno;
-	other_fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC);
+	/* NFS locks what is open for writing only. */
+	other_fd = openat(folder_fd, name, O_RDWR | O_CLOEXEC);
 	r = other_fd == -1 ? -errno : 0;
 	if (r == 0) {
 		*ret_lacking = "locks that exclude others: flock(2)";
@@ -119,25 +119,6 @@ is_inability(int error)
 	}
 }
 
-/* File systems of one host that always had it all. */
-static bool
-is_known_to_be_able(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) == -1)
-		return false;
-	switch ((unsigned long)fs.f_type) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static bool
 was_able_lately(int root_fd)
 {
@@ -166,7 +147,7 @@ able_check(struct spool *spool, const char **ret_lacking)
 	int root_fd = layout_folder(spool, FOLDER_ROOT), folder_fd, r;
 	char name[ID_SIZE];
 
-	if (is_known_to_be_able(root_fd) || was_able_lately(root_fd))
+	if (filesystem_is_known_to_be_able(root_fd) || was_able_lately(root_fd))
 		return 0;
 	if ((folder_fd = layout_folder(spool, FOLDER_SCRATCH)) < 0)
 		return folder_fd;

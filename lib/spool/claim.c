@@ -226,10 +226,11 @@ claim_open(struct spool *spool, const struct queue_entry *entry,
 	claim->spool = spool;
 	claim->entry = *entry;
 	entry_format_path(entry, path);
+	/* For writing, although nothing is written: NFS locks no other. */
 	claim->fd = openat(layout_folder(spool, FOLDER_ROOT), path,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (claim->fd == -1)
-		r = errno == ELOOP ? -EBADMSG : -errno;
+		r = errno == ELOOP || errno == EISDIR ? -EBADMSG : -errno;
 	else if ((r = lock_entry(claim, path, &st)) == 0 &&
 	    (r = read_envelope(claim, (uint64_t)st.st_size)) == 0)
 		r = read_attempts(claim);
@@ -276,6 +277,16 @@ append_attempt(int fd, const struct attempt *attempt)
 	return (size_t)n == length ? 0 : -ENOSPC;
 }
 
+static int
+flush_record(const struct claim *claim, int fd)
+{
+	if (fsync(fd) == -1)
+		return -1;
+	return layout_is_flush_enough(claim->spool)
+	    ? 0
+	    : fsync(layout_folder(claim->spool, FOLDER_ATTEMPTS));
+}
+
 int
 claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 {
@@ -293,7 +304,7 @@ claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 			    attempts[i].outcome;
 		has_delivery |= attempts[i].outcome == OUTCOME_DELIVERED;
 	}
-	if (has_delivery && fsync(fd) == -1 && r == 0)
+	if (has_delivery && flush_record(claim, fd) < 0 && r == 0)
 		r = -errno;
 	close(fd);
 	return r;

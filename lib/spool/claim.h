@@ -32,7 +32,7 @@ struct claim {
  *
  * Returns 0, -EWOULDBLOCK if somebody else has it or it is still being
  * accepted, -ENOENT if it has left the queue, -EBADMSG if it is no whole
- * message, -EACCES or -EPERM if it is somebody else's: set it aside then. Or
+ * message, -EACCES, -EPERM or -ENXIO if it is somebody else's: set it aside then. Or
  * another negative errno.
  */
 int claim_open(struct spool *spool, const struct queue_entry *entry,

@@ -12,7 +12,7 @@
  *
  * Lines end in CRLF, as the message's do. The options line is there if there
  * are any. The last line has a fixed width: it is filled in when the rest is
- * known. Parsing is strict: what differs from what is written is damaged.
+ * known. It has the checksum of the others: parsing need not be suspicious.
  */
 
 #include "config.h"

@@ -8,10 +8,6 @@
 
 #include "lib/spool/spool.h"
 
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
-
 /*
  * What the modules in lib/spool share and nobody else sees.
  */

@@ -42,7 +42,8 @@ int queue_sync(struct queue *queue);
 bool queue_is_dirty(const struct queue *queue);
 
 /* A descriptor that becomes readable when a message enters the queue, or one of
- * its folders is removed; what can be read from it is to be thrown away. The caller's, or a negative errno. */
+ * its folders is removed; what can be read from it is to be thrown away. The
+ * caller's, or a negative errno. */
 int queue_watch(struct queue *queue);
 
 #endif

@@ -98,20 +98,29 @@ move_aside(struct sweep *sweep, enum spool_folder folder, const char *name)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* Whether the file is one of a session that died. Not locked while it is young:
+ * its session is about to. */
+static bool
+is_abandoned(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && is_older(&st, SCRATCH_AGE_SEC) &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
 static int
 look_at_scratch(struct sweep *sweep, enum spool_folder folder, const char *name)
 {
-	struct stat st;
 	int fd, r = 0;
 
 	if (!is_id(name))
 		return move_aside(sweep, folder, name);
 	fd = openat(layout_folder(sweep->spool, folder), name,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : move_aside(sweep, folder, name);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
-	    is_older(&st, SCRATCH_AGE_SEC))
+	if (is_abandoned(fd))
 		r = remove_name(sweep, folder, name,
 		    "left by a session that died: removed");
 	close(fd);
@@ -121,9 +130,13 @@ look_at_scratch(struct sweep *sweep, enum spool_folder folder, const char *name)
 static int
 look_at_bucket(struct sweep *sweep, enum spool_folder folder, const char *name)
 {
+	struct stat st;
 	int64_t minute;
 
-	if (name_parse_bucket(name, &minute) == 0)
+	if (fstatat(layout_folder(sweep->spool, folder), name, &st,
+		AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -errno;
+	if (name_parse_bucket(name, &minute) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return move_aside(sweep, folder, name);
 }
@@ -160,28 +173,38 @@ is_in_bucket(struct sweep *sweep, const char *id, bool *ret_is_there)
 }
 
 static int
+is_old_attempts(struct sweep *sweep, const char *name, bool *ret_is_old)
+{
+	struct stat st;
+
+	*ret_is_old = false;
+	if (fstatat(layout_folder(sweep->spool, FOLDER_ATTEMPTS), name, &st,
+		AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : -errno;
+	*ret_is_old = is_older(&st, ATTEMPTS_AGE_SEC);
+	return 0;
+}
+
+static int
 look_at_attempts(struct sweep *sweep, enum spool_folder folder,
     const char *name)
 {
-	struct stat st;
-	bool is_there;
+	bool is_old, is_there;
 	int r;
 
 	if (!is_id(name))
 		return move_aside(sweep, folder, name);
-	if (has_name(sweep, FOLDER_NEW, name))
-		return 0;
+	if ((r = is_old_attempts(sweep, name, &is_old)) < 0 || !is_old ||
+	    has_name(sweep, FOLDER_NEW, name))
+		return r;
 	if ((r = is_in_bucket(sweep, name, &is_there)) < 0 || is_there)
 		return r;
 	if (has_name(sweep, FOLDER_FAILED, name) ||
 	    has_name(sweep, FOLDER_DAMAGED, name))
 		return 0;
-	/* Looked at last: if the message was moved past us, this is new. */
-	if (fstatat(layout_folder(sweep->spool, folder), name, &st,
-		AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? 0 : -errno;
-	if (!is_older(&st, ATTEMPTS_AGE_SEC))
-		return 0;
+	/* If the message was moved past us, this has become new. */
+	if ((r = is_old_attempts(sweep, name, &is_old)) < 0 || !is_old)
+		return r;
 	return remove_name(sweep, folder, name,
 	    "attempts at a message that is gone: removed");
 }

@@ -154,7 +154,11 @@ open_next_folder(struct scan *scan)
 		scan->is_empty = true;
 		if (scan->folder != NULL)
 			return 1;
-		if (errno != ENOENT)
+		/* Whatever else has a bucket's name is not to keep us from
+		 * the others. */
+		if (entry.place == QUEUE_NEW && errno != ENOENT)
+			return -errno;
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
 			return -errno;
 	}
 	return 0;

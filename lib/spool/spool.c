@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * spool.c - the folders of the spool, its key, and what its file system needs.
+ * spool.c - the folders of the spool, and its key.
  *
  *	key			made once: what tokens are keyed with
  *	counters, sessions	what smtp-health shows
@@ -18,32 +18,22 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/spool/filesystem.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 
-enum flush_policy {
-	FLUSH_UNKNOWN,
-	FLUSH_FILE, /* the file's flush makes its names durable */
-	FLUSH_EXT4, /* the former, if there is no fast_commit */
-	FLUSH_FOLDERS, /* folders must be flushed after it */
-};
-
 struct spool {
 	int folders[FOLDERS];
-	enum flush_policy flush_policy;
 	bool has_key;
 	uint8_t key[TOKEN_KEY_SIZE];
 };
@@ -103,19 +93,31 @@ open_root(const char *path)
 
 /* Make the folders that are missing. */
 static int
-make_layout(int root_fd)
+make_folders(int root_fd)
 {
 	int fd;
 
-	if ((fd = layout_open_folder(root_fd, NAME_QUEUE)) < 0)
-		return fd;
-	close(fd);
 	for (int i = FOLDER_NEW; i < FOLDERS; i++) {
 		if ((fd = layout_open_folder(root_fd, folder_names[i])) < 0)
 			return fd;
 		close(fd);
 	}
-	return fsync(root_fd) == 0 ? 0 : -errno;
+	return 0;
+}
+
+/* The same, durably. */
+static int
+make_layout(int root_fd)
+{
+	int queue_fd = layout_open_folder(root_fd, NAME_QUEUE), r;
+
+	if (queue_fd < 0)
+		return queue_fd;
+	r = make_folders(root_fd);
+	if (r == 0 && (fsync(queue_fd) == -1 || fsync(root_fd) == -1))
+		r = -errno;
+	close(queue_fd);
+	return r;
 }
 
 int
@@ -164,7 +166,6 @@ spool_open(const char *path, struct spool **ret_spool)
 		return -ENOMEM;
 	for (int i = 0; i < FOLDERS; i++)
 		spool->folders[i] = -1;
-	spool->flush_policy = FLUSH_UNKNOWN;
 	spool->has_key = false;
 
 	if ((r = spool->folders[FOLDER_ROOT] = open_root(path)) < 0 ||
@@ -279,92 +280,16 @@ layout_keep(int from_fd, const char *name, int to_fd)
 	return renameat(from_fd, name, to_fd, kept_name) == 0 ? 0 : -errno;
 }
 
-/*
- * ext4 with fast_commit flushes a file without its names. The mount options do
- * not tell; but the kernel counts the attempts at a fast commit. While there
- * were none, the flush that has just been made was a whole commit.
- */
-static bool
-has_ext4_fast_commits(int fd)
-{
-	char path[64], device[PATH_MAX], link[64], text[256];
-	const char *name;
-	struct stat st;
-	unsigned long commits, ineligible;
-	ssize_t n;
-	int info_fd;
-
-	if (fstat(fd, &st) == -1)
-		return true;
-	(void)snprintf(link, sizeof(link), "/sys/dev/block/%u:%u",
-	    major(st.st_dev), minor(st.st_dev));
-	if ((n = readlink(link, device, sizeof(device) - 1)) == -1)
-		return true;
-	device[n] = '\0';
-	name = strrchr(device, '/');
-	if (name == NULL ||
-	    snprintf(path, sizeof(path), "/proc/fs/ext4%s/fc_info", name) >=
-		(int)sizeof(path))
-		return true;
-	if ((info_fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return true;
-	n = read(info_fd, text, sizeof(text) - 1);
-	close(info_fd);
-	if (n <= 0)
-		return true;
-	text[n] = '\0';
-	return sscanf(text, "fc stats: %lu commits %lu ineligible", &commits,
-		   &ineligible) != 2 ||
-	    commits + ineligible > 0;
-}
-
-static enum flush_policy
-find_flush_policy(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) == -1)
-		return FLUSH_FOLDERS;
-	switch ((unsigned long)fs.f_type) {
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-		return FLUSH_FILE;
-	case EXT4_SUPER_MAGIC:
-		return FLUSH_EXT4;
-	default:
-		return FLUSH_FOLDERS;
-	}
-}
-
 bool
 layout_is_flush_enough(struct spool *spool)
 {
-	if (spool->flush_policy == FLUSH_UNKNOWN)
-		spool->flush_policy =
-		    find_flush_policy(spool->folders[FOLDER_ROOT]);
-	if (spool->flush_policy == FLUSH_EXT4)
-		return !has_ext4_fast_commits(spool->folders[FOLDER_ROOT]);
-	return spool->flush_policy == FLUSH_FILE;
+	return filesystem_is_flush_enough(spool->folders[FOLDER_ROOT]);
 }
 
 bool
 layout_has_stale_names(struct spool *spool)
 {
-	struct statfs fs;
-
-	if (fstatfs(spool->folders[FOLDER_ROOT], &fs) == -1)
-		return true;
-	switch ((unsigned long)fs.f_type) {
-	case AFS_FS_MAGIC:
-	case CEPH_SUPER_MAGIC:
-	case FUSE_SUPER_MAGIC:
-	case NFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-	case V9FS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	return filesystem_has_stale_names(spool->folders[FOLDER_ROOT]);
 }
 
 int

@@ -13,16 +13,16 @@
 #define SPOOL_RESERVE_FILES 16
 
 /*
- * The spool: stored mail and the queue. draft.h puts a message in, queue.h
- * takes it from there; both stand on this. lib/spool is the only place that
+ * The spool: stored mail and the queue. draft.h puts a message in;
+ * scan.h, claim.h and queue.h take it on; all stand on this. lib/spool is the only place that
  * knows names on disk. Functions return 0 or a negative errno if nothing else
  * is said.
  */
 struct spool;
 
 /*
- * Open a spool. Folders that are missing are made, with mode 0700; so are the
- * path's own parents. A process of root's becomes the spool's owner.
+ * Open a spool. Folders that are missing are made, with mode 0700, and the path's
+ * own parents, with 0755. A process of root's becomes the spool's owner.
  */
 int spool_open(const char *path, struct spool **ret_spool);
 void spool_close(struct spool *spool);

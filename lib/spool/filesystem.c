@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * filesystem.c - what file systems promise, by their names: measured, not
+ * hoped. Where the kernel does not tell, the answer is the careful one.
+ */
+
+#include "config.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/types.h>
+#include <sys/vfs.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/spool/filesystem.h"
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+#define TEXT_SIZE 4096
+#define UNKNOWN 0
+
+static unsigned long
+get_type(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 ? (unsigned long)fs.f_type : UNKNOWN;
+}
+
+/* The name of the block device that a file is on, with a slash before it. */
+static bool
+get_device(int fd, char ret_name[NAME_MAX + 2])
+{
+	char link[64], target[PATH_MAX];
+	const char *slash;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) == -1)
+		return false;
+	(void)snprintf(link, sizeof(link), "/sys/dev/block/%u:%u",
+	    major(st.st_dev), minor(st.st_dev));
+	if ((n = readlink(link, target, sizeof(target) - 1)) == -1)
+		return false;
+	target[n] = '\0';
+	slash = strrchr(target, '/');
+	return slash != NULL &&
+	    strlcpy(ret_name, slash, NAME_MAX + 2) < NAME_MAX + 2;
+}
+
+/* Read /proc/fs/ext4/<device>/<name>. */
+static bool
+read_ext4(const char *device, const char *name, char ret_text[TEXT_SIZE])
+{
+	char path[NAME_MAX + 64];
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/fs/ext4%s/%s", device, name);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return false;
+	n = read(fd, ret_text, TEXT_SIZE - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	ret_text[n] = '\0';
+	return true;
+}
+
+/* Without a journal a flush is of the file, and of one folder at the most. Only
+ * one with a journal has a mode for data. */
+static bool
+has_ext4_journal(const char *device)
+{
+	char text[TEXT_SIZE];
+
+	return read_ext4(device, "options", text) &&
+	    strstr(text, "data=") != NULL;
+}
+
+/* With fast_commit a flush is of the file alone. The mount options do not tell;
+ * but the kernel counts the attempts at a fast commit. While there were none,
+ * the flush that has just been made was a whole commit. */
+static bool
+has_ext4_fast_commits(const char *device)
+{
+	unsigned long commits, ineligible;
+	char text[TEXT_SIZE];
+
+	return !read_ext4(device, "fc_info", text) ||
+	    sscanf(text, "fc stats: %lu commits %lu ineligible", &commits,
+		&ineligible) != 2 ||
+	    commits + ineligible > 0;
+}
+
+static bool
+is_ext4_flush_enough(int fd)
+{
+	char device[NAME_MAX + 2];
+
+	return get_device(fd, device) && has_ext4_journal(device) &&
+	    !has_ext4_fast_commits(device);
+}
+
+bool
+filesystem_is_flush_enough(int fd)
+{
+	switch (get_type(fd)) {
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		return true;
+	case EXT4_SUPER_MAGIC:
+		return is_ext4_flush_enough(fd);
+	default:
+		return false;
+	}
+}
+
+bool
+filesystem_has_stale_names(int fd)
+{
+	switch (get_type(fd)) {
+	case UNKNOWN:
+	case AFS_FS_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case V9FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+filesystem_is_known_to_be_able(int fd)
+{
+	switch (get_type(fd)) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}

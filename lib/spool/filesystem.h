@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SPOOL_FILESYSTEM_H
+#define SPOOL_FILESYSTEM_H
+
+#include <stdbool.h>
+
+/*
+ * What is known of the file system that a descriptor is on.
+ */
+
+/* Whether a flush of a file, made just now after its names, has made these
+ * durable as well. If not, each folder that got a name must be flushed. */
+bool filesystem_is_flush_enough(int fd);
+
+/* Whether a name may seem to be there for a while after another host has
+ * removed it: file systems over the network remember names. */
+bool filesystem_has_stale_names(int fd);
+
+/* Whether it is a file system of this host's that has all that a spool stands
+ * on. Of others that is not known. */
+bool filesystem_is_known_to_be_able(int fd);
+
+#endif
