@@ -92,22 +92,24 @@ skip_local_part(const char **p)
 	return **p == '"' ? skip_quoted_string(p) : skip_dot_string(p);
 }
 
-/* Letters, digits, UTF-8; hyphens between them. */
+/* Letters, digits, UTF-8; hyphens between them. The limit is for the label as
+ * the DNS has it: with UTF-8 that shows when it is converted (RFC 5890). */
 static bool
 skip_label(const char **p)
 {
 	const char *start = *p;
+	bool is_ascii = true;
 
 	for (;;) {
-		if (is_alnum(**p) || **p == '-')
-			++*p;
-		else if (utf8_length(*p) > 0)
-			*p += utf8_length(*p);
-		else
+		size_t length = utf8_length(*p);
+
+		if (length == 0 && !is_alnum(**p) && **p != '-')
 			break;
+		is_ascii &= length == 0;
+		*p += length > 0 ? length : 1;
 	}
-	return *p > start && *p - start <= LABEL_MAX && start[0] != '-' &&
-	    (*p)[-1] != '-';
+	return *p > start && (!is_ascii || *p - start <= LABEL_MAX) &&
+	    start[0] != '-' && (*p)[-1] != '-';
 }
 
 static bool

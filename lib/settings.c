@@ -22,7 +22,8 @@
 
 #include "lib/settings.h"
 
-#define BANNER_LENGTH_MAX 400 /* with the host name below 512 octets */
+#define BANNER_LENGTH_MAX 400
+#define GREETING_MAX 500 /* RFC 5321 section 4.5.3.1.5, without the code */
 
 struct number_setting {
 	const char *variable;
@@ -176,6 +177,20 @@ load_banner(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
 }
 
 static int
+check_greeting(const struct settings *settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	size_t length = strlen(settings->hostname) + strlen(settings->banner);
+
+	if (length <= GREETING_MAX)
+		return 0;
+	return fail(ret_error,
+	    "SMTP_HOSTNAME and SMTP_BANNER have %zu octets; expected %d at "
+	    "the most",
+	    length, GREETING_MAX);
+}
+
+static int
 load_tls(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
 {
 	settings->tls_cert = get("SMTP_TLS_CERT", NULL);
@@ -205,6 +220,7 @@ settings_load(struct settings *ret_settings,
 	    (r = load_bare_newline(ret_settings, ret_error)) < 0 ||
 	    (r = load_hostname(ret_settings, ret_error)) < 0 ||
 	    (r = load_banner(ret_settings, ret_error)) < 0 ||
+	    (r = check_greeting(ret_settings, ret_error)) < 0 ||
 	    (r = load_tls(ret_settings, ret_error)) < 0)
 		return r;
 	return 0;

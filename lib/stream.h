@@ -19,7 +19,8 @@
  *
  * Every function that moves octets returns a negative errno on trouble:
  * -ETIMEDOUT, -ECONNRESET for the end of input, or what the kernel or the
- * transport said. After such an error the stream is of no more use.
+ * transport said. After such an error the stream is of no more use; but after
+ * -ETIMEDOUT of input there may still be output.
  */
 struct stream;
 

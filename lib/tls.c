@@ -47,7 +47,9 @@ pull(gnutls_transport_ptr_t pointer, void *buffer, size_t size_bytes)
 	if (n >= 0)
 		return n;
 	tls->error = (int)n;
-	gnutls_transport_set_errno(tls->session, (int)-n);
+	/* Output still works after a deadline: that is no end for GnuTLS. */
+	gnutls_transport_set_errno(tls->session,
+	    n == -ETIMEDOUT ? EAGAIN : (int)-n);
 	return n == -ECONNRESET ? 0 : -1;
 }
 
@@ -104,6 +106,8 @@ tls_send(void *context, const void *data, size_t size_bytes,
 	const char *p = data;
 
 	tls->deadline_ms = deadline_ms;
+	if (tls->error == -ETIMEDOUT)
+		tls->error = 0;
 	while (size_bytes > 0) {
 		ssize_t n = gnutls_record_send(tls->session, p, size_bytes);
 

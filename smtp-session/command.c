@@ -153,7 +153,7 @@ is_client_name(const char *argument)
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)argument[i];
 
-		if (c < 0x80 && !isalnum(c) && strchr("-_.:[]", c) == NULL)
+		if (c >= 0x80 || (!isalnum(c) && strchr("-_.:[]", c) == NULL))
 			return false;
 	}
 	return true;

@@ -32,6 +32,8 @@ require_local_peer(const struct peer *peer)
 {
 	if (peer->is_local)
 		return;
+	if (peer->is_gone)
+		exit(EX_OK);
 	audit_open("smtp-session", false);
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_PEER_REFUSED,
@@ -65,6 +67,7 @@ main(int argc, char *argv[])
 	if (argc > 1)
 		errx(EX_USAGE, "takes no arguments; see smtp-session(8)");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
 	peer_identify(STDIN_FILENO, &peer);
 	require_local_peer(&peer);
 	r = stream_open(STDIN_FILENO, STDOUT_FILENO, SEND_TIMEOUT_MS, &stream);

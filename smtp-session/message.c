@@ -156,7 +156,10 @@ message_commit(struct message *message)
 		break;
 	}
 	r = draft_commit(message->draft);
-	return r < 0 ? reply_spool_error(r) : reply_ok;
+	if (r == 0)
+		return reply_ok;
+	message->spool_error = r;
+	return reply_spool_error(r);
 }
 
 void

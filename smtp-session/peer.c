@@ -67,6 +67,7 @@ peer_identify(int fd, struct peer *ret_peer)
 	*ret_peer = (struct peer){ .text = "unknown" };
 	if (getpeername(fd, &address.any, &length) == -1) {
 		ret_peer->is_local = errno == ENOTSOCK;
+		ret_peer->is_gone = errno == ENOTCONN;
 		if (ret_peer->is_local)
 			(void)strlcpy(ret_peer->text, "local",
 			    sizeof(ret_peer->text));
@@ -79,11 +80,9 @@ peer_identify(int fd, struct peer *ret_peer)
 		break;
 	case AF_INET:
 		identify_in(&address.in.sin_addr, ret_peer);
-		ret_peer->port = ntohs(address.in.sin_port);
 		break;
 	case AF_INET6:
 		identify_in6(&address.in6.sin6_addr, ret_peer);
-		ret_peer->port = ntohs(address.in6.sin6_port);
 		break;
 	default:
 		break;

@@ -9,8 +9,8 @@
 
 struct peer {
 	bool is_local; /* promise P4: others get no service */
+	bool is_gone; /* has hung up already: nobody can tell who it was */
 	char text[PEER_TEXT_SIZE]; /* "[127.0.0.1]", "[IPv6:::1]", "local" */
-	int port; /* 0: it has none */
 };
 
 /* Find out who is at the other end of a descriptor. Whoever is not known for

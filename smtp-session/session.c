@@ -333,8 +333,10 @@ complete_postmaster(const struct session *session, struct address *address)
 	char path[ADDRESS_PATH_MAX];
 	size_t used;
 
-	(void)snprintf(path, sizeof(path), "<postmaster@%.200s>",
-	    is_domain(hostname, false) ? hostname : "localhost");
+	if (!is_domain(hostname, false) ||
+	    snprintf(path, sizeof(path), "<postmaster@%s>", hostname) >=
+		(int)sizeof(path))
+		(void)strlcpy(path, "<postmaster@localhost>", sizeof(path));
 	return address_parse_path(path, 0, address, &used);
 }
 
@@ -445,7 +447,11 @@ receive_message(struct session *session, struct message *message)
 	reply = message_commit(message);
 	if (is_error(&reply)) {
 		if (message->spool_error < 0)
-			log_trouble(session, "spool", message->spool_error);
+			log_trouble(session,
+			    message->spool_error == -EBADMSG
+				? "the spool's key is damaged"
+				: "spool",
+			    message->spool_error);
 		return reply;
 	}
 	counters_add(session->counters, COUNTER_MESSAGES_QUEUED, 1);
@@ -608,6 +614,16 @@ line_error_reply(int error)
 }
 
 static struct reply
+refuse_line(const struct session *session, int error)
+{
+	struct reply reply = line_error_reply(error);
+
+	if (is_error(&reply))
+		log_refusal(session, NULL, "", &reply);
+	return reply;
+}
+
+static struct reply
 next_reply(struct session *session)
 {
 	char line[COMMAND_LINE_MAX];
@@ -616,7 +632,7 @@ next_reply(struct session *session)
 	ssize_t n =
 	    stream_get_line(session->stream, line, sizeof(line), deadline_ms);
 
-	return n < 0 ? line_error_reply((int)n)
+	return n < 0 ? refuse_line(session, (int)n)
 		     : handle_line(session, line, (size_t)n);
 }
 
@@ -624,9 +640,11 @@ next_reply(struct session *session)
 static void
 count_error(struct session *session, struct reply *reply)
 {
-	if (reply->code >= 500 && ++session->errors >= ERRORS_MAX)
-		*reply = (struct reply){ 421, "4.7.0",
-			"too many errors, closing", true };
+	if (reply->code < 500 || ++session->errors < ERRORS_MAX)
+		return;
+	*reply =
+	    (struct reply){ 421, "4.7.0", "too many errors, closing", true };
+	log_refusal(session, NULL, "", reply);
 }
 
 static void

@@ -480,7 +480,7 @@ heard() {
 	inside systemctl start smtpserver-deliver.path
 	wait_for 10 is_said_by smtp-deliver
 	wait_for 10 is_waiting_to_restart smtpserver-deliver.service
-	run -28 inside curl -sS --max-time 2 http://127.0.0.1:8080/healthz
+	run ! inside curl -sS --max-time 2 http://127.0.0.1:8080/healthz
 	wait_for 10 is_waiting_to_restart smtpserver-health.service
 	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
 
