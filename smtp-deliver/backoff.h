@@ -9,8 +9,6 @@
 /* RFC 5321 section 4.5.4.1: give up after 4 to 5 days. */
 #define BACKOFF_LIFETIME_MS (5 * INT64_C(86400000))
 
-#define BACKOFF_CAP_MINUTES 64
-
 /* So many attempts belong to that time: at the least, were there nobody to
  * make them for days; and at the most. */
 #define BACKOFF_ATTEMPTS_MIN 8

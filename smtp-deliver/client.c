@@ -85,12 +85,19 @@ struct client {
 	uint64_t size_max; /* 0: it set no limit */
 };
 
+/* SMTP_REMOTE_TIMEOUT bounds every wait. */
+static int
+bounded_sec(const struct client *client, int seconds)
+{
+	return seconds < client->settings->remote_timeout_sec
+	    ? seconds
+	    : client->settings->remote_timeout_sec;
+}
+
 static int64_t
 deadline_after(const struct client *client, int seconds)
 {
-	if (seconds > client->settings->remote_timeout_sec)
-		seconds = client->settings->remote_timeout_sec;
-	return clock_mono_ms() + (int64_t)seconds * 1000;
+	return clock_mono_ms() + (int64_t)bounded_sec(client, seconds) * 1000;
 }
 
 /* Say who the verdict is about, and that the host has said nothing. */
@@ -192,20 +199,29 @@ is_accepted(const struct verdict *verdict)
 	return verdict->outcome == OUTCOME_DELIVERED;
 }
 
+/* Whether an offer is of that keyword, whatever stands behind it. */
+static bool
+is_keyword(const char *text, const char *keyword)
+{
+	size_t length = strlen(keyword);
+
+	return strncasecmp(text, keyword, length) == 0 &&
+	    (text[length] == '\0' || text[length] == ' ');
+}
+
 /* A line of the reply to EHLO: what the host offers. */
 static void
 see_offer(void *context, const char *text)
 {
 	struct client *client = context;
 
-	if (strcasecmp(text, "STARTTLS") == 0)
+	if (is_keyword(text, "STARTTLS"))
 		client->has_starttls = true;
-	else if (strcasecmp(text, "8BITMIME") == 0)
+	else if (is_keyword(text, "8BITMIME"))
 		client->has_8bitmime = true;
-	else if (strcasecmp(text, "SMTPUTF8") == 0)
+	else if (is_keyword(text, "SMTPUTF8"))
 		client->has_smtputf8 = true;
-	else if (strncasecmp(text, "SIZE", 4) == 0 &&
-	    (text[4] == '\0' || text[4] == ' ')) {
+	else if (is_keyword(text, "SIZE")) {
 		client->has_size = true;
 		client->size_max = strtoull(text + 4, NULL, 10);
 	}
@@ -344,12 +360,18 @@ client_open(const char *host, const struct sockaddr *address,
 	if (r < 0) {
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.1",
 		    "no connection: %s", strerror(-r));
-	} else if ((r = stream_open(client->fd, client->fd, BLOCK_SEC * 1000,
+	} else if ((r = stream_open(client->fd, client->fd,
+			bounded_sec(client, BLOCK_SEC) * 1000,
 			&client->stream)) == 0)
 		r = introduce(client, host, ret_verdict);
 	if (r < 0) {
 		make_temporary(ret_verdict);
-		client_drop(client);
+		/* Whoever has just refused us is told goodbye (RFC 5321 section
+		 * 4.1.1.10). */
+		if (r == -EHOSTUNREACH && client->stream != NULL)
+			client_quit(client);
+		else
+			client_drop(client);
 		return -EHOSTUNREACH;
 	}
 	*ret_client = client;

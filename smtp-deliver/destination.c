@@ -49,9 +49,11 @@ plan_job(struct destination_list *list, struct task *task, const char *name)
 		return false;
 	if (has_job(destination, task))
 		return true;
-	if ((job = task_new_job(task, name)) == NULL)
+	if (destination->job_count >= DESTINATION_JOBS_MAX ||
+	    (job = task_new_job(task, name)) == NULL)
 		return false;
 	TAILQ_INSERT_TAIL(&destination->jobs, job, entries);
+	destination->job_count++;
 	return true;
 }
 
@@ -66,6 +68,18 @@ destination_plan(struct destination_list *list, struct task *task)
 		if (name != NULL && !plan_job(list, task, name))
 			task->is_given_back = true;
 	}
+}
+
+struct job *
+destination_take_job(struct destination *destination)
+{
+	struct job *job = TAILQ_FIRST(&destination->jobs);
+
+	if (job != NULL) {
+		TAILQ_REMOVE(&destination->jobs, job, entries);
+		destination->job_count--;
+	}
+	return job;
 }
 
 void

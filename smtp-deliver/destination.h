@@ -15,6 +15,7 @@ struct destination {
 	TAILQ_ENTRY(destination) entries;
 	char *name;
 	struct job_list jobs;
+	size_t job_count;
 	bool has_worker;
 };
 TAILQ_HEAD(destination_list, destination);
@@ -24,9 +25,16 @@ TAILQ_HEAD(destination_list, destination);
 struct destination *destination_get(struct destination_list *list,
     const char *name);
 
-/* Make the jobs of a new task, one for each of its destinations. Without
- * memory for all of them the task is to be given back. */
+/* So many jobs may wait for one destination: a dead one is not to keep all of
+ * a run's tasks. */
+#define DESTINATION_JOBS_MAX 100
+
+/* Make the jobs of a new task, one for each of its destinations. Where there is
+ * no room for one, the task is to be given back. */
 void destination_plan(struct destination_list *list, struct task *task);
+
+/* Take the job that has been waiting the longest. NULL: there is none. */
+struct job *destination_take_job(struct destination *destination);
 
 /* Forget a destination that nothing waits for. */
 void destination_forget(struct destination_list *list,

@@ -23,6 +23,13 @@
 
 #define PORT_SIZE 8
 
+void
+dns_start(void)
+{
+	if (res_init() == 0)
+		_res.options &= ~(unsigned long)(RES_DNSRCH | RES_DEFNAMES);
+}
+
 static enum dns_answer
 no_answer(int resolver_error)
 {

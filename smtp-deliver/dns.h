@@ -22,6 +22,10 @@ struct dns_mx {
 	char host[DNS_NAME_SIZE]; /* "" is the root, as in a null MX */
 };
 
+/* Get ready: names are looked up as they are, whatever resolv.conf(5) would
+ * have searched or added. */
+void dns_start(void);
+
 /* Ask for the MX records of a domain (RFC 5321 section 5.1), at most
  * DNS_MX_MAX of them. */
 enum dns_answer dns_find_mx(const char *domain,

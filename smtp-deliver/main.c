@@ -95,6 +95,7 @@ main(int argc, char *argv[])
 		errx(EX_CONFIG, "%s", error);
 	audit_open("smtp-deliver", settings.is_debug);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
 	raise_descriptor_limit();
 	do {
 		struct spool *spool = open_spool(settings.queue_path);

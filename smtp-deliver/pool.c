@@ -94,17 +94,17 @@ move_jobs(struct destination *destination, struct pool_worker *worker)
 	struct job *job;
 
 	while (worker->job_count < BATCH_MAX &&
-	    (job = TAILQ_FIRST(&destination->jobs)) != NULL) {
-		TAILQ_REMOVE(&destination->jobs, job, entries);
+	    (job = destination_take_job(destination)) != NULL)
 		worker->jobs[worker->job_count++] = job;
-	}
 }
 
+/* Give the recipients that nothing was reported of a verdict. */
 static void
-set_verdicts(struct job *job, const struct verdict *verdict)
+set_unreported(struct job *job, const struct verdict *verdict)
 {
 	for (size_t i = 0; i < job->recipient_count; i++)
-		job->verdicts[i] = *verdict;
+		if (job->verdicts[i].outcome == OUTCOME_NONE)
+			job->verdicts[i] = *verdict;
 }
 
 /* The worker is no more; jobs that it still has come back. */
@@ -122,7 +122,7 @@ end_worker(struct pool *pool, struct pool_worker *worker, enum job_end end)
 	for (size_t i = 0; i < worker->job_count; i++) {
 		if (worker->jobs[i] == NULL)
 			continue;
-		set_verdicts(worker->jobs[i], &verdict);
+		set_unreported(worker->jobs[i], &verdict);
 		pool->end_job(pool->context, worker->jobs[i], end);
 	}
 	free(worker);
@@ -248,14 +248,26 @@ pool_hear(struct pool *pool, const struct pollfd *pfds, nfds_t count)
 	}
 }
 
+static bool
+has_report(const struct pool_worker *worker)
+{
+	struct pollfd pfd = { .fd = worker->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
 void
 pool_abandon(struct pool *pool)
 {
 	struct pool_worker *worker;
 
 	pool->is_abandoned = true;
-	while ((worker = TAILQ_FIRST(&pool->workers)) != NULL)
-		end_worker(pool, worker, JOB_GIVEN_BACK);
+	while ((worker = TAILQ_FIRST(&pool->workers)) != NULL) {
+		if (has_report(worker)) /* what is done is done */
+			hear(pool, worker);
+		else
+			end_worker(pool, worker, JOB_GIVEN_BACK);
+	}
 }
 
 void

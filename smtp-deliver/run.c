@@ -30,15 +30,15 @@
 #include "smtp-deliver/task.h"
 
 #define TASKS_MAX 400
+#define LEFT_MAX 200 /* entries met without room for them, before we wait */
 #define SYNC_MS 1000
 #define SETTLE_MS 5000 /* between tries to move what could not be moved */
 #define LOCKED_WAIT_MIN_MS 20
 #define LOCKED_WAIT_MAX_MS 1000
 #define TROUBLE_WAIT_MS 10000
-#define STOP_MS 5000 /* for messages that are being sent when we are to stop */
+#define STOP_MS 10000 /* for messages that are being sent when we are to stop */
 
 struct run {
-	const struct settings *settings;
 	struct task_means means;
 	bool is_watching;
 	int watch_fd; /* -1: cannot be told of new mail */
@@ -47,6 +47,8 @@ struct run {
 	int64_t locked_wait_ms;
 	bool is_scan_locked; /* it met entries that others hold for now */
 	bool is_scan_troubled; /* it met entries that could not be read */
+	bool has_left_some; /* there was no room for all that it met */
+	size_t left_count; /* how many of these since a worker has ended */
 	int64_t next_sync_ms;
 	int64_t next_settle_ms;
 	int64_t stop_ms; /* when to stop waiting for workers */
@@ -187,6 +189,10 @@ take_entry(struct run *run, const struct queue_entry *entry)
 		TAILQ_INSERT_TAIL(&run->tasks, task, entries);
 		run->task_count++;
 		destination_plan(&run->destinations, task);
+		if (task->is_given_back) {
+			run->has_left_some = true;
+			run->left_count++;
+		}
 		/* A crash may have left it here with everything done. */
 		settle_if_done(run, task);
 		break;
@@ -242,7 +248,10 @@ has_unsettled(const struct run *run)
 static bool
 can_claim(const struct run *run)
 {
-	return run->task_count < TASKS_MAX && !has_unsettled(run);
+	if (run->task_count >= TASKS_MAX || has_unsettled(run))
+		return false;
+	/* What is left would be read again and again, were we to go on. */
+	return run->left_count < LEFT_MAX || run->task_count == 0;
 }
 
 /* Claim what is due, as far as there is room. */
@@ -262,7 +271,8 @@ claim_due(struct run *run)
 			    &run->scan);
 			if (r < 0)
 				return r;
-			run->is_scan_locked = run->is_scan_troubled = false;
+			run->is_scan_locked = run->is_scan_troubled =
+			    run->has_left_some = false;
 		}
 		r = scan_next(run->scan, &entry);
 		if (r <= 0) {
@@ -294,6 +304,10 @@ end_worker(void *context, struct destination *destination)
 	struct run *run = context;
 
 	destination_forget(&run->destinations, destination);
+	/* There is room again for what was left in the queue. */
+	run->left_count = 0;
+	if (run->has_left_some)
+		run->next_scan_ms = 0;
 }
 
 /* ---- repair -------------------------------------------------------------- */
@@ -354,10 +368,8 @@ stop(struct run *run)
 	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
 	     destination = next) {
 		next = TAILQ_NEXT(destination, entries);
-		while ((job = TAILQ_FIRST(&destination->jobs)) != NULL) {
-			TAILQ_REMOVE(&destination->jobs, job, entries);
+		while ((job = destination_take_job(destination)) != NULL)
 			end_job(run, job, JOB_GIVEN_BACK);
-		}
 		destination_forget(&run->destinations, destination);
 	}
 }
@@ -380,7 +392,7 @@ next_wake_ms(const struct run *run)
 {
 	int64_t wake_ms = earlier(run->next_settle_ms, run->stop_ms);
 
-	if (run->scan == NULL && can_claim(run))
+	if (!is_stopping && run->scan == NULL && can_claim(run))
 		wake_ms = earlier(wake_ms, run->next_scan_ms);
 	if (run->task_count > 0 || queue_is_dirty(run->means.queue))
 		wake_ms = earlier(wake_ms, run->next_sync_ms);
@@ -440,6 +452,7 @@ loop(struct run *run, const sigset_t *signals_while_waiting)
 	int r;
 
 	for (;;) {
+		settle_again(run);
 		if (is_stopping)
 			stop(run);
 		else if ((r = claim_due(run)) < 0) {
@@ -449,7 +462,6 @@ loop(struct run *run, const sigset_t *signals_while_waiting)
 			run->next_scan_ms = clock_mono_ms() + TROUBLE_WAIT_MS;
 		} else
 			start_workers(run);
-		settle_again(run);
 		sync_if_due(run);
 		if (is_finished(run))
 			return 0;
@@ -483,7 +495,6 @@ run_queue(struct spool *spool, const struct settings *settings,
     bool is_watching)
 {
 	struct run run = {
-		.settings = settings,
 		.means = { .spool = spool },
 		.is_watching = is_watching,
 		.locked_wait_ms = LOCKED_WAIT_MIN_MS,
@@ -519,6 +530,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 
 	r = loop(&run, &signals_while_waiting);
 
+	sigprocmask(SIG_SETMASK, &signals_while_waiting, NULL);
 	pool_wait(&run.pool);
 	if (r == 0)
 		r = queue_sync(run.means.queue);

@@ -41,9 +41,9 @@ task_open(const struct task_means *means, const struct queue_entry *entry,
 		return r;
 	}
 	task->means = means;
-	task->next_minute = backoff_next_minute(clock_real_ms(),
-	    task->claim->attempt, arc4random());
-	r = queue_confirm(means->queue, task->claim, task->next_minute);
+	r = queue_confirm(means->queue, task->claim,
+	    backoff_next_minute(clock_real_ms(), task->claim->attempt,
+		arc4random()));
 	if (r < 0) {
 		task_free(task);
 		return r;
@@ -245,17 +245,30 @@ record_verdict(struct task *task, size_t recipient,
 	log_verdict(task, recipient, verdict);
 }
 
+/* The wait for the next attempt begins with the first that this one finds out.
+ */
+static void
+choose_next_minute(struct task *task)
+{
+	if (task->has_next_minute)
+		return;
+	task->has_next_minute = true;
+	task->next_minute = backoff_next_minute(clock_real_ms(),
+	    task->claim->attempt, arc4random());
+}
+
 void
 task_record(struct job *job)
 {
 	struct task *task = job->task;
 
-	for (size_t i = 0; i < job->recipient_count; i++) {
+	choose_next_minute(task);
+	for (size_t i = 0; i < job->recipient_count; i++)
 		record_verdict(task, job->recipients[i], &job->verdicts[i]);
-		count_verdict(task, &job->verdicts[i]);
-	}
 	if (!is_delivered_to_all(task))
 		(void)write_record(task);
+	for (size_t i = 0; i < job->recipient_count; i++)
+		count_verdict(task, &job->verdicts[i]);
 }
 
 /* It has been tried for long enough: who is still deferred has failed. */
@@ -316,9 +329,12 @@ task_settle(struct task *task)
 		    task->next_minute);
 	else
 		r = leave_queue(task);
-	/* Somebody removed it from the queue by hand: that settles it too. */
-	if (r == -ENOENT)
+	/* Somebody has removed it from its place by hand, or moved it: what is
+	 * known of it must be on record then. */
+	if (r == -ENOENT) {
+		(void)write_record(task);
 		return 0;
+	}
 	if (r < 0)
 		log_trouble(task, "the message keeps its place in the queue",
 		    r);

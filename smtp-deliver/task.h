@@ -27,6 +27,7 @@ struct task {
 	struct claim *claim;
 	size_t open_jobs; /* destinations that have not answered yet */
 	bool is_given_back; /* one was not tried: leave the message in place */
+	bool has_next_minute;
 	int64_t next_minute; /* when to try again what is deferred */
 	size_t unwritten_count; /* of what is to be put on record */
 	struct attempt *unwritten;
@@ -40,7 +41,6 @@ struct job {
 	size_t recipient_count;
 	size_t *recipients; /* which of the envelope's */
 	struct verdict *verdicts; /* one for each of them */
-	bool is_done;
 };
 TAILQ_HEAD(job_list, job);
 

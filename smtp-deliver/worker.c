@@ -32,6 +32,9 @@ struct worker {
 	const struct settings *settings;
 	struct route route;
 	struct client *client; /* a connection that can be used again */
+	const char *client_host; /* of the route's, where that leads */
+	bool is_unreachable; /* no host could be used for the last job */
+	struct verdict unreachable; /* and why */
 };
 
 /* A job while it is tried: who is open, and the worst that hosts did. */
@@ -41,6 +44,7 @@ struct trial {
 	size_t open_count;
 	bool is_over; /* no other host may be tried now */
 	bool was_any_address;
+	bool was_connected;
 	bool was_dns_trouble;
 };
 
@@ -109,6 +113,7 @@ send_message(struct worker *worker, struct trial *trial)
 		return true;
 	for (size_t i = 0; i < trial->open_count; i++)
 		recipients[i] = trial->job->recipients[trial->open[i]];
+	trial->was_connected = true;
 	state = client_send(worker->client, &message, verdicts);
 	take_verdicts(trial, verdicts);
 	free(verdicts);
@@ -134,8 +139,10 @@ try_address(struct worker *worker, struct trial *trial, const char *host,
 		worker->settings, &worker->client, &verdict) < 0) {
 		log_passed_over(trial->job, &verdict);
 		set_open(trial, &verdict);
+		worker->unreachable = verdict;
 		return;
 	}
+	worker->client_host = host;
 	(void)send_message(worker, trial);
 }
 
@@ -176,22 +183,36 @@ set_unreachable(struct trial *trial)
 	set_open(trial, &verdict);
 }
 
+/* Offer the message over the connection that served the one before. Returns the
+ * host that need not be tried again, or NULL: if the connection was lost since
+ * then, that is no more than a reason to connect anew. */
+static const char *
+try_connection(struct worker *worker, struct trial *trial)
+{
+	const char *host = worker->client_host;
+
+	if (worker->client == NULL)
+		return NULL;
+	trial->was_any_address = true;
+	return send_message(worker, trial) ? host : NULL;
+}
+
 static void
 try_route(struct worker *worker, struct trial *trial)
 {
-	/* The connection that served the message before: if it was lost since
-	 * then, that is no more than a reason to connect anew. */
-	if (worker->client != NULL) {
-		trial->was_any_address = true;
-		if (send_message(worker, trial) || trial->is_over)
-			return;
-	}
+	const char *tried = try_connection(worker, trial);
+
 	for (size_t i = 0; i < worker->route.host_count &&
 	     trial->open_count > 0 && !trial->is_over;
 	     i++)
-		try_host(worker, trial, worker->route.hosts[i]);
+		if (worker->route.hosts[i] != tried)
+			try_host(worker, trial, worker->route.hosts[i]);
 	if (!trial->was_any_address)
 		set_unreachable(trial);
+	/* RFC 5321 section 4.5.4.1: who cannot be reached now is not to be tried
+	 * for each message anew. */
+	worker->is_unreachable =
+	    trial->was_any_address && !trial->was_connected;
 }
 
 static void
@@ -209,7 +230,9 @@ do_job(struct worker *worker, const struct job *job)
 		open[i] = i;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
 	set_open(&trial, &verdict);
-	if (worker->route.host_count == 0 &&
+	if (worker->is_unreachable)
+		set_open(&trial, &worker->unreachable);
+	else if (worker->route.host_count == 0 &&
 	    route_find(worker->destination, &worker->route, &verdict) < 0)
 		set_open(&trial, &verdict);
 	else
@@ -276,6 +299,7 @@ worker_work(int fd, const char *destination, struct job *const *jobs,
 		.settings = settings,
 	};
 
+	dns_start();
 	for (size_t i = 0; i < job_count; i++) {
 		do_job(&worker, jobs[i]);
 		if (!report_job(&worker, i, jobs[i]))
