@@ -137,11 +137,13 @@ delivery() {
 	[ "$flushes" -eq 5 ]
 }
 
-@test "messages that are deferred cost the flushes of one and a folder" {
+@test "messages that are deferred cost the flushes of one and a folder a minute" {
 	host rcpt="450 later"
 	delivery 5 "one@[127.0.0.1]"
 	[ "$(grep -c 'event=deferred' "$BATS_TEST_TMPDIR/log")" -eq 5 ]
-	[ "$flushes" -eq 4 ]
+	# Chance spreads them over a minute or two.
+	buckets=$(find "$spool/queue/retry" -mindepth 1 -type d | wc -l)
+	[ "$flushes" -eq $((3 + buckets)) ]
 }
 
 @test "a run without work costs no flush" {

@@ -210,6 +210,49 @@ lock_entry(struct claim *claim, const char *path, struct stat *ret_st)
 	return 0;
 }
 
+/* Remove a name of the queue if it is one of the claimed message's. */
+static void
+drop_twin(const struct claim *claim, const struct stat *st,
+    const struct queue_entry *twin)
+{
+	int root_fd = layout_folder(claim->spool, FOLDER_ROOT);
+	char path[ENTRY_PATH_SIZE];
+	struct stat named;
+
+	entry_format_path(twin, path);
+	if (fstatat(root_fd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    named.st_ino == st->st_ino && named.st_dev == st->st_dev)
+		(void)unlinkat(root_fd, path, 0);
+}
+
+/*
+ * A power cut in a deferral can leave a message in its old place and in its new
+ * one (seen on btrfs): it has a name more than it should have then. Leave it
+ * the one that was claimed, or it would be delivered by each.
+ */
+static void
+drop_twins(const struct claim *claim, const struct stat *st)
+{
+	struct queue_entry twin = claim->entry;
+	struct dirent *dirent;
+	DIR *listing;
+
+	if (st->st_nlink <= claim->envelope.recipient_count + 1)
+		return;
+	twin.place = QUEUE_NEW;
+	if (claim->entry.place != QUEUE_NEW)
+		drop_twin(claim, st, &twin);
+	if (layout_open_listing(claim->spool, FOLDER_RETRY, &listing) < 0)
+		return;
+	twin.place = QUEUE_RETRY;
+	while ((dirent = readdir(listing)) != NULL)
+		if (name_parse_bucket(dirent->d_name, &twin.minute) == 0 &&
+		    (claim->entry.place != QUEUE_RETRY ||
+			twin.minute != claim->entry.minute))
+			drop_twin(claim, st, &twin);
+	closedir(listing);
+}
+
 int
 claim_open(struct spool *spool, const struct queue_entry *entry,
     struct claim **ret_claim)
@@ -238,6 +281,7 @@ claim_open(struct spool *spool, const struct queue_entry *entry,
 		claim_release(claim);
 		return r;
 	}
+	drop_twins(claim, &st);
 	*ret_claim = claim;
 	return 0;
 }

@@ -169,12 +169,18 @@ move_to_bucket(struct queue *queue, const struct claim *claim,
 		return retry_fd;
 	entry_format_path(&claim->entry, from_path);
 	entry_format_path(to, to_path);
+	if (strcmp(from_path, to_path) == 0)
+		return 0;
 	name_format_bucket(to->minute, bucket);
 	for (int i = 0; i < MOVE_TRIES; i++) {
 		if (mkdirat(retry_fd, bucket, 0700) == -1 && errno != EEXIST)
 			return -errno;
-		if (renameat(fd, from_path, fd, to_path) == 0)
+		if (renameat(fd, from_path, fd, to_path) == 0) {
+			/* Where the message had both names, a power cut's
+			 * doing, rename(2) has done nothing. */
+			(void)unlinkat(fd, from_path, 0);
 			return 0;
+		}
 		/* Somebody may have removed the bucket while it was empty. */
 		if (errno != ENOENT)
 			return -errno;

@@ -434,6 +434,35 @@ message_under_another_id_is_damaged(void)
 	need(unlink(folder_at(NAME_NEW "/0123456789abcdef01234567")) == 0);
 }
 
+/* What a power cut in a deferral can leave on btrfs. */
+static void
+message_in_two_places_is_one(void)
+{
+	char id[ID_SIZE], bucket[NAME_BUCKET_SIZE];
+	struct claim *mine;
+
+	message_put(spool, (const char *const[]){ "a@example.org", NULL }, id);
+	name_format_bucket(MINUTE, bucket);
+	need(mkdir(folder_at(NAME_RETRY "/%s", bucket), 0700) == 0);
+	need(link(folder_at(NAME_NEW "/%s", id),
+		 folder_at(NAME_RETRY "/%s/%s", bucket, id)) == 0);
+	mine = claim(new_entry(id));
+	ok(access(folder_at(NAME_RETRY "/%s/%s", bucket, id), F_OK) == -1,
+	    "its other place is no more when it is claimed");
+	need(link(folder_at(NAME_NEW "/%s", id),
+		 folder_at(NAME_RETRY "/%s/%s", bucket, id)) == 0);
+	is_int(queue_defer(queue, mine, MINUTE), 0,
+	    "it is deferred to where it has a name already");
+	ok(access(folder_at(NAME_NEW "/%s", id), F_OK) == -1 &&
+		access(folder_at(NAME_RETRY "/%s/%s", bucket, id), F_OK) == 0,
+	    "and is there alone");
+	is_int(queue_defer(queue, mine, MINUTE), 0, "it is deferred to there");
+	ok(access(folder_at(NAME_RETRY "/%s/%s", bucket, id), F_OK) == 0,
+	    "and stays there");
+	need(queue_finish(queue, mine) == 0);
+	claim_release(mine);
+}
+
 /* Whatever somebody may have put there. */
 static void
 what_is_no_message_is_set_aside(void)
@@ -630,6 +659,7 @@ main(void)
 	failed_message_is_kept();
 	torn_message_is_told();
 	message_under_another_id_is_damaged();
+	message_in_two_places_is_one();
 	what_is_no_message_is_set_aside();
 	scan_is_in_order();
 	empty_bucket_is_removed();
