@@ -159,15 +159,6 @@ skip_source_route(const char **p)
 	return *(*p)++ == ':';
 }
 
-static bool
-has_high_octet(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return true;
-	return false;
-}
-
 static int
 set_mailbox(struct address *address, const char *local, const char *at,
     const char *end, unsigned flags)

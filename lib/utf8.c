@@ -43,3 +43,12 @@ utf8_length(const char *text)
 			return 0;
 	return length > 0 && is_forbidden(u[0], u[1]) ? 0 : length;
 }
+
+bool
+has_high_octet(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return true;
+	return false;
+}

@@ -3,6 +3,7 @@
 #ifndef UTF8_H
 #define UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -11,5 +12,8 @@
  * rule of its own for it. The text ends in a NUL.
  */
 size_t utf8_length(const char *text);
+
+/* Whether there is an octet outside ASCII among so many. */
+bool has_high_octet(const char *text, size_t length);
 
 #endif

@@ -32,6 +32,7 @@
 #include "lib/clock.h"
 #include "lib/stream.h"
 #include "lib/tls.h"
+#include "lib/utf8.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/remote.h"
 
@@ -412,15 +413,6 @@ read_block(const struct client_message *message, uint64_t done, char *buffer)
 		    (off_t)(message->offset + done));
 	while (n == -1 && errno == EINTR);
 	return n == -1 ? -errno : n;
-}
-
-static bool
-has_high_octet(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return true;
-	return false;
 }
 
 /* Whether the message has octets outside ASCII, as far as can be read. */
