@@ -2,6 +2,8 @@
 #
 # bootstrap.bats - ./bootstrap run: the whole server from the build directory,
 # in the foreground, without being installed.
+#
+# shellcheck disable=SC2154 # common.bash sets more variables
 
 load lib/common
 
@@ -13,6 +15,12 @@ setup() {
 	port=$(free_port)
 	health=127.0.0.1:$(free_port)
 	forbid apt-get sudo
+}
+
+# Whatever a test has started is gone after it, or the test has failed.
+teardown() {
+	stop_started
+	wait_for 15 is_all_gone
 }
 
 # Put programs in the way that leave a mark, to see that nobody calls them.
@@ -28,10 +36,10 @@ forbid() {
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH
 }
 
-# bootstrap [NAME=VALUE...]: run it. SIGINT is as it is for a person: a shell
-# has its background jobs ignore it.
+# bootstrap [NAME=VALUE...]: run it in place of this subshell. SIGINT is as it
+# is for a person: a shell has its background jobs ignore it.
 bootstrap() {
-	env --default-signal=INT SMTP_QUEUE_PATH="$own_spool" SMTP_PORT="$port" \
+	exec env --default-signal=INT SMTP_QUEUE_PATH="$own_spool" SMTP_PORT="$port" \
 		SMTP_HEALTH_ADDR="$health" "$@" \
 		"$SMTPSERVER_SOURCE/bootstrap" run >"$trail" 2>&1
 }
@@ -39,7 +47,6 @@ bootstrap() {
 start_server() {
 	start bootstrap
 	wait_for 60 grep -q "Ctrl-C stops everything" "$trail"
-	server=$(pgrep -P "$started" -f 'bootstrap run')
 }
 
 # Whether no process is left that knows of the spool. Nobody else has it.
@@ -73,7 +80,7 @@ send() {
 	exec {client}<>"/dev/tcp/127.0.0.1/$port"
 	read -r -u "$client" greeting
 	[[ $greeting == 220* ]]
-	kill -INT "$server"
+	kill -INT "$started"
 	wait_for 15 is_all_gone
 	wait "$started"
 }
@@ -81,9 +88,16 @@ send() {
 @test "SIGTERM stops all of ./bootstrap run, too" {
 	start_server
 	run -1 is_all_gone
-	kill -TERM "$server"
+	kill -TERM "$started"
 	wait_for 15 is_all_gone
 	wait "$started"
+}
+
+@test "nothing stays even where ./bootstrap run is killed" {
+	start_server
+	run -1 is_all_gone
+	kill -KILL "$started"
+	wait_for 15 is_all_gone
 }
 
 @test "where nothing is missing ./bootstrap run needs no apt and no root" {

@@ -82,7 +82,8 @@ is_listening() {
 started_pids=()
 
 # start COMMAND...: in the background, until the test ends; its process id is
-# left in $started. Redirect its output as need be.
+# left in $started. Redirect its output as need be. A function must exec, else
+# only its subshell is ended.
 start() {
 	"$@" 3>&- &
 	started=$!
