@@ -91,6 +91,7 @@ main(int argc, char *argv[])
 	char error[SETTINGS_ERROR_SIZE];
 	int r;
 
+	run_catch_signals();
 	if (settings_load(&settings, error) < 0)
 		errx(EX_CONFIG, "%s", error);
 	audit_open("smtp-deliver", settings.is_debug);

@@ -59,6 +59,7 @@ struct run {
 };
 
 static volatile sig_atomic_t is_stopping;
+static sigset_t mask_while_waiting;
 
 static void
 note_stop(int number)
@@ -401,7 +402,7 @@ next_wake_ms(const struct run *run)
 
 /* Wait for a worker, for new mail, for time, or for a signal. */
 static void
-wait_for_events(struct run *run, const sigset_t *signals_while_waiting)
+wait_for_events(struct run *run)
 {
 	struct pollfd pfds[1 + SETTINGS_WORKERS_MAX] = {
 		{ .fd = run->watch_fd, .events = POLLIN },
@@ -415,7 +416,7 @@ wait_for_events(struct run *run, const sigset_t *signals_while_waiting)
 		timeout.tv_sec = wait_ms / 1000;
 		timeout.tv_nsec = wait_ms % 1000 * 1000000;
 	}
-	if (ppoll(pfds, 1 + count, &timeout, signals_while_waiting) <= 0)
+	if (ppoll(pfds, 1 + count, &timeout, &mask_while_waiting) <= 0)
 		return;
 	if ((pfds[0].revents & POLLIN) != 0) {
 		while (read(run->watch_fd, events, sizeof(events)) > 0)
@@ -447,7 +448,7 @@ is_finished(struct run *run)
 }
 
 static int
-loop(struct run *run, const sigset_t *signals_while_waiting)
+loop(struct run *run)
 {
 	int r;
 
@@ -465,13 +466,12 @@ loop(struct run *run, const sigset_t *signals_while_waiting)
 		sync_if_due(run);
 		if (is_finished(run))
 			return 0;
-		wait_for_events(run, signals_while_waiting);
+		wait_for_events(run);
 	}
 }
 
-/* Signals are noticed while we wait, and at no other time. */
-static void
-catch_signals(sigset_t *ret_while_waiting)
+void
+run_catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = note_stop,
 		.sa_flags = (int)SA_RESETHAND };
@@ -481,9 +481,9 @@ catch_signals(sigset_t *ret_while_waiting)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGINT);
-	sigprocmask(SIG_BLOCK, &blocked, ret_while_waiting);
-	sigdelset(ret_while_waiting, SIGTERM);
-	sigdelset(ret_while_waiting, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, &mask_while_waiting);
+	sigdelset(&mask_while_waiting, SIGTERM);
+	sigdelset(&mask_while_waiting, SIGINT);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	/* Workers are not waited for: the end of their socket tells. */
@@ -506,7 +506,6 @@ run_queue(struct spool *spool, const struct settings *settings,
 			.end_worker = end_worker,
 		},
 	};
-	sigset_t signals_while_waiting;
 	int fd, r;
 
 	TAILQ_INIT(&run.tasks);
@@ -525,12 +524,11 @@ run_queue(struct spool *spool, const struct settings *settings,
 	run.watch_fd = queue_watch(run.means.queue);
 	if (run.watch_fd < 0)
 		run.watch_fd = -1;
-	catch_signals(&signals_while_waiting);
 	sweep_if_due(spool);
 
-	r = loop(&run, &signals_while_waiting);
+	r = loop(&run);
 
-	sigprocmask(SIG_SETMASK, &signals_while_waiting, NULL);
+	sigprocmask(SIG_SETMASK, &mask_while_waiting, NULL);
 	pool_wait(&run.pool);
 	if (r == 0)
 		r = queue_sync(run.means.queue);

@@ -9,6 +9,12 @@
 #include "lib/spool/spool.h"
 
 /*
+ * Have SIGTERM and SIGINT end a run in good order, and this before anything
+ * else: they are noticed while the run waits, and at no other time.
+ */
+void run_catch_signals(void);
+
+/*
  * Deliver what is due in the queue, and what falls due meanwhile.
  *
  * is_watching	go on for ever; else return when nothing is due any more.
