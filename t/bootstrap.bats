@@ -46,7 +46,10 @@ bootstrap() {
 
 start_server() {
 	start bootstrap
-	wait_for 60 grep -q "Ctrl-C stops everything" "$trail"
+	wait_for 150 grep -q "Ctrl-C stops everything" "$trail" || {
+		ps -o pid,ppid,stat,wchan:20,args --forest -e >&2
+		return 1
+	}
 }
 
 # Whether no process is left that knows of the spool. Nobody else has it.
