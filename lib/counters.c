@@ -101,9 +101,8 @@ counters_add(struct counters *counters, enum counter counter, uint64_t amount)
 		return;
 	value = read_slot(counters, counter) + amount;
 	/* What cannot be written is not counted: mail goes on. */
-	if (pwrite(counters->fd, &value, sizeof(value), slot_offset(counter)) !=
-	    sizeof(value))
-		errno = 0;
+	(void)!pwrite(counters->fd, &value, sizeof(value),
+	    slot_offset(counter));
 	(void)set_lock(counters, counter, F_UNLCK);
 }
 
