@@ -92,24 +92,38 @@ envelope_add_recipient(struct envelope *envelope, const char *address)
 	return 0;
 }
 
+/* Whether all of the envelope was written. */
+static bool
+write_fields(const struct envelope *envelope, FILE *out)
+{
+	if (fprintf(out, SENDER_FIELD "<%s>\r\n", envelope->sender) < 0)
+		return false;
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		if (fprintf(out, RECIPIENT_FIELD "<%s>\r\n",
+			envelope->recipients[i]) < 0)
+			return false;
+	if (fprintf(out, ID_FIELD "%s\r\n", envelope->id) < 0)
+		return false;
+	if (!envelope->is_8bitmime && !envelope->is_smtputf8)
+		return true;
+	return fprintf(out, OPTIONS_FIELD "%s%s\r\n",
+		   envelope->is_8bitmime ? " 8BITMIME" : "",
+		   envelope->is_smtputf8 ? " SMTPUTF8" : "") >= 0;
+}
+
 int
 envelope_render(const struct envelope *envelope, char **ret_text,
     size_t *ret_length)
 {
 	FILE *out = open_memstream(ret_text, ret_length);
+	bool is_whole;
 
 	if (out == NULL)
 		return -ENOMEM;
-	fprintf(out, SENDER_FIELD "<%s>\r\n", envelope->sender);
-	for (size_t i = 0; i < envelope->recipient_count; i++)
-		fprintf(out, RECIPIENT_FIELD "<%s>\r\n",
-		    envelope->recipients[i]);
-	fprintf(out, ID_FIELD "%s\r\n", envelope->id);
-	if (envelope->is_8bitmime || envelope->is_smtputf8)
-		fprintf(out, OPTIONS_FIELD "%s%s\r\n",
-		    envelope->is_8bitmime ? " 8BITMIME" : "",
-		    envelope->is_smtputf8 ? " SMTPUTF8" : "");
-	if (fclose(out) == EOF) {
+	/* Without memory a write fails; neither ferror(3) nor fclose(3) would
+	 * tell. */
+	is_whole = write_fields(envelope, out);
+	if (fclose(out) == EOF || !is_whole) {
 		free(*ret_text);
 		return -ENOMEM;
 	}

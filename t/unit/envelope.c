@@ -7,7 +7,10 @@
 
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include <errno.h>
+#include <unistd.h>
 
 #include "lib/spool/envelope.h"
 #include "t/unit/tap.h"
@@ -199,6 +202,21 @@ sender_can_be_set_again(void)
 	ok(envelope.sender == NULL, "cleared there is none");
 }
 
+/* As many recipients as there may be, with the longest of addresses, which have
+ * 254 octets; ret_address is the last. */
+static int
+fill(struct envelope *envelope, char ret_address[255])
+{
+	int r = envelope_set_sender(envelope, "");
+
+	for (int i = 0; i < ENVELOPE_RECIPIENTS_MAX && r == 0; i++) {
+		(void)snprintf(ret_address, 255, "%064d@%063d.%063d.%061d", i,
+		    1, 1, 1);
+		r = envelope_add_recipient(envelope, ret_address);
+	}
+	return r;
+}
+
 static void
 full_envelope_fits_a_block(void)
 {
@@ -206,16 +224,9 @@ full_envelope_fits_a_block(void)
 	struct envelope_seal seal = { .size_bytes = 1 };
 	char address[255], seal_line[ENVELOPE_SEAL_SIZE + 1], *text;
 	size_t length, size = 0;
-	int r = 0;
 
-	need(envelope_set_sender(&envelope, "") == 0);
-	for (int i = 0; i < ENVELOPE_RECIPIENTS_MAX && r == 0; i++) {
-		/* The longest address: 254 octets. */
-		(void)snprintf(address, sizeof(address),
-		    "%064d@%063d.%063d.%061d", i, 1, 1, 1);
-		r = envelope_add_recipient(&envelope, address);
-	}
-	is_int(r, 0, "%d recipients are taken", ENVELOPE_RECIPIENTS_MAX);
+	is_int(fill(&envelope, address), 0, "%d recipients are taken",
+	    ENVELOPE_RECIPIENTS_MAX);
 	is_int(envelope_add_recipient(&envelope, address), 0,
 	    "the last of them once more");
 	is_int(envelope_add_recipient(&envelope, "more@example.org"), -E2BIG,
@@ -238,6 +249,61 @@ full_envelope_fits_a_block(void)
 	envelope_clear(&again);
 }
 
+static size_t
+address_space(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "re");
+	size_t pages;
+
+	need(statm != NULL && fscanf(statm, "%zu", &pages) == 1);
+	need(fclose(statm) == 0);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Render with so much more memory than there is in use. */
+static int
+render_within(const struct envelope *envelope, size_t size_bytes,
+    size_t *ret_length)
+{
+	struct rlimit before, limit;
+	char *text;
+	int r;
+
+	need(getrlimit(RLIMIT_AS, &before) == 0);
+	limit = before;
+	limit.rlim_cur = address_space() + size_bytes;
+	need(setrlimit(RLIMIT_AS, &limit) == 0);
+	r = envelope_render(envelope, &text, ret_length);
+	need(setrlimit(RLIMIT_AS, &before) == 0);
+	if (r == 0)
+		free(text);
+	return r;
+}
+
+static void
+memory_that_runs_out_loses_no_recipient(void)
+{
+	struct envelope envelope = { .id = ID };
+	char address[255], *text;
+	size_t full, length, lost = 0, refused = 0;
+
+	/* The sanitizers' own memory is beyond any limit. */
+	if (address_space() > UINT64_C(1) << 40)
+		return;
+	need(fill(&envelope, address) == 0);
+	need(envelope_render(&envelope, &text, &full) == 0);
+	free(text);
+	for (size_t room = 0; room < 5 * full; room += 4096) {
+		int r = render_within(&envelope, room, &length);
+
+		refused += r == -ENOMEM;
+		lost += r == 0 && length != full;
+	}
+	ok(refused > 0, "an envelope that there is no memory for is refused");
+	is_int((int64_t)lost, 0, "and never rendered in part");
+	envelope_clear(&envelope);
+}
+
 int
 main(void)
 {
@@ -256,5 +322,6 @@ main(void)
 	recipients_are_added_once();
 	sender_can_be_set_again();
 	full_envelope_fits_a_block();
+	memory_that_runs_out_loses_no_recipient();
 	return done_testing();
 }
