@@ -44,8 +44,10 @@ set_status(struct remote_reply *reply, const char *text)
 	int length = 0;
 
 	(void)snprintf(reply->status, sizeof(reply->status), "%c.0.0", class);
+	/* sscanf(3) takes spaces and signs as well. */
 	if (*text == class &&
 	    sscanf(text + 1, ".%3u.%3u%n", &subject, &detail, &length) == 2 &&
+	    strspn(text, "0123456789.") == (size_t)length + 1 &&
 	    (text[1 + length] == ' ' || text[1 + length] == '\0'))
 		(void)snprintf(reply->status, sizeof(reply->status), "%c.%u.%u",
 		    class, subject % 1000, detail % 1000);
