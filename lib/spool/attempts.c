@@ -83,7 +83,9 @@ attempt_parse(const char *text, size_t length, struct attempt *ret_attempt,
 		&ret_attempt->number, &ret_attempt->time_ms,
 		&ret_attempt->recipient, name, ret_attempt->status,
 		&detail) != 5 ||
-	    detail == 0)
+	    detail == 0 ||
+	    /* sscanf(3) takes signs as well. */
+	    line[strspn(line, "0123456789 ")] != *name)
 		return -EBADMSG;
 	(void)strlcpy(ret_attempt->detail, line + detail,
 	    sizeof(ret_attempt->detail));

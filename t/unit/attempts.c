@@ -45,6 +45,10 @@ static const struct { const char *line; int result; } damaged[] = {
 	{ "x 2 0 deferred 4.4.1 x\n", -EBADMSG },
 	{ "1 x 0 deferred 4.4.1 x\n", -EBADMSG },
 	{ "1 2 x deferred 4.4.1 x\n", -EBADMSG },
+	{ "-1 2 0 deferred 4.4.1 x\n", -EBADMSG },
+	{ "1 -2 0 deferred 4.4.1 x\n", -EBADMSG },
+	{ "1 2 -1 deferred 4.4.1 x\n", -EBADMSG },
+	{ "+1 2 0 deferred 4.4.1 x\n", -EBADMSG },
 };
 /* clang-format on */
 
