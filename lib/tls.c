@@ -6,6 +6,9 @@
  * The only place that knows GnuTLS. It stands on the stream's descriptors as a
  * transport: GnuTLS asks for octets through pull() and hands them out through
  * push(), each with the deadline of the call that is under way.
+ *
+ * Linked into smtp-deliver, and into a module that smtp-session loads where TLS
+ * is configured (tlsmodule.c).
  */
 
 #include "config.h"
@@ -350,3 +353,11 @@ tls_connect(struct stream *stream, const char *host, const char *ca_file,
 	require_host(tls, host);
 	return start(tls, ret_result);
 }
+
+__attribute__((visibility("default")))
+const struct tls_functions tls_functions = {
+	.version = PACKAGE_VERSION,
+	.identity_load = tls_identity_load,
+	.identity_free = tls_identity_free,
+	.accept = tls_accept,
+};

@@ -46,4 +46,16 @@ int tls_accept(struct stream *stream, struct tls_identity *identity,
 int tls_connect(struct stream *stream, const char *host, const char *ca_file,
     int64_t deadline_ms, struct tls_result *ret_result);
 
+/* The server's side of it, as a module exports it to lib/tlsmodule.c. */
+struct tls_functions {
+	const char *version; /* the package's: the two must be of one build */
+	int (*identity_load)(const char *cert_file, const char *key_file,
+	    struct tls_identity **ret_identity, struct tls_result *ret_result);
+	void (*identity_free)(struct tls_identity *identity);
+	int (*accept)(struct stream *stream, struct tls_identity *identity,
+	    int64_t deadline_ms, struct tls_result *ret_result);
+};
+
+extern const struct tls_functions tls_functions;
+
 #endif

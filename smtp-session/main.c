@@ -20,6 +20,7 @@
 #include "lib/audit.h"
 #include "lib/settings.h"
 #include "lib/stream.h"
+#include "lib/tlsmodule.h"
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"
@@ -78,6 +79,8 @@ main(int argc, char *argv[])
 		errx(EX_CONFIG, "%s", error);
 	}
 	audit_open("smtp-session", settings.is_debug);
+	if (settings.tls_cert != NULL)
+		tls_module_load();
 	session_run(stream, &settings, &peer);
 	stream_free(stream);
 	return EX_OK;

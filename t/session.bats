@@ -341,6 +341,54 @@ with socket.create_connection(('$1', $port), 10) as s:
 	grep -q event=tls-failed "$log"
 }
 
+@test "GnuTLS is loaded where a certificate is configured, and nowhere else" {
+	need openssl
+	can_trace
+	make_certificate one
+	run ! loads_gnutls
+	use_certificate one
+	loads_gnutls
+}
+
+loads_gnutls() {
+	strace -e trace=openat "$(program smtp-session)" 2>&1 <<<"" |
+		grep 'libgnutls.* = [0-9]'
+}
+
+# ask_for_tls PROGRAM: its replies to a client that wants to start TLS.
+ask_for_tls() {
+	printf '%s\r\n' "EHLO client.test" STARTTLS NOOP QUIT |
+		"$1" 2>>"$log" || :
+}
+
+@test "a module for TLS that is missing, or another's, is no STARTTLS, and mail goes on" {
+	need cc openssl
+	make_certificate one
+	use_certificate one
+	# The module is looked for beside the program.
+	local copy=$BATS_TEST_TMPDIR/sbin/smtp-session
+	local module=$BATS_TEST_TMPDIR/lib/smtpserver/smtp-tls.so
+
+	mkdir -p "${copy%/*}" "${module%/*}"
+	cp "$(program smtp-session)" "$copy"
+	ask_for_tls "$copy" >"$log.replies"
+	if grep "^220 2.0.0 " "$log.replies"; then
+		cannot_run "must not find a module that is installed"
+	fi
+	grep "^454 4.7.0 " "$log.replies"
+	grep "^250 2.0.0 " "$log.replies"
+	grep 'event=tls-failed .*/smtp-tls\.so: cannot open' "$log"
+
+	: >"$log"
+	echo 'const char *const tls_functions[4] = { "0.0" };' |
+		cc -shared -fPIC -xc -o "$module" -
+	ask_for_tls "$copy" | grep "^454 4.7.0 "
+	grep 'event=tls-failed .*of version 0\.0' "$log"
+
+	cp "$SMTPSERVER_BUILD/lib/smtpserver/smtp-tls.so" "$module"
+	ask_for_tls "$copy" | grep "^220 2.0.0 "
+}
+
 # inject CALL FAULT NUMBER: a session in which that call meets that fault the
 # how manieth time; fails if there are not so many.
 inject() {

@@ -176,11 +176,29 @@ build() {
 	SMTPSERVER_BUILD=$build "$SMTPSERVER_SOURCE/t/run" --quick
 }
 
+@test "what is built is hardened: position independent, read-only relocations, nothing bound late" {
+	local file header
+
+	need readelf
+	cd "$SMTPSERVER_BUILD"
+	for file in smtp-session/smtp-session smtp-deliver/smtp-deliver \
+		smtp-health/smtp-health lib/smtpserver/smtp-tls.so; do
+		header=$(readelf --wide --file-header --program-headers \
+			--dynamic "$file")
+		grep 'Type: *DYN' <<<"$header"
+		grep 'GNU_RELRO' <<<"$header"
+		grep 'GNU_STACK.* RW ' <<<"$header"
+		grep 'Flags:.* NOW' <<<"$header"
+		run ! grep TEXTREL <<<"$header"
+	done
+}
+
 @test "make install puts everything under DESTDIR, make uninstall removes it" {
 	local root=$BATS_TEST_TMPDIR/root
 
 	quietly make --silent -C "$SMTPSERVER_BUILD" install DESTDIR="$root"
 	[ -x "$root/usr/sbin/smtp-session" ]
+	[ -e "$root/usr/lib/smtpserver/smtp-tls.so" ]
 	[ -e "$root/usr/share/man/man7/smtpserver.7" ]
 	quietly make --silent -C "$SMTPSERVER_BUILD" uninstall DESTDIR="$root"
 	find "$root" ! -type d | nothing

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * tlsmodule.c - tls.h by a module that is loaded when it is asked for.
+ *
+ * To load GnuTLS takes longer than most sessions last, and most hosts have no
+ * certificate to show to local clients. The module is tls.c; it calls back into
+ * the program for the functions of stream.h and clock.h that the program
+ * exports to it (see Makefile.am).
+ */
+
+#include "config.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/tls.h"
+#include "lib/tlsmodule.h"
+
+#define FILE_NAME "smtp-tls.so"
+#define BESIDE "/../lib/" PACKAGE "/" FILE_NAME /* the program's folder */
+#define INSTALLED PKGLIBDIR "/" FILE_NAME
+
+static const struct tls_functions *functions; /* NULL: there is no TLS */
+static char trouble[TLS_TEXT_SIZE];
+
+/* In the build tree, and wherever prefix/lib holds libraries, it has a place
+ * that is known from the program's. Otherwise it is where it was installed. */
+static void *
+open_module(void)
+{
+	char path[PATH_MAX] = "", *slash;
+
+	(void)!readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if ((slash = strrchr(path, '/')) != NULL)
+		*slash = '\0';
+	if (slash == NULL ||
+	    strlcat(path, BESIDE, sizeof(path)) >= sizeof(path) ||
+	    access(path, F_OK) == -1)
+		(void)strlcpy(path, INSTALLED, sizeof(path));
+	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
+void
+tls_module_load(void)
+{
+	const struct tls_functions *found = NULL;
+	void *module = open_module();
+
+	if (module != NULL)
+		found = dlsym(module, "tls_functions");
+	if (found == NULL)
+		(void)strlcpy(trouble, dlerror(), sizeof(trouble));
+	else if (strcmp(found->version, PACKAGE_VERSION) != 0)
+		(void)snprintf(trouble, sizeof(trouble),
+		    "the module for TLS is of version %s, this is %s",
+		    found->version, PACKAGE_VERSION);
+	else
+		functions = found;
+}
+
+int
+tls_identity_load(const char *cert_file, const char *key_file,
+    struct tls_identity **ret_identity, struct tls_result *ret_result)
+{
+	if (functions != NULL)
+		return functions->identity_load(cert_file, key_file,
+		    ret_identity, ret_result);
+	*ret_result = (struct tls_result){ .error = "" };
+	(void)strlcpy(ret_result->error, trouble, sizeof(ret_result->error));
+	return -ENOKEY;
+}
+
+void
+tls_identity_free(struct tls_identity *identity)
+{
+	if (identity != NULL)
+		functions->identity_free(identity);
+}
+
+int
+tls_accept(struct stream *stream, struct tls_identity *identity,
+    int64_t deadline_ms, struct tls_result *ret_result)
+{
+	return functions->accept(stream, identity, deadline_ms, ret_result);
+}
