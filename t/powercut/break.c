@@ -12,6 +12,9 @@
  *	late-names		messages get their names after the flushes
  *	late-day		a day's folder gets its name after the flushes
  *	garbled			a child process reads a wrong octet
+ *
+ * Where MARKS names a file, "flushing" and "flushed" are written there before
+ * and after each flush.
  */
 
 #include <sys/socket.h>
@@ -51,11 +54,26 @@ static int late_flushes[LATE_MAX];
 static size_t late_flush_count;
 static struct late_name late_day;
 static pid_t first_pid;
+static int marks_fd = -1;
 
 __attribute__((constructor)) static void
-note_pid(void)
+prepare(void)
 {
+	const char *marks = getenv("MARKS");
+
 	first_pid = getpid();
+	if (marks != NULL)
+		marks_fd = open(marks, O_WRONLY | O_CLOEXEC);
+}
+
+static void
+mark(const char *word)
+{
+	int saved_errno = errno;
+
+	if (marks_fd != -1)
+		(void)!write(marks_fd, word, strlen(word));
+	errno = saved_errno;
 }
 
 static bool
@@ -137,6 +155,8 @@ make_late_flushes(void)
 int
 fsync(int fd)
 {
+	int r;
+
 	if (is_broken("unflushed") ||
 	    (is_broken("unflushed-folders") && is_folder(fd)))
 		return 0;
@@ -144,7 +164,10 @@ fsync(int fd)
 		late_flushes[late_flush_count++] = dup(fd);
 		return 0;
 	}
-	return NEXT(fsync)(fd);
+	mark("flushing");
+	r = NEXT(fsync)(fd);
+	mark("flushed");
+	return r;
 }
 
 ssize_t
