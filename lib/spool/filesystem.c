@@ -7,13 +7,16 @@
 
 #include "config.h"
 
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/btrfs.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,6 +126,21 @@ filesystem_is_flush_enough(int fd)
 	default:
 		return false;
 	}
+}
+
+/* Commits the transaction without the data of everybody's files, which syncfs(2)
+ * would write too. */
+int
+filesystem_commit(int fd)
+{
+	__u64 transaction;
+
+	if (get_type(fd) != BTRFS_SUPER_MAGIC)
+		return -EOPNOTSUPP;
+	if (ioctl(fd, BTRFS_IOC_START_SYNC, &transaction) == -1 ||
+	    ioctl(fd, BTRFS_IOC_WAIT_SYNC, &transaction) == -1)
+		return -errno;
+	return 0;
 }
 
 bool

@@ -13,6 +13,15 @@
  * durable as well. If not, each folder that got a name must be flushed. */
 bool filesystem_is_flush_enough(int fd);
 
+/*
+ * Make durable at once what names were made and removed until now, where a
+ * flush of the folders does not do that: a btrfs folder that was flushed has
+ * been seen to have a removed name again after a power cut.
+ *
+ * Returns 0 or a negative errno: -EOPNOTSUPP where folders are to be flushed.
+ */
+int filesystem_commit(int fd);
+
 /* Whether a name may seem to be there for a while after another host has
  * removed it: file systems over the network remember names. */
 bool filesystem_has_stale_names(int fd);

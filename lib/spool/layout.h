@@ -62,6 +62,10 @@ int layout_keep(int from_fd, const char *name, int to_fd);
  */
 bool layout_is_flush_enough(struct spool *spool);
 
+/* Make durable what names were made and removed until now; -EOPNOTSUPP where
+ * the folders have to be flushed for it. */
+int layout_commit(struct spool *spool);
+
 /*
  * Whether a name may seem to be there for a while after another host has
  * removed it: file systems over the network remember names.

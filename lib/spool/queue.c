@@ -101,15 +101,13 @@ queue_is_dirty(const struct queue *queue)
 	return queue->is_new_dirty || queue->dirty_count > 0;
 }
 
-int
-queue_sync(struct queue *queue)
+static int
+flush_folders(struct queue *queue)
 {
 	static const enum spool_folder folders[] = { FOLDER_RETRY,
 		FOLDER_FAILED, FOLDER_NEW };
 	int fd, r;
 
-	if (!queue_is_dirty(queue))
-		return 0;
 	for (size_t i = 0; i < queue->dirty_count; i++)
 		if ((r = flush_bucket(queue, queue->dirty_minutes[i])) < 0)
 			return r;
@@ -119,6 +117,20 @@ queue_sync(struct queue *queue)
 		if (fsync(fd) == -1)
 			return -errno;
 	}
+	return 0;
+}
+
+int
+queue_sync(struct queue *queue)
+{
+	int r;
+
+	if (!queue_is_dirty(queue))
+		return 0;
+	if ((r = layout_commit(queue->spool)) == -EOPNOTSUPP)
+		r = flush_folders(queue);
+	if (r < 0)
+		return r;
 	queue->is_new_dirty = false;
 	queue->dirty_count = 0;
 	return 0;

@@ -286,6 +286,12 @@ layout_is_flush_enough(struct spool *spool)
 	return filesystem_is_flush_enough(spool->folders[FOLDER_ROOT]);
 }
 
+int
+layout_commit(struct spool *spool)
+{
+	return filesystem_commit(spool->folders[FOLDER_ROOT]);
+}
+
 bool
 layout_has_stale_names(struct spool *spool)
 {

@@ -17,6 +17,7 @@
  * and after each flush.
  */
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -25,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/btrfs.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -167,6 +169,28 @@ fsync(int fd)
 	mark("flushing");
 	r = NEXT(fsync)(fd);
 	mark("flushed");
+	return r;
+}
+
+int
+ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *argument;
+	bool is_flush = request == BTRFS_IOC_WAIT_SYNC;
+	int r;
+
+	va_start(args, request);
+	argument = va_arg(args, void *);
+	va_end(args);
+	if (is_broken("unflushed") &&
+	    (request == BTRFS_IOC_START_SYNC || is_flush))
+		return 0;
+	if (is_flush)
+		mark("flushing");
+	r = NEXT(ioctl)(fd, request, argument);
+	if (is_flush)
+		mark("flushed");
 	return r;
 }
 
