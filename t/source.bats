@@ -204,7 +204,7 @@ build() {
 	find "$root" ! -type d | nothing
 }
 
-@test "make distcheck passes, and the release has every file of ours" {
+@test "make distcheck passes, and the release has every file of ours, none built" {
 	local have=$BATS_TEST_TMPDIR/have
 
 	build dist
@@ -213,4 +213,6 @@ build() {
 	cd "$SMTPSERVER_SOURCE"
 	sources '*' | grep -vE '^(\.ci/|\.gitignore$)' |
 		comm -23 - "$have" | nothing
+	# What a build leaves beside its sources is not released.
+	grep -E '\.(o|so)$' "$have" | nothing
 }

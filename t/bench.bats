@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# bench.bats - the benchmark works: make bench measures, this does not.
+
+load lib/common
+
+setup() {
+	need_root
+	need python3 postfix systemd-socket-activate
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here" || return
+	# Postfix, who is not root, goes through them.
+	chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR" .
+}
+
+bench() {
+	"$SMTPSERVER_SOURCE/t/bench/bench" --short "$@" >table 2>progress ||
+		{ cat progress && false; }
+	sed 's/^/# /' table >&3
+	output=$(cat table)
+}
+
+# json EXPRESSION: whether Python finds it true of what was written as "it".
+json() {
+	python3 -c 'import json, sys
+it = json.load(open("bench.json"))
+sys.exit(not eval(f"({sys.argv[1]})"))' "$1"
+}
+
+# Whether all figures are there, and nothing was left behind.
+is_whole() {
+	json 'all(row["medians"] for s in it["sections"] for row in s["rows"])'
+	json 'all(f >= 0 for s in it["sections"] for row in s["rows"]
+		for some in row["figures"].values() for f in some)'
+	rm -f bench.json bench.svg progress table
+	[ -z "$(ls -A)" ]
+}
+
+@test "make bench measures both flavours, Postfix and the disk, and draws it" {
+	bench throughput sizes clients
+	[[ $output == *"10 clients, many per connection"*"10 MiB, 4 clients"* ]]
+	[[ $output == *"smtplib"* ]]
+	json 'all(name in it["sections"][0]["rows"][-1]["medians"]
+		for name in ("per-connection", "Postfix", "disk"))'
+	json '"per-connection / Postfix" in it["sections"][0]["rows"][0]["ratios"]'
+	python3 -c 'import xml.dom.minidom as x; x.parse("bench.svg")'
+	[ "$(grep -c '<polyline' bench.svg)" -ge 5 ]
+	is_whole
+}
+
+@test "it measures memory, and runs of smtp-deliver" {
+	bench memory tick
+	[[ $output == *"receiving 10 MiB"*"none is due"*"100 are due"* ]]
+	is_whole
+}
+
+@test "it measures connections under a booted systemd" {
+	need systemd-nspawn nsenter unshare setpriv
+	bench systemd
+	json '{"cat", "per-connection"} <=
+		set(it["sections"][0]["rows"][0]["medians"])'
+	is_whole
+}

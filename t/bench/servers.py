@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: ISC
+"""servers - what the benchmark measures: each is started, stopped, cleaned and
+asked what it has cost in the same way."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+PATIENCE = 30       # seconds for anything that is waited for
+TICKS = os.sysconf("SC_CLK_TCK")
+SENDER, RECIPIENT = "sender@example.com", "recipient@example.net"
+
+
+class Trouble(Exception):
+    """Something that the benchmark needs does not work."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise Trouble(f"not within {PATIENCE} s: {what}")
+        time.sleep(0.02)
+
+
+def run_json(*command):
+    """Returns what a program reports in a line of JSON."""
+    ended = subprocess.run([str(word) for word in command], text=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, timeout=600)
+    if ended.returncode != 0:
+        raise Trouble(f"{command[0]}: {ended.stderr.strip()}")
+    return json.loads(ended.stdout)
+
+
+# ---- processes ---------------------------------------------------------------
+
+def read_stat(pid):
+    """Parent, and CPU seconds of a process and of its children that ended."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text.rpartition(") ")[2].split()
+    return int(fields[1]), sum(map(int, fields[11:15])) / TICKS
+
+
+def family(root):
+    """A process and all that descend from it, with their CPU seconds."""
+    stats = {int(name): stat for name in os.listdir("/proc")
+             if name.isdigit() and (stat := read_stat(name))}
+    members = {root: stats[root][1]} if root in stats else {}
+    grown = True
+    while grown:
+        new = {pid: cpu for pid, (parent, cpu) in stats.items()
+               if parent in members and pid not in members}
+        members.update(new)
+        grown = bool(new)
+    return members
+
+
+def command_name(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def pss_kib(pid):
+    """The memory of a process, with its part of what it shares."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+# ---- a client of our own -----------------------------------------------------
+
+class Client:
+    """One SMTP session, a step at a time."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.socket.settimeout(PATIENCE)
+        self.file = self.socket.makefile("rb")
+        self.expect(b"220")
+        self.say("EHLO client.example.com", b"250")
+
+    def expect(self, code):
+        while True:
+            line = self.file.readline()
+            if not line.startswith(code):
+                raise Trouble(f"a server says {line!r}, not {code!r}")
+            if line[3:4] != b"-":
+                return
+
+    def say(self, line, code):
+        self.socket.sendall(line.encode() + b"\r\n")
+        self.expect(code)
+
+    def begin_message(self):
+        self.say(f"MAIL FROM:<{SENDER}>", b"250")
+        self.say(f"RCPT TO:<{RECIPIENT}>", b"250")
+        self.say("DATA", b"354")
+
+    def close(self):
+        try:
+            self.say("QUIT", b"221")
+        finally:
+            self.file.close()
+            self.socket.close()
+
+
+# ---- the servers -------------------------------------------------------------
+
+class Server:
+    """What takes mail on a port of 127.0.0.1."""
+
+    name = ""
+    session_names = ()  # of processes that serve one session
+
+    def __init__(self, bench, folder):
+        self.bench = bench
+        self.folder = folder
+        self.port = free_port()
+        self.process = None
+        folder.mkdir()
+        folder.chmod(0o755)
+
+    def start(self):
+        if self.process and self.process.poll() is None:
+            return
+        self.process = self.spawn()
+        wait_for(f"{self.name} answers", self.answers)
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise Trouble(f"{self.name} has ended: {self.process.returncode}")
+        try:
+            Client(self.port).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def cpu_seconds(self):
+        return sum(family(self.process.pid).values())
+
+    def session_pids(self):
+        return [pid for pid in family(self.process.pid)
+                if pid != self.process.pid
+                and command_name(pid) in self.session_names]
+
+    def load(self, *options):
+        """Returns the report of load, with the CPU time per message."""
+        self.start()
+        before = self.cpu_seconds()
+        report = run_json(self.bench.tool("load"), *options, self.port)
+        time.sleep(0.02)
+        report["cpu_ms"] = (1000 * (self.cpu_seconds() - before) /
+                            max(report["all"], 1))
+        self.clean()
+        return report
+
+    def clean(self):
+        """Away with the mail, and with what the disk still has to do."""
+        for path in self.mail_folders():
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    os.unlink(entry.path)
+        subprocess.run(["sync", "--file-system", self.folder], check=True)
+
+
+class Ours(Server):
+    """Handed a socket as systemd does it, with the settings of our unit."""
+
+    session_names = ("smtp-session",)
+    activation = ()
+
+    def __init__(self, bench, folder):
+        super().__init__(bench, folder)
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = self.socket.getsockname()[1]
+
+    def spawn(self):
+        command = [*self.activation, self.bench.program("smtp-session")]
+        descriptor = self.socket.fileno()
+        return subprocess.Popen(
+            ["sh", "-c", f'exec 3<&{descriptor}; LISTEN_PID=$$ exec "$@"',
+             "sh", *command], pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self.environment(), "LISTEN_FDS": "1",
+                 "SYSTEMD_LOG_LEVEL": "warning"})
+
+    def environment(self):
+        return {"SMTP_QUEUE_PATH": str(self.folder / "spool"),
+                "SMTP_HOSTNAME": "bench.example.org"}
+
+    def mail_folders(self):
+        spool = self.folder / "spool"
+        return [*spool.glob("????-??-??"), spool / "queue" / "new"]
+
+
+class PerConnection(Ours):
+    name = "per-connection"
+
+    @property
+    def activation(self):
+        """It passes no more of its environment on than it is told to."""
+        variables = self.environment().items()
+        return ["systemd-socket-activate", "--accept", "--inetd",
+                *(f"--setenv={name}={value}" for name, value in variables)]
+
+
+class Listening(Ours):
+    name = "listening"
+
+
+class Postfix(Server):
+    """An instance of its own, with its defaults, but that mail is held once it
+    has been accepted: nobody delivers here."""
+
+    name = "Postfix"
+    session_names = ("smtpd", "cleanup")
+    services = """
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+    settings = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+myhostname = bench.example.org
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+alias_database =
+# Mail waits where it was accepted; and as nobody takes it from there, cleanup
+# is not to wait for that.
+smtpd_client_restrictions = check_client_access static:HOLD
+in_flow_delay = 0
+# As many sessions, and as large a message, as the others are given.
+default_process_limit = 1200
+message_size_limit = 20480000
+"""
+
+    def __init__(self, bench, folder):
+        super().__init__(bench, folder)
+        for name in ("etc", "queue", "data"):
+            (folder / name).mkdir()
+            (folder / name).chmod(0o755)
+        shutil.chown(folder / "data", "postfix")
+        (folder / "etc/main.cf").write_text(
+            self.settings.format(folder=folder))
+        (folder / "etc/master.cf").write_text(
+            self.services.format(port=self.port))
+        self.call("postfix", "-c", folder / "etc", "check")
+
+    @staticmethod
+    def call(*command):
+        return subprocess.run(command, check=True, text=True,
+                              stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE).stdout.strip()
+
+    def spawn(self):
+        daemons = self.call("postconf", "-c", self.folder / "etc", "-h",
+                            "daemon_directory")
+        return subprocess.Popen(
+            [f"{daemons}/master", "-c", self.folder / "etc", "-d"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "MAIL_CONFIG": str(self.folder / "etc")})
+
+    def stop(self):
+        """All of it: master ends without waiting for its children."""
+        members = family(self.process.pid) if self.process else {}
+        super().stop()
+        for pid in members:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        wait_for("Postfix ends",
+                 lambda: not any(map(command_name, members)))
+
+    def mail_folders(self):
+        return [self.folder / "queue/hold"]
+
+
+class Disk:
+    """No server: what the disk does at most."""
+
+    name = "disk"
+
+    def __init__(self, bench, folder):
+        self.bench = bench
+        self.folder = folder
+        folder.mkdir()
+
+    def load(self, processes, size, warm_sec, sec):
+        report = run_json(self.bench.tool("disk"), processes, size, warm_sec,
+                          sec, self.folder)
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        subprocess.run(["sync", "--file-system", self.folder], check=True)
+        return report
+
+    def stop(self):
+        pass
