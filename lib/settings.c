@@ -44,6 +44,10 @@ static const struct number_setting numbers[] = {
 	NUMBER("SMTP_COMMAND_TIMEOUT", 1, 3600, 300, command_timeout_sec),
 	NUMBER("SMTP_DATA_TIMEOUT", 1, 3600, 180, data_timeout_sec),
 	NUMBER("SMTP_REMOTE_TIMEOUT", 1, 3600, 600, remote_timeout_sec),
+	NUMBER("SMTP_SESSIONS", 1, SETTINGS_SESSIONS_MAX, 1200, sessions),
+	NUMBER("SMTP_SESSIONS_PER_CLIENT", 1, SETTINGS_SESSIONS_MAX, 0,
+	    sessions_per_client),
+	NUMBER("SMTP_IDLE_TIMEOUT", 1, 86400, 60, idle_timeout_sec),
 };
 
 static const char *
@@ -84,6 +88,15 @@ load_numbers(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
 			    number->maximum);
 	}
 	return 0;
+}
+
+/* Unless it is said, one client does not take the room of all. */
+static void
+complete_sessions(struct settings *settings)
+{
+	if (settings->sessions_per_client == 0)
+		settings->sessions_per_client =
+		    (settings->sessions * 5 + 5) / 6;
 }
 
 static int
@@ -223,5 +236,6 @@ settings_load(struct settings *ret_settings,
 	    (r = check_greeting(ret_settings, ret_error)) < 0 ||
 	    (r = load_tls(ret_settings, ret_error)) < 0)
 		return r;
+	complete_sessions(ret_settings);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #define SETTINGS_HOSTNAME_SIZE 256
 #define SETTINGS_ERROR_SIZE 256
 #define SETTINGS_WORKERS_MAX 1000
+#define SETTINGS_SESSIONS_MAX 10000
 
 enum bare_newline {
 	BARE_NEWLINE_REJECT,
@@ -30,6 +31,9 @@ struct settings {
 	int command_timeout_sec;
 	int data_timeout_sec;
 	int remote_timeout_sec; /* the longest wait for a remote host */
+	int sessions; /* of a listener, at the most */
+	int sessions_per_client;
+	int idle_timeout_sec; /* so long a listener stays without a session */
 };
 
 /*

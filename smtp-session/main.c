@@ -4,84 +4,180 @@
  * main.c - smtp-session: one SMTP dialogue on standard input and output.
  *
  * Started by systemd or inetd for each connection. Refuses who is not local,
- * reads the configuration, holds the dialogue. See smtp-session(8).
+ * reads the configuration, holds the dialogue. Handed sockets that listen, it
+ * does so for each of their clients in a child. See smtp-session(8).
  */
 
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <systemd/sd-daemon.h>
+
 #include "lib/audit.h"
 #include "lib/settings.h"
 #include "lib/stream.h"
 #include "lib/tlsmodule.h"
+#include "smtp-session/listener.h"
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"
 
 #define SEND_TIMEOUT_MS (300 * 1000)
 
-/* Promise P4: not a word to who is not on this host. */
-static void
-require_local_peer(const struct peer *peer)
+static const struct reply reply_not_configured = { 421, "4.3.5",
+	"not configured correctly, closing", true };
+
+static bool
+is_listening(int fd)
 {
-	if (peer->is_local)
-		return;
-	if (peer->is_gone)
-		exit(EX_OK);
-	audit_open("smtp-session", false);
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_PEER_REFUSED,
-	    .peer = peer->text,
-	    .reason = "not on this host",
-	});
-	exit(EX_OK);
+	socklen_t length = sizeof(int);
+	int is_accepting;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_accepting,
+		   &length) == 0 &&
+	    is_accepting != 0;
+}
+
+/* The listening socket is not to be what the program reads and writes. */
+static int
+move_standard_input(void)
+{
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd == -1 || null_fd == -1 || dup2(null_fd, STDIN_FILENO) == -1 ||
+	    dup2(null_fd, STDOUT_FILENO) == -1)
+		err(EX_OSERR, "standard input");
+	close(null_fd);
+	return fd;
+}
+
+/* Sockets that listen: systemd's, or standard input as inetd has it for
+ * "wait". None if this is for one client; a unit with Accept=yes passes the
+ * connection in the same way. */
+static struct listener_sockets
+take_sockets(void)
+{
+	struct listener_sockets sockets = { SD_LISTEN_FDS_START, 0 };
+	int count = sd_listen_fds(1);
+
+	if (count < 0)
+		errc(EX_USAGE, -count, "LISTEN_FDS");
+	if (count > LISTENER_SOCKETS_MAX)
+		errx(EX_USAGE, "%d sockets were passed; expected %d at most",
+		    count, LISTENER_SOCKETS_MAX);
+	while (sockets.count < (size_t)count &&
+	    is_listening(SD_LISTEN_FDS_START + (int)sockets.count))
+		sockets.count++;
+	if (sockets.count == 0 && is_listening(STDIN_FILENO))
+		sockets = (struct listener_sockets){ move_standard_input(), 1 };
+	return sockets;
+}
+
+static struct stream *
+open_stream(int in_fd, int out_fd)
+{
+	struct stream *stream;
+	int r = stream_open(in_fd, out_fd, SEND_TIMEOUT_MS, &stream);
+
+	if (r < 0)
+		errc(EX_TEMPFAIL, -r, "stream");
+	return stream;
 }
 
 /* The client is to try again when somebody has put the configuration right. */
 static void
-say_not_configured(struct stream *stream)
+say_not_configured(void)
 {
-	static const struct reply reply = { 421, "4.3.5",
-		"not configured correctly, closing", true };
+	struct stream *stream = open_stream(STDIN_FILENO, STDOUT_FILENO);
 
-	if (reply_put(stream, &reply) == 0)
+	if (reply_put(stream, &reply_not_configured) == 0)
 		(void)stream_flush(stream);
+	stream_free(stream);
+}
+
+static void
+hold_session(int in_fd, int out_fd, const struct settings *settings,
+    const struct peer *peer)
+{
+	struct stream *stream = open_stream(in_fd, out_fd);
+
+	session_run(stream, settings, peer);
+	stream_free(stream);
+}
+
+/* In a child of the listener. */
+static void
+serve_client(int fd, const struct settings *settings, const struct peer *peer)
+{
+	hold_session(fd, fd, settings, peer);
+}
+
+/* settings is NULL if they cannot be understood. */
+static void
+serve_clients(const struct listener_sockets *sockets,
+    const struct settings *settings)
+{
+	int r;
+
+	if (settings == NULL) {
+		listener_turn_away(sockets, &reply_not_configured);
+		return;
+	}
+	if ((r = listener_run(sockets, settings, serve_client)) < 0)
+		errc(EX_OSERR, -r, "listening");
+}
+
+/* Likewise. */
+static void
+serve_one(const struct settings *settings)
+{
+	struct peer peer;
+
+	peer_identify(STDIN_FILENO, &peer);
+	if (!peer_is_admitted(&peer))
+		return;
+	if (settings == NULL)
+		say_not_configured();
+	else
+		hold_session(STDIN_FILENO, STDOUT_FILENO, settings, &peer);
 }
 
 int
 main(int argc, char *argv[])
 {
+	struct listener_sockets sockets;
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
-	struct peer peer;
-	struct stream *stream;
-	int r;
+	bool is_configured;
 
 	(void)argv;
 	if (argc > 1)
 		errx(EX_USAGE, "takes no arguments; see smtp-session(8)");
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
-	peer_identify(STDIN_FILENO, &peer);
-	require_local_peer(&peer);
-	r = stream_open(STDIN_FILENO, STDOUT_FILENO, SEND_TIMEOUT_MS, &stream);
-	if (r < 0)
-		errc(EX_TEMPFAIL, -r, "stream");
-	if (settings_load(&settings, error) < 0) {
-		say_not_configured(stream);
-		errx(EX_CONFIG, "%s", error);
-	}
-	audit_open("smtp-session", settings.is_debug);
-	if (settings.tls_cert != NULL)
+	is_configured = settings_load(&settings, error) == 0;
+	audit_open("smtp-session", is_configured && settings.is_debug);
+	/* Once for all children of a listener. */
+	if (is_configured && settings.tls_cert != NULL)
 		tls_module_load();
-	session_run(stream, &settings, &peer);
-	stream_free(stream);
+
+	sockets = take_sockets();
+	if (sockets.count > 0)
+		serve_clients(&sockets, is_configured ? &settings : NULL);
+	else
+		serve_one(is_configured ? &settings : NULL);
+	if (!is_configured)
+		errx(EX_CONFIG, "%s", error);
 	return EX_OK;
 }

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/audit.h"
 #include "smtp-session/peer.h"
 
 union any_address {
@@ -58,6 +59,18 @@ identify_in6(const struct in6_addr *address, struct peer *ret_peer)
 	ret_peer->is_local = IN6_IS_ADDR_LOOPBACK(address);
 }
 
+static void
+identify_unix(int fd, struct peer *ret_peer)
+{
+	struct ucred credentials;
+	socklen_t length = sizeof(credentials);
+
+	ret_peer->is_local = true;
+	(void)strlcpy(ret_peer->text, "local", sizeof(ret_peer->text));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0)
+		ret_peer->uid = credentials.uid;
+}
+
 void
 peer_identify(int fd, struct peer *ret_peer)
 {
@@ -75,8 +88,7 @@ peer_identify(int fd, struct peer *ret_peer)
 	}
 	switch (address.any.sa_family) {
 	case AF_UNIX:
-		ret_peer->is_local = true;
-		(void)strlcpy(ret_peer->text, "local", sizeof(ret_peer->text));
+		identify_unix(fd, ret_peer);
 		break;
 	case AF_INET:
 		identify_in(&address.in.sin_addr, ret_peer);
@@ -87,4 +99,24 @@ peer_identify(int fd, struct peer *ret_peer)
 	default:
 		break;
 	}
+}
+
+bool
+peer_is_admitted(const struct peer *peer)
+{
+	if (peer->is_local)
+		return true;
+	if (!peer->is_gone)
+		audit_write(&(struct audit_record){
+		    .event = AUDIT_PEER_REFUSED,
+		    .peer = peer->text,
+		    .reason = "not on this host",
+		});
+	return false;
+}
+
+bool
+peer_is_same(const struct peer *peer, const struct peer *other)
+{
+	return peer->uid == other->uid && strcmp(peer->text, other->text) == 0;
 }

@@ -3,6 +3,8 @@
 #ifndef PEER_H
 #define PEER_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 
 #define PEER_TEXT_SIZE 80
@@ -10,11 +12,18 @@
 struct peer {
 	bool is_local; /* promise P4: others get no service */
 	bool is_gone; /* has hung up already: nobody can tell who it was */
+	uid_t uid; /* of who has connected by a UNIX socket, else 0 */
 	char text[PEER_TEXT_SIZE]; /* "[127.0.0.1]", "[IPv6:::1]", "local" */
 };
 
 /* Find out who is at the other end of a descriptor. Whoever is not known for
  * sure to be on this host is not local. */
 void peer_identify(int fd, struct peer *ret_peer);
+
+/* Promise P4: whether it is to be served. The audit trail has who is not. */
+bool peer_is_admitted(const struct peer *peer);
+
+/* Whether both are the same client: an address, or a user of this host. */
+bool peer_is_same(const struct peer *peer, const struct peer *other);
 
 #endif

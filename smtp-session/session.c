@@ -34,6 +34,7 @@
 #include "smtp-session/message.h"
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"
+#include "smtp-session/stop.h"
 
 #define ERRORS_MAX 20
 #define HANDSHAKE_SEC 60
@@ -105,6 +106,8 @@ static const struct reply reply_no_argument = { 501, "5.5.4",
 
 /* A reply of code 0 has been sent already. */
 static const struct reply reply_sent = { .code = 0 };
+static const struct reply reply_stopping = { 421, "4.3.2",
+	"shutting down, closing", true };
 static const struct reply reply_hang_up = { .code = 0, .is_last = true };
 
 /* What the audit trail has of everything that happens here. */
@@ -609,7 +612,7 @@ line_error_reply(int error)
 	case -ETIMEDOUT:
 		return reply_timeout;
 	default:
-		return reply_hang_up;
+		return stop_is_due() ? reply_stopping : reply_hang_up;
 	}
 }
 
@@ -623,14 +626,29 @@ refuse_line(const struct session *session, int error)
 	return reply;
 }
 
+/* Wait for a command line. Between transactions SIGTERM ends the wait. */
+static ssize_t
+get_line(struct session *session, char line[COMMAND_LINE_MAX])
+{
+	bool is_between = (session->state & (S_CONNECTED | S_GREETED)) != 0;
+	int64_t deadline_ms = clock_mono_ms() +
+	    (int64_t)session->settings->command_timeout_sec * 1000;
+	ssize_t n = -ECONNRESET;
+
+	if (is_between)
+		stop_begin_wait();
+	if (!is_between || !stop_is_due())
+		n = stream_get_line(session->stream, line, COMMAND_LINE_MAX,
+		    deadline_ms);
+	stop_end_wait();
+	return n;
+}
+
 static struct reply
 next_reply(struct session *session)
 {
 	char line[COMMAND_LINE_MAX];
-	int64_t deadline_ms = clock_mono_ms() +
-	    (int64_t)session->settings->command_timeout_sec * 1000;
-	ssize_t n =
-	    stream_get_line(session->stream, line, sizeof(line), deadline_ms);
+	ssize_t n = get_line(session, line);
 
 	return n < 0 ? refuse_line(session, (int)n)
 		     : handle_line(session, line, (size_t)n);

@@ -590,9 +590,125 @@ counter() {
 		smtpserver-health.service)")" = smtpserver ]
 }
 
-# ---- bursts and the passing of time ------------------------------------------
+# ---- the listening flavour ---------------------------------------------------
 
-@test "after a burst of 2000 connections the socket listens, and no 250 was a lie" {
+# systemctl enable --now UNIT, in the place of the other one.
+use_socket() {
+	inside systemctl disable --now smtpserver.socket \
+		smtpserver-listener.socket
+	inside systemctl enable --now "$1"
+}
+
+# What both sockets bring along.
+has_companions() {
+	for unit in smtpserver-deliver.path smtpserver-retry.path \
+		smtpserver-health.socket; do
+		inside systemctl is-active $unit
+	done
+}
+
+is_inactive() {
+	[ "$(inside systemctl is-active "$1")" = inactive ]
+}
+
+@test "smtpserver-listener.socket takes the place of smtpserver.socket, and back" {
+	# As one should, and in one step.
+	use_socket smtpserver-listener.socket
+	has_companions
+	greeting | grep -q ^220
+	inside systemctl start smtpserver.socket
+	is_inactive smtpserver-listener.socket
+	has_companions
+	greeting | grep -q ^220
+	inside systemctl start smtpserver-listener.socket
+	is_inactive smtpserver.socket
+	has_companions
+	inside systemctl restart smtpserver-listener.socket
+	has_companions
+	greeting | grep -q ^220
+
+	inside systemctl stop smtpserver-listener.socket
+	for unit in smtpserver-deliver.path smtpserver-retry.path \
+		smtpserver-health.socket; do
+		wait_for 10 is_inactive $unit
+	done
+	inside systemctl start smtpserver-listener.socket
+}
+
+@test "a listener takes mail, leaves when it is idle, and comes again" {
+	local id
+
+	settings SMTP_IDLE_TIMEOUT=1
+	use_socket smtpserver-listener.socket
+	for _ in 1 2; do
+		id=$(message "to the listener" | hand_in mail@example.test)
+		wait_for 20 has_event "$id" message-done
+		wait_for 20 is_inactive smtpserver-listener.service
+	done
+	[ "$(field "$id" message-accepted _SYSTEMD_UNIT)" = \
+		smtpserver-listener.service ]
+	[ "$(inside systemctl show -P Result smtpserver-listener.service)" = \
+		success ]
+	no_settings
+	use_socket smtpserver-listener.socket
+}
+
+@test "a listener's sessions run as the user smtpserver, who has no rights" {
+	inside timeout 20 bash -euc '
+		exec 3<>/dev/tcp/127.0.0.1/2525
+		read -r _ <&3
+		main=$(systemctl show -P MainPID smtpserver-listener.service)
+		pid=$(pgrep -P $main)
+		grep -E "^(Uid|NoNewPrivs|CapBnd|Seccomp):" /proc/$pid/status
+		[ "$(stat -c %U:%G /proc/$pid)" = smtpserver:smtpserver ]
+		grep -q "^NoNewPrivs:.1$" /proc/$pid/status
+		grep -q "^CapBnd:.0000000000000000$" /proc/$pid/status
+		grep -q "^Seccomp:.2$" /proc/$pid/status'
+}
+
+@test "systemctl shows how many sessions a listener has, and stopping it ends them" {
+	inside timeout 30 bash -euc '
+		exec 3<>/dev/tcp/127.0.0.1/2525
+		read -r _ <&3
+		until systemctl show -P StatusText smtpserver-listener.service |
+			grep "^1 session"; do
+			sleep 0.1
+		done
+		systemctl stop smtpserver-listener.socket
+		read -r reply <&3
+		[[ $reply == "421 4.3.2 "* ]]'
+	[ "$(inside systemctl show -P Result smtpserver-listener.service)" = \
+		success ]
+	inside systemctl start smtpserver-listener.socket
+}
+
+@test "a session that crashes is in the journal, and its listener goes on" {
+	inside timeout 20 bash -euc '
+		exec 3<>/dev/tcp/127.0.0.1/2525
+		read -r _ <&3
+		main=$(systemctl show -P MainPID smtpserver-listener.service)
+		kill -SEGV $(pgrep -P $main)'
+	wait_for 10 inside sh -c 'journalctl -o cat SMTP_EVENT=session-broken |
+		grep -q "signal 11"'
+	greeting | grep -q ^220
+	[ "$(inside systemctl is-active smtpserver-listener.service)" = active ]
+}
+
+@test "a listener that is given a wrong setting says so to clients and journal, and does not fail" {
+	settings SMTP_SESSIONS=many
+	use_socket smtpserver-listener.socket
+	greeting | grep -q '^421 4.3.5'
+	wait_for 10 is_waiting_to_restart smtpserver-listener.service
+	inside journalctl -o cat -u smtpserver-listener.service |
+		grep -q 'SMTP_SESSIONS.*many'
+	inside systemctl stop smtpserver-listener.socket
+	no_settings
+	use_socket smtpserver-listener.socket
+	greeting | grep -q ^220
+}
+
+# A burst of connections at a socket unit that is in use.
+survive_burst() {
 	local count
 
 	inside /usr/bin/python3 - 2525 2000 many@null.test \
@@ -601,7 +717,7 @@ counter() {
 	echo "# $(cat "$BATS_TEST_TMPDIR/ends")" >&3
 	count=$(wc -l <"$BATS_TEST_TMPDIR/ids")
 	[ "$count" -ge 500 ]
-	[ "$(inside systemctl is-active smtpserver.socket)" = active ]
+	[ "$(inside systemctl is-active "$1")" = active ]
 	greeting | grep -q ^220
 	diff <(sort "$BATS_TEST_TMPDIR/ids") \
 		<(inside find $spool -name '*_*.eml' -printf '%f\n' |
@@ -610,6 +726,17 @@ counter() {
 	wait_for 120 is_empty $spool/queue/new -type f
 	[ "$(inside ls $spool/queue/failed $spool/queue/retry |
 		grep -cFf "$BATS_TEST_TMPDIR/ids")" -eq "$count" ]
+}
+
+@test "after a burst of 2000 connections the listener goes on, and no 250 was a lie" {
+	survive_burst smtpserver-listener.socket
+	use_socket smtpserver.socket
+}
+
+# ---- bursts and the passing of time ------------------------------------------
+
+@test "after a burst of 2000 connections the socket listens, and no 250 was a lie" {
+	survive_burst smtpserver.socket
 }
 
 @test "systemd removes stored mail of old days, and nothing of the queue" {

@@ -48,6 +48,11 @@ is_listening_on() {
 	diff <(option "$1" ListenStream) <(printf '%s\n' '' "${@:2}")
 }
 
+# The generator has written for these units and no others.
+are_drop_ins_of() {
+	diff <(ls "$out") <(printf '%s.d\n' "$@")
+}
+
 # ---- unit files --------------------------------------------------------------
 
 @test "systemd finds nothing wrong with the units" {
@@ -55,7 +60,8 @@ is_listening_on() {
 		smtpserver@1.service smtpserver-deliver.path \
 		smtpserver-deliver.timer smtpserver-deliver.service \
 		smtpserver-retry.path smtpserver-health.socket \
-		smtpserver-health.service
+		smtpserver-health.service smtpserver-listener.socket \
+		smtpserver-listener.service
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
@@ -66,8 +72,9 @@ is_listening_on() {
 		"$unit_dir"/smtpserver* "$stage"/usr/lib/*.d/smtpserver.conf
 }
 
-@test "smtp-deliver and smtp-health are exposed little: 1.5 at the most" {
-	for unit in smtpserver-deliver.service smtpserver-health.service; do
+@test "all but a session's own unit are exposed little: 1.5 at the most" {
+	for unit in smtpserver-deliver.service smtpserver-health.service \
+		smtpserver-listener.service; do
 		# The threshold is in tenths.
 		run systemd-analyze security --offline=true --no-pager \
 			--root="$stage" --threshold=15 "$unit"
@@ -80,6 +87,28 @@ is_listening_on() {
 @test "a session's unit has nothing that makes each connection dear" {
 	run ! grep -E '^(Private|Protect|Restrict|SystemCall|ReadWrite|Bind|Lock|MemoryDeny)' \
 		"$unit_dir/smtpserver@.service"
+}
+
+@test "no unit keeps a process from shutting itself in with Landlock and seccomp" {
+	local filters call
+
+	filters=$(grep -lr ^SystemCallFilter= "$unit_dir"/smtpserver*.service)
+	[ "$(wc -l <<<"$filters")" -eq 3 ]
+	for call in landlock_create_ruleset landlock_add_rule \
+		landlock_restrict_self seccomp; do
+		# shellcheck disable=SC2086
+		[ "$(grep -l "^SystemCallFilter=[^~].*\<$call\>" $filters)" = \
+			"$filters" ]
+	done
+}
+
+@test "a listener may have as many children as SMTP_SESSIONS can say" {
+	local limit tasks
+
+	limit=$(sed -n 's/^#define SETTINGS_SESSIONS_MAX //p' \
+		"$SMTPSERVER_SOURCE/lib/settings.h")
+	tasks=$(sed -n 's/^TasksMax=//p' "$unit_dir/smtpserver-listener.service")
+	[ "$tasks" -gt "$limit" ]
 }
 
 @test "make uninstall leaves nothing behind" {
@@ -97,7 +126,8 @@ is_listening_on() {
 @test "without an environment file IPv6 is listened on as well" {
 	generate </dev/null
 	is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
-	[ "$(ls "$out")" = smtpserver.socket.d ]
+	is_listening_on smtpserver-listener.socket 127.0.0.1:2525 '[::1]:2525'
+	are_drop_ins_of smtpserver-listener.socket smtpserver.socket
 	[ -z "$output" ]
 }
 
@@ -116,7 +146,9 @@ is_listening_on() {
 		echo "$value: $output"
 		[ -z "$output" ]
 		# shellcheck disable=SC2086
-		is_listening_on smtpserver.socket $streams
+		for unit in smtpserver.socket smtpserver-listener.socket; do
+			is_listening_on $unit $streams
+		done
 	done <<-'END'
 		2626 127.0.0.1:2626 [::1]:2626
 		localhost:2626 127.0.0.1:2626 [::1]:2626
@@ -132,8 +164,10 @@ is_listening_on() {
 		generate <<<"SMTP_PORT=$value"
 		echo "$value: $output"
 		[[ $output == *"SMTP_PORT is '"*"expected a port, or loopback"* ]]
-		is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
-		[[ $(option smtpserver.socket ExecStartPre) == *SMTP_PORT* ]]
+		for unit in smtpserver.socket smtpserver-listener.socket; do
+			is_listening_on $unit 127.0.0.1:2525 '[::1]:2525'
+			[[ $(option $unit ExecStartPre) == *SMTP_PORT* ]]
+		done
 	done <<-'END'
 		0
 		65536
@@ -219,7 +253,8 @@ is_listening_on() {
 		|/srv/our mail/100%%/queue/new
 		|/srv/our mail/100%%/queue/retry
 	END
-	for unit in smtpserver-deliver.service smtpserver-health.service; do
+	for unit in smtpserver-deliver.service smtpserver-health.service \
+		smtpserver-listener.service; do
 		diff <(option $unit ReadWritePaths) \
 			<(printf '\n"-/srv/our mail/100%%%%"\n')
 	done
@@ -239,7 +274,7 @@ is_listening_on() {
 		rm -rf "$out"
 		generate <<<"SMTP_QUEUE_PATH=$value"
 		[[ $output == *"SMTP_QUEUE_PATH is '$value'"*"absolute path"* ]]
-		[ "$(ls "$out")" = smtpserver.socket.d ]
+		are_drop_ins_of smtpserver-listener.socket smtpserver.socket
 	done
 }
 

@@ -35,6 +35,12 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_DATA_TIMEOUT", "3600", 3600 },
 	{ "SMTP_REMOTE_TIMEOUT", NULL, 600 },
 	{ "SMTP_REMOTE_TIMEOUT", "7", 7 },
+	{ "SMTP_SESSIONS", NULL, 1200 },
+	{ "SMTP_SESSIONS", "10000", 10000 },
+	{ "SMTP_SESSIONS_PER_CLIENT", NULL, 1000 },
+	{ "SMTP_SESSIONS_PER_CLIENT", "1", 1 },
+	{ "SMTP_IDLE_TIMEOUT", NULL, 60 },
+	{ "SMTP_IDLE_TIMEOUT", "86400", 86400 },
 	{ "SMTP_DEBUG", NULL, false },
 	{ "SMTP_DEBUG", "", false },
 	{ "SMTP_DEBUG", "0", false },
@@ -78,6 +84,9 @@ static const struct { const char *variable, *value, *expected; } errors[] = {
 	{ "SMTP_COMMAND_TIMEOUT", "0", "from 1 to 3600" },
 	{ "SMTP_DATA_TIMEOUT", "3601", "from 1 to 3600" },
 	{ "SMTP_REMOTE_TIMEOUT", "5 min", "from 1 to 3600" },
+	{ "SMTP_SESSIONS", "10001", "from 1 to 10000" },
+	{ "SMTP_SESSIONS_PER_CLIENT", "0", "from 1 to 10000" },
+	{ "SMTP_IDLE_TIMEOUT", "0", "from 1 to 86400" },
 	{ "SMTP_DEBUG", "yes", "\"yes\"; expected 1, true, 0 or false" },
 	{ "SMTP_DEBUG", "2", "expected 1, true, 0 or false" },
 	{ "SMTP_BARE_NEWLINE", "accept", "\"accept\"; expected reject or normalize" },
@@ -115,6 +124,12 @@ number_of(const struct settings *settings, const char *variable)
 		return settings->data_timeout_sec;
 	if (strcmp(variable, "SMTP_REMOTE_TIMEOUT") == 0)
 		return settings->remote_timeout_sec;
+	if (strcmp(variable, "SMTP_SESSIONS") == 0)
+		return settings->sessions;
+	if (strcmp(variable, "SMTP_SESSIONS_PER_CLIENT") == 0)
+		return settings->sessions_per_client;
+	if (strcmp(variable, "SMTP_IDLE_TIMEOUT") == 0)
+		return settings->idle_timeout_sec;
 	if (strcmp(variable, "SMTP_DEBUG") == 0)
 		return settings->is_debug;
 	return (int)settings->bare_newline;

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * listener.c - the listening flavour: accept clients, a child for each.
+ *
+ *	accept --is there room?--> fork --> child: the session, as ever
+ *	   |                         |
+ *	   +--421, or not a word     +--> children[], until it is reaped
+ *
+ * One process that waits in poll(2) for clients and, by a signalfd, for ends of
+ * children and for SIGTERM; it does nothing that could block. What is to be
+ * said to systemd and to the audit trail is said once a second at the most, so
+ * that a burst is not made worse by its own report.
+ *
+ * Children are bounded in all, and for each client: an address, or the user at
+ * the other end of a UNIX socket.
+ */
+
+#include "config.h"
+
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "lib/audit.h"
+#include "lib/clock.h"
+#include "lib/stream.h"
+#include "smtp-session/listener.h"
+#include "smtp-session/stop.h"
+
+#define BATCH_MAX 64 /* clients before signals are looked at again */
+#define PAUSE_MS 1000 /* when the kernel has nothing left for a client */
+#define REPORT_MS 1000
+#define STOP_MS (10 * 1000) /* the unit's TimeoutStopSec= is longer */
+#define NEVER_MS INT64_MAX
+
+struct child {
+	pid_t pid;
+	struct peer peer;
+};
+
+enum refusal {
+	REFUSAL_TOTAL,
+	REFUSAL_CLIENT,
+	REFUSAL_NO_PROCESS,
+	REFUSALS,
+};
+
+struct refusal_kind {
+	struct reply reply;
+	const char *reason;
+};
+
+/* Refusals of a kind that are not in the audit trail yet. */
+struct refused {
+	unsigned count;
+	struct peer last_peer;
+};
+
+struct listener {
+	const struct listener_sockets *sockets;
+	const struct settings *settings;
+	listener_serve *serve;
+	int signal_fd;
+	sigset_t child_mask; /* signals that are blocked in a child */
+	struct child *children; /* room for settings->sessions */
+	size_t child_count;
+	struct refused refused[REFUSALS];
+	bool is_trouble_known; /* it is in the audit trail */
+	bool is_stopping;
+	/* Points in time. */
+	int64_t leave_ms; /* for want of clients, or as the stop takes long */
+	int64_t accept_ms; /* not before */
+	int64_t report_ms; /* NEVER_MS: there is nothing to report */
+};
+
+static const struct refusal_kind refusal_kinds[REFUSALS] = {
+	[REFUSAL_TOTAL] = { { 421, "4.7.0", "too many sessions, come later",
+				true },
+	    "SMTP_SESSIONS" },
+	[REFUSAL_CLIENT] = { { 421, "4.7.0",
+				 "too many sessions of yours, come later",
+				 true },
+	    "SMTP_SESSIONS_PER_CLIENT" },
+	[REFUSAL_NO_PROCESS] = { { 421, "4.3.2",
+				     "no process for a session, come later",
+				     true },
+	    "no process could be made" },
+};
+
+static void
+log_trouble(struct listener *listener, const char *what, int error)
+{
+	char reason[128];
+
+	if (listener->is_trouble_known)
+		return;
+	listener->is_trouble_known = true;
+	(void)snprintf(reason, sizeof(reason), "%s: %s", what, strerror(error));
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_TROUBLE,
+	    .reason = reason,
+	});
+}
+
+/* ---- reports --------------------------------------------------------------*/
+
+static void
+plan_report(struct listener *listener)
+{
+	if (listener->report_ms == NEVER_MS)
+		listener->report_ms = clock_mono_ms() + REPORT_MS;
+}
+
+static void
+report_refusals(enum refusal refusal, struct refused *refused)
+{
+	const struct refusal_kind *kind = &refusal_kinds[refusal];
+	char reason[128], reply[128];
+
+	if (refused->count == 0)
+		return;
+	(void)snprintf(reason, sizeof(reason), "%s; clients turned away: %u",
+	    kind->reason, refused->count);
+	reply_format(&kind->reply, reply, sizeof(reply));
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_SESSION_REFUSED,
+	    .peer = refused->last_peer.text,
+	    .reply = reply,
+	    .reason = reason,
+	});
+	refused->count = 0;
+}
+
+static void
+report(struct listener *listener)
+{
+	listener->report_ms = NEVER_MS;
+	for (enum refusal i = 0; i < REFUSALS; i++)
+		report_refusals(i, &listener->refused[i]);
+	(void)sd_notifyf(0, "STATUS=%zu sessions of %d at the most",
+	    listener->child_count, listener->settings->sessions);
+}
+
+/* ---- children -------------------------------------------------------------*/
+
+static void
+report_broken(const struct listener *listener, const struct child *child,
+    int signal_number)
+{
+	bool is_killed = listener->is_stopping && signal_number == SIGKILL;
+	char reason[128];
+
+	(void)snprintf(reason, sizeof(reason), "process %d: signal %d, %s%s",
+	    (int)child->pid, signal_number, strsignal(signal_number),
+	    is_killed ? ", at the end of the time for a stop" : "");
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_SESSION_BROKEN,
+	    .peer = child->peer.text,
+	    .reason = reason,
+	});
+}
+
+static void
+forget_child(struct listener *listener, pid_t pid, int status)
+{
+	struct child *child = listener->children;
+
+	while (child->pid != pid)
+		if (++child == listener->children + listener->child_count)
+			return;
+	if (WIFSIGNALED(status))
+		report_broken(listener, child, WTERMSIG(status));
+	*child = listener->children[--listener->child_count];
+	if (listener->child_count == 0 && !listener->is_stopping)
+		listener->leave_ms = clock_mono_ms() +
+		    (int64_t)listener->settings->idle_timeout_sec * 1000;
+	plan_report(listener);
+}
+
+/* Take note of those that have ended; without WNOHANG, of all. */
+static void
+reap_children(struct listener *listener, int options)
+{
+	pid_t pid;
+	int status;
+
+	while (listener->child_count > 0 &&
+	    (pid = waitpid(-1, &status, options)) > 0)
+		forget_child(listener, pid, status);
+}
+
+static void
+signal_children(const struct listener *listener, int signal_number)
+{
+	for (size_t i = 0; i < listener->child_count; i++)
+		(void)kill(listener->children[i].pid, signal_number);
+}
+
+static void
+close_sockets(const struct listener_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		close(sockets->first_fd + (int)i);
+}
+
+_Noreturn static void
+become_child(struct listener *listener, int fd, const struct peer *peer)
+{
+	close_sockets(listener->sockets);
+	close(listener->signal_fd);
+	stop_on_sigterm(fd);
+	(void)sigprocmask(SIG_SETMASK, &listener->child_mask, NULL);
+	listener->serve(fd, listener->settings, peer);
+	_exit(EX_OK);
+}
+
+/* ---- clients --------------------------------------------------------------*/
+
+/* Say it if that is possible at once. What the client has said already is
+ * taken, for otherwise the reply would be lost on the way. */
+static void
+say(int fd, const struct reply *reply)
+{
+	struct stream *stream;
+	char rubbish[1024];
+
+	if (stream_open(fd, fd, 0, &stream) < 0)
+		return;
+	if (reply_put(stream, reply) == 0)
+		(void)stream_flush(stream);
+	stream_free(stream);
+	(void)shutdown(fd, SHUT_WR);
+	(void)recv(fd, rubbish, sizeof(rubbish), MSG_DONTWAIT);
+}
+
+static void
+refuse_client(struct listener *listener, int fd, const struct peer *peer,
+    enum refusal refusal)
+{
+	struct refused *refused = &listener->refused[refusal];
+
+	say(fd, &refusal_kinds[refusal].reply);
+	refused->count++;
+	refused->last_peer = *peer;
+	plan_report(listener);
+}
+
+static int
+count_children(const struct listener *listener, const struct peer *peer)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < listener->child_count; i++)
+		count += peer_is_same(peer, &listener->children[i].peer);
+	return count;
+}
+
+static enum refusal
+find_excess(const struct listener *listener, const struct peer *peer)
+{
+	if (listener->child_count >= (size_t)listener->settings->sessions)
+		return REFUSAL_TOTAL;
+	if (count_children(listener, peer) >=
+	    listener->settings->sessions_per_client)
+		return REFUSAL_CLIENT;
+	return REFUSALS;
+}
+
+static void
+start_child(struct listener *listener, int fd, const struct peer *peer)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become_child(listener, fd, peer);
+	if (pid == -1) {
+		log_trouble(listener, "no process for a session", errno);
+		refuse_client(listener, fd, peer, REFUSAL_NO_PROCESS);
+		return;
+	}
+	listener->children[listener->child_count++] =
+	    (struct child){ pid, *peer };
+	listener->is_trouble_known = false;
+	listener->leave_ms = NEVER_MS;
+	plan_report(listener);
+}
+
+static void
+admit_client(struct listener *listener, int fd)
+{
+	enum refusal refusal;
+	struct peer peer;
+
+	peer_identify(fd, &peer);
+	if (!peer_is_admitted(&peer))
+		return;
+	refusal = find_excess(listener, &peer);
+	if (refusal != REFUSALS) {
+		/* Some may have ended since signals were looked at. */
+		reap_children(listener, WNOHANG);
+		refusal = find_excess(listener, &peer);
+	}
+	if (refusal == REFUSALS)
+		start_child(listener, fd, &peer);
+	else
+		refuse_client(listener, fd, &peer, refusal);
+}
+
+/* Accept a client. Returns its descriptor, or a negative errno; -ECONNABORTED
+ * for one that has gone already: accept(2) tells what happened to it. */
+static int
+accept_client(int listening_fd)
+{
+	int fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	switch (errno) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EAGAIN:
+	case EBADF:
+	case EINVAL:
+	case ENOTSOCK:
+	case EOPNOTSUPP:
+		return -errno;
+	default:
+		return -ECONNABORTED;
+	}
+}
+
+static void
+accept_clients(struct listener *listener, int listening_fd)
+{
+	for (int i = 0; i < BATCH_MAX; i++) {
+		int fd = accept_client(listening_fd);
+
+		if (fd == -EAGAIN)
+			return;
+		if (fd == -ECONNABORTED)
+			continue;
+		if (fd < 0) {
+			log_trouble(listener, "accepting a client", -fd);
+			listener->accept_ms = clock_mono_ms() + PAUSE_MS;
+			return;
+		}
+		admit_client(listener, fd);
+		close(fd);
+	}
+}
+
+/* ---- the loop -------------------------------------------------------------*/
+
+static void
+begin_stop(struct listener *listener)
+{
+	if (listener->is_stopping)
+		return;
+	listener->is_stopping = true;
+	listener->leave_ms = clock_mono_ms() + STOP_MS;
+	(void)sd_notify(0, "STOPPING=1");
+	close_sockets(listener->sockets);
+	signal_children(listener, SIGTERM);
+}
+
+static void
+take_signals(struct listener *listener)
+{
+	struct signalfd_siginfo info;
+
+	while (read(listener->signal_fd, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo == SIGCHLD)
+			reap_children(listener, WNOHANG);
+		else
+			begin_stop(listener);
+}
+
+static int
+milliseconds_until(int64_t deadline_ms, int64_t now_ms)
+{
+	if (deadline_ms == NEVER_MS)
+		return -1;
+	return deadline_ms > now_ms ? (int)(deadline_ms - now_ms) : 0;
+}
+
+/* Wait for what comes first, and do it. */
+static void
+wait_and_act(struct listener *listener)
+{
+	const struct listener_sockets *sockets = listener->sockets;
+	struct pollfd pfds[1 + LISTENER_SOCKETS_MAX];
+	int64_t now_ms = clock_mono_ms(), deadline_ms = listener->leave_ms;
+	bool is_pausing = listener->accept_ms > now_ms;
+	nfds_t count = 1;
+
+	pfds[0] = (struct pollfd){ listener->signal_fd, POLLIN, 0 };
+	if (!listener->is_stopping && !is_pausing)
+		for (size_t i = 0; i < sockets->count; i++)
+			pfds[count++] =
+			    (struct pollfd){ sockets->first_fd + (int)i, POLLIN,
+				    0 };
+	if (deadline_ms > listener->report_ms)
+		deadline_ms = listener->report_ms;
+	if (is_pausing && deadline_ms > listener->accept_ms)
+		deadline_ms = listener->accept_ms;
+
+	if (poll(pfds, count, milliseconds_until(deadline_ms, now_ms)) <= 0)
+		return;
+	if (pfds[0].revents != 0)
+		take_signals(listener);
+	for (nfds_t i = 1; i < count && !listener->is_stopping; i++)
+		if (pfds[i].revents != 0)
+			accept_clients(listener, pfds[i].fd);
+}
+
+static void
+serve_clients(struct listener *listener)
+{
+	while (!listener->is_stopping || listener->child_count > 0) {
+		int64_t now_ms;
+
+		wait_and_act(listener);
+		now_ms = clock_mono_ms();
+		if (now_ms >= listener->report_ms)
+			report(listener);
+		if (now_ms >= listener->leave_ms)
+			break;
+	}
+	begin_stop(listener);
+	signal_children(listener, SIGKILL);
+	reap_children(listener, 0);
+	if (listener->report_ms != NEVER_MS)
+		report(listener);
+}
+
+/* Signals are taken from a descriptor, so that none is missed. */
+static int
+open_signals(sigset_t *ret_child_mask)
+{
+	sigset_t signals;
+	int fd;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	signal(SIGCHLD, SIG_DFL);
+	if (sigprocmask(SIG_BLOCK, &signals, ret_child_mask) == -1)
+		return -errno;
+	fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	return fd >= 0 ? fd : -errno;
+}
+
+static int
+make_nonblocking(const struct listener_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (fcntl(sockets->first_fd + (int)i, F_SETFL, O_NONBLOCK) ==
+		    -1)
+			return -errno;
+	return 0;
+}
+
+int
+listener_run(const struct listener_sockets *sockets,
+    const struct settings *settings, listener_serve *serve)
+{
+	struct listener listener = {
+		.sockets = sockets,
+		.settings = settings,
+		.serve = serve,
+		.leave_ms = clock_mono_ms() +
+		    (int64_t)settings->idle_timeout_sec * 1000,
+		.report_ms = NEVER_MS,
+	};
+	int r;
+
+	if ((r = make_nonblocking(sockets)) < 0)
+		return r;
+	listener.children =
+	    calloc((size_t)settings->sessions, sizeof(*listener.children));
+	if (listener.children == NULL)
+		return -ENOMEM;
+	r = listener.signal_fd = open_signals(&listener.child_mask);
+	if (r >= 0) {
+		(void)sd_notify(0, "READY=1");
+		serve_clients(&listener);
+		close(listener.signal_fd);
+		r = 0;
+	}
+	free(listener.children);
+	return r;
+}
+
+void
+listener_turn_away(const struct listener_sockets *sockets,
+    const struct reply *reply)
+{
+	struct peer peer;
+	int fd;
+
+	if (make_nonblocking(sockets) < 0)
+		return;
+	for (size_t i = 0; i < sockets->count; i++)
+		while ((fd = accept_client(sockets->first_fd + (int)i)) >= 0 ||
+		    fd == -ECONNABORTED) {
+			if (fd < 0)
+				continue;
+			peer_identify(fd, &peer);
+			if (peer_is_admitted(&peer))
+				say(fd, reply);
+			close(fd);
+		}
+}

@@ -1,0 +1,499 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# listener.bats - smtp-session with a socket that listens: its children, their
+# bounds, and its end. systemd.bats has it under systemd.
+#
+# shellcheck disable=SC2154 # common.bash sets more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+
+setup() {
+	need ss
+	export SMTP_HOSTNAME=mail.test
+	log=$BATS_TEST_TMPDIR/log
+	: >"$log"
+	port=$(free_port)
+}
+
+teardown() {
+	stop_started
+	if [ -n "${namespace:-}" ]; then
+		ip netns del "$namespace-a" 2>/dev/null || :
+		ip netns del "$namespace-b" 2>/dev/null || :
+	fi
+	# For a test that has failed.
+	tail -n 30 "$log" >&2 || :
+}
+
+# Python that opens a listening socket as standard input, as inetd has it for
+# "wait", and is the command then: ADDRESS PORT COMMAND..., or PATH - COMMAND...
+listen_py='
+import os, socket, sys
+if sys.argv[2] == "-":
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(sys.argv[1])
+    os.chmod(sys.argv[1], 0o666)
+else:
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((sys.argv[1], int(sys.argv[2])))
+s.listen(4096)
+os.dup2(s.fileno(), 0)
+s.close()
+os.execvp(sys.argv[3], sys.argv[3:])'
+
+# A listener on $port of 127.0.0.1; its process id is left in $started.
+listen() {
+	start /usr/bin/python3 -c "$listen_py" 127.0.0.1 "$port" \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 10 is_bound
+}
+
+# Without a connection, which would be a session.
+is_bound() {
+	ss -Hltn "sport = :$port" | grep -q .
+}
+
+# connect NAME: a connection whose descriptor is left in the variable.
+connect() {
+	local -n descriptor=$1
+
+	exec {descriptor}<>"/dev/tcp/127.0.0.1/$port"
+	: "$descriptor"
+}
+
+say() {
+	printf '%s\r\n' "${@:2}" >&"$1"
+}
+
+# expect DESCRIPTOR CODE...: the next replies begin so.
+expect() {
+	local fd=$1 code reply
+
+	shift
+	for code; do
+		while :; do
+			IFS= read -t 20 -r reply <&"$fd" || {
+				echo "hung up, expected $code" >&2
+				return 1
+			}
+			[[ $reply == ???-* ]] || break
+		done
+		[[ $reply == "$code"* ]] || {
+			echo "expected $code: $reply" >&2
+			return 1
+		}
+	done
+}
+
+# The server has closed the connection, and said nothing more.
+is_closed() {
+	local reply status=0
+
+	read -t 20 -r reply <&"$1" || status=$?
+	[ -z "$reply" ] && [ "$status" -eq 1 ]
+}
+
+# A whole session with a message.
+hand_in() {
+	local client
+
+	connect client
+	expect "$client" 220
+	say "$client" "EHLO client.test" "MAIL FROM:<a@example.com>" \
+		"RCPT TO:<b@example.org>" DATA
+	expect "$client" 250 250 250 354
+	say "$client" "Subject: test" "" "one line" . QUIT
+	expect "$client" 250 221
+	exec {client}<&-
+}
+
+children() {
+	cat "/proc/$1/task/$1/children"
+}
+
+has_children() {
+	[ "$(children "$1" | wc -w)" -eq "$2" ]
+}
+
+# How the process of that id, which was started, has ended.
+ends_with() {
+	local status=0
+
+	wait_for 40 is_gone "$1"
+	wait "$1" || status=$?
+	[ "$status" -eq "$2" ]
+}
+
+is_logged() {
+	grep -qE "$1" "$log"
+}
+
+# ---- sockets -----------------------------------------------------------------
+
+@test "with a listener every dialogue goes as it does without" {
+	"$SMTPSERVER_SOURCE/t/dialogue/run" --listener >"$BATS_TEST_TMPDIR/tap" || {
+		grep -v ^ok "$BATS_TEST_TMPDIR/tap"
+		false
+	}
+	[ "$(grep -c ^ok "$BATS_TEST_TMPDIR/tap")" -gt 100 ]
+}
+
+@test "sockets of systemd are served, several of them, until nobody comes any more" {
+	local other client queued
+
+	need systemd-socket-activate
+	other=$(free_port)
+	start systemd-socket-activate -l "127.0.0.1:$port" \
+		-l "127.0.0.1:$other" -E SMTP_QUEUE_PATH -E SMTP_IDLE_TIMEOUT=1 \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 10 is_logged "^Listening on 127.0.0.1:$other"
+	hand_in
+	port=$other hand_in
+	# While there is a session it stays.
+	connect client
+	expect "$client" 220
+	sleep 1.5
+	say "$client" NOOP
+	expect "$client" 250
+	exec {client}<&-
+	ends_with "$started" 0
+	queued=("$spool"/queue/new/*)
+	[ ${#queued[@]} -eq 2 ]
+}
+
+@test "standard input that listens is served, as inetd has it for wait" {
+	listen
+	hand_in
+	hand_in
+	wait_for 10 has_children "$started" 0
+	# The socket is not what it reads and writes.
+	[ "$(readlink "/proc/$started/fd/0")" = /dev/null ]
+	[ "$(readlink "/proc/$started/fd/1")" = /dev/null ]
+	run -0 stop "$started"
+}
+
+@test "a child has nothing but its client, and leaves the others' sockets alone" {
+	local first second child
+
+	listen
+	connect first
+	expect "$first" 220
+	connect second
+	expect "$second" 220
+	for child in $(children "$started"); do
+		ls -l "/proc/$child/fd"
+		[ "$(find "/proc/$child/fd" -lname 'socket:*' | wc -l)" -eq 1 ]
+		[ "$(find "/proc/$child/fd" -lname '*signalfd*' | wc -l)" -eq 0 ]
+	done
+}
+
+@test "systemd is told when it is ready, how many there are, and when it leaves" {
+	local client
+
+	start python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+    print(s.recv(4096).decode(), flush=True)' "$BATS_TEST_TMPDIR/notify" \
+		>"$BATS_TEST_TMPDIR/notes"
+	wait_for 10 test -S "$BATS_TEST_TMPDIR/notify"
+	NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify SMTP_IDLE_TIMEOUT=1 listen
+	wait_for 10 grep -qx READY=1 "$BATS_TEST_TMPDIR/notes"
+	connect client
+	expect "$client" 220
+	wait_for 10 grep -q '^STATUS=1 session' "$BATS_TEST_TMPDIR/notes"
+	exec {client}<&-
+	ends_with "$started" 0
+	wait_for 10 grep -qx STOPPING=1 "$BATS_TEST_TMPDIR/notes"
+}
+
+@test "localhost only: a peer from elsewhere is closed without a banner, and is in the trail" {
+	need_root
+	need ip
+	namespace=smtpl$$
+	ip netns add "$namespace-a"
+	ip netns add "$namespace-b"
+	ip link add va netns "$namespace-a" type veth peer name vb netns \
+		"$namespace-b"
+	ip -n "$namespace-a" addr add 192.0.2.1/24 dev va
+	ip -n "$namespace-b" addr add 192.0.2.2/24 dev vb
+	ip -n "$namespace-a" link set va up
+	ip -n "$namespace-b" link set vb up
+	start ip netns exec "$namespace-a" /usr/bin/python3 -c "$listen_py" 0.0.0.0 \
+		"$port" "$(program smtp-session)" 2>>"$log"
+	wait_for 10 ip netns exec "$namespace-b" bash -c \
+		": <>/dev/tcp/192.0.2.1/$port"
+	ip netns exec "$namespace-b" timeout 20 bash -c \
+		"cat <>/dev/tcp/192.0.2.1/$port" >"$BATS_TEST_TMPDIR/heard" || :
+	[ ! -s "$BATS_TEST_TMPDIR/heard" ]
+	is_logged 'event=peer-refused peer=\[192\.0\.2\.2\]'
+	[ ! -e "$spool" ]
+}
+
+# ---- bounds ------------------------------------------------------------------
+
+@test "clients beyond SMTP_SESSIONS are told 421, until another one leaves" {
+	local first second third
+
+	SMTP_SESSIONS=2 SMTP_SESSIONS_PER_CLIENT=2 listen
+	connect first
+	expect "$first" 220
+	connect second
+	expect "$second" 220
+	for _ in 1 2 3; do
+		connect third
+		# Even to who does not wait for the greeting.
+		say "$third" "EHLO client.test"
+		expect "$third" "421 4.7.0 too many sessions"
+		is_closed "$third"
+		exec {third}<&-
+	done
+	say "$first" QUIT
+	expect "$first" 221
+	wait_for 10 has_children "$started" 1
+	hand_in
+	say "$second" NOOP
+	expect "$second" 250
+	wait_for 10 is_logged 'event=session-refused peer=\[127.0.0.1\] reply="421 4.7.0 .* reason="SMTP_SESSIONS; '
+	grep -o 'turned away: [0-9]*' "$log" |
+		awk '{ n += $3 } END { exit n != 3 }'
+}
+
+@test "one address does not take the room of all" {
+	SMTP_SESSIONS=6 listen
+	python3 - "$port" <<-'END'
+		import socket, sys
+		port = int(sys.argv[1])
+
+		def greeting(source):
+		    s = socket.create_connection(("127.0.0.1", port), 20,
+		        (source, 0))
+		    clients.append(s)
+		    return s.recv(999)
+
+		clients = []
+		for _ in range(5):
+		    assert greeting("127.0.0.1").startswith(b"220")
+		reply = greeting("127.0.0.1")
+		assert reply.startswith(b"421 4.7.0"), reply
+		assert greeting("127.0.0.2").startswith(b"220")
+		reply = greeting("127.0.0.3")
+		assert reply.startswith(b"421 4.7.0"), reply
+	END
+	wait_for 10 is_logged 'reason="SMTP_SESSIONS_PER_CLIENT; clients turned away: 1"'
+	wait_for 10 is_logged 'reason="SMTP_SESSIONS; clients turned away: 1"'
+}
+
+@test "behind a UNIX socket a client is a user" {
+	local path=$BATS_TEST_TMPDIR/socket
+
+	need_root
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
+	SMTP_SESSIONS_PER_CLIENT=2 start /usr/bin/python3 -c "$listen_py" "$path" - \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 10 test -S "$path"
+	python3 - "$path" <<-'END'
+		import os, socket, sys
+
+		def greeting():
+		    s = socket.socket(socket.AF_UNIX)
+		    s.settimeout(20)
+		    s.connect(sys.argv[1])
+		    clients.append(s)
+		    return s.recv(999)
+
+		clients = []
+		for user in 65534, 1:
+		    os.seteuid(0)
+		    os.seteuid(user)
+		    for code in b"220", b"220", b"421":
+		        reply = greeting()
+		        assert reply.startswith(code), (user, reply)
+	END
+}
+
+@test "1000 clients of one address may idle at once, in half a MiB each" {
+	listen
+	python3 - "$port" "$started" <<-'END' >"$BATS_TEST_TMPDIR/figures"
+		import resource, socket, sys, time
+		port, listener = int(sys.argv[1]), sys.argv[2]
+
+		def connect():
+		    s = socket.create_connection(("127.0.0.1", port), 60)
+		    return s, s.recv(999)
+
+		def children():
+		    with open(f"/proc/{listener}/task/{listener}/children") as f:
+		        return f.read().split()
+
+		def pss(pid):
+		    with open(f"/proc/{pid}/smaps_rollup") as f:
+		        return next(int(line.split()[1]) for line in f
+		            if line.startswith("Pss:"))
+
+		def say(s, line, code):
+		    s.sendall(line)
+		    reply = s.recv(999)
+		    assert reply.startswith(code), reply
+
+		hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+		resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+		clients = []
+		for count in 50, 1000:
+		    while len(clients) < count:
+		        s, reply = connect()
+		        assert reply.startswith(b"220"), (len(clients), reply)
+		        clients.append(s)
+		    sizes = [pss(pid) for pid in children()]
+		    assert len(sizes) == count, len(sizes)
+		    print(f"PSS of {count} idle sessions: {sum(sizes) // count} KiB"
+		        f" each, {max(sizes)} KiB at the most")
+		    assert max(sizes) <= 512
+		assert connect()[1].startswith(b"421 4.7.0")
+
+		before = {pid: pss(pid) for pid in children()}
+		s = clients[0]
+		say(s, b"EHLO client.test\r\n", b"250")
+		say(s, b"MAIL FROM:<a@example.com>\r\n", b"250")
+		say(s, b"RCPT TO:<a@example.com>\r\n", b"250")
+		say(s, b"DATA\r\n", b"354")
+		for _ in range(9 * 1024 * 1024 // 6400):
+		    s.sendall((b"x" * 62 + b"\r\n") * 100)
+		busy = max(pss(pid) - before[pid] for pid in children())
+		busy += max(before.values())
+		s.sendall(b".\r\n")
+		assert s.recv(999).startswith(b"250")
+		print(f"PSS of one that is receiving 10 MiB: {busy} KiB")
+		assert busy <= 1024
+	END
+	sed 's/^/# /' "$BATS_TEST_TMPDIR/figures" >&3
+}
+
+# ---- a burst, and a kernel that has no more ----------------------------------
+
+@test "a burst of 500 clients: every one of them is served" {
+	listen
+	"$SMTPSERVER_SOURCE/t/lib/burst" "$port" 500 b@example.org \
+		>"$BATS_TEST_TMPDIR/ids" 2>"$BATS_TEST_TMPDIR/ends"
+	cat "$BATS_TEST_TMPDIR/ends"
+	[ "$(sort -u "$BATS_TEST_TMPDIR/ids" | wc -l)" -eq 500 ]
+	diff <(sort "$BATS_TEST_TMPDIR/ids") <(ls "$spool/queue/new")
+	wait_for 10 has_children "$started" 0
+}
+
+@test "where no process can be made the client is told 421, and the next is served" {
+	local client
+
+	need strace
+	start strace -o /dev/null --quiet=all \
+		-e inject=clone,clone3,fork,vfork:error=EAGAIN:when=1..2 \
+		/usr/bin/python3 -c "$listen_py" 127.0.0.1 "$port" \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 20 is_bound
+	for _ in 1 2; do
+		connect client
+		expect "$client" "421 4.3.2"
+		is_closed "$client"
+		exec {client}<&-
+	done
+	hand_in
+	wait_for 10 is_logged 'event=session-refused .*clients turned away'
+	[ "$(grep -c 'event=trouble reason="no process for a session: Resource temp' \
+		"$log")" -eq 1 ]
+}
+
+@test "without a descriptor to be had it waits, and does not spin" {
+	local before client
+
+	listen
+	hand_in
+	prlimit --pid "$started" --nofile=3:
+	before=$(ticks "$started")
+	connect client
+	wait_for 10 is_logged 'event=trouble reason="accepting a client: Too many open files"'
+	sleep 2
+	[ $(($(ticks "$started") - before)) -lt 20 ]
+	prlimit --pid "$started" --nofile=256:
+	expect "$client" 220
+	say "$client" QUIT
+	expect "$client" 221
+	[ "$(grep -c event=trouble "$log")" -eq 1 ]
+}
+
+# CPU time that a process has taken, in hundredths of a second.
+ticks() {
+	awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
+# ---- crashes and the end -----------------------------------------------------
+
+@test "a child that crashes touches nobody else, and is told of" {
+	local first second child
+
+	listen
+	connect first
+	expect "$first" 220
+	child=$(children "$started")
+	child=${child% }
+	connect second
+	expect "$second" 220
+	say "$second" "EHLO client.test" "MAIL FROM:<secret@example.com>" \
+		"RCPT TO:<b@example.org>" DATA
+	expect "$second" 250 250 250 354
+	kill -SEGV "$child"
+	is_closed "$first"
+	say "$second" "Subject: test" "" "one line" .
+	expect "$second" 250
+	hand_in
+	wait_for 10 is_logged "event=session-broken peer=\[127.0.0.1\] reason=\"process $child: signal 11, Segmentation fault\""
+	run ! grep secret "$log"
+}
+
+@test "on SIGTERM a transaction goes on to its end, and idle clients are told 421" {
+	local idle busy between
+
+	listen
+	connect idle
+	expect "$idle" 220
+	connect between
+	expect "$between" 220
+	say "$between" "EHLO client.test"
+	expect "$between" 250
+	connect busy
+	expect "$busy" 220
+	say "$busy" "EHLO client.test" "MAIL FROM:<a@example.com>" \
+		"RCPT TO:<b@example.org>" DATA
+	expect "$busy" 250 250 250 354
+	say "$busy" "Subject: test" ""
+	kill "$started"
+	expect "$idle" "421 4.3.2"
+	is_closed "$idle"
+	expect "$between" "421 4.3.2"
+	is_closed "$between"
+	run ! is_listening "$port"
+	wait_for 10 has_children "$started" 1
+	say "$busy" "one line" .
+	expect "$busy" 250 "421 4.3.2"
+	is_closed "$busy"
+	ends_with "$started" 0
+	[ "$(find "$spool/queue/new" -type f | wc -l)" -eq 1 ]
+}
+
+@test "a client that does not come to an end is cut off after a SIGTERM, and told of" {
+	local client
+
+	listen
+	connect client
+	expect "$client" 220
+	say "$client" "EHLO client.test" "MAIL FROM:<a@example.com>"
+	expect "$client" 250 250
+	kill "$started"
+	ends_with "$started" 0
+	is_closed "$client"
+	is_logged 'event=session-broken .*signal 9, Killed, at the end of the time for a stop'
+}
