@@ -262,39 +262,46 @@ drop_scratch_name(struct draft *draft)
 	draft->is_named = false;
 }
 
+/* Link every name, in the folder of today. */
 static int
-flush_to_disk(struct draft *draft, int day_fd)
+link_names_of_today(struct draft *draft, int *ret_day_fd)
+{
+	int day_fd = layout_day_folder(draft->spool, clock_real_ms());
+
+	if (day_fd < 0)
+		return day_fd;
+	*ret_day_fd = day_fd;
+	return link_names(draft, day_fd);
+}
+
+static int
+flush_to_disk(struct draft *draft)
 {
 	if (fsync(draft->fd) == -1)
 		return -errno;
-	if (layout_is_flush_enough(draft->spool))
-		return 0;
-	if (fsync(day_fd) == -1 ||
-	    fsync(layout_folder(draft->spool, FOLDER_NEW)) == -1 ||
-	    fsync(layout_folder(draft->spool, FOLDER_ROOT)) == -1)
-		return -errno;
-	return 0;
+	return layout_is_flush_enough(draft->spool)
+	    ? 0
+	    : layout_flush_names(draft->spool);
 }
 
 int
 draft_commit(struct draft *draft)
 {
-	char day[NAME_DAY_SIZE];
 	int day_fd, r;
 
 	if ((r = write_seal(draft)) < 0)
 		return r;
-	name_format_day(clock_real_ms(), day);
-	day_fd =
-	    layout_open_folder(layout_folder(draft->spool, FOLDER_ROOT), day);
-	if (day_fd < 0)
-		return day_fd;
-	if ((r = link_names(draft, day_fd)) == 0) {
-		drop_scratch_name(draft);
-		if ((r = flush_to_disk(draft, day_fd)) < 0)
-			unlink_all_names(draft, day_fd);
+	r = link_names_of_today(draft, &day_fd);
+	if (r == -ENOENT) {
+		/* Somebody has removed the folder that was open. */
+		layout_close_day(draft->spool);
+		r = link_names_of_today(draft, &day_fd);
 	}
-	close(day_fd);
+	if (r < 0)
+		return r;
+	drop_scratch_name(draft);
+	if ((r = flush_to_disk(draft)) < 0)
+		unlink_all_names(draft, day_fd);
 	return r;
 }
 

@@ -60,19 +60,21 @@ get_device(int fd, char ret_name[NAME_MAX + 2])
 	    strlcpy(ret_name, slash, NAME_MAX + 2) < NAME_MAX + 2;
 }
 
-/* Read /proc/fs/ext4/<device>/<name>. */
-static bool
-read_ext4(const char *device, const char *name, char ret_text[TEXT_SIZE])
+/* Open /proc/fs/ext4/<device>/<name>. */
+static int
+open_ext4(const char *device, const char *name)
 {
 	char path[NAME_MAX + 64];
-	ssize_t n;
-	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/fs/ext4%s/%s", device, name);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return false;
-	n = read(fd, ret_text, TEXT_SIZE - 1);
-	close(fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool
+read_text(int fd, char ret_text[TEXT_SIZE])
+{
+	ssize_t n = pread(fd, ret_text, TEXT_SIZE - 1, 0);
+
 	if (n <= 0)
 		return false;
 	ret_text[n] = '\0';
@@ -85,47 +87,71 @@ static bool
 has_ext4_journal(const char *device)
 {
 	char text[TEXT_SIZE];
+	int fd = open_ext4(device, "options");
+	bool has_journal;
 
-	return read_ext4(device, "options", text) &&
-	    strstr(text, "data=") != NULL;
+	if (fd == -1)
+		return false;
+	has_journal = read_text(fd, text) && strstr(text, "data=") != NULL;
+	close(fd);
+	return has_journal;
+}
+
+static int
+open_ext4_counters(int fd)
+{
+	char device[NAME_MAX + 2];
+
+	return get_device(fd, device) && has_ext4_journal(device)
+	    ? open_ext4(device, "fc_info")
+	    : -1;
 }
 
 /* With fast_commit a flush is of the file alone. The mount options do not tell;
  * but the kernel counts the attempts at a fast commit. While there were none,
  * the flush that has just been made was a whole commit. */
 static bool
-has_ext4_fast_commits(const char *device)
+has_fast_commits(int counters_fd)
 {
 	unsigned long commits, ineligible;
 	char text[TEXT_SIZE];
 
-	return !read_ext4(device, "fc_info", text) ||
+	return !read_text(counters_fd, text) ||
 	    sscanf(text, "fc stats: %lu commits %lu ineligible", &commits,
 		&ineligible) != 2 ||
 	    commits + ineligible > 0;
 }
 
-static bool
-is_ext4_flush_enough(int fd)
+void
+filesystem_open_flush(struct filesystem_flush *flush, int fd)
 {
-	char device[NAME_MAX + 2];
-
-	return get_device(fd, device) && has_ext4_journal(device) &&
-	    !has_ext4_fast_commits(device);
-}
-
-bool
-filesystem_is_flush_enough(int fd)
-{
+	*flush = (struct filesystem_flush){ .counters_fd = -1 };
 	switch (get_type(fd)) {
 	case XFS_SUPER_MAGIC:
 	case BTRFS_SUPER_MAGIC:
-		return true;
+		flush->is_enough = true;
+		break;
 	case EXT4_SUPER_MAGIC:
-		return is_ext4_flush_enough(fd);
+		flush->counters_fd = open_ext4_counters(fd);
+		break;
 	default:
-		return false;
+		break;
 	}
+}
+
+void
+filesystem_close_flush(struct filesystem_flush *flush)
+{
+	if (flush->counters_fd >= 0)
+		close(flush->counters_fd);
+	flush->counters_fd = -1;
+}
+
+bool
+filesystem_is_flush_enough(const struct filesystem_flush *flush)
+{
+	return flush->is_enough ||
+	    (flush->counters_fd >= 0 && !has_fast_commits(flush->counters_fd));
 }
 
 /* Commits the transaction without the data of everybody's files, which syncfs(2)

@@ -9,9 +9,19 @@
  * What is known of the file system that a descriptor is on.
  */
 
+/* What is known of flushes there. */
+struct filesystem_flush {
+	bool is_enough; /* a file's are its names' as well, at any time */
+	int counters_fd; /* ext4 with a journal: what they were; or -1 */
+};
+
+/* Find out; a file system stays what it is while it is mounted. */
+void filesystem_open_flush(struct filesystem_flush *flush, int fd);
+void filesystem_close_flush(struct filesystem_flush *flush);
+
 /* Whether a flush of a file, made just now after its names, has made these
  * durable as well. If not, each folder that got a name must be flushed. */
-bool filesystem_is_flush_enough(int fd);
+bool filesystem_is_flush_enough(const struct filesystem_flush *flush);
 
 /*
  * Make durable at once what names were made and removed until now, where a

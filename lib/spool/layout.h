@@ -30,6 +30,18 @@ int layout_folder(struct spool *spool, enum spool_folder folder);
 int layout_open_folder(int parent_fd, const char *name);
 
 /*
+ * A descriptor of the folder of a day's mail, kept open by the spool until
+ * another day's is asked for, or a negative errno. If it was removed meanwhile
+ * linking into it fails with -ENOENT; layout_close_day() lets it be made again.
+ */
+int layout_day_folder(struct spool *spool, int64_t real_ms);
+void layout_close_day(struct spool *spool);
+
+/* Make what was linked into that folder and into the queue durable, for a file
+ * system whose flush is not enough. */
+int layout_flush_names(struct spool *spool);
+
+/*
  * Make a file that has no name yet: in a folder if the file system can do
  * that (O_TMPFILE), else in scratch under the name given.
  *

@@ -28,14 +28,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/address.h"
 #include "lib/spool/filesystem.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
+
 struct spool {
 	int folders[FOLDERS];
+	int day_fd; /* the folder of one day, once it was needed */
+	int64_t day; /* which: counted from 1970 */
+	bool is_day_durable; /* its name was flushed */
+	bool has_flush;
+	struct filesystem_flush flush;
 	bool has_key;
-	uint8_t key[TOKEN_KEY_SIZE];
+	struct token_key key;
+	char address[ADDRESS_SIZE]; /* who the last token was made for, or "" */
+	char token[TOKEN_SIZE];
 };
 
 static const char *const folder_names[FOLDERS] = {
@@ -136,6 +146,42 @@ layout_folder(struct spool *spool, enum spool_folder folder)
 	return *fd = open_folder(root_fd, folder_names[folder]);
 }
 
+int
+layout_day_folder(struct spool *spool, int64_t real_ms)
+{
+	int64_t day = real_ms / DAY_MS;
+	char name[NAME_DAY_SIZE];
+
+	if (spool->day_fd >= 0 && spool->day == day)
+		return spool->day_fd;
+	layout_close_day(spool);
+	name_format_day(real_ms, name);
+	spool->day = day;
+	return spool->day_fd =
+		   layout_open_folder(spool->folders[FOLDER_ROOT], name);
+}
+
+void
+layout_close_day(struct spool *spool)
+{
+	if (spool->day_fd >= 0)
+		close(spool->day_fd);
+	spool->day_fd = -1;
+	spool->is_day_durable = false;
+}
+
+int
+layout_flush_names(struct spool *spool)
+{
+	if (fsync(spool->day_fd) == -1 ||
+	    fsync(spool->folders[FOLDER_NEW]) == -1)
+		return -errno;
+	if (!spool->is_day_durable && fsync(spool->folders[FOLDER_ROOT]) == -1)
+		return -errno;
+	spool->is_day_durable = true;
+	return 0;
+}
+
 /* Whoever runs a program as root does not mean to leave files in the spool
  * that its owner cannot use: root becomes that owner. */
 static int
@@ -164,9 +210,9 @@ spool_open(const char *path, struct spool **ret_spool)
 
 	if (spool == NULL)
 		return -ENOMEM;
+	*spool = (struct spool){ .day_fd = -1 };
 	for (int i = 0; i < FOLDERS; i++)
 		spool->folders[i] = -1;
-	spool->has_key = false;
 
 	if ((r = spool->folders[FOLDER_ROOT] = open_root(path)) < 0 ||
 	    (r = become_owner(r)) < 0 ||
@@ -186,7 +232,10 @@ spool_close(struct spool *spool)
 	for (int i = 0; i < FOLDERS; i++)
 		if (spool->folders[i] >= 0)
 			close(spool->folders[i]);
-	explicit_bzero(spool->key, sizeof(spool->key));
+	layout_close_day(spool);
+	if (spool->has_flush)
+		filesystem_close_flush(&spool->flush);
+	explicit_bzero(&spool->key, sizeof(spool->key));
 	free(spool);
 }
 
@@ -283,7 +332,11 @@ layout_keep(int from_fd, const char *name, int to_fd)
 bool
 layout_is_flush_enough(struct spool *spool)
 {
-	return filesystem_is_flush_enough(spool->folders[FOLDER_ROOT]);
+	if (!spool->has_flush)
+		filesystem_open_flush(&spool->flush,
+		    spool->folders[FOLDER_ROOT]);
+	spool->has_flush = true;
+	return filesystem_is_flush_enough(&spool->flush);
 }
 
 int
@@ -334,7 +387,7 @@ read_key(struct spool *spool)
 		return -errno;
 	if (n != TOKEN_KEY_SIZE)
 		return -EBADMSG;
-	memcpy(spool->key, key, TOKEN_KEY_SIZE);
+	token_set_key(&spool->key, key);
 	explicit_bzero(key, sizeof(key));
 	return 0;
 }
@@ -371,21 +424,36 @@ make_key(struct spool *spool)
 	return r;
 }
 
+static int
+get_key(struct spool *spool)
+{
+	int r;
+
+	if (spool->has_key)
+		return 0;
+	r = read_key(spool);
+	if (r == -ENOENT && (r = make_key(spool)) == 0)
+		r = read_key(spool);
+	spool->has_key = r == 0;
+	return r;
+}
+
+/* Whoever asks for a token hardly ever asks once. */
 int
 spool_token(struct spool *spool, const char *address,
     char ret_token[TOKEN_SIZE])
 {
 	int r;
 
-	if (!spool->has_key) {
-		r = read_key(spool);
-		if (r == -ENOENT && (r = make_key(spool)) == 0)
-			r = read_key(spool);
-		if (r < 0)
+	if (spool->address[0] == '\0' || strcmp(spool->address, address) != 0) {
+		if ((r = get_key(spool)) < 0)
 			return r;
-		spool->has_key = true;
+		token_make(&spool->key, address, spool->token);
+		if (strlcpy(spool->address, address, sizeof(spool->address)) >=
+		    sizeof(spool->address))
+			spool->address[0] = '\0';
 	}
-	token_make(spool->key, address, ret_token);
+	memcpy(ret_token, spool->token, TOKEN_SIZE);
 	return 0;
 }
 

@@ -8,9 +8,11 @@
 #include "config.h"
 
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <signal.h>
+#include <time.h>
 
 #include "lib/clock.h"
 #include "lib/spool/names.h"
@@ -23,6 +25,19 @@ static const char *const three[] = { "one@example.org", "two@example.org",
 
 static const char *how = "with O_TMPFILE";
 static struct spool *spool;
+
+static time_t ahead_sec;
+
+/* In place of the C library's. */
+int
+clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+	int r = (int)syscall(SYS_clock_gettime, clock, ret_time);
+
+	if (r == 0 && clock == CLOCK_REALTIME)
+		ret_time->tv_sec += ahead_sec;
+	return r;
+}
 
 /* The name of a recipient's copy, below the folder. */
 static const char *
@@ -287,6 +302,39 @@ damaged_key_stops_the_commit(void)
 	envelope_clear(&envelope);
 }
 
+static bool
+is_stored_today(void)
+{
+	char id[ID_SIZE];
+
+	message_put(spool, one, id);
+	return folder_has(mail_name(id, one[0]));
+}
+
+/* The spool keeps the folder of today open. */
+static void
+folder_of_today_is_found(void)
+{
+	static time_t day_without_mail_sec = 48 * 60 * 60;
+	char id[ID_SIZE], path[PATH_MAX];
+
+	ok(is_stored_today(), "mail is stored in the folder of today %s", how);
+	ahead_sec = 24 * 60 * 60;
+	ok(is_stored_today(), "and tomorrow in that of tomorrow");
+	ahead_sec = 0;
+	ok(is_stored_today(), "and, the clock set back, where it was before");
+
+	ahead_sec = day_without_mail_sec;
+	day_without_mail_sec += 24 * 60 * 60;
+	message_put(spool, one, id);
+	(void)strlcpy(path, mail_name(id, one[0]), sizeof(path));
+	need(unlink(folder_at("%s", path)) == 0);
+	*strrchr(path, '/') = '\0';
+	need(rmdir(folder_at("%s", path)) == 0);
+	ok(is_stored_today(), "one that was removed is made again");
+	ahead_sec = 0;
+}
+
 static void
 all_of_it(void)
 {
@@ -298,6 +346,7 @@ all_of_it(void)
 	message_is_locked_until_freed();
 	failed_commit_takes_its_names_back();
 	damaged_key_stops_the_commit();
+	folder_of_today_is_found();
 	killed_draft_leaves_nothing();
 	spool_close(spool);
 }
