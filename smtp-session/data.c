@@ -22,13 +22,17 @@
 
 #include "config.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "smtp-session/data.h"
 
-/* How far to look for the end of a line at once: a flood of bare CRs or LFs is
- * not to make us look at the rest of the buffer for each of them. */
-#define WINDOW 2048
+/* So many octets are looked at at once: compilers make one or two instructions
+ * of each operation on them. */
+#define BLOCK 16
+
+typedef unsigned char octets __attribute__((vector_size(BLOCK)));
+typedef uint64_t words __attribute__((vector_size(BLOCK)));
 
 static const char crlf[] = "\r\n";
 
@@ -60,6 +64,44 @@ stop_at(struct data *data, enum data_state state, const char *text_end,
 	return text_end;
 }
 
+/* A bit, or eight, of each octet that decides something, in memory's order. */
+static words
+mark_deciding(const char *p)
+{
+	octets block;
+
+	memcpy(&block, p, sizeof(block));
+	return (words)((block == '\r') | (block == '\n') | (block == '\0'));
+}
+
+static size_t
+first_marked(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (size_t)__builtin_ctzll(word) / 8;
+#else
+	return (size_t)__builtin_clzll(word) / 8;
+#endif
+}
+
+/* The first CR, LF or NUL, or the end. */
+static const char *
+find_deciding(const char *p, const char *end)
+{
+	for (; end - p >= BLOCK; p += BLOCK) {
+		words marks = mark_deciding(p);
+
+		if ((marks[0] | marks[1]) == 0)
+			continue;
+		for (size_t i = 0; i < BLOCK / 8; i++)
+			if (marks[i] != 0)
+				return p + 8 * i + first_marked(marks[i]);
+	}
+	while (p < end && *p != '\r' && *p != '\n' && *p != '\0')
+		p++;
+	return p;
+}
+
 /*
  * Take the text from p up to where something is to be decided, which is a line
  * that begins with a dot, a CR that is the last octet, or a bare CR or LF; set
@@ -71,27 +113,18 @@ take_text(struct data *data, const char **position, const char *end)
 	const char *p = *position;
 
 	for (;;) {
-		size_t left = (size_t)(end - p);
-		size_t window = left < WINDOW ? left : WINDOW;
-		const char *cr = memchr(p, '\r', window);
-		size_t length = cr != NULL ? (size_t)(cr - p) : window;
-		const char *lf = memchr(p, '\n', length);
-
-		if (memchr(p, '\0', length) != NULL)
+		p = find_deciding(p, end);
+		if (p == end || *p == '\n')
+			return stop_at(data, DATA_IN_LINE, p, p, position);
+		if (*p == '\0') {
 			data->is_refused = true;
-		if (lf != NULL)
-			return stop_at(data, DATA_IN_LINE, lf, lf, position);
-		if (cr == NULL && window == left)
-			return stop_at(data, DATA_IN_LINE, end, end, position);
-		if (cr == NULL) {
-			p += window;
+			p++;
 			continue;
 		}
 		/* Bare, or its LF is still to come. */
-		if (cr + 1 == end || cr[1] != '\n')
-			return stop_at(data, DATA_AFTER_CR, cr, cr + 1,
-			    position);
-		p = cr + 2;
+		if (p + 1 == end || p[1] != '\n')
+			return stop_at(data, DATA_AFTER_CR, p, p + 1, position);
+		p += 2;
 		if (p == end || *p == '.')
 			return stop_at(data, DATA_AT_LINE, p, p, position);
 	}

@@ -4,11 +4,16 @@
  * data.c - CRLF "." CRLF ends a message and nothing else does, in whatever
  * pieces its octets come.
  *
- * Every message of up to LENGTH octets of those that matter is compared with
- * what a simple reading of the whole of it gives.
+ * Every message of up to LENGTH octets of those that matter, and MIXES long ones
+ * made by chance, are compared with what a simple reading of the whole of each
+ * gives. An octet behind a message's end cannot be read without being noticed.
  */
 
 #include "config.h"
+
+#include <sys/mman.h>
+
+#include <unistd.h>
 
 #include "smtp-session/data.h"
 #include "t/unit/tap.h"
@@ -16,7 +21,8 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 #define LENGTH 6
-#define ROOM 64
+#define MIXES 20000
+#define ROOM 1024
 
 static const char alphabet[] = { '\r', '\n', '.', 'a', '\0' };
 static const char ending[] = "\r\n.\r\nx";
@@ -67,11 +73,31 @@ static const struct { const char *input, *rejecting, *normalizing; } rows[] = {
 };
 /* clang-format on */
 
-/* Octets after DATA, in pieces: a bit of cuts for each place between two. */
+/* The input once more, with memory behind it that cannot be read. */
+static const char *
+at_end_of_page(const struct input *input)
+{
+	static char *page_end;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (page_end == NULL) {
+		char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		need(pages != MAP_FAILED && ROOM <= page);
+		page_end = pages + page;
+		need(mprotect(page_end, page, PROT_NONE) == 0);
+	}
+	return memcpy(page_end - input->length, input->text, input->length);
+}
+
+/* Octets after DATA, in pieces: a bit of cuts for each place between two, and
+ * from the first again where the input is longer. */
 static struct result
 feed(const struct input *input, uint64_t cuts, bool is_normalizing)
 {
 	struct result result = { .used = 0 };
+	const char *octets = at_end_of_page(input);
 	struct data data;
 	size_t start = 0;
 
@@ -81,10 +107,10 @@ feed(const struct input *input, uint64_t cuts, bool is_normalizing)
 		enum data_event event;
 		size_t length;
 
-		if (i < input->length && (cuts >> (i - 1) & 1) == 0)
+		if (i < input->length && (cuts >> (i - 1) % 64 & 1) == 0)
 			continue;
-		position = input->text + start;
-		end = input->text + i;
+		position = octets + start;
+		end = octets + i;
 		while ((event = data_next(&data, &position, end, &text,
 			    &length)) == DATA_TEXT) {
 			need(length > 0 && result.length + length <= ROOM);
@@ -93,7 +119,7 @@ feed(const struct input *input, uint64_t cuts, bool is_normalizing)
 		}
 		need(event == DATA_END || position == end);
 		result.has_ended = event == DATA_END;
-		result.used = (size_t)(position - input->text);
+		result.used = (size_t)(position - octets);
 		start = i;
 	}
 	result.is_refused = data.is_refused;
@@ -209,6 +235,67 @@ every_short_message(bool is_normalizing)
 	}
 }
 
+/* xorshift64*: the same numbers in each run. */
+static uint64_t
+chance(uint64_t limit)
+{
+	static uint64_t state = 0x9e3779b97f4a7c15;
+
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (state * 0x2545f4914f6cdd1d >> 33) % limit;
+}
+
+/* What begins and ends lines, what could be taken for it where octets are
+ * compared many at a time, and lines of any length between. */
+static struct input
+mix_input(void)
+{
+	static const char *const rare[] = { "\r\n", "\r\n", "\r\n.", "\r\n..",
+		"\r\n.\r", "\r", "\n", ".", "\r\r\n", "\t", "\x0b", "\x0c",
+		"\x0e", "\x8d", "\x8a", "\x80", "\xff", "\r\n.\r\n" };
+	struct input input = { .length = 0 };
+	size_t length = chance(ROOM - 2 * sizeof(ending));
+	uint64_t density = 1 + chance(100);
+
+	while (input.length < length) {
+		const char *text = "a";
+
+		if (chance(density) == 0)
+			text = rare[chance(COUNT(rare))];
+		memcpy(input.text + input.length, text, strlen(text));
+		input.length += strlen(text);
+	}
+	if (chance(4) == 0 && input.length > 0)
+		input.text[chance(input.length)] = '\0';
+	memcpy(input.text + input.length, ending, sizeof(ending) - 1);
+	input.length += sizeof(ending) - 1;
+	return input;
+}
+
+static void
+mixes_of_octets(bool is_normalizing)
+{
+	unsigned wrong = 0, refused = 0;
+
+	for (unsigned i = 0; i < MIXES; i++) {
+		struct input input = mix_input();
+		struct result expected = expect(&input, is_normalizing);
+		struct result whole = feed(&input, 0, is_normalizing);
+		struct result cut = feed(&input,
+		    chance(UINT32_MAX) << chance(32), is_normalizing);
+
+		wrong += !is_same(&whole, &expected);
+		wrong += !is_same(&cut, &expected);
+		refused += expected.is_refused;
+	}
+	is_int(wrong, 0, "%d mixes of octets, %s", MIXES,
+	    is_normalizing ? "normalizing" : "rejecting");
+	ok(refused > MIXES / 10 && refused < MIXES - MIXES / 10,
+	    "of which %u are refused", refused);
+}
+
 static void
 check_row(size_t row, bool is_normalizing)
 {
@@ -269,5 +356,7 @@ main(void)
 	nul_is_refused();
 	every_short_message(false);
 	every_short_message(true);
+	mixes_of_octets(false);
+	mixes_of_octets(true);
 	return done_testing();
 }
