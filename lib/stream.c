@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,11 +25,13 @@
 
 #define IN_SIZE 65536
 #define OUT_SIZE 65536
+#define PATIENCE_MS 1000
 #define PIPE_CHUNK 512 /* what POLLOUT promises on a pipe, at the least */
 
 struct stream {
 	int in_fd, out_fd;
 	bool is_socket;
+	bool is_patient; /* read(2) waits, PATIENCE_MS at the most */
 	int send_timeout_ms;
 	const struct transport *transport; /* NULL: the descriptors */
 	void *context;
@@ -36,6 +39,19 @@ struct stream {
 	char in[IN_SIZE];
 	char out[OUT_SIZE];
 };
+
+/* Let read(2) do the waiting, as long as it seldom takes; for what takes longer
+ * there is poll(2), which knows the deadline. */
+static bool
+be_patient(int fd)
+{
+	struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags != -1 && (flags & O_NONBLOCK) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		sizeof(patience)) == 0;
+}
 
 int
 stream_open(int in_fd, int out_fd, int send_timeout_ms,
@@ -52,6 +68,7 @@ stream_open(int in_fd, int out_fd, int send_timeout_ms,
 	stream->out_fd = out_fd;
 	stream->is_socket =
 	    getsockopt(out_fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+	stream->is_patient = be_patient(in_fd);
 	stream->send_timeout_ms = send_timeout_ms;
 	stream->transport = NULL;
 	stream->context = NULL;
@@ -110,13 +127,17 @@ ssize_t
 stream_receive_plain(struct stream *stream, void *buffer, size_t size_bytes,
     int64_t deadline_ms)
 {
+	bool is_to_wait =
+	    !stream->is_patient || deadline_ms - clock_mono_ms() < PATIENCE_MS;
 	ssize_t n;
 	int r;
 
 	do {
-		if ((r = wait_for(stream->in_fd, POLLIN, deadline_ms)) < 0)
+		if (is_to_wait &&
+		    (r = wait_for(stream->in_fd, POLLIN, deadline_ms)) < 0)
 			return r;
 		n = read(stream->in_fd, buffer, size_bytes);
+		is_to_wait = true;
 	} while (n == -1 && is_try_again(errno));
 	if (n == 0)
 		return -ECONNRESET;

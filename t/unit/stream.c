@@ -276,6 +276,37 @@ silent_peer_runs_into_the_deadline(void)
 	disconnect_stream();
 }
 
+/* A deadline that is far away is not waited for in one system call. */
+static void
+late_peer_is_waited_for(bool is_nonblocking)
+{
+	const char *data;
+	pid_t pid;
+
+	connect_stream();
+	if (is_nonblocking) {
+		stream_free(stream);
+		need(fcntl(ours, F_SETFL, O_RDWR | O_NONBLOCK) == 0);
+		need(stream_open(ours, ours, SEND_TIMEOUT_MS, &stream) == 0);
+	}
+	need((pid = fork()) != -1);
+	if (pid == 0) {
+		pause_ms(1200);
+		say("x");
+		_exit(0);
+	}
+	is_int(stream_peek(stream, &data, in_ms(60000)), 1,
+	    "a peer that is late is waited for%s",
+	    is_nonblocking ? " on a socket that does not wait itself" : "");
+	is_int(stream_peek(stream, &data, in_ms(60000)), 1,
+	    "what it said stays there");
+	stream_consume(stream, 1);
+	is_int(stream_peek(stream, &data, in_ms(1200)), -ETIMEDOUT,
+	    "and it is not waited for too long");
+	need(waitpid(pid, NULL, 0) == pid);
+	disconnect_stream();
+}
+
 /* What is buffered needs no waiting, and no deadline. */
 static void
 buffered_lines_need_no_deadline(void)
@@ -551,6 +582,8 @@ main(void)
 	dripping_peer_cannot_pass_the_deadline();
 	flooding_peer_cannot_pass_the_deadline();
 	silent_peer_runs_into_the_deadline();
+	late_peer_is_waited_for(false);
+	late_peer_is_waited_for(true);
 	buffered_lines_need_no_deadline();
 	output_is_sent_when_input_runs_dry();
 	flush_sends_and_is_idle_when_empty();
