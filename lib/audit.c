@@ -129,6 +129,13 @@ struct journal_entry {
 	size_t used;
 };
 
+/* A line of key=value; a longer one is cut. */
+struct line {
+	size_t start; /* of the first of them */
+	size_t used;
+	char text[LINE_SIZE];
+};
+
 static const char *program_name = "smtpserver";
 static bool is_debugging;
 static bool is_journal;
@@ -208,7 +215,9 @@ get_field(const struct audit_record *record, const struct field *field,
 
 	if (field->kind == FIELD_NUMBER) {
 		memcpy(&number, at, sizeof(number));
-		(void)snprintf(ret_text, VALUE_SIZE, "%" PRId64, number);
+		if (number != 0)
+			(void)snprintf(ret_text, VALUE_SIZE, "%" PRId64,
+			    number);
 		return number != 0;
 	}
 	memcpy(&value, at, sizeof(value));
@@ -219,50 +228,72 @@ get_field(const struct audit_record *record, const struct field *field,
 }
 
 static void
-append_to_line(char line[LINE_SIZE], const char *name, const char *value)
+append(struct line *line, const char *text)
 {
-	size_t used = strlen(line);
-	const char *quote = *value == '\0' || strpbrk(value, " =") ? "\"" : "";
-
-	(void)snprintf(line + used, LINE_SIZE - used, "%s%s=%s%s%s",
-	    used > 0 ? " " : "", name, quote, value, quote);
+	line->used +=
+	    strlcpy(line->text + line->used, text, LINE_SIZE - line->used);
+	if (line->used >= LINE_SIZE)
+		line->used = LINE_SIZE - 1;
 }
 
-/* The line on stderr and the journal's MESSAGE. */
 static void
-format_line(const struct audit_record *record, char ret_line[LINE_SIZE])
+append_field(struct line *line, const char *name, const char *value)
+{
+	const char *quote =
+	    value[strcspn(value, " =")] != '\0' || *value == '\0' ? "\"" : "";
+
+	append(line, line->used > line->start ? " " : "");
+	append(line, name);
+	append(line, "=");
+	append(line, quote);
+	append(line, value);
+	append(line, quote);
+}
+
+static void
+start_line(struct line *line, const char *first, const char *second)
+{
+	line->used = 0;
+	append(line, first);
+	append(line, second);
+	line->start = line->used;
+}
+
+static void
+append_fields(struct line *line, const struct audit_record *record)
 {
 	char value[VALUE_SIZE];
 
-	ret_line[0] = '\0';
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		if (get_field(record, &fields[i], value))
-			append_to_line(ret_line, fields[i].line_name, value);
+			append_field(line, fields[i].line_name, value);
 		if (i == 0)
-			append_to_line(ret_line, "event",
-			    events[record->event].name);
+			append_field(line, "event", events[record->event].name);
 	}
 }
 
 static void
 add(struct journal_entry *entry, const char *name, const char *value)
 {
+	size_t left = sizeof(entry->text) - entry->used;
 	char *text = entry->text + entry->used;
-	int length = snprintf(text, sizeof(entry->text) - entry->used, "%s=%s",
-	    name, value);
+	size_t length = strlcpy(text, name, left);
 
-	entry->vector[entry->count++] = (struct iovec){ text, (size_t)length };
-	entry->used += (size_t)length + 1;
+	text[length++] = '=';
+	length += strlcpy(text + length, value, left - length);
+	entry->vector[entry->count++] = (struct iovec){ text, length };
+	entry->used += length + 1;
 }
 
 static void
-send_to_journal(const struct audit_record *record, const char *line)
+send_to_journal(const struct audit_record *record)
 {
-	struct journal_entry entry = { .count = 0, .used = 0 };
 	const struct event *event = &events[record->event];
-	char value[VALUE_SIZE], priority[2];
+	char value[VALUE_SIZE], priority[2] = { (char)('0' + event->priority) };
+	struct journal_entry entry;
+	struct line line;
 
-	(void)snprintf(priority, sizeof(priority), "%d", event->priority & 7);
+	entry.count = entry.used = 0;
 	add(&entry, "MESSAGE_ID", event->id);
 	add(&entry, "PRIORITY", priority);
 	add(&entry, "SYSLOG_IDENTIFIER", program_name);
@@ -271,24 +302,33 @@ send_to_journal(const struct audit_record *record, const char *line)
 		if (get_field(record, &fields[i], value))
 			add(&entry, fields[i].journal_name, value);
 
-	char message[LINE_SIZE + sizeof("MESSAGE=")];
-	int length = snprintf(message, sizeof(message), "MESSAGE=%s", line);
-	entry.vector[entry.count++] = (struct iovec){ message, (size_t)length };
+	start_line(&line, "MESSAGE=", "");
+	append_fields(&line, record);
+	entry.vector[entry.count++] = (struct iovec){ line.text, line.used };
 	(void)sd_journal_sendv(entry.vector, (int)entry.count);
+}
+
+/* In one piece: others may write there too. */
+static void
+write_to_stderr(const struct audit_record *record)
+{
+	struct line line;
+
+	start_line(&line, program_name, ": ");
+	append_fields(&line, record);
+	line.text[line.used++] = '\n';
+	(void)!write(STDERR_FILENO, line.text, line.used);
 }
 
 void
 audit_write(const struct audit_record *record)
 {
-	char line[LINE_SIZE];
-
 	if (events[record->event].is_for_debugging && !is_debugging)
 		return;
-	format_line(record, line);
 	if (is_journal)
-		send_to_journal(record, line);
+		send_to_journal(record);
 	else
-		(void)dprintf(STDERR_FILENO, "%s: %s\n", program_name, line);
+		write_to_stderr(record);
 }
 
 const char *
