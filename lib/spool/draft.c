@@ -27,6 +27,7 @@
 #include "lib/spool/names.h"
 
 #define BUFFER_SIZE 65536
+#define LARGE_SIZE (BUFFER_SIZE / 2) /* a call costs less than a copy */
 
 struct draft {
 	struct spool *spool;
@@ -54,20 +55,22 @@ flush_buffer(struct draft *draft)
 	return 0;
 }
 
-/* Large pieces go past the buffer. */
+/* Large pieces go past the buffer, but not while it may come to hold the whole
+ * file: a small message is one write. */
 static int
 append(struct draft *draft, const char *data, size_t size_bytes)
 {
+	bool is_large = size_bytes >= LARGE_SIZE && draft->flushed > 0;
 	int r;
 
-	if (size_bytes <= BUFFER_SIZE - draft->used) {
+	if (size_bytes <= BUFFER_SIZE - draft->used && !is_large) {
 		memcpy(draft->buffer + draft->used, data, size_bytes);
 		draft->used += size_bytes;
 		return 0;
 	}
 	if ((r = flush_buffer(draft)) < 0)
 		return r;
-	if (size_bytes < BUFFER_SIZE)
+	if (size_bytes < LARGE_SIZE)
 		return append(draft, data, size_bytes);
 	r = layout_write(draft->fd, data, size_bytes, (int64_t)draft->flushed);
 	if (r == 0)
