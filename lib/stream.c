@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +55,15 @@ be_patient(int fd)
 		sizeof(patience)) == 0;
 }
 
+/* What is sent is whole, so that TCP need not wait for more of it. */
+static void
+send_at_once(int fd)
+{
+	int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 int
 stream_open(int in_fd, int out_fd, int send_timeout_ms,
     struct stream **ret_stream)
@@ -68,6 +79,8 @@ stream_open(int in_fd, int out_fd, int send_timeout_ms,
 	stream->out_fd = out_fd;
 	stream->is_socket =
 	    getsockopt(out_fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+	if (stream->is_socket)
+		send_at_once(out_fd);
 	stream->is_patient = be_patient(in_fd);
 	stream->send_timeout_ms = send_timeout_ms;
 	stream->transport = NULL;
