@@ -92,41 +92,48 @@ envelope_add_recipient(struct envelope *envelope, const char *address)
 	return 0;
 }
 
-/* Whether all of the envelope was written. */
-static bool
-write_fields(const struct envelope *envelope, FILE *out)
+/* What the block's fields take at the most, with a NUL. */
+static size_t
+block_size(const struct envelope *envelope)
 {
-	if (fprintf(out, SENDER_FIELD "<%s>\r\n", envelope->sender) < 0)
-		return false;
+	size_t size = sizeof(SENDER_FIELD "<>\r\n" ID_FIELD "\r\n" OPTIONS_FIELD
+					  " 8BITMIME SMTPUTF8\r\n") +
+	    strlen(envelope->sender) + strlen(envelope->id);
+
 	for (size_t i = 0; i < envelope->recipient_count; i++)
-		if (fprintf(out, RECIPIENT_FIELD "<%s>\r\n",
-			envelope->recipients[i]) < 0)
-			return false;
-	if (fprintf(out, ID_FIELD "%s\r\n", envelope->id) < 0)
-		return false;
-	if (!envelope->is_8bitmime && !envelope->is_smtputf8)
-		return true;
-	return fprintf(out, OPTIONS_FIELD "%s%s\r\n",
-		   envelope->is_8bitmime ? " 8BITMIME" : "",
-		   envelope->is_smtputf8 ? " SMTPUTF8" : "") >= 0;
+		size += sizeof(RECIPIENT_FIELD "<>\r\n") +
+		    strlen(envelope->recipients[i]);
+	return size;
+}
+
+/* Three texts, one behind the other; returns where they end. */
+static char *
+put(char *end, const char *first, const char *second, const char *third)
+{
+	return stpcpy(stpcpy(stpcpy(end, first), second), third);
 }
 
 int
 envelope_render(const struct envelope *envelope, char **ret_text,
     size_t *ret_length)
 {
-	FILE *out = open_memstream(ret_text, ret_length);
-	bool is_whole;
+	char *text = malloc(block_size(envelope)), *end;
 
-	if (out == NULL)
+	if (text == NULL)
 		return -ENOMEM;
-	/* Without memory a write fails; neither ferror(3) nor fclose(3) would
-	 * tell. */
-	is_whole = write_fields(envelope, out);
-	if (fclose(out) == EOF || !is_whole) {
-		free(*ret_text);
-		return -ENOMEM;
+	end = put(text, SENDER_FIELD "<", envelope->sender, ">\r\n");
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		end = put(end, RECIPIENT_FIELD "<", envelope->recipients[i],
+		    ">\r\n");
+	end = put(end, ID_FIELD, envelope->id, "\r\n");
+	if (envelope->is_8bitmime || envelope->is_smtputf8) {
+		end = put(end, OPTIONS_FIELD,
+		    envelope->is_8bitmime ? " 8BITMIME" : "",
+		    envelope->is_smtputf8 ? " SMTPUTF8" : "");
+		end = stpcpy(end, "\r\n");
 	}
+	*ret_text = text;
+	*ret_length = (size_t)(end - text);
 	return 0;
 }
 

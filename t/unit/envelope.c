@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "lib/spool/envelope.h"
@@ -269,6 +270,7 @@ render_within(const struct envelope *envelope, size_t size_bytes,
 	char *text;
 	int r;
 
+	(void)malloc_trim(0); /* what was freed would do for it */
 	need(getrlimit(RLIMIT_AS, &before) == 0);
 	limit = before;
 	limit.rlim_cur = address_space() + size_bytes;
