@@ -7,7 +7,7 @@ load lib/common
 
 setup() {
 	need_root
-	need python3 postfix systemd-socket-activate
+	need python3 postfix systemd-socket-activate losetup mkfs.ext4 unshare
 	mkdir "$BATS_TEST_TMPDIR/here"
 	cd "$BATS_TEST_TMPDIR/here" || return
 	# Postfix, who is not root, goes through them.
@@ -42,10 +42,10 @@ is_whole() {
 	[[ $output == *"10 clients, many per connection"*"10 MiB, 4 clients"* ]]
 	[[ $output == *"smtplib"* ]]
 	json 'all(name in it["sections"][0]["rows"][-1]["medians"]
-		for name in ("per-connection", "Postfix", "disk"))'
-	json '"per-connection / Postfix" in it["sections"][0]["rows"][0]["ratios"]'
+		for name in ("listening", "per-connection", "Postfix", "disk"))'
+	json '"listening / Postfix" in it["sections"][0]["rows"][0]["ratios"]'
 	python3 -c 'import xml.dom.minidom as x; x.parse("bench.svg")'
-	[ "$(grep -c '<polyline' bench.svg)" -ge 5 ]
+	[ "$(grep -c '<polyline' bench.svg)" -ge 7 ]
 	is_whole
 }
 
@@ -58,7 +58,7 @@ is_whole() {
 @test "it measures connections under a booted systemd" {
 	need systemd-nspawn nsenter unshare setpriv
 	bench systemd
-	json '{"cat", "per-connection"} <=
+	json '{"cat", "per-connection", "listening"} <=
 		set(it["sections"][0]["rows"][0]["medians"])'
 	is_whole
 }

@@ -56,18 +56,23 @@ def format_figure(figure):
     return f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
 
 
+# What a column is headed by, beside others.
+SHORT = {"listening": "list.", "per-connection": "conn."}
+
+
 def format_section(section):
     subjects = [name for name in section.subjects
                 if any(name in row for row in section.rows.values())]
     pairs = [pair for pair in section.ratios if set(pair) <= set(subjects)]
-    heads = subjects + [" / ".join(pair) for pair in pairs]
+    heads = subjects + [" / ".join(SHORT.get(name, name) for name in pair)
+                        for pair in pairs]
     lines = ["", f"{section.title} ({section.unit})",
-             " " * 44 + "".join(f"  {head:>10}" for head in heads)]
+             " " * 40 + "".join(f"  {head:>9}" for head in heads)]
     for row in section.rows:
         cells = [format_figure(section.median(row, name)) for name in subjects]
         cells += [format_figure(section.ratio(row, pair)) for pair in pairs]
-        lines.append(f"  {row:<42}" + "".join(
-            f"  {cell:>{max(10, len(head))}}"
+        lines.append(f"  {row:<38}" + "".join(
+            f"  {cell:>{max(9, len(head))}}"
             for cell, head in zip(cells, heads)))
     return "\n".join(lines)
 

@@ -338,9 +338,9 @@ class Disk:
         self.folder = folder
         folder.mkdir()
 
-    def load(self, processes, size, warm_sec, sec):
+    def load(self, processes, size, warm_sec, sec, most=1000000):
         report = run_json(self.bench.tool("disk"), processes, size, warm_sec,
-                          sec, self.folder)
+                          sec, most, self.folder)
         shutil.rmtree(self.folder)
         self.folder.mkdir()
         subprocess.run(["sync", "--file-system", self.folder], check=True)
