@@ -407,6 +407,7 @@ wait_and_act(struct listener *listener)
 	int64_t now_ms = clock_mono_ms(), deadline_ms = listener->leave_ms;
 	bool is_pausing = listener->accept_ms > now_ms;
 	nfds_t count = 1;
+	int n;
 
 	pfds[0] = (struct pollfd){ listener->signal_fd, POLLIN, 0 };
 	if (!listener->is_stopping && !is_pausing)
@@ -419,7 +420,12 @@ wait_and_act(struct listener *listener)
 	if (is_pausing && deadline_ms > listener->accept_ms)
 		deadline_ms = listener->accept_ms;
 
-	if (poll(pfds, count, milliseconds_until(deadline_ms, now_ms)) <= 0)
+	n = poll(pfds, count, milliseconds_until(deadline_ms, now_ms));
+	if (n == -1 && errno != EINTR) {
+		log_trouble(listener, "waiting for clients", errno);
+		(void)poll(NULL, 0, PAUSE_MS);
+	}
+	if (n <= 0)
 		return;
 	if (pfds[0].revents != 0)
 		take_signals(listener);
