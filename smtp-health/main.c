@@ -12,8 +12,6 @@
 
 #include "config.h"
 
-#include <sys/socket.h>
-
 #include <err.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -22,9 +20,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "lib/audit.h"
+#include "lib/manager.h"
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
 #include "smtp-health/health.h"
@@ -127,7 +124,7 @@ parse_arguments(int argc, char *argv[])
 static int
 take_socket(void)
 {
-	int count = sd_listen_fds(1);
+	int count = manager_take_fds();
 
 	if (count < 0)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
@@ -136,9 +133,9 @@ take_socket(void)
 		    "%d sockets were passed; expected one that listens, from "
 		    "smtpserver-health.socket or systemd-socket-activate(1)",
 		    count);
-	if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+	if (!is_listening(MANAGER_FDS_START))
 		errx(EX_USAGE, "the socket that was passed does not listen");
-	return SD_LISTEN_FDS_START;
+	return MANAGER_FDS_START;
 }
 
 int
