@@ -12,6 +12,8 @@
 
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <err.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -20,8 +22,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <systemd/sd-daemon.h>
+
 #include "lib/audit.h"
-#include "lib/manager.h"
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
 #include "smtp-health/health.h"
@@ -124,7 +127,7 @@ parse_arguments(int argc, char *argv[])
 static int
 take_socket(void)
 {
-	int count = manager_take_fds();
+	int count = sd_listen_fds(1);
 
 	if (count < 0)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
@@ -133,9 +136,9 @@ take_socket(void)
 		    "%d sockets were passed; expected one that listens, from "
 		    "smtpserver-health.socket or systemd-socket-activate(1)",
 		    count);
-	if (!is_listening(MANAGER_FDS_START))
+	if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 		errx(EX_USAGE, "the socket that was passed does not listen");
-	return MANAGER_FDS_START;
+	return SD_LISTEN_FDS_START;
 }
 
 int

@@ -32,9 +32,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <systemd/sd-daemon.h>
+
 #include "lib/audit.h"
 #include "lib/clock.h"
-#include "lib/manager.h"
 #include "lib/stream.h"
 #include "smtp-session/listener.h"
 #include "smtp-session/stop.h"
@@ -146,15 +147,11 @@ report_refusals(enum refusal refusal, struct refused *refused)
 static void
 report(struct listener *listener)
 {
-	char status[80];
-
 	listener->report_ms = NEVER_MS;
 	for (enum refusal i = 0; i < REFUSALS; i++)
 		report_refusals(i, &listener->refused[i]);
-	(void)snprintf(status, sizeof(status),
-	    "STATUS=%zu sessions of %d at the most", listener->child_count,
-	    listener->settings->sessions);
-	manager_notify(status);
+	(void)sd_notifyf(0, "STATUS=%zu sessions of %d at the most",
+	    listener->child_count, listener->settings->sessions);
 }
 
 /* ---- children -------------------------------------------------------------*/
@@ -376,7 +373,7 @@ begin_stop(struct listener *listener)
 		return;
 	listener->is_stopping = true;
 	listener->leave_ms = clock_mono_ms() + STOP_MS;
-	manager_notify("STOPPING=1");
+	(void)sd_notify(0, "STOPPING=1");
 	close_sockets(listener->sockets);
 	signal_children(listener, SIGTERM);
 }
@@ -507,7 +504,7 @@ listener_run(const struct listener_sockets *sockets,
 		return -ENOMEM;
 	r = listener.signal_fd = open_signals(&listener.child_mask);
 	if (r >= 0) {
-		manager_notify("READY=1");
+		(void)sd_notify(0, "READY=1");
 		serve_clients(&listener);
 		close(listener.signal_fd);
 		r = 0;

@@ -21,8 +21,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <systemd/sd-daemon.h>
+
 #include "lib/audit.h"
-#include "lib/manager.h"
 #include "lib/settings.h"
 #include "lib/stream.h"
 #include "lib/tlsmodule.h"
@@ -35,6 +36,17 @@
 
 static const struct reply reply_not_configured = { 421, "4.3.5",
 	"not configured correctly, closing", true };
+
+static bool
+is_listening(int fd)
+{
+	socklen_t length = sizeof(int);
+	int is_accepting;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_accepting,
+		   &length) == 0 &&
+	    is_accepting != 0;
+}
 
 /* The listening socket is not to be what the program reads and writes. */
 static int
@@ -56,8 +68,8 @@ move_standard_input(void)
 static struct listener_sockets
 take_sockets(void)
 {
-	struct listener_sockets sockets = { MANAGER_FDS_START, 0 };
-	int count = manager_take_fds();
+	struct listener_sockets sockets = { SD_LISTEN_FDS_START, 0 };
+	int count = sd_listen_fds(1);
 
 	if (count < 0)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
@@ -65,7 +77,7 @@ take_sockets(void)
 		errx(EX_USAGE, "%d sockets were passed; expected %d at most",
 		    count, LISTENER_SOCKETS_MAX);
 	while (sockets.count < (size_t)count &&
-	    is_listening(MANAGER_FDS_START + (int)sockets.count))
+	    is_listening(SD_LISTEN_FDS_START + (int)sockets.count))
 		sockets.count++;
 	if (sockets.count == 0 && is_listening(STDIN_FILENO))
 		sockets = (struct listener_sockets){ move_standard_input(), 1 };
