@@ -41,6 +41,7 @@
 #include "smtp-session/stop.h"
 
 #define BATCH_MAX 64 /* clients before signals are looked at again */
+#define GONE_MAX 64 /* that many in a row have another reason */
 #define PAUSE_MS 1000 /* when the kernel has nothing left for a client */
 #define REPORT_MS 1000
 #define STOP_MS (10 * 1000) /* the unit's TimeoutStopSec= is longer */
@@ -319,16 +320,11 @@ admit_client(struct listener *listener, int fd)
 		refuse_client(listener, fd, &peer, refusal);
 }
 
-/* Accept a client. Returns its descriptor, or a negative errno; -ECONNABORTED
- * for one that has gone already: accept(2) tells what happened to it. */
-static int
-accept_client(int listening_fd)
+/* Whether accept(2) tells what happened to a client, who has gone already. */
+static bool
+is_error_of_client(int error)
 {
-	int fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
-	switch (errno) {
+	switch (error) {
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
@@ -338,10 +334,23 @@ accept_client(int listening_fd)
 	case EINVAL:
 	case ENOTSOCK:
 	case EOPNOTSUPP:
-		return -errno;
+		return false;
 	default:
-		return -ECONNABORTED;
+		return true;
 	}
+}
+
+/* Accept a client. Returns its descriptor, or a negative errno: -EAGAIN if
+ * there is none, others if that cannot be done now. */
+static int
+accept_client(int listening_fd)
+{
+	int fd, gone = 0;
+
+	do
+		fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
+	while (fd == -1 && is_error_of_client(errno) && ++gone < GONE_MAX);
+	return fd >= 0 ? fd : -errno;
 }
 
 static void
@@ -352,8 +361,6 @@ accept_clients(struct listener *listener, int listening_fd)
 
 		if (fd == -EAGAIN)
 			return;
-		if (fd == -ECONNABORTED)
-			continue;
 		if (fd < 0) {
 			log_trouble(listener, "accepting a client", -fd);
 			listener->accept_ms = clock_mono_ms() + PAUSE_MS;
@@ -523,10 +530,7 @@ listener_turn_away(const struct listener_sockets *sockets,
 	if (make_nonblocking(sockets) < 0)
 		return;
 	for (size_t i = 0; i < sockets->count; i++)
-		while ((fd = accept_client(sockets->first_fd + (int)i)) >= 0 ||
-		    fd == -ECONNABORTED) {
-			if (fd < 0)
-				continue;
+		while ((fd = accept_client(sockets->first_fd + (int)i)) >= 0) {
 			peer_identify(fd, &peer);
 			if (peer_is_admitted(&peer))
 				say(fd, reply);

@@ -419,6 +419,17 @@ while True:
 	wait_out 1
 }
 
+@test "where no client can be accepted for another reason it does not spin, either" {
+	need strace
+	start strace -o /dev/null --quiet=all \
+		-e inject=accept4:error=EPERM:when=1..100 \
+		/usr/bin/python3 -c "$listen_py" 127.0.0.1 "$port" \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 20 is_bound
+	hand_in
+	is_logged 'event=trouble reason="accepting a client: Operation not permitted"'
+}
+
 # wait_out DESCRIPTORS: only so many are allowed for some time.
 wait_out() {
 	local before client

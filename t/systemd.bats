@@ -674,12 +674,28 @@ is_inactive() {
 			grep "^1 session"; do
 			sleep 0.1
 		done
+		curl -sS http://127.0.0.1:8080/metrics |
+			grep -q "\"smtp_sessions_active\": *1\b"
 		systemctl stop smtpserver-listener.socket
 		read -r reply <&3
 		[[ $reply == "421 4.3.2 "* ]]'
 	[ "$(inside systemctl show -P Result smtpserver-listener.service)" = \
 		success ]
 	inside systemctl start smtpserver-listener.socket
+}
+
+@test "a listener offers STARTTLS with the files as they are" {
+	ca_issue first localhost
+	ca_issue second localhost
+	settings SMTP_TLS_CERT=/etc/smtpserver/tls.pem \
+		SMTP_TLS_KEY=/etc/smtpserver/tls.key
+	install_certificate first
+	use_socket smtpserver-listener.socket
+	[ "$(served_certificate)" = "$(certificate first)" ]
+	install_certificate second
+	[ "$(served_certificate)" = "$(certificate second)" ]
+	no_settings
+	use_socket smtpserver-listener.socket
 }
 
 @test "a session that crashes is in the journal, and its listener goes on" {
