@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
@@ -134,6 +135,7 @@ serve_clients(const struct listener_sockets *sockets,
 		listener_turn_away(sockets, &reply_not_configured);
 		return;
 	}
+	tzset(); /* else gmtime_r(3) reads a file in each child */
 	if ((r = listener_run(sockets, settings, serve_client)) < 0)
 		errc(EX_OSERR, -r, "listening");
 }

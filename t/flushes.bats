@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# flushes.bats - how often the disk is waited for. A flush is most of what a
-# message costs: who adds one is to know it.
+# flushes.bats - how often the disk is waited for, and what else a message asks
+# of the kernel. A flush is most of what it costs: who adds one is to know it.
 #
 # shellcheck disable=SC2154 # common.bash sets more variables
 
@@ -69,6 +69,21 @@ counted() {
 	cat "$BATS_TEST_TMPDIR/trace"
 }
 
+# ten_more PATTERN: how many more of those calls were made than in trace.1.
+ten_more() {
+	local one eleven
+
+	one=$(grep -cE " $1\(" "$BATS_TEST_TMPDIR/trace.1" || :)
+	eleven=$(grep -cE " $1\(" "$BATS_TEST_TMPDIR/trace" || :)
+	echo $((eleven - one))
+}
+
+# hold_dialogue: a session whose input is all there.
+hold_dialogue() {
+	"${tracing[@]}" "$(program smtp-session)" <"$BATS_TEST_TMPDIR/input" \
+		>"$BATS_TEST_TMPDIR/replies" 2>"$BATS_TEST_TMPDIR/log"
+}
+
 # host [STEP=ACTION]...: a remote host that takes mail but for what is said.
 host() {
 	mkdir "$BATS_TEST_TMPDIR/host"
@@ -111,6 +126,30 @@ delivery() {
 	counted hand_in 1 "${recipients[@]}"
 	grep -q 'message-accepted' "$BATS_TEST_TMPDIR/log"
 	[ "$flushes" -eq 1 ]
+}
+
+@test "each message more opens one file, writes it once, finds out nothing anew" {
+	calls='?openat,?readlink,?newfstatat,?fstat,?fstatfs,?pwrite64,?linkat'
+	counted hand_in 1 one@mail.test
+	mv "$BATS_TEST_TMPDIR/trace" "$BATS_TEST_TMPDIR/trace.1"
+	counted hand_in 11 one@mail.test
+	[ "$(grep -c 'message-accepted' "$BATS_TEST_TMPDIR/log")" -eq 11 ]
+	[ "$(ten_more openat)" -eq 10 ]
+	[ "$(ten_more pwrite64)" -eq 20 ] # a counter each, too
+	[ "$(ten_more linkat)" -eq 20 ]
+	[ "$(ten_more fstatfs)" -eq 10 ] # is there room?
+	[ "$(ten_more '(readlink|newfstatat|fstat)')" -eq 0 ]
+}
+
+@test "replies to what comes together are sent together" {
+	printf '%s\r\n' 'EHLO client.test' 'MAIL FROM:<a@client.test>' \
+		'RCPT TO:<one@mail.test>' DATA 'Subject: x' '' x . QUIT \
+		>"$BATS_TEST_TMPDIR/input"
+	calls='write'
+	counted hold_dialogue
+	[ "$(grep -c ' write(1,' "$BATS_TEST_TMPDIR/trace")" -eq 2 ]
+	grep -qF 'write(1, "220 ' "$BATS_TEST_TMPDIR/trace"
+	[ "$(grep -c '^[2-5][0-9][0-9] ' "$BATS_TEST_TMPDIR/replies")" -eq 7 ]
 }
 
 @test "a session without a message costs no flush" {
