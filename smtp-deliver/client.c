@@ -285,35 +285,43 @@ introduce(struct client *client, const char *host, struct verdict *ret_verdict)
 	return client->has_starttls ? start_tls(client, host, ret_verdict) : 0;
 }
 
+/* Wait for what became of a connection that is under way. */
+static int
+await_connection(int fd, int64_t deadline_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	int64_t left_ms = deadline_ms - clock_mono_ms();
+	int error;
+	socklen_t length = sizeof(error);
+
+	if (left_ms <= 0 || poll(&pfd, 1, (int)left_ms) <= 0)
+		return -ETIMEDOUT;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1)
+		return -errno;
+	return -error;
+}
+
 /* Connect within the deadline. Returns a socket or a negative errno. */
 static int
 connect_socket(const struct sockaddr *address, socklen_t address_length,
     int64_t deadline_ms)
 {
-	struct pollfd pfd = { .events = POLLOUT };
-	int error = 0, on = 1,
-	    timeout_ms = (int)(deadline_ms - clock_mono_ms());
-	socklen_t length = sizeof(error);
-
-	pfd.fd = socket(address->sa_family,
+	int fd = socket(address->sa_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (pfd.fd == -1)
+	int on = 1, r = 0;
+
+	if (fd == -1)
 		return -errno;
 	/* What is sent is one command, or all there is of a message. */
-	(void)setsockopt(pfd.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(pfd.fd, address, address_length) == -1 &&
-	    errno != EINPROGRESS)
-		error = errno;
-	else if (poll(&pfd, 1, timeout_ms) <= 0)
-		error = ETIMEDOUT;
-	else if (getsockopt(pfd.fd, SOL_SOCKET, SO_ERROR, &error, &length) ==
-	    -1)
-		error = errno;
-	if (error != 0) {
-		close(pfd.fd);
-		return -error;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, address, address_length) == -1)
+		r = errno == EINPROGRESS ? await_connection(fd, deadline_ms)
+					 : -errno;
+	if (r < 0) {
+		close(fd);
+		return r;
 	}
-	return pfd.fd;
+	return fd;
 }
 
 static void
