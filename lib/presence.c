@@ -32,27 +32,24 @@ presence_enter(int fd)
 	return fcntl(fd, F_SETLK, &lock) == 0 ? 0 : -errno;
 }
 
-/* Count the locks from start up to end. The kernel tells one of them, any one;
- * the others are to its left and to its right. */
+/* The first lock from start up to end, if there is one. The kernel tells any
+ * of them; others are to its left and to its right. */
 static int
-count_between(int fd, off_t start, off_t end, uint64_t *count)
+find_first(int fd, off_t start, off_t end, struct flock *ret_lock)
 {
+	ret_lock->l_type = F_UNLCK;
 	while (start < end) {
 		struct flock lock = { .l_type = F_WRLCK,
 			.l_whence = SEEK_SET,
 			.l_start = start,
 			.l_len = end - start };
-		int r;
 
 		if (fcntl(fd, F_GETLK, &lock) == -1)
 			return -errno;
 		if (lock.l_type == F_UNLCK)
 			break;
-		++*count;
-		r = count_between(fd, start, lock.l_start, count);
-		if (r < 0)
-			return r;
-		start = lock.l_start + lock.l_len;
+		*ret_lock = lock;
+		end = lock.l_start;
 	}
 	return 0;
 }
@@ -60,6 +57,15 @@ count_between(int fd, off_t start, off_t end, uint64_t *count)
 int
 presence_count(int fd, uint64_t *ret_count)
 {
+	struct flock lock;
+	off_t start = 0;
+	int r;
+
 	*ret_count = 0;
-	return count_between(fd, 0, OCTETS, ret_count);
+	while ((r = find_first(fd, start, OCTETS, &lock)) == 0 &&
+	    lock.l_type != F_UNLCK) {
+		++*ret_count;
+		start = lock.l_start + lock.l_len;
+	}
+	return r;
 }

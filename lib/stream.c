@@ -175,7 +175,7 @@ stream_send_plain(struct stream *stream, const void *data, size_t size_bytes,
 	const char *p = data;
 
 	while (size_bytes > 0) {
-		int r = 0;
+		int r;
 		ssize_t n = 0;
 
 		/* A socket is tried first: it hardly ever has to wait. */

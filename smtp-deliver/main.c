@@ -95,8 +95,8 @@ main(int argc, char *argv[])
 	if (settings_load(&settings, error) < 0)
 		errx(EX_CONFIG, "%s", error);
 	audit_open("smtp-deliver", settings.is_debug);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
 	raise_descriptor_limit();
 	do {
 		struct spool *spool = open_spool(settings.queue_path);

@@ -80,8 +80,8 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
 	drop_others(pool, own);
 	worker_work(fd, own->destination->name, own->jobs, own->job_count,
 	    pool->settings);
@@ -263,6 +263,8 @@ pool_abandon(struct pool *pool)
 
 	pool->is_abandoned = true;
 	while ((worker = TAILQ_FIRST(&pool->workers)) != NULL) {
+		/* Whoever has ended is not in the list any more.
+		 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		if (has_report(worker)) /* what is done is done */
 			hear(pool, worker);
 		else

@@ -46,6 +46,7 @@ set_status(struct remote_reply *reply, const char *text)
 	(void)snprintf(reply->status, sizeof(reply->status), "%c.0.0", class);
 	/* sscanf(3) takes spaces and signs as well. */
 	if (*text == class &&
+	    /* NOLINTNEXTLINE(cert-err34-c): three digits always fit */
 	    sscanf(text + 1, ".%3u.%3u%n", &subject, &detail, &length) == 2 &&
 	    strspn(text, "0123456789.") == (size_t)length + 1 &&
 	    (text[1 + length] == ' ' || text[1 + length] == '\0'))

@@ -487,7 +487,7 @@ run_catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	/* Workers are not waited for: the end of their socket tells. */
-	signal(SIGCHLD, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_IGN);
 }
 
 int

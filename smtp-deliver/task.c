@@ -10,6 +10,7 @@
 
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,7 @@ task_new_job(struct task *task, const char *destination)
 		if (candidate != NULL && strcmp(candidate, destination) == 0)
 			job->recipients[job->recipient_count++] = i;
 	}
+	assert(job->recipient_count > 0);
 	job->verdicts = calloc(job->recipient_count, sizeof(*job->verdicts));
 	if (job->verdicts == NULL) {
 		job_free(job);

@@ -12,6 +12,7 @@
 
 #include <sys/socket.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -106,12 +107,15 @@ send_message(struct worker *worker, struct trial *trial)
 		.recipients = recipients,
 		.recipient_count = trial->open_count,
 	};
-	struct verdict *verdicts = calloc(trial->open_count, sizeof(*verdicts));
+	struct verdict *verdicts;
 	enum client_state state;
 
+	assert(trial->open_count > 0);
+	verdicts = calloc(trial->open_count, sizeof(*verdicts));
 	if (verdicts == NULL)
 		return true;
 	for (size_t i = 0; i < trial->open_count; i++)
+		/* cppcheck-suppress unreadVariable ; the message has it */
 		recipients[i] = trial->job->recipients[trial->open[i]];
 	trial->was_connected = true;
 	state = client_send(worker->client, &message, verdicts);
@@ -227,6 +231,7 @@ do_job(struct worker *worker, const struct job *job)
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
 	for (size_t i = 0; i < job->recipient_count; i++)
+		/* cppcheck-suppress unreadVariable ; the trial has it */
 		open[i] = i;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
 	set_open(&trial, &verdict);

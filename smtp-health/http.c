@@ -99,12 +99,12 @@ write_answer(const struct server *server, struct MHD_Connection *connection,
 	const char *accept;
 
 	if (page == NULL) {
-		fputs("Not Found\n", out);
+		(void)fputs("Not Found\n", out);
 		return MHD_HTTP_NOT_FOUND;
 	}
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
 	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
-		fputs("Method Not Allowed\n", out);
+		(void)fputs("Method Not Allowed\n", out);
 		return MHD_HTTP_METHOD_NOT_ALLOWED;
 	}
 	accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,

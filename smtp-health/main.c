@@ -61,7 +61,7 @@ write_health(void *context, const char *accept, FILE *out,
 	(void)ret_type;
 	if (health_check(program->spool_path, reason) == 0) {
 		program->is_trouble_known = false;
-		fputs("OK\n", out);
+		(void)fputs("OK\n", out);
 		return 200;
 	}
 	/* Once, not at each of a monitor's requests. */
@@ -69,7 +69,7 @@ write_health(void *context, const char *accept, FILE *out,
 		audit_write(&(struct audit_record){ .event = AUDIT_TROUBLE,
 		    .reason = reason });
 	program->is_trouble_known = true;
-	fprintf(out, "%s\n", reason);
+	(void)fprintf(out, "%s\n", reason);
 	return 503;
 }
 
@@ -87,7 +87,7 @@ write_metrics(void *context, const char *accept, FILE *out,
 		r = metrics_read(spool, metrics);
 	spool_close(spool);
 	if (r < 0) {
-		fprintf(out, "spool %s: %s\n", program->spool_path,
+		(void)fprintf(out, "spool %s: %s\n", program->spool_path,
 		    strerror(-r));
 		return 503;
 	}

@@ -129,37 +129,37 @@ metrics_content_type(enum metrics_format format)
 static void
 write_string(const char *text, FILE *out)
 {
-	fputc('"', out);
+	(void)fputc('"', out);
 	for (const char *p = text; *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
 
 		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
+			(void)fprintf(out, "\\%c", c);
 		else if (c < ' ' || c == 0x7f)
-			fprintf(out, "\\u%04x", c);
+			(void)fprintf(out, "\\u%04x", c);
 		else if (c >= 0x80)
-			fputs("\\ufffd", out);
+			(void)fputs("\\ufffd", out);
 		else
-			fputc(c, out);
+			(void)fputc(c, out);
 	}
-	fputc('"', out);
+	(void)fputc('"', out);
 }
 
 static void
 write_expvar(const struct metric metrics[METRICS], char *const argv[],
     FILE *out)
 {
-	fputs("{\n\"cmdline\": [", out);
+	(void)fputs("{\n\"cmdline\": [", out);
 	for (size_t i = 0; argv[i] != NULL; i++) {
 		if (i > 0)
-			fputs(", ", out);
+			(void)fputs(", ", out);
 		write_string(argv[i], out);
 	}
-	fputc(']', out);
+	(void)fputc(']', out);
 	for (size_t i = 0; i < METRICS; i++)
-		fprintf(out, ",\n\"%s\": %" PRIu64, metrics[i].name,
+		(void)fprintf(out, ",\n\"%s\": %" PRIu64, metrics[i].name,
 		    metrics[i].value);
-	fputs("\n}\n", out);
+	(void)fputs("\n}\n", out);
 }
 
 /* The length of a metric's name without a counter's "_total": OpenMetrics has
@@ -182,14 +182,15 @@ write_text(const struct metric metrics[METRICS], bool is_openmetrics, FILE *out)
 		int length = is_openmetrics ? family_length(metric)
 					    : (int)strlen(metric->name);
 
-		fprintf(out, "# HELP %.*s %s\n", length, metric->name,
+		(void)fprintf(out, "# HELP %.*s %s\n", length, metric->name,
 		    metric->help);
-		fprintf(out, "# TYPE %.*s %s\n", length, metric->name,
+		(void)fprintf(out, "# TYPE %.*s %s\n", length, metric->name,
 		    metric->is_counter ? "counter" : "gauge");
-		fprintf(out, "%s %" PRIu64 "\n", metric->name, metric->value);
+		(void)fprintf(out, "%s %" PRIu64 "\n", metric->name,
+		    metric->value);
 	}
 	if (is_openmetrics)
-		fputs("# EOF\n", out);
+		(void)fputs("# EOF\n", out);
 }
 
 void

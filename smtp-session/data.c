@@ -71,6 +71,7 @@ mark_deciding(const char *p)
 	octets block;
 
 	memcpy(&block, p, sizeof(block));
+	/* cppcheck-suppress bitwiseOnBoolean ; of vectors */
 	return (words)((block == '\r') | (block == '\n') | (block == '\0'));
 }
 

@@ -348,6 +348,7 @@ accept_client(int listening_fd)
 	int fd, gone = 0;
 
 	do
+		/* cppcheck-suppress nullPointer ; who it is, is asked later */
 		fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
 	while (fd == -1 && is_error_of_client(errno) && ++gone < GONE_MAX);
 	return fd >= 0 ? fd : -errno;
@@ -472,7 +473,7 @@ open_signals(sigset_t *ret_child_mask)
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
-	signal(SIGCHLD, SIG_DFL);
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (sigprocmask(SIG_BLOCK, &signals, ret_child_mask) == -1)
 		return -errno;
 	fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);

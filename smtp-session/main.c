@@ -166,8 +166,8 @@ main(int argc, char *argv[])
 	(void)argv;
 	if (argc > 1)
 		errx(EX_USAGE, "takes no arguments; see smtp-session(8)");
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
 	is_configured = settings_load(&settings, error) == 0;
 	audit_open("smtp-session", is_configured && settings.is_debug);
 	/* Once for all children of a listener. */

@@ -13,7 +13,7 @@ setup_file() {
 	need_root
 	need cc pkg-config
 	# shellcheck disable=SC2046 # several words
-	cc -o "$BATS_FILE_TMPDIR/lacking" $(pkg-config --cflags fuse3) \
+	cc -D_GNU_SOURCE -o "$BATS_FILE_TMPDIR/lacking" $(pkg-config --cflags fuse3) \
 		"$SMTPSERVER_SOURCE/t/lib/lacking.c" \
 		$(pkg-config --libs fuse3)
 }

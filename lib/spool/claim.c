@@ -99,8 +99,8 @@ read_envelope(struct claim *claim, uint64_t file_size)
 	size_t block_size = file_size < ENVELOPE_BLOCK_MAX ? (size_t)file_size
 							   : ENVELOPE_BLOCK_MAX;
 	char *block = malloc(block_size + 1);
-	struct envelope_seal seal;
-	size_t length;
+	struct envelope_seal seal = { .size_bytes = 0 };
+	size_t length = 0;
 	ssize_t n;
 	int r;
 
@@ -131,7 +131,9 @@ open_attempts(const struct claim *claim, int flags)
 	    claim->envelope.id);
 	fd = openat(layout_folder(claim->spool, FOLDER_ROOT), path,
 	    flags | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return fd >= 0 ? fd : -errno;
+	if (fd == -1)
+		return -errno;
+	return fd;
 }
 
 static void
@@ -160,7 +162,7 @@ read_attempts(struct claim *claim)
 {
 	struct stat st;
 	char *text = NULL;
-	ssize_t n = 0;
+	ssize_t n;
 	int fd, r = 0;
 
 	claim->attempt = 1;
@@ -259,7 +261,7 @@ claim_open(struct spool *spool, const struct queue_entry *entry,
 {
 	struct claim *claim;
 	char path[ENTRY_PATH_SIZE];
-	struct stat st;
+	struct stat st = { .st_nlink = 0 };
 	int r;
 
 	if (!is_id(entry->name))
@@ -277,7 +279,7 @@ claim_open(struct spool *spool, const struct queue_entry *entry,
 	else if ((r = lock_entry(claim, path, &st)) == 0 &&
 	    (r = read_envelope(claim, (uint64_t)st.st_size)) == 0)
 		r = read_attempts(claim);
-	if (r < 0) {
+	if (r != 0) {
 		claim_release(claim);
 		return r;
 	}

@@ -60,18 +60,18 @@ flush_buffer(struct draft *draft)
 static int
 append(struct draft *draft, const char *data, size_t size_bytes)
 {
-	bool is_large = size_bytes >= LARGE_SIZE && draft->flushed > 0;
+	bool is_room = size_bytes <= BUFFER_SIZE - draft->used;
+	bool is_large =
+	    size_bytes >= LARGE_SIZE && (draft->flushed > 0 || !is_room);
 	int r;
 
-	if (size_bytes <= BUFFER_SIZE - draft->used && !is_large) {
+	if ((is_large || !is_room) && (r = flush_buffer(draft)) < 0)
+		return r;
+	if (!is_large) {
 		memcpy(draft->buffer + draft->used, data, size_bytes);
 		draft->used += size_bytes;
 		return 0;
 	}
-	if ((r = flush_buffer(draft)) < 0)
-		return r;
-	if (size_bytes < LARGE_SIZE)
-		return append(draft, data, size_bytes);
 	r = layout_write(draft->fd, data, size_bytes, (int64_t)draft->flushed);
 	if (r == 0)
 		draft->flushed += size_bytes;

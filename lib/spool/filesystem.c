@@ -117,6 +117,7 @@ has_fast_commits(int counters_fd)
 	char text[TEXT_SIZE];
 
 	return !read_text(counters_fd, text) ||
+	    /* NOLINTNEXTLINE(cert-err34-c): the kernel\'s own numbers */
 	    sscanf(text, "fc stats: %lu commits %lu ineligible", &commits,
 		&ineligible) != 2 ||
 	    commits + ineligible > 0;

@@ -43,12 +43,13 @@ open_listing(struct spool *spool, const char *path)
 	return folder;
 }
 
-/* The next name, without "." and "..". Returns 1, 0 at the end, or an error. */
+/* The next name, without "." and ".."; NULL at the end. */
 static int
 next_name(DIR *folder, const char **ret_name)
 {
 	struct dirent *dirent;
 
+	*ret_name = NULL;
 	do {
 		errno = 0;
 		if ((dirent = readdir(folder)) == NULL)
@@ -56,7 +57,7 @@ next_name(DIR *folder, const char **ret_name)
 	} while (strcmp(dirent->d_name, ".") == 0 ||
 	    strcmp(dirent->d_name, "..") == 0);
 	*ret_name = dirent->d_name;
-	return 1;
+	return 0;
 }
 
 static int
@@ -90,7 +91,7 @@ list_minutes(struct spool *spool, int64_t now, int64_t **ret_minutes,
 	*ret_count = 0;
 	if (folder == NULL) /* a missing one is made with the first bucket */
 		return errno == ENOENT ? 0 : -errno;
-	while ((r = next_name(folder, &name)) > 0) {
+	while ((r = next_name(folder, &name)) == 0 && name != NULL) {
 		if (name_parse_bucket(name, &minute) < 0 ||
 		    !is_due(minute, now))
 			continue;
@@ -107,7 +108,7 @@ list_minutes(struct spool *spool, int64_t now, int64_t **ret_minutes,
 		minutes[count++] = minute;
 	}
 	closedir(folder);
-	if (r < 0) {
+	if (r != 0) {
 		free(minutes);
 		return r;
 	}
@@ -137,7 +138,7 @@ scan_open(struct spool *spool, int64_t real_ms, struct scan **ret_scan)
 	return 0;
 }
 
-/* Open the folder that is next. Returns 1, 0 if none is left, or an error. */
+/* Open the folder that is next; none if none is left. */
 static int
 open_next_folder(struct scan *scan)
 {
@@ -153,7 +154,7 @@ open_next_folder(struct scan *scan)
 		scan->folder = open_listing(scan->spool, path);
 		scan->is_empty = true;
 		if (scan->folder != NULL)
-			return 1;
+			return 0;
 		/* Whatever else has a bucket's name is not to keep us from
 		 * the others. */
 		if (entry.place == QUEUE_NEW && errno != ENOENT)
@@ -186,17 +187,19 @@ int
 scan_next(struct scan *scan, struct queue_entry *ret_entry)
 {
 	const char *name;
-	int r;
+	int r = 0;
 
 	for (;;) {
-		if (scan->folder == NULL && (r = open_next_folder(scan)) <= 0)
+		if (scan->folder == NULL)
+			r = open_next_folder(scan);
+		if (r != 0 || scan->folder == NULL)
 			return r;
 		if ((r = next_name(scan->folder, &name)) != 0)
+			return r;
+		if (name != NULL)
 			break;
 		close_folder(scan);
 	}
-	if (r < 0)
-		return r;
 	scan->is_empty = false;
 	ret_entry->place = scan->next == 1 ? QUEUE_NEW : QUEUE_RETRY;
 	ret_entry->minute = scan->next == 1 ? 0 : scan->minutes[scan->next - 2];
@@ -245,7 +248,7 @@ int
 scan_longest_wait(struct spool *spool, int64_t real_ms, int64_t *ret_wait_ms)
 {
 	struct scan *scan;
-	struct queue_entry entry;
+	struct queue_entry entry = { .name = "" };
 	int64_t longest = 0;
 	int r = scan_open(spool, real_ms, &scan);
 

@@ -63,7 +63,9 @@ open_folder(int parent_fd, const char *name)
 {
 	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd >= 0 ? fd : -errno;
+	if (fd == -1)
+		return -errno;
+	return fd;
 }
 
 int
@@ -260,7 +262,9 @@ layout_open_unnamed(struct spool *spool, enum spool_folder folder,
 	*ret_is_named = true;
 	fd = openat(folder_fd, scratch_name,
 	    O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	return fd >= 0 ? fd : -errno;
+	if (fd == -1)
+		return -errno;
+	return fd;
 }
 
 /* A file that was born without a name gets its first ones by its descriptor:
@@ -516,7 +520,9 @@ open_file(struct spool *spool, const char *name)
 	int fd = openat(spool->folders[FOLDER_ROOT], name,
 	    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	return fd >= 0 ? fd : -errno;
+	if (fd == -1)
+		return -errno;
+	return fd;
 }
 
 int

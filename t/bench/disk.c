@@ -102,7 +102,7 @@ main(int argc, char *argv[])
 	memset(data, 'x', size);
 	if (chdir(argv[6]) == -1)
 		err(EX_NOINPUT, "%s", argv[6]);
-	if (pipe(results) == -1)
+	if (pipe2(results, O_CLOEXEC) == -1)
 		err(EX_OSERR, "pipe");
 	counting_ns = now_ns() + (int64_t)(seconds(argv[3]) * 1e9);
 	end_ns = counting_ns + (int64_t)(seconds(argv[4]) * 1e9);
@@ -115,8 +115,10 @@ main(int argc, char *argv[])
 			continue;
 		counted =
 		    work(data, size, i, most / processes, counting_ns, end_ns);
-		_exit(write(results[1], &counted, sizeof(counted)) !=
-		    sizeof(counted));
+		_exit(write(results[1], &counted, sizeof(counted)) ==
+			    sizeof(counted)
+			? 0
+			: 1);
 	}
 	close(results[1]);
 	while (read(results[0], &counted, sizeof(counted)) == sizeof(counted))

@@ -141,9 +141,9 @@ make_messages(void)
 	for (size_t i = sizeof(header) - 1; i < size; i++) {
 		size_t column = (i - sizeof(header) + 1) % 78;
 
-		text[i] = column == 76 ? '\r'
-		    : column == 77     ? '\n'
-				       : (char)('a' + i % 23);
+		text[i] = (char)(column == 76 ? '\r'
+			: column == 77        ? '\n'
+					      : 'a' + i % 23);
 	}
 	if (text[size - 3] == '\r')
 		text[size - 3] = 'x';
@@ -548,11 +548,11 @@ main(int argc, char *argv[])
 	struct client *clients;
 
 	read_options(argc, argv);
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	make_messages();
 	clients = calloc(options.clients + 1, sizeof(*clients));
 	latencies_us = calloc(LATENCIES_MAX, sizeof(*latencies_us));
-	epoll_fd = epoll_create1(0);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (clients == NULL || latencies_us == NULL || epoll_fd == -1)
 		err(EX_OSERR, "start");
 	start_ns = now_ns();

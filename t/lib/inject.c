@@ -150,6 +150,7 @@ static const char *
 read_path(pid_t pid, uint64_t address, char path[256])
 {
 	struct iovec local = { path, 255 };
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): in another process */
 	struct iovec remote = { (void *)(uintptr_t)address, 255 };
 	ssize_t n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
 
@@ -171,11 +172,11 @@ print_call(FILE *out, int process, const struct ptrace_syscall_info *info)
 	const unsigned long long *args = info->entry.args;
 	char path[256], other[256];
 
-	fprintf(out, "%d %s %d ", process, call_name(info->entry.nr),
+	(void)fprintf(out, "%d %s %d ", process, call_name(info->entry.nr),
 	    processes[process].calls[info->entry.nr % CALLS_MAX]);
 	switch (info->entry.nr) {
 	case SYS_openat:
-		fprintf(out, "%d,%s,%#jx", (int)args[0],
+		(void)fprintf(out, "%d,%s,%#jx", (int)args[0],
 		    read_path(pid, args[1], path), (uintmax_t)args[2]);
 		break;
 	case SYS_mkdirat:
@@ -183,13 +184,13 @@ print_call(FILE *out, int process, const struct ptrace_syscall_info *info)
 	case SYS_newfstatat:
 	case SYS_faccessat:
 	case SYS_faccessat2:
-		fprintf(out, "%d,%s", (int)args[0],
+		(void)fprintf(out, "%d,%s", (int)args[0],
 		    read_path(pid, args[1], path));
 		break;
 	case SYS_linkat:
 	case SYS_renameat:
 	case SYS_renameat2:
-		fprintf(out, "%d,%s,%d,%s", (int)args[0],
+		(void)fprintf(out, "%d,%s,%d,%s", (int)args[0],
 		    read_path(pid, args[1], path), (int)args[2],
 		    read_path(pid, args[3], other));
 		break;
@@ -197,26 +198,26 @@ print_call(FILE *out, int process, const struct ptrace_syscall_info *info)
 	case SYS_readlink:
 	case SYS_access:
 	case SYS_execve:
-		fprintf(out, "%s", read_path(pid, args[0], path));
+		(void)fprintf(out, "%s", read_path(pid, args[0], path));
 		break;
 	default:
-		fprintf(out, "%#jx,%#jx,%#jx,%#jx", (uintmax_t)args[0],
+		(void)fprintf(out, "%#jx,%#jx,%#jx,%#jx", (uintmax_t)args[0],
 		    (uintmax_t)args[1], (uintmax_t)args[2], (uintmax_t)args[3]);
 	}
-	fputc('\n', out);
-	fflush(out);
+	(void)fputc('\n', out);
+	(void)fflush(out);
 }
 
 static void
 report_hit(int process, const struct ptrace_syscall_info *info)
 {
 	const char *path = getenv("FAULT_FILE");
-	FILE *out = path != NULL ? fopen(path, "w") : NULL;
+	FILE *out = path != NULL ? fopen(path, "we") : NULL;
 
 	if (out == NULL)
 		return;
 	print_call(out, process, info);
-	fclose(out);
+	(void)fclose(out);
 }
 
 /* ---- the calls ----------------------------------------------------------- */
@@ -381,7 +382,7 @@ start(char *argv[])
 	if (pid == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, 0, 0) == -1)
 			err(EXIT_TROUBLE, "PTRACE_TRACEME");
-		(void)raise(SIGSTOP);
+		(void)kill(getpid(), SIGSTOP);
 		execv(argv[0], argv);
 		err(EXIT_TROUBLE, "%s", argv[0]);
 	}
@@ -398,6 +399,7 @@ parse_action(const char *text)
 {
 	char word[16];
 
+	/* NOLINTNEXTLINE(cert-err34-c): from who wrote the test */
 	if (sscanf(text, "%d:%23[a-z0-9_]:%d:%15[a-z]=%d", &at_process, at_call,
 		&at_number, word, &action_errno) < 4)
 		errx(EXIT_TROUBLE, "%s: not PROCESS:CALL:NUMBER:ACTION", text);

@@ -11,7 +11,6 @@
  */
 
 #define FUSE_USE_VERSION 31
-#define _GNU_SOURCE
 
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -64,7 +63,7 @@ static int
 do_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
     struct fuse_file_info *info, enum fuse_readdir_flags flags)
 {
-	int fd = openat((int)info->fh, ".", O_RDONLY | O_DIRECTORY);
+	int fd = openat((int)info->fh, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *dirent;
 	DIR *folder;
 
@@ -87,7 +86,8 @@ do_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
 static int
 do_open(const char *path, struct fuse_file_info *info)
 {
-	int fd = openat(root_fd, below(path), info->flags | O_NOFOLLOW);
+	int fd =
+	    openat(root_fd, below(path), info->flags | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd == -1)
 		return -errno;
@@ -149,7 +149,7 @@ do_truncate(const char *path, off_t size, struct fuse_file_info *info)
 
 	if (info != NULL)
 		return result(ftruncate((int)info->fh, size));
-	if ((fd = openat(root_fd, below(path), O_WRONLY)) == -1)
+	if ((fd = openat(root_fd, below(path), O_WRONLY | O_CLOEXEC)) == -1)
 		return -errno;
 	r = result(ftruncate(fd, size));
 	close(fd);

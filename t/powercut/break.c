@@ -163,7 +163,8 @@ fsync(int fd)
 	    (is_broken("unflushed-folders") && is_folder(fd)))
 		return 0;
 	if (is_broken("early-reply") && late_flush_count < LATE_MAX) {
-		late_flushes[late_flush_count++] = dup(fd);
+		late_flushes[late_flush_count++] =
+		    fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		return 0;
 	}
 	mark("flushing");
@@ -215,8 +216,8 @@ linkat(int from_fd, const char *from, int folder_fd, const char *name,
 	if (!is_broken("late-names") || (flags & AT_EMPTY_PATH) == 0 ||
 	    strlen(name) < ID_LENGTH || late_name_count == LATE_MAX)
 		return NEXT(linkat)(from_fd, from, folder_fd, name, flags);
-	late->fd = dup(from_fd);
-	late->folder_fd = dup(folder_fd);
+	late->fd = fcntl(from_fd, F_DUPFD_CLOEXEC, 0);
+	late->folder_fd = fcntl(folder_fd, F_DUPFD_CLOEXEC, 0);
 	(void)snprintf(late->name, sizeof(late->name), "%s", name);
 	late_name_count++;
 	return 0;
@@ -230,7 +231,7 @@ mkdirat(int folder_fd, const char *name, mode_t mode)
 	if (!is_broken("late-day") || !is_day(name))
 		return NEXT(mkdirat)(folder_fd, name, mode);
 	(void)snprintf(late_day.name, sizeof(late_day.name), "%s", name);
-	late_day.folder_fd = dup(folder_fd);
+	late_day.folder_fd = fcntl(folder_fd, F_DUPFD_CLOEXEC, 0);
 	format_late_day(name, late_name);
 	return NEXT(mkdirat)(folder_fd, late_name, mode);
 }

@@ -205,14 +205,16 @@ own_page(uint64_t offset)
 {
 	size_t number = (size_t)(offset / PAGE_SIZE);
 
-	if (pages[number] == NULL) {
-		pages[number] = malloc(PAGE_SIZE);
-		if (pages[number] == NULL)
+	char *page = pages[number];
+
+	if (page == NULL) {
+		if ((page = malloc(PAGE_SIZE)) == NULL)
 			err(EX_OSERR, NULL);
-		memcpy(pages[number], base + number * PAGE_SIZE, PAGE_SIZE);
+		memcpy(page, base + number * PAGE_SIZE, PAGE_SIZE);
+		pages[number] = page;
 		dirty_pages[dirty_count++] = number;
 	}
-	return pages[number];
+	return page;
 }
 
 static void
@@ -403,6 +405,7 @@ cut_power(const char *command)
 	char name[16];
 	enum keep keep;
 
+	/* NOLINTNEXTLINE(cert-err34-c): from who wrote the test */
 	if (sscanf(command, "%zu %15s %zu %" SCNu64, &position, name,
 		&piece_size, &seed) != 4)
 		return -EINVAL;
@@ -583,9 +586,9 @@ main(int argc, char *argv[])
 	/* To get memory we must not wait for ourselves to write pages. */
 	(void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	/* Who started us ends us in order, also when Ctrl-C goes to all. */
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
 	open_disk(argv[2], argv[3]);
 
 	char *fuse_argv[] = { argv[0], foreground, one_thread, argv[4], NULL };

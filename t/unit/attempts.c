@@ -65,7 +65,8 @@ check_line(const struct attempt *attempt, const char *expected)
 	    expected);
 	is_int((int64_t)used, (int64_t)length, "all of it is taken: %s",
 	    expected);
-	is_mem(again, attempt_render(&read, again), line, length,
+	used = attempt_render(&read, again);
+	is_mem(again, used, line, length,
 	    "and written again it is the same: %s", expected);
 	is_str(outcome_name(read.outcome), outcome_name(attempt->outcome),
 	    "outcome of: %s", expected);

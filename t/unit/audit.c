@@ -83,7 +83,7 @@ written(const struct audit_record *record, bool is_debug)
 	fd = open(folder_at("stderr"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
 	    0600);
 	need(fd >= 0);
-	need((saved_fd = dup(STDERR_FILENO)) >= 0);
+	need((saved_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0);
 	need(dup2(fd, STDERR_FILENO) >= 0);
 	audit_open("program", is_debug);
 	audit_write(record);

@@ -168,7 +168,7 @@ expect(const struct input *input, bool is_normalizing)
 
 /* What a refused message said does not matter. */
 static bool
-is_same(const struct result *got, const struct result *expected)
+is_as_expected(const struct result *got, const struct result *expected)
 {
 	return got->used == expected->used &&
 	    got->has_ended == expected->has_ended &&
@@ -186,17 +186,17 @@ count_wrong(const struct input *input, bool is_normalizing)
 	unsigned wrong = 0;
 
 	got = feed(input, 0, is_normalizing);
-	wrong += !is_same(&got, &expected);
+	wrong += !is_as_expected(&got, &expected);
 	got = feed(input, all, is_normalizing);
-	wrong += !is_same(&got, &expected);
+	wrong += !is_as_expected(&got, &expected);
 	for (size_t i = 0; i + 1 < input->length; i++) {
 		got = feed(input, UINT64_C(1) << i, is_normalizing);
-		wrong += !is_same(&got, &expected);
+		wrong += !is_as_expected(&got, &expected);
 	}
 	/* Short ones: in all ways there are. */
 	for (uint64_t cuts = 0; input->length <= 10 && cuts < all; cuts++) {
 		got = feed(input, cuts, is_normalizing);
-		wrong += !is_same(&got, &expected);
+		wrong += !is_as_expected(&got, &expected);
 	}
 	return wrong;
 }
@@ -286,8 +286,8 @@ mixes_of_octets(bool is_normalizing)
 		struct result cut = feed(&input,
 		    chance(UINT32_MAX) << chance(32), is_normalizing);
 
-		wrong += !is_same(&whole, &expected);
-		wrong += !is_same(&cut, &expected);
+		wrong += !is_as_expected(&whole, &expected);
+		wrong += !is_as_expected(&cut, &expected);
 		refused += expected.is_refused;
 	}
 	is_int(wrong, 0, "%d mixes of octets, %s", MIXES,

@@ -259,7 +259,7 @@ killed_draft_leaves_nothing(void)
 	char octet;
 	pid_t pid;
 
-	need(pipe(ready) == 0);
+	need(pipe2(ready, O_CLOEXEC) == 0);
 	need((pid = fork()) != -1);
 	if (pid == 0) {
 		struct envelope envelope = message_envelope("", three);

@@ -223,7 +223,8 @@ full_envelope_fits_a_block(void)
 {
 	struct envelope envelope = { .id = ID }, again;
 	struct envelope_seal seal = { .size_bytes = 1 };
-	char address[255], seal_line[ENVELOPE_SEAL_SIZE + 1], *text;
+	char address[255], seal_line[ENVELOPE_SEAL_SIZE + 1];
+	char *text, *block;
 	size_t length, size = 0;
 
 	is_int(fill(&envelope, address), 0, "%d recipients are taken",
@@ -234,18 +235,20 @@ full_envelope_fits_a_block(void)
 	    "but not one more");
 
 	need(envelope_render(&envelope, &text, &length) == 0);
-	need((text = realloc(text, length + ENVELOPE_SEAL_SIZE)) != NULL);
+	need((block = malloc(length + ENVELOPE_SEAL_SIZE)) != NULL);
 	envelope_render_seal(&seal, seal_line);
-	memcpy(text + length, seal_line, ENVELOPE_SEAL_SIZE);
+	memcpy(block, text, length);
+	memcpy(block + length, seal_line, ENVELOPE_SEAL_SIZE);
 	length += ENVELOPE_SEAL_SIZE;
 	ok(length <= ENVELOPE_BLOCK_MAX, "a full block is no larger than %d",
 	    ENVELOPE_BLOCK_MAX);
-	is_int(parse(text, length, &again, &seal, &size), 0, "and is read");
+	is_int(parse(block, length, &again, &seal, &size), 0, "and is read");
 	is_int((int64_t)again.recipient_count, ENVELOPE_RECIPIENTS_MAX,
 	    "with all recipients");
 	is_str(again.recipients[ENVELOPE_RECIPIENTS_MAX - 1], address,
 	    "the last one too");
 	free(text);
+	free(block);
 	envelope_clear(&envelope);
 	envelope_clear(&again);
 }
@@ -254,11 +257,11 @@ static size_t
 address_space(void)
 {
 	FILE *statm = fopen("/proc/self/statm", "re");
-	size_t pages;
+	char line[256];
 
-	need(statm != NULL && fscanf(statm, "%zu", &pages) == 1);
+	need(statm != NULL && fgets(line, sizeof(line), statm) != NULL);
 	need(fclose(statm) == 0);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
+	return strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Render with so much more memory than there is in use. */

@@ -36,7 +36,7 @@ start_child(void)
 	char octet;
 	pid_t pid;
 
-	need(pipe(ready) == 0);
+	need(pipe2(ready, O_CLOEXEC) == 0);
 	need((pid = fork()) != -1);
 	if (pid == 0) {
 		alarm(60);
@@ -87,7 +87,7 @@ child_of_a_child_is_not_counted(int fd)
 		}
 		int status = 1;
 		wait(&status);
-		_exit(status != 0);
+		_exit(status != 0 ? 1 : 0);
 	}
 	int status = 1;
 	need(waitpid(pid, &status, 0) == pid);

@@ -60,11 +60,11 @@ claim(struct queue_entry entry)
 static int
 try_claim(struct queue_entry entry)
 {
-	struct claim *claim = NULL;
-	int r = claim_open(spool, &entry, &claim);
+	struct claim *taken = NULL;
+	int r = claim_open(spool, &entry, &taken);
 
 	if (r == 0)
-		claim_release(claim);
+		claim_release(taken);
 	return r;
 }
 
@@ -162,7 +162,7 @@ killed_process_loses_its_claim(void)
 	pid_t pid;
 
 	message_put(spool, one, id);
-	need(pipe(ready) == 0 && (pid = fork()) != -1);
+	need(pipe2(ready, O_CLOEXEC) == 0 && (pid = fork()) != -1);
 	if (pid == 0) {
 		(void)claim(new_entry(id));
 		(void)!write(ready[1], "", 1);
@@ -413,7 +413,6 @@ torn_message_is_told(void)
 	free(text);
 
 	text = folder_read(path_of(NAME_NEW, id), &whole);
-	need((text = realloc(text, whole + 1)) != NULL);
 	text[whole] = 'x';
 	folder_write(path_of(NAME_NEW, id), text, whole + 1);
 	is_int(try_claim(new_entry(id)), -EBADMSG, "and one that is too long");

@@ -166,42 +166,58 @@ damaged_key_is_an_error(void)
 	need(rmdir(folder_at("other/key")) == 0);
 }
 
+/* In a child: say what a token is under the key, as soon as all may start. */
+_Noreturn static void
+say_token(const char *name, int start_fd, int token_fd)
+{
+	struct spool *spool = open_spool(name);
+	char token[TOKEN_SIZE], octet;
+
+	(void)!read(start_fd, &octet, 1); /* its end */
+	need(spool_token(spool, "a@example.org", token) == 0);
+	(void)!write(token_fd, token, TOKEN_SIZE);
+	_exit(0);
+}
+
+/* How many of those that are said differ from the first. */
+static int
+count_different(int token_fd)
+{
+	char token[TOKEN_SIZE], first[TOKEN_SIZE] = "";
+	int different = 0;
+
+	for (int i = 0; i < PROCESSES; i++) {
+		need(read(token_fd, token, TOKEN_SIZE) == TOKEN_SIZE);
+		if (first[0] == '\0')
+			memcpy(first, token, TOKEN_SIZE);
+		different += strcmp(first, token) != 0;
+	}
+	return different;
+}
+
 /* Several that find none at the same time must agree on one. */
 static void
 key_is_made_once(const char *name)
 {
-	char token[TOKEN_SIZE], first[TOKEN_SIZE] = "";
 	char scratch[NAME_MAX];
-	unsigned different = 0;
-	int start[2], tokens[2], status;
+	int start[2], tokens[2], status, different;
 
 	(void)snprintf(scratch, sizeof(scratch), "%s/scratch", name);
 	spool_close(open_spool(name));
-	need(pipe(start) == 0 && pipe(tokens) == 0);
+	need(pipe2(start, O_CLOEXEC) == 0 && pipe2(tokens, O_CLOEXEC) == 0);
 	for (int i = 0; i < PROCESSES; i++) {
 		pid_t pid = fork();
 
 		need(pid != -1);
 		if (pid == 0) {
-			struct spool *spool = open_spool(name);
-			char octet;
-
 			close(start[1]);
-			(void)!read(start[0], &octet, 1); /* its end */
-			need(spool_token(spool, "a@example.org", token) == 0);
-			(void)!write(tokens[1], token, TOKEN_SIZE);
-			_exit(0);
+			say_token(name, start[0], tokens[1]);
 		}
 	}
 	close(start[1]);
 	close(start[0]);
 	close(tokens[1]);
-	for (int i = 0; i < PROCESSES; i++) {
-		need(read(tokens[0], token, TOKEN_SIZE) == TOKEN_SIZE);
-		if (first[0] == '\0')
-			memcpy(first, token, TOKEN_SIZE);
-		different += strcmp(first, token) != 0;
-	}
+	different = count_different(tokens[0]);
 	close(tokens[0]);
 	while (wait(&status) > 0)
 		need(status == 0);

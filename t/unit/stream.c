@@ -361,7 +361,7 @@ static void
 large_output_arrives_whole(void)
 {
 	enum { SIZE = 1000003 };
-	char *data = malloc(SIZE), *got = malloc(SIZE);
+	char *data = malloc(SIZE), *got = calloc(1, SIZE);
 	size_t used = 0;
 	ssize_t n;
 	pid_t pid;
@@ -373,8 +373,10 @@ large_output_arrives_whole(void)
 	need((pid = fork()) != -1);
 	if (pid == 0) {
 		close(theirs);
-		_exit(stream_put(stream, data, SIZE) != 0 ||
-		    stream_flush(stream) != 0);
+		_exit(stream_put(stream, data, SIZE) == 0 &&
+			    stream_flush(stream) == 0
+			? 0
+			: 1);
 	}
 	while (used < SIZE && (n = read(theirs, got + used, SIZE - used)) > 0)
 		used += (size_t)n;
@@ -488,7 +490,7 @@ pipes_will_do(void)
 	int in[2], out[2];
 	char line[LINE_SIZE], got[64] = "";
 
-	need(pipe(in) == 0 && pipe(out) == 0);
+	need(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
 	need(stream_open(in[0], out[1], SEND_TIMEOUT_MS, &stream) == 0);
 	need(write(in[1], "NOOP\r\n", 6) == 6);
 	is_int(stream_get_line(stream, line, sizeof(line), in_ms(1000)), 4,

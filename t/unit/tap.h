@@ -26,9 +26,9 @@ tap_print(const char *text)
 		unsigned char c = (unsigned char)*p;
 
 		if (c < ' ' || c >= 0x7f || c == '#' || c == '\\')
-			printf("\\x%02x", c);
+			(void)printf("\\x%02x", c);
 		else
-			putchar(c);
+			(void)putchar(c);
 	}
 }
 
@@ -40,22 +40,22 @@ tap_vok(bool is_ok, const char *format, va_list args)
 	(void)vsnprintf(name, sizeof(name), format, args);
 	if (!is_ok)
 		tap_failures++;
-	printf("%sok %u - ", is_ok ? "" : "not ", ++tap_checks);
+	(void)printf("%sok %u - ", is_ok ? "" : "not ", ++tap_checks);
 	tap_print(name);
-	putchar('\n');
-	fflush(stdout); /* a child must not write it again */
+	(void)putchar('\n');
+	(void)fflush(stdout); /* a child must not write it again */
 	return is_ok;
 }
 
 static inline void
 tap_differ(const char *got, const char *expected)
 {
-	printf("#      got: ");
+	(void)printf("#      got: ");
 	tap_print(got);
-	printf("\n# expected: ");
+	(void)printf("\n# expected: ");
 	tap_print(expected);
-	putchar('\n');
-	fflush(stdout);
+	(void)putchar('\n');
+	(void)fflush(stdout);
 }
 
 __attribute__((format(printf, 2, 3))) static inline bool
@@ -114,26 +114,26 @@ is_mem(const void *got, size_t got_size, const void *expected,
 	(void)tap_vok(is_same, format, args);
 	va_end(args);
 	if (!is_same)
-		printf("#      got: %zu octets\n# expected: %zu octets\n",
+		(void)printf("#      got: %zu octets\n# expected: %zu octets\n",
 		    got_size, expected_size);
 	return is_same;
 }
 
 /* What the test itself stands on. Not a check: without it there is no test. */
-#define need(condition)                                                     \
-	do {                                                                \
-		if (!(condition)) {                                         \
-			printf("Bail out! %s:%d: %s\n", __FILE__, __LINE__, \
-			    #condition);                                    \
-			exit(1);                                            \
-		}                                                           \
+#define need(condition)                                                 \
+	do {                                                            \
+		if (!(condition)) {                                     \
+			(void)printf("Bail out! %s:%d: %s\n", __FILE__, \
+			    __LINE__, #condition);                      \
+			exit(1);                                        \
+		}                                                       \
 	} while (0)
 
 /* The plan, and what main() is to return. */
 static inline int
 done_testing(void)
 {
-	printf("1..%u\n", tap_checks);
+	(void)printf("1..%u\n", tap_checks);
 	return tap_failures > 0;
 }
 

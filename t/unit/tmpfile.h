@@ -41,11 +41,12 @@ forbid_tmpfile(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+	int fd;
 
 	need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	need(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
-	need(open("/tmp", O_TMPFILE | O_RDWR, 0600) == -1 &&
-	    errno == EOPNOTSUPP);
+	fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	need(fd == -1 && errno == EOPNOTSUPP);
 }
 
 #endif

@@ -73,7 +73,7 @@ every_bit_of_the_key_matters(void)
 		uint8_t key[TOKEN_KEY_SIZE];
 
 		memcpy(key, keys[KEY_0_TO_31], sizeof(key));
-		key[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		key[bit / 8] ^= (uint8_t)(1U << bit % 8);
 		make_token(key, "user@example.org", other);
 		same += strcmp(token, other) == 0;
 	}
