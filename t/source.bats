@@ -4,45 +4,16 @@
 # that it is meant to be built.
 
 load lib/common
+load lib/sources
 
 setup() {
 	cd "$SMTPSERVER_SOURCE" || return
-}
-
-# sources NAME...: all files of ours with such a name, and none that was made.
-sources() {
-	local name args=()
-
-	for name; do
-		args+=(-o -name "$name")
-	done
-	find . \( -path ./.git -o -path ./build -o -path ./build-aux \
-		-o -path ./autom4te.cache -o -path ./data \
-		-o -name __pycache__ -o -name '*~' -o -name '.#*' \) -prune \
-		-o -type f \( -false "${args[@]}" \) -printf '%P\n' | sort
-}
-
-shell_sources() {
-	local file
-
-	sources '*.bats' '*.bash'
-	for file in $(sources '*'); do
-		if [ "$file" != configure ] &&
-			head -n 1 "$file" | grep -qaE '^#! ?/bin/(ba)?sh'; then
-			echo "$file"
-		fi
-	done
 }
 
 # include PATTERN: the C files that include such a header, but for tests.
 include() {
 	sources '*.c' '*.h' | grep -v '^t/' |
 		xargs grep -lE "^#[[:space:]]*include [<\"]$1"
-}
-
-# Whether there is no input; otherwise it is shown.
-nothing() {
-	! grep .
 }
 
 # Run a command, and show the end of what it had to say if it fails.
@@ -72,15 +43,6 @@ build() {
 			head -n 3 "$file" | grep -q "SPDX-License-Identifier: ISC" ||
 			echo "$file"
 	done | nothing
-}
-
-@test "shellcheck finds nothing in the shell files" {
-	need shellcheck
-	[[ "$(shell_sources)" == *bootstrap*t/run* ]]
-	# Tests are subshells, and use what they load; shellcheck sees neither.
-	shell_sources | grep '\.ba[st][sh]*$' |
-		xargs shellcheck --exclude=SC2030,SC2031,SC2154
-	shell_sources | grep -v '\.ba[st][sh]*$' | xargs shellcheck
 }
 
 @test "C files are as clang-format would write them" {
