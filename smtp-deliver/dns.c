@@ -12,13 +12,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <resolv.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <idn2.h>
 
+#include "smtp-deliver/answer.h"
 #include "smtp-deliver/dns.h"
 
 #define PORT_SIZE 8
@@ -43,63 +43,6 @@ no_answer(int resolver_error)
 	}
 }
 
-/* An MX record's data: preference, then the host's name (RFC 1035 3.3.9). */
-static bool
-parse_mx(ns_msg *message, const ns_rr *record, struct dns_mx *ret_mx)
-{
-	const unsigned char *data = ns_rr_rdata(*record);
-
-	if (ns_rr_type(*record) != ns_t_mx || ns_rr_rdlen(*record) < 3)
-		return false;
-	ret_mx->preference = ns_get16(data);
-	if (dn_expand(ns_msg_base(*message), ns_msg_end(*message),
-		data + NS_INT16SZ, ret_mx->host, sizeof(ret_mx->host)) == -1)
-		return false;
-	if (strcmp(ret_mx->host, ".") == 0)
-		ret_mx->host[0] = '\0';
-	return true;
-}
-
-/* Keep a record. When there is no room it takes the place of the one that would
- * be tried last, if it is better. */
-static void
-keep_record(const struct dns_mx *record, struct dns_mx records[DNS_MX_MAX],
-    size_t *count)
-{
-	size_t place = 0;
-
-	if (*count < DNS_MX_MAX) {
-		records[(*count)++] = *record;
-		return;
-	}
-	for (size_t i = 1; i < DNS_MX_MAX; i++)
-		if (records[i].preference > records[place].preference)
-			place = i;
-	if (record->preference < records[place].preference)
-		records[place] = *record;
-}
-
-static enum dns_answer
-parse_answer(const unsigned char *answer, int length,
-    struct dns_mx ret_records[DNS_MX_MAX], size_t *ret_count)
-{
-	ns_msg message;
-	ns_rr rr;
-	struct dns_mx record;
-	size_t count = 0;
-
-	if (ns_initparse(answer, length, &message) == -1)
-		return DNS_TROUBLE;
-	for (int i = 0; i < ns_msg_count(message, ns_s_an); i++) {
-		if (ns_parserr(&message, ns_s_an, i, &rr) == -1)
-			return DNS_TROUBLE;
-		if (parse_mx(&message, &rr, &record))
-			keep_record(&record, ret_records, &count);
-	}
-	*ret_count = count;
-	return count > 0 ? DNS_FOUND : DNS_NO_DATA;
-}
-
 enum dns_answer
 dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
     size_t *ret_count)
@@ -117,7 +60,7 @@ dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
 	    res_nquery(&state, domain, ns_c_in, ns_t_mx, answer, NS_MAXMSG);
 	result = length == -1
 	    ? no_answer(state.res_h_errno)
-	    : parse_answer(answer, length, ret_records, ret_count);
+	    : answer_parse_mx(answer, (size_t)length, ret_records, ret_count);
 	res_nclose(&state);
 	free(answer);
 	return result;
