@@ -61,13 +61,33 @@ parse_outcome(const char *name, enum outcome *ret_outcome)
 	return -EBADMSG;
 }
 
+/* A line without its newline. */
+static int
+parse_line(const char *line, struct attempt *ret_attempt)
+{
+	char name[12];
+	int detail = 0;
+
+	/* NOLINTNEXTLINE(cert-err34-c): the widths keep out what does not fit */
+	if (sscanf(line, "%9u %18" SCNd64 " %9zu %11s %11s%n",
+		&ret_attempt->number, &ret_attempt->time_ms,
+		&ret_attempt->recipient, name, ret_attempt->status,
+		&detail) != 5 ||
+	    line[detail] != ' ' ||
+	    /* sscanf(3) takes signs as well. */
+	    line[strspn(line, "0123456789 ")] != *name)
+		return -EBADMSG;
+	(void)strlcpy(ret_attempt->detail, line + detail + 1,
+	    sizeof(ret_attempt->detail));
+	return parse_outcome(name, &ret_attempt->outcome);
+}
+
 int
 attempt_parse(const char *text, size_t length, struct attempt *ret_attempt,
     size_t *ret_used)
 {
 	const char *end = memchr(text, '\n', length);
-	char line[ATTEMPT_LINE_SIZE], name[12];
-	int detail = 0;
+	char line[ATTEMPT_LINE_SIZE];
 	size_t n;
 
 	if (end == NULL)
@@ -78,17 +98,12 @@ attempt_parse(const char *text, size_t length, struct attempt *ret_attempt,
 		return -EBADMSG;
 	memcpy(line, text, n);
 	line[n] = '\0';
-
-	/* NOLINTNEXTLINE(cert-err34-c): the widths keep out what does not fit */
-	if (sscanf(line, "%9u %18" SCNd64 " %9zu %11s %11s %n",
-		&ret_attempt->number, &ret_attempt->time_ms,
-		&ret_attempt->recipient, name, ret_attempt->status,
-		&detail) != 5 ||
-	    detail == 0 ||
-	    /* sscanf(3) takes signs as well. */
-	    line[strspn(line, "0123456789 ")] != *name)
+	if (parse_line(line, ret_attempt) < 0)
 		return -EBADMSG;
-	(void)strlcpy(ret_attempt->detail, line + detail,
-	    sizeof(ret_attempt->detail));
-	return parse_outcome(name, &ret_attempt->outcome);
+
+	/* What we would not have written is damaged. */
+	if (attempt_render(ret_attempt, line) != *ret_used ||
+	    memcmp(line, text, *ret_used) != 0)
+		return -EBADMSG;
+	return 0;
 }

@@ -24,6 +24,8 @@ static const struct { struct attempt attempt; const char *line; } lines[] = {
 	    "2 1 3 failed 5.999.999 b\xc3\xbc\n" },
 	{ { 1, 2, 3, OUTCOME_FAILED, "5.0.0", "" },
 	    "2 1 3 failed 5.0.0 \n" },
+	{ { 1, 2, 3, OUTCOME_FAILED, "5.0.0", "  x" },
+	    "2 1 3 failed 5.0.0   x\n" },
 	/* A reply cannot forge a line. */
 	{ { 1, 2, 3, OUTCOME_FAILED, "5.0.0", "no\r\n2 1 4 delivered 2.0.0 x\ty\x7f" },
 	    "2 1 3 failed 5.0.0 no  2 1 4 delivered 2.0.0 x y \n" },
@@ -49,6 +51,11 @@ static const struct { const char *line; int result; } damaged[] = {
 	{ "1 -2 0 deferred 4.4.1 x\n", -EBADMSG },
 	{ "1 2 -1 deferred 4.4.1 x\n", -EBADMSG },
 	{ "+1 2 0 deferred 4.4.1 x\n", -EBADMSG },
+	{ "01 2 0 deferred 4.4.1 x\n", -EBADMSG },
+	{ "1  2 0 deferred 4.4.1 x\n", -EBADMSG },
+	{ "1 2 0deferred 4.4.1 x\n", -EBADMSG },
+	{ "1 2 0 deferred 4.4.1\tx\n", -EBADMSG },
+	{ "1 2 0 deferred 4.4.1 x\ty\n", -EBADMSG },
 };
 /* clang-format on */
 
