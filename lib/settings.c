@@ -66,6 +66,10 @@ fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(ret_error, SETTINGS_ERROR_SIZE, format, args);
 	va_end(args);
+	/* It is logged: a value is not to forge a line. */
+	for (char *p = ret_error; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
 	return -EINVAL;
 }
 
