@@ -119,6 +119,9 @@ set_broken(const struct client *client, enum step step, int error,
 	if (error == -EPROTO)
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.5.0",
 		    "no SMTP reply to %s", rules[step].name);
+	else if (error == -EBADE)
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.5.0",
+		    "a reply that came before %s", rules[step].name);
 	else if (error == -ETIMEDOUT)
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.2",
 		    "no reply to %s in time", rules[step].name);
@@ -175,6 +178,14 @@ get_reply(struct client *client, enum step step, remote_line *see_line,
 	return reply.code == 421 ? -ECONNRESET : 0;
 }
 
+/* A host that has said more than it was asked for is out of step: what it says
+ * would be taken for the reply to what comes next, which it has not seen. */
+static int
+check_step(const struct client *client)
+{
+	return stream_has_input(client->stream) ? -EBADE : 0;
+}
+
 /* Say a command and get its reply. */
 __attribute__((format(printf, 5, 6))) static int
 say(struct client *client, enum step step, remote_line *see_line,
@@ -187,7 +198,8 @@ say(struct client *client, enum step step, remote_line *see_line,
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if ((r = stream_printf(client->stream, "%s\r\n", text)) < 0) {
+	if ((r = check_step(client)) < 0 ||
+	    (r = stream_printf(client->stream, "%s\r\n", text)) < 0) {
 		set_broken(client, step, r, ret_verdict);
 		return r;
 	}
@@ -621,8 +633,8 @@ send_data(struct client *client, const struct client_message *message,
 		set_accepted(&verdict, message, ret_verdicts);
 		return r < 0 ? CLIENT_LOST : reset(client);
 	}
-	r = send_content(client, message);
-	if (r < 0) {
+	if ((r = check_step(client)) < 0 ||
+	    (r = send_content(client, message)) < 0) {
 		set_broken(client, STEP_CONTENT, r, &verdict);
 		set_accepted(&verdict, message, ret_verdicts);
 		return CLIENT_LOST;

@@ -849,6 +849,25 @@ refuses() {
 	is_deferred "$id"
 }
 
+@test "a reply that came before it was asked for counts for nothing" {
+	odd_start odd1 "dot=554 5.6.0 never" \
+		"rcpt=raw 250 2.1.5 ok\\r\\n354 go on\\r\\n250 2.0.0 taken\\r\\n"
+	id=$(send bob@odd.test)
+	deliver
+	is_deferred "$id"
+	not told "$id" delivered
+	not has_got odd1 DATA
+}
+
+@test "a reply to DATA with that to the message is none to the message" {
+	odd_start odd1 "dot=554 5.6.0 never" \
+		"data=raw 354 go on\\r\\n250 2.0.0 taken\\r\\n"
+	id=$(send bob@odd.test)
+	deliver
+	is_deferred "$id"
+	not told "$id" delivered
+}
+
 @test "a reply cannot forge a line of the audit trail" {
 	odd_start odd1 "rcpt=raw 550 \\x1b[2J\"\\x00\\x0bx event=delivered \\r\\n"
 	id=$(send bob@odd.test)
