@@ -37,6 +37,7 @@
 #include "smtp-session/stop.h"
 
 #define ERRORS_MAX 20
+#define TLS_HANDSHAKE 0x16 /* RFC 8446 section 5.1 */
 #define HANDSHAKE_SEC 60
 #define TEXT_SIZE 1024
 
@@ -83,6 +84,7 @@ static struct reply cmd_quit(struct session *session, char *argument);
 static struct reply cmd_vrfy(struct session *session, char *argument);
 static struct reply cmd_help(struct session *session, char *argument);
 static struct reply cmd_expn(struct session *session, char *argument);
+static struct reply cmd_http(struct session *session, char *argument);
 
 /* RFC 5321 section 4.1.1 verbs. A row names the states in which its verb is
  * legal; in any other state the dispatcher answers 503 and no handler runs. */
@@ -99,6 +101,19 @@ static const struct command commands[] = {
 	{ "VRFY", S_ANY, cmd_vrfy },
 	{ "HELP", S_ANY, cmd_help },
 	{ "EXPN", S_ANY, cmd_expn },
+	/* What browsers say, who can be made to send mail in a body; the first
+	 * line may be too long to be looked at, then Host is next. */
+	{ "CONNECT", S_ANY, cmd_http },
+	{ "DELETE", S_ANY, cmd_http },
+	{ "GET", S_ANY, cmd_http },
+	{ "HEAD", S_ANY, cmd_http },
+	{ "HOST:", S_ANY, cmd_http },
+	{ "OPTIONS", S_ANY, cmd_http },
+	{ "PATCH", S_ANY, cmd_http },
+	{ "POST", S_ANY, cmd_http },
+	{ "PRI", S_ANY, cmd_http },
+	{ "PUT", S_ANY, cmd_http },
+	{ "TRACE", S_ANY, cmd_http },
 };
 
 static const struct reply reply_no_argument = { 501, "5.5.4",
@@ -542,6 +557,15 @@ cmd_expn(struct session *session, char *argument)
 	return (struct reply){ 502, "5.5.1", "there are no lists here" };
 }
 
+static struct reply
+cmd_http(struct session *session, char *argument)
+{
+	(void)session;
+	(void)argument;
+	return (struct reply){ 421, "4.7.0",
+		"this is SMTP and not HTTP, closing", true };
+}
+
 static const struct command *
 find_command(const char *verb)
 {
@@ -579,26 +603,6 @@ log_refusal(const struct session *session, const struct command *command,
 	audit_write(&record);
 }
 
-/* Run a command line that has come whole. */
-static struct reply
-handle_line(struct session *session, char *line, size_t length)
-{
-	const struct command *command = NULL;
-	char message[ID_SIZE], *argument;
-	const char *verb;
-	struct reply reply;
-
-	if (memchr(line, '\0', length) != NULL)
-		return (struct reply){ 500, "5.5.2", "NUL in a command" };
-	command_split(line, &verb, &argument);
-	command = find_command(verb);
-	memcpy(message, session->envelope.id, sizeof(message));
-	reply = run_command(session, command, argument);
-	if (is_error(&reply))
-		log_refusal(session, command, message, &reply);
-	return reply;
-}
-
 /* The reply to a line that could not be read; hanging up is one too. */
 static struct reply
 line_error_reply(int error)
@@ -609,6 +613,11 @@ line_error_reply(int error)
 	case -EBADMSG:
 		return (struct reply){ 500, "5.5.2",
 			"lines end in CRLF, and have no other CR or LF" };
+	case -EILSEQ:
+		return (struct reply){ 500, "5.5.2", "NUL in a command" };
+	case -EPROTONOSUPPORT:
+		return (struct reply){ 421, "4.7.0",
+			"TLS begins with STARTTLS here, closing", true };
 	case -ETIMEDOUT:
 		return reply_timeout;
 	default:
@@ -626,6 +635,42 @@ refuse_line(const struct session *session, int error)
 	return reply;
 }
 
+/* Run a command line that has come whole. */
+static struct reply
+handle_line(struct session *session, char *line, size_t length)
+{
+	const struct command *command = NULL;
+	char message[ID_SIZE], *argument;
+	const char *verb;
+	struct reply reply;
+
+	if (memchr(line, '\0', length) != NULL)
+		return refuse_line(session, -EILSEQ);
+	command_split(line, &verb, &argument);
+	command = find_command(verb);
+	memcpy(message, session->envelope.id, sizeof(message));
+	reply = run_command(session, command, argument);
+	if (is_error(&reply))
+		log_refusal(session, command, message, &reply);
+	return reply;
+}
+
+/* Read a command line; but TLS, which no line begins like, has no end that
+ * would be worth waiting for. */
+static ssize_t
+read_line(struct stream *stream, char line[COMMAND_LINE_MAX],
+    int64_t deadline_ms)
+{
+	const char *input;
+	ssize_t n = stream_peek(stream, &input, deadline_ms);
+
+	if (n < 0)
+		return n;
+	if (*input == TLS_HANDSHAKE)
+		return -EPROTONOSUPPORT;
+	return stream_get_line(stream, line, COMMAND_LINE_MAX, deadline_ms);
+}
+
 /* Wait for a command line. Between transactions SIGTERM ends the wait. */
 static ssize_t
 get_line(struct session *session, char line[COMMAND_LINE_MAX])
@@ -638,8 +683,7 @@ get_line(struct session *session, char line[COMMAND_LINE_MAX])
 	if (is_between)
 		stop_begin_wait();
 	if (!is_between || !stop_is_due())
-		n = stream_get_line(session->stream, line, COMMAND_LINE_MAX,
-		    deadline_ms);
+		n = read_line(session->stream, line, deadline_ms);
 	stop_end_wait();
 	return n;
 }
