@@ -8,9 +8,9 @@
  *	   +--421, or not a word     +--> children[], until it is reaped
  *
  * One process that waits in poll(2) for clients and, by a signalfd, for ends of
- * children and for SIGTERM; it does nothing that could block. What is to be
- * said to systemd and to the audit trail is said once a second at the most, so
- * that a burst is not made worse by its own report.
+ * children and for SIGTERM; it waits for nothing else. What is to be said to
+ * systemd and to the audit trail is said once a second at the most, so that a
+ * burst is not made worse by its own report.
  *
  * Children are bounded in all, and for each client: an address, or the user at
  * the other end of a UNIX socket.
@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
@@ -410,6 +411,7 @@ milliseconds_until(int64_t deadline_ms, int64_t now_ms)
 static void
 wait_and_act(struct listener *listener)
 {
+	static const struct timespec patience = { PAUSE_MS / 1000, 0 };
 	const struct listener_sockets *sockets = listener->sockets;
 	struct pollfd pfds[1 + LISTENER_SOCKETS_MAX];
 	int64_t now_ms = clock_mono_ms(), deadline_ms = listener->leave_ms;
@@ -431,12 +433,12 @@ wait_and_act(struct listener *listener)
 	n = poll(pfds, count, milliseconds_until(deadline_ms, now_ms));
 	if (n == -1 && errno != EINTR) {
 		log_trouble(listener, "waiting for clients", errno);
-		(void)poll(NULL, 0, PAUSE_MS);
+		(void)nanosleep(&patience, NULL);
 	}
+	if (n == -1 || pfds[0].revents != 0)
+		take_signals(listener);
 	if (n <= 0)
 		return;
-	if (pfds[0].revents != 0)
-		take_signals(listener);
 	for (nfds_t i = 1; i < count && !listener->is_stopping; i++)
 		if (pfds[i].revents != 0)
 			accept_clients(listener, pfds[i].fd);
