@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 
+SESSIONS_MAX = 1500
 PATIENCE = 30       # seconds for anything that is waited for
 TICKS = os.sysconf("SC_CLK_TCK")
 SENDER, RECIPIENT = "sender@example.com", "recipient@example.net"
@@ -225,7 +226,9 @@ class Ours(Server):
 
     def environment(self):
         return {"SMTP_QUEUE_PATH": str(self.folder / "spool"),
-                "SMTP_HOSTNAME": "bench.example.org"}
+                "SMTP_HOSTNAME": "bench.example.org",
+                "SMTP_SESSIONS": str(SESSIONS_MAX),
+                "SMTP_SESSIONS_PER_CLIENT": str(SESSIONS_MAX)}
 
     def mail_folders(self):
         spool = self.folder / "spool"
@@ -264,6 +267,7 @@ defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
+discard unix - - n - - discard
 postlog unix-dgram n - n - 1 postlogd
 """
     settings = """
@@ -276,14 +280,17 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 alias_database =
-# Mail waits where it was accepted; and as nobody takes it from there, cleanup
-# is not to wait for that.
-smtpd_client_restrictions = check_client_access static:HOLD
-in_flow_delay = 0
 # As many sessions, and as large a message, as the others are given.
-default_process_limit = 1200
+default_process_limit = {sessions}
 message_size_limit = 20480000
 """
+    # Mail waits where it was accepted; and as nobody takes it from there,
+    # cleanup is not to wait for that. Or all is delivered, to nowhere.
+    afterwards = {
+        "holds": "smtpd_client_restrictions = check_client_access static:HOLD\n"
+                 "in_flow_delay = 0\n",
+        "discards": "default_transport = discard\n",
+    }
 
     def __init__(self, bench, folder):
         super().__init__(bench, folder)
@@ -292,7 +299,8 @@ message_size_limit = 20480000
             (folder / name).chmod(0o755)
         shutil.chown(folder / "data", "postfix")
         (folder / "etc/main.cf").write_text(
-            self.settings.format(folder=folder))
+            self.settings.format(folder=folder, sessions=SESSIONS_MAX) +
+            self.afterwards[bench.options.postfix])
         (folder / "etc/master.cf").write_text(
             self.services.format(port=self.port))
         self.call("postfix", "-c", folder / "etc", "check")
