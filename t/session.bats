@@ -389,6 +389,16 @@ ask_for_tls() {
 	ask_for_tls "$copy" | grep "^220 2.0.0 "
 }
 
+@test "no mix of CR, LF, NUL and dots in a message lets in another one" {
+	local mode
+
+	for mode in reject normalize; do
+		SMTP_BARE_NEWLINE=$mode SMTP_QUEUE_PATH=$spool.$mode \
+			"$SMTPSERVER_SOURCE/t/lib/smuggle" \
+			"$(program smtp-session)" 4 2>>"$log"
+	done
+}
+
 # inject CALL FAULT NUMBER: a session in which that call meets that fault the
 # how manieth time; fails if there are not so many.
 inject() {
