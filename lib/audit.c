@@ -10,9 +10,11 @@
 
 #include "config.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <sys/un.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -21,14 +23,14 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
-
 #include "lib/audit.h"
 #include "lib/utf8.h"
 
 #define VALUE_SIZE 1024 /* a longer value is cut, and ends in "..." */
 #define LINE_SIZE 4096
+
+/* The journal's native protocol: a datagram of "NAME=value" lines. */
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct event {
 	const char *name;
@@ -121,11 +123,10 @@ static const struct field fields[] = {
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
 
-/* One event's fields as "NAME=value" strings: what the journal takes. */
+/* One event's fields as "NAME=value" lines: what the journal takes. No value
+ * has a newline in it, see encode(). */
 struct journal_entry {
-	struct iovec vector[FIELD_COUNT + 5];
-	size_t count;
-	char text[(FIELD_COUNT + 4) * (VALUE_SIZE + 32)];
+	char text[(FIELD_COUNT + 5) * (VALUE_SIZE + 32) + LINE_SIZE];
 	size_t used;
 };
 
@@ -139,6 +140,7 @@ struct line {
 static const char *program_name = "smtpserver";
 static bool is_debugging;
 static bool is_journal;
+static int journal_fd = -1;
 
 /* systemd.exec(5): stderr is the journal's if JOURNAL_STREAM names it. */
 static bool
@@ -155,12 +157,39 @@ is_stderr_journal(void)
 	return strcmp(stream, expected) == 0;
 }
 
+/* It gets one destination for good: a process that may not address others can
+ * go on writing to it. */
+static void
+connect_to_journal(void)
+{
+	static const struct sockaddr_un address = { .sun_family = AF_UNIX,
+		.sun_path = JOURNAL_SOCKET };
+
+	if (journal_fd >= 0)
+		close(journal_fd);
+	journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (journal_fd == -1 ||
+	    connect(journal_fd, (const struct sockaddr *)&address,
+		sizeof(address)) == 0)
+		return;
+	close(journal_fd);
+	journal_fd = -1;
+}
+
 void
 audit_open(const char *program, bool is_debug)
 {
 	program_name = program;
 	is_debugging = is_debug;
 	is_journal = is_stderr_journal();
+	if (is_journal)
+		connect_to_journal();
+}
+
+int
+audit_fd(void)
+{
+	return journal_fd;
 }
 
 /* The octets at p that can be logged as they are, or 0: printable ASCII except
@@ -281,8 +310,19 @@ add(struct journal_entry *entry, const char *name, const char *value)
 
 	text[length++] = '=';
 	length += strlcpy(text + length, value, left - length);
-	entry->vector[entry->count++] = (struct iovec){ text, length };
-	entry->used += length + 1;
+	text[length++] = '\n';
+	entry->used += length;
+}
+
+static bool
+send_entry(const struct journal_entry *entry)
+{
+	ssize_t n;
+
+	do
+		n = send(journal_fd, entry->text, entry->used, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return n != -1;
 }
 
 static void
@@ -293,7 +333,7 @@ send_to_journal(const struct audit_record *record)
 	struct journal_entry entry;
 	struct line line;
 
-	entry.count = entry.used = 0;
+	entry.used = 0;
 	add(&entry, "MESSAGE_ID", event->id);
 	add(&entry, "PRIORITY", priority);
 	add(&entry, "SYSLOG_IDENTIFIER", program_name);
@@ -301,11 +341,15 @@ send_to_journal(const struct audit_record *record)
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (get_field(record, &fields[i], value))
 			add(&entry, fields[i].journal_name, value);
-
-	start_line(&line, "MESSAGE=", "");
+	start_line(&line, "", "");
 	append_fields(&line, record);
-	entry.vector[entry.count++] = (struct iovec){ line.text, line.used };
-	(void)sd_journal_sendv(entry.vector, (int)entry.count);
+	line.text[line.used] = '\0';
+	add(&entry, "MESSAGE", line.text);
+	if (send_entry(&entry))
+		return;
+	/* The journal may have been started anew. */
+	connect_to_journal();
+	(void)send_entry(&entry);
 }
 
 /* In one piece: others may write there too. */

@@ -60,6 +60,9 @@ struct audit_record {
  */
 void audit_open(const char *program, bool is_debug);
 
+/* The descriptor that the journal is written to, or -1: to be kept open. */
+int audit_fd(void);
+
 /* Write one event. Never fails: where nobody listens there is nothing to do.
  * Text of a peer's is encoded here, so that it cannot forge a line. */
 void audit_write(const struct audit_record *record);
