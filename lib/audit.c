@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/sandbox.h"
 #include "lib/utf8.h"
 
 #define VALUE_SIZE 1024 /* a longer value is cut, and ends in "..." */
@@ -77,6 +78,8 @@ static const struct event events[AUDIT_EVENTS] = {
 	    "549820a7f0e840648b0de25d911ab440", LOG_ERR, false },
 	[AUDIT_REPAIRED] = { "repaired",
 	    "45fc9beb5f664ef8bf07e70f40a3ddc3", LOG_WARNING, false },
+	[AUDIT_WALL_INCOMPLETE] = { "wall-incomplete",
+	    "4f3f552db1e2495f814d9a2c93070d6e", LOG_NOTICE, false },
 	[AUDIT_TROUBLE] = { "trouble",
 	    "067cbca8cb9441f5a7d9b92368943969", LOG_ERR, false },
 };
@@ -373,6 +376,17 @@ audit_write(const struct audit_record *record)
 		send_to_journal(record);
 	else
 		write_to_stderr(record);
+}
+
+void
+audit_write_missing(unsigned pieces)
+{
+	for (enum sandbox_piece i = 0; i < SANDBOX_PIECES; i++)
+		if ((pieces & (1U << i)) != 0)
+			audit_write(&(struct audit_record){
+			    .event = AUDIT_WALL_INCOMPLETE,
+			    .reason = sandbox_piece_name(i),
+			});
 }
 
 const char *

@@ -27,6 +27,7 @@ enum audit_event {
 	AUDIT_MESSAGE_DONE, /* a message left the queue */
 	AUDIT_SET_ASIDE, /* a damaged queue file was moved out */
 	AUDIT_REPAIRED, /* something in the spool was put right */
+	AUDIT_WALL_INCOMPLETE, /* the kernel lacks a piece of a wall */
 	AUDIT_TROUBLE, /* something on this host is wrong */
 	AUDIT_EVENTS,
 };
@@ -66,6 +67,10 @@ int audit_fd(void);
 /* Write one event. Never fails: where nobody listens there is nothing to do.
  * Text of a peer's is encoded here, so that it cannot forge a line. */
 void audit_write(const struct audit_record *record);
+
+/* Write an event for each piece of a wall that is missing: what
+ * sandbox_close() returned. */
+void audit_write_missing(unsigned pieces);
 
 /* Its name as SMTP_EVENT has it, and its MESSAGE_ID as 32 hexadecimal digits:
  * for the test that compares them with the catalog. */

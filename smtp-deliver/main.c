@@ -17,12 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/audit.h"
 #include "lib/settings.h"
 #include "lib/spool/able.h"
 #include "lib/spool/spool.h"
+#include "lib/supervise.h"
 #include "smtp-deliver/run.h"
 
 _Noreturn static void
@@ -89,8 +91,11 @@ main(int argc, char *argv[])
 	bool is_watching = parse_options(argc, argv);
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
+	struct spool *spool;
 	int r;
 
+	if (is_watching)
+		supervise();
 	run_catch_signals();
 	if (settings_load(&settings, error) < 0)
 		errx(EX_CONFIG, "%s", error);
@@ -98,15 +103,14 @@ main(int argc, char *argv[])
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
 	raise_descriptor_limit();
-	do {
-		struct spool *spool = open_spool(settings.queue_path);
-
-		r = run_queue(spool, &settings, is_watching);
-		spool_close(spool);
-		/* Whoever removes the spool may still be at it. */
-		if (r == -ESTALE)
-			(void)sleep(1);
-	} while (r == -ESTALE);
+	tzset(); /* reads a file that is out of reach later */
+	spool = open_spool(settings.queue_path);
+	r = run_queue(spool, &settings, is_watching);
+	spool_close(spool);
+	if (r == -ESTALE && is_watching) {
+		(void)sleep(1); /* whoever removes it may still be at it */
+		return SUPERVISE_AGAIN;
+	}
 	if (r < 0)
 		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
 	return EX_OK;

@@ -3,9 +3,10 @@
 /*
  * pool.c - worker processes, one for a destination that has jobs.
  *
- * A worker is forked with the jobs it is to do, up to BATCH_MAX, and so shares
- * their claims. It reports over a socket; its end, whatever the reason, shows
- * as the end of that. What a report means is the caller's business.
+ * A worker is forked with the jobs it is to do, up to BATCH_MAX, and closes a
+ * wall around itself that has nothing but their messages in it. It reports over
+ * a socket; its end, whatever the reason, shows as the end of that. What a
+ * report means is the caller's business.
  */
 
 #include "config.h"
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,9 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/sandbox.h"
 #include "smtp-deliver/pool.h"
+#include "smtp-deliver/wall.h"
 #include "smtp-deliver/worker.h"
 
 #define BATCH_MAX 100
@@ -48,28 +52,40 @@ log_trouble(int error)
 	});
 }
 
-static bool
-has_job_of(const struct pool_worker *worker, const struct task *task)
+/* Reading a message needs less than claiming it: open it anew, and leave the
+ * claim to our parent. Without /proc it has to be the descriptor that is there.
+ */
+static int
+open_to_read(int fd)
 {
-	for (size_t i = 0; i < worker->job_count; i++)
-		if (worker->jobs[i]->task == task)
-			return true;
-	return false;
+	char path[sizeof("/proc/self/fd/2147483647")];
+	int read_fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (read_fd == -1)
+		return fd;
+	return read_fd;
 }
 
 /* In a new worker: let go of what is not its own, above all of the claims,
  * which it would hold on to beyond the end of their tasks. */
 static void
-drop_others(const struct pool *pool, const struct pool_worker *own)
+drop_others(const struct pool_worker *own, int fd)
 {
-	const struct pool_worker *worker;
-	const struct task *task;
+	int kept[BATCH_MAX + 2];
+	size_t count = 0;
 
-	TAILQ_FOREACH(worker, &pool->workers, entries)
-		close(worker->fd);
-	TAILQ_FOREACH(task, pool->tasks, entries)
-		if (!has_job_of(own, task))
-			close(task->claim->fd);
+	for (size_t i = 0; i < own->job_count; i++) {
+		struct claim *claim = own->jobs[i]->task->claim;
+
+		claim->fd = open_to_read(claim->fd);
+		kept[count++] = claim->fd;
+	}
+	kept[count++] = fd;
+	if (audit_fd() >= 0)
+		kept[count++] = audit_fd();
+	sandbox_keep_only(kept, count);
 }
 
 _Noreturn static void
@@ -82,7 +98,8 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 		_exit(0);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
-	drop_others(pool, own);
+	drop_others(own, fd);
+	wall_close_worker(pool->settings);
 	worker_work(fd, own->destination->name, own->jobs, own->job_count,
 	    pool->settings);
 	_exit(0);

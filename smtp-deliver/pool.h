@@ -26,7 +26,6 @@ TAILQ_HEAD(pool_worker_list, pool_worker);
 /* The workers of a run. */
 struct pool {
 	const struct settings *settings;
-	const struct task_list *tasks; /* all of the run's */
 	/* What to do with a job that comes back. Its worker waits meanwhile. */
 	void (*end_job)(void *context, struct job *job, enum job_end end);
 	/* A destination has lost its worker. */

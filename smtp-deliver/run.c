@@ -28,6 +28,7 @@
 #include "smtp-deliver/pool.h"
 #include "smtp-deliver/run.h"
 #include "smtp-deliver/task.h"
+#include "smtp-deliver/wall.h"
 
 #define TASKS_MAX 400
 #define LEFT_MAX 200 /* entries met without room for them, before we wait */
@@ -326,13 +327,16 @@ log_repair(void *context, const char *path, const char *what)
 	});
 }
 
+/* Once a day: what is told here is not to be told at every run. */
 static void
-sweep_if_due(struct spool *spool)
+sweep_if_due(struct spool *spool, unsigned missing)
 {
 	int r;
 
-	if (repair_is_due(spool) &&
-	    (r = repair_sweep(spool, log_repair, NULL)) < 0)
+	if (!repair_is_due(spool))
+		return;
+	audit_write_missing(missing);
+	if ((r = repair_sweep(spool, log_repair, NULL)) < 0)
 		log_trouble("the spool cannot be swept", r);
 }
 
@@ -506,13 +510,13 @@ run_queue(struct spool *spool, const struct settings *settings,
 			.end_worker = end_worker,
 		},
 	};
+	unsigned missing;
 	int fd, r;
 
 	TAILQ_INIT(&run.tasks);
 	TAILQ_INIT(&run.destinations);
 	TAILQ_INIT(&run.pool.workers);
 	run.pool.context = &run;
-	run.pool.tasks = &run.tasks;
 	/* A full disk may be delivered from: what leaves needs no room. */
 	r = spool_check_writable(spool);
 	if (r < 0 && r != -ENOSPC && r != -EDQUOT)
@@ -524,9 +528,10 @@ run_queue(struct spool *spool, const struct settings *settings,
 	run.watch_fd = queue_watch(run.means.queue);
 	if (run.watch_fd < 0)
 		run.watch_fd = -1;
-	sweep_if_due(spool);
-
-	r = loop(&run);
+	if ((r = wall_close_run(spool, settings, &missing)) == 0) {
+		sweep_if_due(spool, missing);
+		r = loop(&run);
+	}
 
 	sigprocmask(SIG_SETMASK, &mask_while_waiting, NULL);
 	pool_wait(&run.pool);

@@ -15,13 +15,14 @@
 void run_catch_signals(void);
 
 /*
- * Deliver what is due in the queue, and what falls due meanwhile.
+ * Deliver what is due in the queue, and what falls due meanwhile, behind a wall
+ * that stays closed.
  *
  * is_watching	go on for ever; else return when nothing is due any more.
  *
  * SIGTERM and SIGINT end it after the messages that are being sent; a second
  * one at once. Returns 0, or a negative errno if the queue cannot be worked
- * on at all; -ESTALE if the spool was removed, and is to be opened anew.
+ * on at all; -ESTALE if the spool was removed, which only another process can open anew.
  */
 int run_queue(struct spool *spool, const struct settings *settings,
     bool is_watching);

@@ -309,7 +309,6 @@ worker_work(int fd, const char *destination, struct job *const *jobs,
 		do_job(&worker, jobs[i]);
 		if (!report_job(&worker, i, jobs[i]))
 			break;
-		/* Let go of the claim, which has been settled. */
 		close(jobs[i]->task->claim->fd);
 	}
 	client_quit(worker.client);

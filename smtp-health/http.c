@@ -40,8 +40,7 @@ struct connection {
 };
 
 struct server {
-	const struct http_page *pages;
-	void *context;
+	const struct http_site *site;
 	int listen_fd;
 	struct MHD_Daemon *daemon;
 	struct connection connections[CONNECTIONS_MAX];
@@ -95,7 +94,7 @@ static unsigned
 write_answer(const struct server *server, struct MHD_Connection *connection,
     const char *path, const char *method, FILE *out, const char **ret_type)
 {
-	const struct http_page *page = find_page(server->pages, path);
+	const struct http_page *page = find_page(server->site->pages, path);
 	const char *accept;
 
 	if (page == NULL) {
@@ -109,8 +108,8 @@ write_answer(const struct server *server, struct MHD_Connection *connection,
 	}
 	accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
 	    MHD_HTTP_HEADER_ACCEPT);
-	return page->write(server->context, accept != NULL ? accept : "", out,
-	    ret_type);
+	return page->write(server->site->context, accept != NULL ? accept : "",
+	    out, ret_type);
 }
 
 static enum MHD_Result
@@ -266,6 +265,11 @@ run_until(struct server *server, int64_t now_ms, int64_t deadline_ms)
 	if (pselect(max_fd + 1, &read_set, &write_set, &except_set, &wait,
 		&server->wait_mask) == -1)
 		return errno == EINTR ? 0 : -errno;
+	if (FD_ISSET(server->listen_fd, &read_set) &&
+	    server->site->is_outdated(server->site->context)) {
+		is_told_to_stop = 1;
+		FD_CLR(server->listen_fd, &read_set);
+	}
 	if (MHD_run_from_select(server->daemon, &read_set, &write_set,
 		&except_set) != MHD_YES)
 		return -EIO;
@@ -307,12 +311,10 @@ finish(struct server *server)
 }
 
 int
-http_serve(int listen_fd, const struct http_page *pages, void *context,
-    int64_t idle_ms)
+http_serve(int listen_fd, const struct http_site *site, int64_t idle_ms)
 {
 	struct server server = {
-		.pages = pages,
-		.context = context,
+		.site = site,
 		.listen_fd = listen_fd,
 		.idle_since_ms = clock_mono_ms(),
 	};

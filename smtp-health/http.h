@@ -3,7 +3,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -23,20 +23,26 @@ struct http_page {
 	    const char **ret_type);
 };
 
+/* What is served. */
+struct http_site {
+	const struct http_page *pages; /* the last one's path is NULL */
+	/* Whether to leave before the next client is let in: he waits in the
+	 * socket for whoever comes after us. */
+	bool (*is_outdated)(void *context);
+	void *context; /* handed to the functions */
+};
+
 #define HTTP_PLAIN "text/plain; charset=utf-8"
 
 /*
- * Serve pages until told to stop by SIGTERM or SIGINT, or until nobody has
- * asked for any for a while. Requests that came before are still answered.
+ * Serve pages until told to stop by SIGTERM or SIGINT, until they are outdated,
+ * or until nobody has asked for any for a while. Requests that came before are still answered.
  *
  * listen_fd	stays the caller's, and open: who comes later waits in it.
- * pages	ends with a path that is NULL.
- * context	handed to the pages.
  * idle_ms	how long "a while" is, or -1: for ever.
  *
  * Returns 0 or a negative errno.
  */
-int http_serve(int listen_fd, const struct http_page *pages, void *context,
-    int64_t idle_ms);
+int http_serve(int listen_fd, const struct http_site *site, int64_t idle_ms);
 
 #endif

@@ -21,12 +21,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include <systemd/sd-daemon.h>
 
 #include "lib/audit.h"
+#include "lib/sandbox.h"
 #include "lib/settings.h"
+#include "lib/spool/able.h"
 #include "lib/spool/spool.h"
+#include "lib/spool/wall.h"
+#include "lib/supervise.h"
 #include "smtp-health/health.h"
 #include "smtp-health/http.h"
 #include "smtp-health/metrics.h"
@@ -36,6 +41,8 @@
 struct program {
 	const char *spool_path;
 	char **argv;
+	struct spool_identity spool; /* which one is within our wall */
+	bool is_outdated;
 	bool is_trouble_known; /* it is in the audit trail */
 };
 
@@ -43,12 +50,43 @@ static unsigned write_health(void *context, const char *accept, FILE *out,
     const char **ret_type);
 static unsigned write_metrics(void *context, const char *accept, FILE *out,
     const char **ret_type);
+static bool is_outdated(void *context);
 
 static const struct http_page pages[] = {
 	{ "/healthz", write_health },
 	{ "/metrics", write_metrics },
 	{ NULL, NULL },
 };
+
+/* A spool that was made or mounted after our wall was closed is for another
+ * process to look at. */
+static bool
+is_outdated(void *context)
+{
+	struct program *program = context;
+
+	program->is_outdated =
+	    !spool_is_same(program->spool, spool_identify(program->spool_path));
+	return program->is_outdated;
+}
+
+/* Without a spool nothing of it is within the wall. */
+static void
+close_wall(struct program *program)
+{
+	struct sandbox sandbox;
+	struct spool *spool = NULL;
+	const char *lacking;
+
+	sandbox_begin(&sandbox, SANDBOX_HEALTH);
+	if (spool_open(program->spool_path, &spool) == 0) {
+		(void)able_check(spool, &lacking);
+		(void)wall_allow_health(spool, &sandbox);
+	}
+	program->spool = spool_identify(program->spool_path);
+	audit_write_missing(sandbox_close(&sandbox));
+	spool_close(spool);
+}
 
 static unsigned
 write_health(void *context, const char *accept, FILE *out,
@@ -148,6 +186,7 @@ main(int argc, char *argv[])
 	struct program program = { .argv = argv };
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
+	const struct http_site site = { pages, is_outdated, &program };
 	int fd, r;
 
 	if (settings_load(&settings, error) < 0)
@@ -155,8 +194,11 @@ main(int argc, char *argv[])
 	audit_open("smtp-health", settings.is_debug);
 	program.spool_path = settings.queue_path;
 	fd = take_socket();
-	r = http_serve(fd, pages, &program, is_staying ? -1 : IDLE_MS);
+	supervise();
+	tzset(); /* reads a file that is out of reach later */
+	close_wall(&program);
+	r = http_serve(fd, &site, is_staying ? -1 : IDLE_MS);
 	if (r < 0)
 		errc(EX_OSERR, -r, "serving HTTP");
-	return 0;
+	return program.is_outdated ? SUPERVISE_AGAIN : EX_OK;
 }

@@ -40,6 +40,7 @@
 #include "lib/stream.h"
 #include "smtp-session/listener.h"
 #include "smtp-session/stop.h"
+#include "smtp-session/wall.h"
 
 #define BATCH_MAX 64 /* clients before signals are looked at again */
 #define GONE_MAX 64 /* that many in a row have another reason */
@@ -439,9 +440,15 @@ wait_and_act(struct listener *listener)
 		take_signals(listener);
 	if (n <= 0)
 		return;
-	for (nfds_t i = 1; i < count && !listener->is_stopping; i++)
-		if (pfds[i].revents != 0)
+	for (nfds_t i = 1; i < count && !listener->is_stopping; i++) {
+		if (pfds[i].revents == 0)
+			continue;
+		/* Who waits is for whoever is started after us. */
+		if (wall_is_outdated())
+			begin_stop(listener);
+		else
 			accept_clients(listener, pfds[i].fd);
+	}
 }
 
 static void

@@ -32,6 +32,7 @@
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"
+#include "smtp-session/wall.h"
 
 #define SEND_TIMEOUT_MS (300 * 1000)
 
@@ -136,6 +137,7 @@ serve_clients(const struct listener_sockets *sockets,
 		return;
 	}
 	tzset(); /* else gmtime_r(3) reads a file in each child */
+	wall_close_listener(settings);
 	if ((r = listener_run(sockets, settings, serve_client)) < 0)
 		errc(EX_OSERR, -r, "listening");
 }

@@ -26,9 +26,11 @@
 #include "lib/counters.h"
 #include "lib/id.h"
 #include "lib/presence.h"
+#include "lib/sandbox.h"
 #include "lib/spool/able.h"
 #include "lib/spool/envelope.h"
 #include "lib/spool/spool.h"
+#include "lib/spool/wall.h"
 #include "lib/tls.h"
 #include "smtp-session/command.h"
 #include "smtp-session/message.h"
@@ -53,7 +55,8 @@ struct session {
 	struct stream *stream;
 	const struct settings *settings;
 	const struct peer *peer;
-	struct spool *spool; /* NULL while it cannot be opened */
+	struct spool *spool; /* NULL: it cannot be used */
+	int spool_error; /* why, as a negative errno */
 	struct counters *counters;
 	int presence_fd;
 	enum state state;
@@ -160,31 +163,59 @@ reset_transaction(struct session *session)
 		session->state = S_GREETED;
 }
 
-/* Open the spool. The counters, and being counted, are done without if need
- * be. */
 static int
-open_spool(struct session *session)
+prepare_spool(struct session *session, struct sandbox *sandbox,
+    const char **ret_trouble)
 {
-	const char *trouble = session->settings->queue_path, *lacking;
+	const char *path = session->settings->queue_path, *lacking;
+	int r;
+
+	*ret_trouble = path;
+	if ((r = spool_open(path, &session->spool)) < 0)
+		return r;
+	if ((r = able_check(session->spool, &lacking)) == -EOPNOTSUPP)
+		*ret_trouble = lacking;
+	return r < 0 ? r : wall_allow_session(session->spool, sandbox);
+}
+
+/* Open the spool, while that is possible: before the wall is closed. The
+ * counters, and being counted, are done without if need be. */
+static void
+open_spool(struct session *session, struct sandbox *sandbox)
+{
+	const char *trouble;
 	int fd, r;
 
-	if (session->spool != NULL)
-		return 0;
-	r = spool_open(session->settings->queue_path, &session->spool);
-	if (r == 0 && (r = able_check(session->spool, &lacking)) == -EOPNOTSUPP)
-		trouble = lacking;
-	if (r < 0) {
+	if ((r = prepare_spool(session, sandbox, &trouble)) < 0) {
 		log_trouble(session, trouble, r);
 		spool_close(session->spool);
 		session->spool = NULL;
-		return r;
+		session->spool_error = r;
+		return;
 	}
 	if ((fd = spool_open_counters(session->spool)) >= 0)
 		(void)counters_open(fd, &session->counters);
 	session->presence_fd = spool_open_sessions(session->spool);
 	if (session->presence_fd >= 0)
 		(void)presence_enter(session->presence_fd);
-	return 0;
+}
+
+/* From here on nothing can be done but what a session is there for. */
+static void
+close_wall(struct session *session, struct sandbox *sandbox)
+{
+	unsigned missing;
+
+	if (session->settings->tls_cert != NULL) {
+		sandbox_allow_path(sandbox, session->settings->tls_cert,
+		    SANDBOX_READ);
+		sandbox_allow_path(sandbox, session->settings->tls_key,
+		    SANDBOX_READ);
+	}
+	missing = sandbox_close(sandbox);
+	/* Not at each connection: the other programs tell it now and then. */
+	if (session->settings->is_debug)
+		audit_write_missing(missing);
 }
 
 static struct reply
@@ -335,8 +366,9 @@ cmd_mail(struct session *session, char *argument)
 		return path_reply(r, true);
 	if (mail.size_bytes > MESSAGE_SIZE_MAX)
 		return (struct reply){ 552, "5.3.4", "message too large" };
-	if ((r = open_spool(session)) < 0 ||
-	    (r = spool_check_space(session->spool, mail.size_bytes)) < 0 ||
+	if (session->spool == NULL)
+		return reply_spool_error(session->spool_error);
+	if ((r = spool_check_space(session->spool, mail.size_bytes)) < 0 ||
 	    (r = begin_envelope(session, &mail)) < 0)
 		return reply_spool_error(r);
 	session->state = S_MAIL;
@@ -738,12 +770,15 @@ session_run(struct stream *stream, const struct settings *settings,
 		.state = S_CONNECTED,
 	};
 	struct audit_record record;
+	struct sandbox sandbox;
 
 	if (id_make(session.id) < 0)
 		return;
 	record = new_record(&session, AUDIT_SESSION_OPENED);
 	audit_write(&record);
-	(void)open_spool(&session);
+	sandbox_begin(&sandbox, SANDBOX_SESSION);
+	open_spool(&session, &sandbox);
+	close_wall(&session, &sandbox);
 
 	hold_dialogue(&session);
 

@@ -102,6 +102,11 @@ build() {
 	[ "$(include microhttpd)" = smtp-health/http.c ]
 }
 
+@test "only sandbox.c knows Landlock, filter.c seccomp" {
+	[ "$(include linux/landlock)" = lib/sandbox.c ]
+	[ "$(include linux/seccomp)" = lib/filter.c ]
+}
+
 @test "only reply.c writes a reply on the wire" {
 	[ "$(grep -lE 'stream_(put|printf)' smtp-session/*.c)" = \
 		smtp-session/reply.c ]

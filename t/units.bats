@@ -89,6 +89,13 @@ are_drop_ins_of() {
 		"$unit_dir/smtpserver@.service"
 }
 
+@test "how much a session's own unit is exposed, by what systemd can see" {
+	run systemd-analyze security --offline=true --no-pager \
+		--root="$stage" smtpserver@.service
+	echo "# ${lines[-1]}" >&3
+	[[ ${lines[-1]} == *"exposure level for smtpserver@"* ]]
+}
+
 @test "no unit keeps a process from shutting itself in with Landlock and seccomp" {
 	local filters call
 

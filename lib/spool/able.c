@@ -75,12 +75,12 @@ try_abilities(int folder_fd, const char *name, const char **ret_lacking)
 	(void)snprintf(second, sizeof(second), "%s.2", name);
 	(void)snprintf(third, sizeof(third), "%s.3", name);
 	*ret_lacking = "files of its own";
-	fd = openat(folder_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+	fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0600);
 	if (fd == -1)
 		return -errno;
 	/* NFS locks what is open for writing only. */
-	other_fd = openat(folder_fd, name, O_RDWR | O_CLOEXEC);
+	other_fd = openat(folder_fd, name, O_WRONLY | O_CLOEXEC);
 	r = other_fd == -1 ? -errno : 0;
 	if (r == 0) {
 		*ret_lacking = "locks that exclude others: flock(2)";

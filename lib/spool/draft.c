@@ -115,8 +115,8 @@ draft_begin(struct spool *spool, const struct envelope *envelope,
 		r = -ENOMEM;
 		goto fail;
 	}
-	r = draft->fd = layout_open_unnamed(spool, FOLDER_NEW, envelope->id,
-	    &draft->is_named);
+	r = draft->fd =
+	    layout_open_unnamed(spool, envelope->id, &draft->is_named);
 	if (r < 0)
 		goto fail;
 	if (flock(draft->fd, LOCK_EX | LOCK_NB) == -1) {

@@ -28,6 +28,7 @@
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
 
+#define EXT4_FACTS "/proc/fs/ext4"
 #define TEXT_SIZE 4096
 #define UNKNOWN 0
 
@@ -66,7 +67,7 @@ open_ext4(const char *device, const char *name)
 {
 	char path[NAME_MAX + 64];
 
-	(void)snprintf(path, sizeof(path), "/proc/fs/ext4%s/%s", device, name);
+	(void)snprintf(path, sizeof(path), EXT4_FACTS "%s/%s", device, name);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -168,6 +169,12 @@ filesystem_commit(int fd)
 	    ioctl(fd, BTRFS_IOC_WAIT_SYNC, &transaction) == -1)
 		return -errno;
 	return 0;
+}
+
+const char *
+filesystem_facts_path(int fd)
+{
+	return get_type(fd) == EXT4_SUPER_MAGIC ? EXT4_FACTS : NULL;
 }
 
 bool

@@ -32,6 +32,9 @@ bool filesystem_is_flush_enough(const struct filesystem_flush *flush);
  */
 int filesystem_commit(int fd);
 
+/* The folder that filesystem_is_flush_enough() reads in, or NULL for none. */
+const char *filesystem_facts_path(int fd);
+
 /* Whether a name may seem to be there for a while after another host has
  * removed it: file systems over the network remember names. */
 bool filesystem_has_stale_names(int fd);

@@ -13,6 +13,7 @@
  */
 enum spool_folder {
 	FOLDER_ROOT,
+	FOLDER_QUEUE,
 	FOLDER_NEW,
 	FOLDER_RETRY,
 	FOLDER_ATTEMPTS,
@@ -33,8 +34,10 @@ int layout_open_folder(int parent_fd, const char *name);
  * A descriptor of the folder of a day's mail, kept open by the spool until
  * another day's is asked for, or a negative errno. If it was removed meanwhile
  * linking into it fails with -ENOENT; layout_close_day() lets it be made again.
+ * layout_keep_day() has the folder that is open serve for any other day.
  */
 int layout_day_folder(struct spool *spool, int64_t real_ms);
+void layout_keep_day(struct spool *spool);
 void layout_close_day(struct spool *spool);
 
 /* Make what was linked into that folder and into the queue durable, for a file
@@ -42,19 +45,24 @@ void layout_close_day(struct spool *spool);
 int layout_flush_names(struct spool *spool);
 
 /*
- * Make a file that has no name yet: in a folder if the file system can do
- * that (O_TMPFILE), else in scratch under the name given.
+ * Make a file to write to that has no name yet if the file system can do that
+ * (O_TMPFILE), else one in scratch under the name given. Nothing else lies in
+ * that folder, so whoever may write to it can still write to no one's mail.
  *
  * ret_is_named	whether it has that name, which is to be removed at the end.
  *
  * Returns a descriptor, which is the caller's, or a negative errno.
  */
-int layout_open_unnamed(struct spool *spool, enum spool_folder folder,
-    const char *scratch_name, bool *ret_is_named);
+int layout_open_unnamed(struct spool *spool, const char *scratch_name,
+    bool *ret_is_named);
 
 /* Give a file that is open one more name. */
 int layout_link(struct spool *spool, int fd, const char *scratch_name,
     bool is_named, int folder_fd, const char *name);
+
+/* Read the key into memory, making it if there is none. Returns what
+ * spool_token() does. */
+int layout_have_key(struct spool *spool);
 
 /* Begin to read a folder. The caller closes what it gets. */
 int layout_open_listing(struct spool *spool, enum spool_folder folder,

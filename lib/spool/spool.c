@@ -40,6 +40,7 @@ struct spool {
 	int day_fd; /* the folder of one day, once it was needed */
 	int64_t day; /* which: counted from 1970 */
 	bool is_day_durable; /* its name was flushed */
+	bool is_day_kept; /* it serves for any day */
 	bool has_flush;
 	struct filesystem_flush flush;
 	bool has_key;
@@ -50,6 +51,7 @@ struct spool {
 
 static const char *const folder_names[FOLDERS] = {
 	[FOLDER_ROOT] = ".",
+	[FOLDER_QUEUE] = NAME_QUEUE,
 	[FOLDER_NEW] = NAME_NEW,
 	[FOLDER_RETRY] = NAME_RETRY,
 	[FOLDER_ATTEMPTS] = NAME_ATTEMPTS,
@@ -154,13 +156,19 @@ layout_day_folder(struct spool *spool, int64_t real_ms)
 	int64_t day = real_ms / DAY_MS;
 	char name[NAME_DAY_SIZE];
 
-	if (spool->day_fd >= 0 && spool->day == day)
+	if (spool->day_fd >= 0 && (spool->is_day_kept || spool->day == day))
 		return spool->day_fd;
 	layout_close_day(spool);
 	name_format_day(real_ms, name);
 	spool->day = day;
 	return spool->day_fd =
 		   layout_open_folder(spool->folders[FOLDER_ROOT], name);
+}
+
+void
+layout_keep_day(struct spool *spool)
+{
+	spool->is_day_kept = true;
 }
 
 void
@@ -242,26 +250,24 @@ spool_close(struct spool *spool)
 }
 
 int
-layout_open_unnamed(struct spool *spool, enum spool_folder folder,
-    const char *scratch_name, bool *ret_is_named)
+layout_open_unnamed(struct spool *spool, const char *scratch_name,
+    bool *ret_is_named)
 {
-	int folder_fd = layout_folder(spool, folder), fd;
+	int folder_fd = layout_folder(spool, FOLDER_SCRATCH), fd;
 
 	if (folder_fd < 0)
 		return folder_fd;
 	*ret_is_named = false;
-	fd = openat(folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;
 	/* What kernels say where the file system has no O_TMPFILE. */
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
 		return -errno;
 
-	if ((folder_fd = layout_folder(spool, FOLDER_SCRATCH)) < 0)
-		return folder_fd;
 	*ret_is_named = true;
 	fd = openat(folder_fd, scratch_name,
-	    O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	    O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -errno;
 	return fd;
@@ -409,7 +415,7 @@ make_key(struct spool *spool)
 		return r;
 	if (getrandom(key, sizeof(key), 0) != sizeof(key))
 		return -EIO;
-	fd = layout_open_unnamed(spool, FOLDER_ROOT, scratch_name, &is_named);
+	fd = layout_open_unnamed(spool, scratch_name, &is_named);
 	if (fd < 0)
 		return fd;
 	if ((r = layout_write(fd, key, sizeof(key), 0)) == 0) {
@@ -428,8 +434,8 @@ make_key(struct spool *spool)
 	return r;
 }
 
-static int
-get_key(struct spool *spool)
+int
+layout_have_key(struct spool *spool)
 {
 	int r;
 
@@ -450,7 +456,7 @@ spool_token(struct spool *spool, const char *address,
 	int r;
 
 	if (spool->address[0] == '\0' || strcmp(spool->address, address) != 0) {
-		if ((r = get_key(spool)) < 0)
+		if ((r = layout_have_key(spool)) < 0)
 			return r;
 		token_make(&spool->key, address, spool->token);
 		if (strlcpy(spool->address, address, sizeof(spool->address)) >=
@@ -486,7 +492,7 @@ spool_check_writable(struct spool *spool)
 
 	if ((r = id_make(scratch_name)) < 0)
 		return r;
-	fd = layout_open_unnamed(spool, FOLDER_NEW, scratch_name, &is_named);
+	fd = layout_open_unnamed(spool, scratch_name, &is_named);
 	if (fd < 0)
 		return fd;
 	r = layout_write(fd, "", 1, 0);
@@ -495,6 +501,22 @@ spool_check_writable(struct spool *spool)
 		    scratch_name, 0);
 	close(fd);
 	return r;
+}
+
+struct spool_identity
+spool_identify(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return (struct spool_identity){ .inode = 0 };
+	return (struct spool_identity){ st.st_dev, st.st_ino };
+}
+
+bool
+spool_is_same(struct spool_identity one, struct spool_identity other)
+{
+	return one.device == other.device && one.inode == other.inode;
 }
 
 static bool

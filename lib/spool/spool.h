@@ -3,6 +3,8 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +43,15 @@ int spool_check_writable(struct spool *spool);
 /* Whether somebody has removed it, or its queue, since it was opened: what is
  * open is of no use any more. */
 bool spool_is_gone(struct spool *spool);
+
+/* Which folder a path leads to now; 0 for none. */
+struct spool_identity {
+	dev_t device;
+	ino_t inode;
+};
+
+struct spool_identity spool_identify(const char *path);
+bool spool_is_same(struct spool_identity one, struct spool_identity other);
 
 /* Open the file of counters, or that of the sessions' locks, making it if it
  * is missing. Returns a descriptor, which is the caller's. */

@@ -101,6 +101,8 @@ static const char *const names[] = {
 	NAME(faccessat2), NAME(fchmodat), NAME(utimensat), NAME(fchmod),
 	NAME(dup3), NAME(epoll_wait), NAME(getcpu), NAME(sched_getaffinity),
 	NAME(readlinkat), NAME(fchown), NAME(fchownat), NAME(rt_sigtimedwait),
+	NAME(seccomp), NAME(close_range), NAME(landlock_create_ruleset),
+	NAME(landlock_add_rule), NAME(landlock_restrict_self),
 };
 /* clang-format on */
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * wall.c - what walls around processes leave of the spool.
+ *
+ * Rules of Landlock hold for all that is below a folder, and for the folder
+ * that was there when they were made, whatever has its name later.
+ */
+
+#include "config.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/spool/filesystem.h"
+#include "lib/spool/layout.h"
+#include "lib/spool/names.h"
+#include "lib/spool/wall.h"
+
+static int
+allow_folder(struct spool *spool, struct sandbox *sandbox,
+    enum spool_folder folder, unsigned access)
+{
+	int fd = layout_folder(spool, folder);
+
+	if (fd < 0)
+		return fd;
+	sandbox_allow(sandbox, fd, access);
+	return 0;
+}
+
+/* A file of the spool's own, if it is there. */
+static void
+allow_file(struct spool *spool, struct sandbox *sandbox, const char *name,
+    unsigned access)
+{
+	int fd = openat(layout_folder(spool, FOLDER_ROOT), name,
+	    O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	sandbox_allow(sandbox, fd, access);
+	close(fd);
+}
+
+/* What is looked at after each flush. */
+static void
+allow_flush(struct spool *spool, struct sandbox *sandbox)
+{
+	const char *path =
+	    filesystem_facts_path(layout_folder(spool, FOLDER_ROOT));
+
+	if (path != NULL)
+		sandbox_allow_path(sandbox, path, SANDBOX_READ);
+}
+
+int
+wall_allow_session(struct spool *spool, struct sandbox *sandbox)
+{
+	int today_fd, r;
+
+	if ((r = layout_have_key(spool)) < 0 ||
+	    (r = today_fd = layout_day_folder(spool, clock_real_ms())) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_NEW,
+		 SANDBOX_MAKE | SANDBOX_REMOVE)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH,
+		 SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)) < 0)
+		return r;
+	layout_keep_day(spool);
+	sandbox_allow(sandbox, today_fd, SANDBOX_MAKE | SANDBOX_REMOVE);
+	allow_flush(spool, sandbox);
+	return 0;
+}
+
+static void
+close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The files that all programs share, made if they are missing. Whoever cannot
+ * have one will be told when it is needed. */
+static void
+allow_shared_files(struct spool *spool, struct sandbox *sandbox)
+{
+	(void)layout_have_key(spool);
+	close_if_open(spool_open_counters(spool));
+	close_if_open(spool_open_sessions(spool));
+	allow_file(spool, sandbox, NAME_KEY, SANDBOX_READ);
+	allow_file(spool, sandbox, NAME_COUNTERS, SANDBOX_READ | SANDBOX_WRITE);
+	allow_file(spool, sandbox, NAME_SESSIONS, SANDBOX_READ | SANDBOX_WRITE);
+	allow_file(spool, sandbox, NAME_ABLE, SANDBOX_WRITE);
+}
+
+int
+wall_allow_listener(struct spool *spool, struct sandbox *sandbox)
+{
+	int r;
+
+	allow_shared_files(spool, sandbox);
+	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
+		 SANDBOX_LIST | SANDBOX_MAKE | SANDBOX_MAKE_FOLDERS |
+		     SANDBOX_REMOVE)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH, SANDBOX_WRITE)) <
+		0)
+		return r;
+	allow_flush(spool, sandbox);
+	return 0;
+}
+
+int
+wall_allow_delivery(struct spool *spool, struct sandbox *sandbox)
+{
+	int r;
+
+	(void)layout_have_key(spool); /* mail goes out without it */
+	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
+		 SANDBOX_LIST | SANDBOX_MAKE_FOLDERS)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_QUEUE, SANDBOX_ALL)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH, SANDBOX_ALL)) < 0)
+		return r;
+	allow_flush(spool, sandbox);
+	return 0;
+}
+
+int
+wall_allow_health(struct spool *spool, struct sandbox *sandbox)
+{
+	int r;
+
+	allow_shared_files(spool, sandbox);
+	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
+		 SANDBOX_LIST | SANDBOX_MAKE_FOLDERS)) < 0)
+		return r;
+	return allow_folder(spool, sandbox, FOLDER_SCRATCH,
+	    SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE);
+}

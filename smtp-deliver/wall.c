@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * wall.c - the walls around a run and around its workers.
+ */
+
+#include "config.h"
+
+#include "lib/sandbox.h"
+#include "lib/spool/wall.h"
+#include "smtp-deliver/wall.h"
+
+#define DNS_PORT 53
+
+/* What glibc's resolver with its modules, and GnuTLS with the system's trust
+ * store, read: not all of /etc, where keys are. Links are followed. */
+static const char *const readable[] = {
+	/* libraries, modules, zones, tables */
+	"/usr",
+	"/lib",
+	"/lib64",
+	"/etc/ld.so.cache",
+	"/etc/localtime",
+	/* the resolver */
+	"/etc/gai.conf",
+	"/etc/host.conf",
+	"/etc/hosts",
+	"/etc/nsswitch.conf",
+	"/etc/protocols",
+	"/etc/resolv.conf",
+	"/etc/services",
+	"/run/NetworkManager",
+	"/run/resolvconf",
+	"/run/systemd/resolve",
+	/* trust anchors, and what is to be thought of ciphers */
+	"/etc/ca-certificates",
+	"/etc/crypto-policies",
+	"/etc/gnutls",
+	"/etc/pkcs11",
+	"/etc/pki",
+	"/etc/ssl/cert.pem",
+	"/etc/ssl/certs",
+	"/var/lib/ca-certificates",
+	"/dev/null",
+	"/dev/urandom",
+};
+
+static void
+allow_network(struct sandbox *sandbox, const struct settings *settings)
+{
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
+		sandbox_allow_path(sandbox, readable[i],
+		    SANDBOX_READ | SANDBOX_LIST);
+	if (settings->tls_ca_file != NULL)
+		sandbox_allow_path(sandbox, settings->tls_ca_file,
+		    SANDBOX_READ);
+	sandbox_allow_port(sandbox, DNS_PORT);
+	sandbox_allow_port(sandbox, (uint16_t)settings->remote_port);
+}
+
+int
+wall_close_run(struct spool *spool, const struct settings *settings,
+    unsigned *ret_missing)
+{
+	struct sandbox sandbox;
+	int r;
+
+	sandbox_begin(&sandbox, SANDBOX_DELIVERY);
+	if ((r = wall_allow_delivery(spool, &sandbox)) < 0)
+		return r;
+	allow_network(&sandbox, settings);
+	*ret_missing = sandbox_close(&sandbox);
+	return 0;
+}
+
+void
+wall_close_worker(const struct settings *settings)
+{
+	struct sandbox sandbox;
+
+	sandbox_begin(&sandbox, SANDBOX_WORKER);
+	allow_network(&sandbox, settings);
+	(void)sandbox_close(&sandbox);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WALL_H
+#define WALL_H
+
+#include "lib/settings.h"
+#include "lib/spool/spool.h"
+
+/*
+ * Close the wall around a run: within it are the queue, and what workers need.
+ * Returns 0, or a negative errno if the spool cannot be worked with.
+ *
+ * ret_missing	pieces that the wall lacks, as sandbox_close() tells.
+ */
+int wall_close_run(struct spool *spool, const struct settings *settings,
+    unsigned *ret_missing);
+
+/* Close the narrower one around a worker: it resolves names, looks at trust
+ * anchors, connects to hosts, and changes no file. */
+void wall_close_worker(const struct settings *settings);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WALL_H
+#define WALL_H
+
+#include <stdbool.h>
+
+#include "lib/settings.h"
+
+/*
+ * Close the wall around a listener, which its children share until they close
+ * narrower ones of their own. The settings must stay valid.
+ */
+void wall_close_listener(const struct settings *settings);
+
+/* Whether the spool is another one than when that was done: it is out of reach
+ * of all children then, and the listener is to be started anew. */
+bool wall_is_outdated(void);
+
+#endif

@@ -1,0 +1,215 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# sandbox.bats - the programs behind their walls, and on kernels that lack a
+# piece. What a wall keeps out is tried from inside by t/unit/sandbox.c.
+#
+# shellcheck disable=SC2154 # lib/common sets $spool and $started
+
+load lib/common
+
+# What landlock_create_ruleset(2) says, which glibc does not wrap.
+landlock_version() {
+	python3 -c 'import ctypes
+print(ctypes.CDLL(None).syscall(444, None, 0, 1))'
+}
+
+setup_file() {
+	need cc curl flock prlimit python3 systemd-socket-activate
+	[ "$(landlock_version)" -ge 6 ] ||
+		cannot_run "needs Linux 6.12 with Landlock"
+	[ "$(sed -n 's/^#define NO_SANDBOX //p' "$SMTPSERVER_BUILD/config.h")" != 1 ] ||
+		skip "built without walls"
+	cc -std=c17 -D_GNU_SOURCE -o "$BATS_FILE_TMPDIR/refuse" \
+		"$SMTPSERVER_SOURCE/t/lib/refuse.c"
+	cc -std=c17 -D_GNU_SOURCE -fPIC -shared -o "$BATS_FILE_TMPDIR/abi.so" \
+		"$SMTPSERVER_SOURCE/t/lib/abi.c"
+}
+
+setup() {
+	trail=$BATS_TEST_TMPDIR/trail
+	SMTP_REMOTE_PORT=$(free_port)
+	export SMTP_HOSTNAME=mail.test SMTP_REMOTE_PORT
+	behind=()
+}
+
+# A host that takes mail but for what is said: STEP=ACTION...
+host() {
+	mkdir "$BATS_TEST_TMPDIR/host"
+	start "$SMTPSERVER_SOURCE/t/lib/misbehave" --port "$SMTP_REMOTE_PORT" \
+		"$BATS_TEST_TMPDIR/host" "$@"
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/ready"
+}
+
+# hand_in RECIPIENT: a message with that recipient.
+hand_in() {
+	printf '%s\r\n' 'EHLO client.test' 'MAIL FROM:<a@client.test>' \
+		"RCPT TO:<$1>" DATA 'Subject: x' '' x . QUIT |
+		"${behind[@]}" "$(program smtp-session)" 2>>"$trail"
+}
+
+# Hand in, deliver, and see the message arrive.
+mail_flows() {
+	[[ "$(hand_in 'b@[127.0.0.1]')" == *"queued as"* ]]
+	host
+	timeout 20 "${behind[@]}" "$(program smtp-deliver)" 2>>"$trail"
+	cat "$trail"
+	grep -q event=message-done "$trail"
+	[ -e "$BATS_TEST_TMPDIR/host/1.eml" ]
+}
+
+missing() {
+	grep -c 'event=wall-incomplete' "$trail" || :
+}
+
+# A process's state: status_of PID NAME.
+status_of() {
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+is_walled() {
+	[ "$(status_of "$1" NoNewPrivs)" = 1 ]
+	[ "$(status_of "$1" Seccomp)" = 2 ]
+	[ "$(prlimit --pid "$1" --core --noheadings --output HARD | xargs)" = 0 ]
+}
+
+# children PID: of its first thread, a line each.
+children() {
+	tr ' ' '\n' <"/proc/$1/task/$1/children" | grep .
+}
+
+has_child() {
+	[ -n "$(children "$1")" ]
+}
+
+@test "on a kernel with all pieces nothing is said of walls" {
+	mail_flows
+	[ "$(missing)" -eq 0 ]
+}
+
+@test "where Landlock is refused mail flows, and the trail tells once a day" {
+	behind=("$BATS_FILE_TMPDIR/refuse" landlock)
+	mail_flows
+	[ "$(missing)" -eq 1 ]
+	grep -q 'event=wall-incomplete.*Landlock.*files are not walled off' "$trail"
+	"${behind[@]}" "$(program smtp-deliver)" 2>>"$trail"
+	[ "$(missing)" -eq 1 ]
+}
+
+@test "where seccomp is refused mail flows, and the trail tells" {
+	behind=("$BATS_FILE_TMPDIR/refuse" seccomp)
+	mail_flows
+	[ "$(missing)" -eq 1 ]
+	grep -q 'event=wall-incomplete.*seccomp' "$trail"
+}
+
+@test "where both are refused mail flows, and the trail tells of each" {
+	behind=("$BATS_FILE_TMPDIR/refuse" both)
+	mail_flows
+	[ "$(missing)" -eq 2 ]
+}
+
+@test "with Landlock as Linux 6.1 has it mail flows, and the trail tells what lacks" {
+	behind=(env "LD_PRELOAD=$BATS_FILE_TMPDIR/abi.so" LANDLOCK_ABI=2)
+	mail_flows
+	[ "$(missing)" -eq 3 ]
+	grep -q 'event=wall-incomplete.*truncate' "$trail"
+	grep -q 'event=wall-incomplete.*TCP' "$trail"
+	grep -q 'event=wall-incomplete.*signals' "$trail"
+}
+
+@test "Landlock that cannot link across folders is not used" {
+	behind=(env "LD_PRELOAD=$BATS_FILE_TMPDIR/abi.so" LANDLOCK_ABI=1)
+	mail_flows
+	[ "$(missing)" -eq 1 ]
+}
+
+@test "a session tells of what lacks only when debugging" {
+	behind=("$BATS_FILE_TMPDIR/refuse" both)
+	hand_in 'b@[127.0.0.1]' >/dev/null
+	[ "$(missing)" -eq 0 ]
+	SMTP_DEBUG=1 hand_in 'b@[127.0.0.1]' >/dev/null
+	[ "$(missing)" -eq 2 ]
+}
+
+@test "a session that waits for its client is walled in" {
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	# shellcheck disable=SC2016 # the inner shell's variables
+	start sh -c 'exec "$1" <>"$2"' sh "$(program smtp-session)" \
+		"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 2>>"$trail"
+	wait_for 5 grep -q '^220' "$BATS_TEST_TMPDIR/out"
+	is_walled "$started"
+}
+
+@test "smtp-health is walled in" {
+	local port
+
+	port=$(free_port)
+	start systemd-socket-activate -l "127.0.0.1:$port" \
+		-E "SMTP_QUEUE_PATH=$spool" "$(program smtp-health)" \
+		2>>"$trail"
+	wait_for 5 is_listening "$port"
+	curl -sS --max-time 10 --noproxy '*' "http://127.0.0.1:$port/healthz"
+	wait_for 5 has_child "$started"
+	is_walled "$(children "$started")"
+}
+
+@test "a worker is walled in, with its own messages alone, open for reading" {
+	local run worker fd flags messages=0
+
+	hand_in 'b@[127.0.0.1]' >/dev/null
+	hand_in 'b@[127.0.0.2]' >/dev/null
+	host banner=silent
+	start "$(program smtp-deliver)" 2>>"$trail"
+	run=$started
+	wait_for 10 grep -q connect "$BATS_TEST_TMPDIR/host/log"
+	is_walled "$run"
+	[ "$(children "$run" | wc -l)" -eq 2 ]
+	worker=$(children "$run" | head -n 1)
+	is_walled "$worker"
+	for fd in "/proc/$worker/fd"/*; do
+		[[ $(readlink "$fd") == "$spool"* ]] || continue
+		messages=$((messages + 1))
+		flags=$(sed -n 's/^flags:[[:space:]]*//p' \
+			"/proc/$worker/fdinfo/${fd##*/}")
+		[ $((0$flags & 3)) -eq 0 ]
+	done
+	[ "$messages" -eq 1 ]
+	# The claims are still held, by the run.
+	for fd in "$spool"/queue/new/*; do
+		run ! flock --nonblock "$fd" true
+	done
+}
+
+@test "smtp-deliver --watch goes on behind a wall in a spool that is made anew" {
+	local parent first
+
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	parent=$started
+	wait_for 5 has_child "$parent"
+	first=$(children "$parent")
+	wait_for 5 is_walled "$first"
+	rm -r "$spool"
+	host
+	hand_in 'b@[127.0.0.1]' >/dev/null
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/1.eml"
+	[ "$(children "$parent")" != "$first" ]
+	kill "$parent"
+	wait "$parent"
+}
+
+@test "what ends smtp-deliver --watch ends its child, and what ends the child it" {
+	local child
+
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	wait_for 5 has_child "$started"
+	child=$(children "$started")
+	kill -KILL "$started"
+	wait_for 5 is_gone "$child"
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	wait_for 5 has_child "$started"
+	kill -ILL "$(children "$started")"
+	status=0
+	wait "$started" || status=$?
+	[ "$status" -eq $((128 + $(kill -l ILL))) ]
+}
