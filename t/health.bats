@@ -410,6 +410,45 @@ put_into_retry() {
 	expect_health 200 OK
 }
 
+# ask TEXT: what a request of these octets, a Python string, is answered with
+# before the connection ends, by its first line.
+ask() {
+	timeout 30 python3 - "$port" "$1" <<-'END'
+		import ast, socket, sys
+
+		text = ast.literal_eval("b'" + sys.argv[2] + "'")
+		text = text.replace(b"{1M}", b"x" * 2 ** 20)
+		with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
+		    answer = b""
+		    try:
+		        s.sendall(text)
+		        while data := s.recv(65536):
+		            answer += data
+		    except ConnectionError:
+		        pass
+		print(ascii(answer.split(b"\r\n")[0].decode()))
+	END
+}
+
+@test "lines of 1 MiB and control characters in a request do no harm" {
+	local text
+
+	serve --stay
+	for text in 'GET /{1M} HTTP/1.1\r\n\r\n' '{1M}\r\n\r\n' '{1M} / HTTP/1.1' \
+		'GET / {1M}\r\n\r\n' 'GET /healthz HTTP/1.1\r\n{1M}: x\r\n\r\n' \
+		'GET /\x1b[2J HTTP/1.1\r\nHost: x\r\n\r\n' \
+		'GET /%0d%0aX: HTTP/1.1\r\nHost: x\r\n\r\n' \
+		'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n' \
+		'EHLO client.test\r\n\r\n' '\x00\r\n\r\n'; do
+		run ask "$text"
+		echo "${text:0:40}: $output"
+		[[ $output == "''" || $output == "'HTTP/1."?" 4"* ]]
+		expect_health 200 OK
+	done
+	# Nobody is told of what a peer has sent but nobody asked for.
+	[ "$(grep -c 'x1b\|xxx' "$log")" -eq 0 ]
+}
+
 @test "it leaves with 0 when idle, and does not with --stay" {
 	serve --stay
 	staying=$started staying_port=$port
