@@ -268,6 +268,18 @@ compare_fds(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
+/* Before Linux 5.9, and without memory, one by one. */
+static void
+close_between(unsigned first, unsigned last)
+{
+	long end = sysconf(_SC_OPEN_MAX);
+
+	if (close_range(first, last, 0) == 0)
+		return;
+	for (unsigned fd = first; fd <= last && (long)fd < end; fd++)
+		(void)close((int)fd);
+}
+
 void
 sandbox_keep_only(int *fds, size_t count)
 {
@@ -278,9 +290,9 @@ sandbox_keep_only(int *fds, size_t count)
 		unsigned fd = (unsigned)fds[i];
 
 		if (fd > next)
-			(void)close_range(next, fd - 1, 0);
+			close_between(next, fd - 1);
 		if (fd >= next)
 			next = fd + 1;
 	}
-	(void)close_range(next, UINT32_MAX, 0);
+	close_between(next, UINT32_MAX);
 }
