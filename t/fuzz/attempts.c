@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * attempts.c - attempt files: a line that was read is written so that it is
+ * read as the same.
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#include "lib/spool/attempts.h"
+#include "t/fuzz/fuzz.h"
+
+static void
+check_line(const char *line, size_t length)
+{
+	must(length > 0 && length < ATTEMPT_LINE_SIZE);
+	must(line[length - 1] == '\n');
+	for (size_t i = 0; i + 1 < length; i++)
+		must(!iscntrl((unsigned char)line[i]));
+}
+
+static void
+check_attempt(const struct attempt *attempt)
+{
+	char line[ATTEMPT_LINE_SIZE], again[ATTEMPT_LINE_SIZE];
+	size_t length = attempt_render(attempt, line), used;
+	struct attempt read;
+
+	check_line(line, length);
+	must(attempt_parse(line, length, &read, &used) == 0);
+	must(used == length);
+	must(read.time_ms == attempt->time_ms);
+	must(read.number == attempt->number);
+	must(read.recipient == attempt->recipient);
+	must(read.outcome == attempt->outcome);
+	must(strcmp(read.status, attempt->status) == 0);
+	/* The detail has lost its control characters, and is stable. */
+	must(attempt_render(&read, again) == length);
+	must(memcmp(again, line, length) == 0);
+}
+
+/* As a claim reads a file: what is damaged is skipped. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *copy = fuzz_copy(data, size);
+	const char *text = copy, *end = copy + size;
+	struct attempt attempt;
+	size_t used;
+	int r;
+
+	while ((r = attempt_parse(text, (size_t)(end - text), &attempt,
+		    &used)) != -EAGAIN) {
+		must(r == 0 || r == -EBADMSG);
+		must(used > 0 && used <= (size_t)(end - text));
+		if (r == 0)
+			check_attempt(&attempt);
+		text += used;
+	}
+	must(memchr(text, '\n', (size_t)(end - text)) == NULL);
+	free(copy);
+	return 0;
+}

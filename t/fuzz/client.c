@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * client.c - our dialogue with remote hosts: whatever a host says, we say only
+ * SMTP, the message ends but once, and every recipient gets a verdict.
+ *
+ * Where the host offers STARTTLS there is no TLS, but another transport that
+ * changes nothing: what was said before the handshake must not be seen after
+ * it (RFC 3207 section 4.2).
+ */
+
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "lib/audit.h"
+#include "lib/tls.h"
+#include "smtp-deliver/client.h"
+#include "t/fuzz/fuzz.h"
+#include "t/fuzz/log.h"
+#include "t/fuzz/peer.h"
+
+#define LINE_MAX_OCTETS 2048
+
+static const char content[] = "Subject: dots\r\n"
+			      "\r\n"
+			      ".\r\n"
+			      "..\r\n"
+			      "\xc3\xbc\r\n"
+			      ".\r\n";
+static const char stuffed[] = "Subject: dots\r\n"
+			      "\r\n"
+			      "..\r\n"
+			      "...\r\n"
+			      "\xc3\xbc\r\n"
+			      "..\r\n"
+			      ".\r\n";
+
+static struct settings settings;
+static struct sockaddr_un address;
+static socklen_t address_length = sizeof(address);
+static int listen_fd, message_fd;
+static const uint8_t *peer_data;
+static size_t peer_size;
+
+int __real_connect(int fd, const struct sockaddr *to, socklen_t length);
+int __wrap_connect(int fd, const struct sockaddr *to, socklen_t length);
+int __wrap_tls_connect(struct stream *stream, const char *host,
+    const char *ca_file, int64_t deadline_ms, struct tls_result *ret_result);
+
+/* An address in the abstract namespace, which the kernel chooses. */
+static void
+listen_somewhere(void)
+{
+	address.sun_family = AF_UNIX;
+	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(listen_fd >= 0);
+	must(bind(listen_fd, (struct sockaddr *)&address,
+		 sizeof(sa_family_t)) == 0);
+	must(listen(listen_fd, 1) == 0);
+	must(getsockname(listen_fd, (struct sockaddr *)&address,
+		 &address_length) == 0);
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	char error[SETTINGS_ERROR_SIZE];
+
+	(void)argc;
+	(void)argv;
+	log_open("smtp-deliver");
+	must(clearenv() == 0);
+	must(setenv("SMTP_HOSTNAME", "mail.test", 1) == 0);
+	must(settings_load(&settings, error) == 0);
+	listen_somewhere();
+	message_fd = memfd_create("message", MFD_CLOEXEC);
+	must(write(message_fd, content, sizeof(content) - 1) ==
+	    (ssize_t)sizeof(content) - 1);
+	return 0;
+}
+
+int
+__wrap_connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+	int r = __real_connect(fd, to, length), peer_fd;
+
+	must(r == 0);
+	peer_fd = accept(listen_fd, NULL, NULL);
+	must(peer_fd >= 0);
+	peer_start(peer_fd, peer_data, peer_size);
+	return r;
+}
+
+/* ---- no TLS ---- */
+
+int
+__wrap_tls_connect(struct stream *stream, const char *host, const char *ca_file,
+    int64_t deadline_ms, struct tls_result *ret_result)
+{
+	must(strcmp(host, "mx.test") == 0 && ca_file == NULL);
+	must(deadline_ms > 0);
+	*ret_result =
+	    (struct tls_result){ .protocol = "TLS", .cipher = "none" };
+	stream_start_transport(stream, &peer_transport, stream);
+	must(!stream_has_input(stream));
+	return 0;
+}
+
+/* ---- what was said ---- */
+
+static bool
+is_command(const char *line, size_t length)
+{
+	static const char *const commands[] = { "EHLO mail.test",
+		"HELO mail.test", "STARTTLS", "MAIL FROM:<a@client.test>",
+		"RCPT TO:<b@example.org>", "RCPT TO:<c@example.org>", "DATA",
+		"RSET", "QUIT" };
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		size_t expected = strlen(commands[i]);
+
+		if (length >= expected &&
+		    strncmp(line, commands[i], expected) == 0)
+			return fuzz_is_printable(line, length);
+	}
+	return false;
+}
+
+/* Commands, and perhaps the message behind DATA. Returns how often that was
+ * said in whole. */
+static unsigned
+check_words(const char *said)
+{
+	unsigned messages = 0;
+	bool is_after_data = false;
+
+	while (*said != '\0') {
+		const char *end = strstr(said, "\r\n");
+		size_t length = end != NULL ? (size_t)(end - said) : 0;
+
+		must(end != NULL && length <= LINE_MAX_OCTETS);
+		if (is_after_data &&
+		    strncmp(said, stuffed, sizeof(stuffed) - 1) == 0) {
+			messages++;
+			said += sizeof(stuffed) - 1;
+			is_after_data = false;
+			continue;
+		}
+		must(is_command(said, length));
+		is_after_data = strncmp(said, "DATA\r\n", 6) == 0;
+		said = end + 2;
+	}
+	return messages;
+}
+
+static void
+check_verdict(const struct verdict *verdict)
+{
+	must(verdict->outcome > OUTCOME_NONE &&
+	    verdict->outcome <= OUTCOME_FAILED);
+	must(
+	    verdict->outcome != OUTCOME_DELIVERED || verdict->status[0] == '2');
+	must(verdict->outcome != OUTCOME_FAILED || verdict->status[0] == '5');
+	must(verdict->reply[0] != '\0' || verdict->reason[0] != '\0');
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_DEFERRED,
+	    .host = verdict->host,
+	    .tls = verdict->tls,
+	    .status = verdict->status,
+	    .reply = verdict->reply,
+	    .reason = verdict->reason,
+	});
+}
+
+/* ---- a message ---- */
+
+/* Returns whether any recipient's was delivered. */
+static bool
+send_message(struct client *client, enum client_state *ret_state)
+{
+	char sender[] = "a@client.test", one[] = "b@example.org",
+	     other[] = "c@example.org";
+	char *recipients[] = { one, other };
+	struct envelope envelope = {
+		.id = "019aad1f6b2e5d0c7f3a9be1",
+		.sender = sender,
+		.recipients = recipients,
+		.recipient_count = 2,
+		.is_8bitmime = true,
+	};
+	static const size_t indices[] = { 0, 1 };
+	struct client_message message = {
+		.envelope = &envelope,
+		.fd = message_fd,
+		.size_bytes = sizeof(content) - 1,
+		.recipients = indices,
+		.recipient_count = 2,
+	};
+	struct verdict verdicts[2] = { { OUTCOME_NONE }, { OUTCOME_NONE } };
+
+	*ret_state = client_send(client, &message, verdicts);
+	check_verdict(&verdicts[0]);
+	check_verdict(&verdicts[1]);
+	return verdicts[0].outcome == OUTCOME_DELIVERED ||
+	    verdicts[1].outcome == OUTCOME_DELIVERED;
+}
+
+/* Two messages over one connection. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	enum client_state state = CLIENT_READY;
+	struct client *client;
+	unsigned delivered = 0;
+	size_t length;
+	const char *said;
+
+	peer_data = data;
+	peer_size = size;
+	if (client_open("mx.test", (struct sockaddr *)&address, address_length,
+		&settings, &client, &verdict) == 0) {
+		for (int i = 0; i < 2 && state == CLIENT_READY; i++)
+			delivered += send_message(client, &state);
+		if (state == CLIENT_READY)
+			client_quit(client);
+		else
+			client_drop(client);
+	} else {
+		must(verdict.outcome == OUTCOME_DEFERRED);
+		check_verdict(&verdict);
+	}
+	said = peer_end(&length);
+	must(strlen(said) == length);
+	must(check_words(said) >= delivered);
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * dns.c - answers of the DNS: what is taken for the name of a host is text that
+ * can be asked for and logged, and has come out of that very answer.
+ */
+
+#include "config.h"
+
+#include "smtp-deliver/answer.h"
+#include "smtp-deliver/route.h"
+#include "t/fuzz/fuzz.h"
+
+#define HEADER_SIZE 12 /* RFC 1035 section 4.1.1 */
+#define RECORD_MIN 14 /* an MX record with a root's name and a pointer */
+
+static unsigned
+get16(const uint8_t *data)
+{
+	return (unsigned)data[0] << 8 | data[1];
+}
+
+static void
+check_record(const struct dns_mx *record)
+{
+	size_t length = strnlen(record->host, sizeof(record->host));
+
+	must(record->preference <= UINT16_MAX);
+	must(length < sizeof(record->host));
+	must(fuzz_is_printable(record->host, length));
+	must(strchr(record->host, ' ') == NULL);
+	must(strcmp(record->host, ".") != 0);
+}
+
+/* Ordered by preference, and no record was lost. */
+static void
+check_order(struct dns_mx *records, size_t count)
+{
+	unsigned long before = 0, after = 0;
+
+	for (size_t i = 0; i < count; i++)
+		before += records[i].preference + strlen(records[i].host);
+	route_order(records, count);
+	for (size_t i = 0; i < count; i++) {
+		after += records[i].preference + strlen(records[i].host);
+		must(i == 0 ||
+		    records[i - 1].preference <= records[i].preference);
+	}
+	must(before == after);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned char *answer = (unsigned char *)fuzz_copy(data, size);
+	struct dns_mx records[DNS_MX_MAX];
+	size_t count = 0;
+	enum dns_answer result = answer_parse_mx(answer, size, records, &count);
+
+	must(result == DNS_FOUND || result == DNS_NO_DATA ||
+	    result == DNS_TROUBLE);
+	must((result == DNS_FOUND) == (count > 0));
+	must(count <= DNS_MX_MAX);
+	if (result != DNS_TROUBLE) {
+		must(size >= HEADER_SIZE);
+		must(count <= get16(data + 6));
+		must(size >= HEADER_SIZE + count * RECORD_MIN);
+	}
+	for (size_t i = 0; i < count; i++)
+		check_record(&records[i]);
+	check_order(records, count);
+	free(answer);
+	return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * envelope.c - the block before a stored message: one that was read is written
+ * so that it is read as the same.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+
+#include "lib/spool/envelope.h"
+#include "t/fuzz/fuzz.h"
+
+static void
+check_same(const struct envelope *a, const struct envelope *b)
+{
+	must(strcmp(a->id, b->id) == 0);
+	must(strcmp(a->sender, b->sender) == 0);
+	must(a->recipient_count == b->recipient_count);
+	for (size_t i = 0; i < a->recipient_count; i++)
+		must(strcmp(a->recipients[i], b->recipients[i]) == 0);
+	must(a->is_8bitmime == b->is_8bitmime);
+	must(a->is_smtputf8 == b->is_smtputf8);
+}
+
+/* The block with its seal behind it; the caller frees. */
+static char *
+render(const struct envelope *envelope, const struct envelope_seal *seal,
+    size_t *ret_length)
+{
+	char *text, *block;
+	size_t length;
+
+	must(envelope_render(envelope, &text, &length) == 0);
+	must((block = malloc(length + ENVELOPE_SEAL_SIZE + 1)) != NULL);
+	memcpy(block, text, length);
+	envelope_render_seal(seal, block + length);
+	free(text);
+	*ret_length = length + ENVELOPE_SEAL_SIZE;
+	must(strlen(block) == *ret_length);
+	must(*ret_length <= ENVELOPE_BLOCK_MAX);
+	return block;
+}
+
+static void
+check_round_trip(const struct envelope *envelope,
+    const struct envelope_seal *seal)
+{
+	struct envelope again;
+	struct envelope_seal seal_again;
+	size_t length, used;
+	char *block = render(envelope, seal, &length);
+
+	must(envelope_parse(block, length, &again, &seal_again, &used) == 0);
+	must(used == length);
+	check_same(&again, envelope);
+	must(seal_again.size_bytes == seal->size_bytes);
+	must(seal_again.checksum == seal->checksum);
+	envelope_clear(&again);
+
+	/* Without its last octet it is not whole. */
+	must(envelope_parse(block, length - 1, &again, &seal_again, &used) ==
+	    -EBADMSG);
+	free(block);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *copy = fuzz_copy(data, size);
+	struct envelope envelope;
+	struct envelope_seal seal;
+	size_t used;
+	int r = envelope_parse(copy, size, &envelope, &seal, &used);
+
+	if (r == 0) {
+		must(used <= size && is_id(envelope.id));
+		must(envelope.sender != NULL && envelope.recipient_count > 0);
+		check_round_trip(&envelope, &seal);
+		envelope_clear(&envelope);
+	} else {
+		must(r == -EBADMSG);
+		must(envelope.sender == NULL && envelope.recipients == NULL);
+	}
+	free(copy);
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * settings.c - the configuration: what is accepted can be said on the wire,
+ * and what is not is named in a line without control characters.
+ *
+ * Input is lines of "SMTP_NAME=value"; a value may hold anything but LF.
+ */
+
+#include "config.h"
+
+#include "lib/settings.h"
+#include "t/fuzz/fuzz.h"
+
+static void
+set_variable(char *line)
+{
+	char *value = strchr(line, '=');
+
+	if (value == NULL || strncmp(line, "SMTP_", 5) != 0)
+		return;
+	*value++ = '\0';
+	must(setenv(line, value, 1) == 0);
+}
+
+static bool
+is_between(int number, int least, int most)
+{
+	return number >= least && number <= most;
+}
+
+static void
+check_settings(const struct settings *settings)
+{
+	size_t hostname = strlen(settings->hostname);
+	size_t banner = strlen(settings->banner);
+
+	must(hostname > 0 && hostname < SETTINGS_HOSTNAME_SIZE);
+	must(fuzz_is_printable(settings->hostname, hostname));
+	must(strchr(settings->hostname, ' ') == NULL);
+	must(fuzz_is_printable(settings->banner, banner));
+	must(hostname + 1 + banner + strlen("220 \r\n") <= 512);
+	must(is_between(settings->queue_workers, 1, SETTINGS_WORKERS_MAX));
+	must(is_between(settings->remote_port, 1, 65535));
+	must(is_between(settings->command_timeout_sec, 1, 3600));
+	must(is_between(settings->data_timeout_sec, 1, 3600));
+	must(is_between(settings->remote_timeout_sec, 1, 3600));
+	must(*settings->queue_path != '\0');
+	must((settings->tls_cert == NULL) == (settings->tls_key == NULL));
+}
+
+/* It goes to the journal. */
+static void
+check_error(const char *error)
+{
+	size_t length = strnlen(error, SETTINGS_ERROR_SIZE);
+
+	must(length > 0 && length < SETTINGS_ERROR_SIZE);
+	must(strncmp(error, "SMTP_", 5) == 0);
+	for (size_t i = 0; i < length; i++)
+		must((unsigned char)error[i] >= ' ' && error[i] != 0x7f);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = fuzz_text(data, size), *rest = text, *line;
+	char error[SETTINGS_ERROR_SIZE];
+	struct settings settings;
+	int r;
+
+	must(clearenv() == 0);
+	while ((line = strsep(&rest, "\n")) != NULL)
+		set_variable(line);
+	r = settings_load(&settings, error);
+	must(r <= 0);
+	if (r == 0)
+		check_settings(&settings);
+	else
+		check_error(error);
+	free(text);
+	return 0;
+}
