@@ -33,12 +33,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "lib/stream.h"
 #include "smtp-session/listener.h"
+#include "smtp-session/manager.h"
 #include "smtp-session/stop.h"
 #include "smtp-session/wall.h"
 
@@ -150,11 +149,15 @@ report_refusals(enum refusal refusal, struct refused *refused)
 static void
 report(struct listener *listener)
 {
+	char status[80];
+
 	listener->report_ms = NEVER_MS;
 	for (enum refusal i = 0; i < REFUSALS; i++)
 		report_refusals(i, &listener->refused[i]);
-	(void)sd_notifyf(0, "STATUS=%zu sessions of %d at the most",
-	    listener->child_count, listener->settings->sessions);
+	(void)snprintf(status, sizeof(status),
+	    "STATUS=%zu sessions of %d at the most", listener->child_count,
+	    listener->settings->sessions);
+	manager_notify(status);
 }
 
 /* ---- children -------------------------------------------------------------*/
@@ -383,7 +386,7 @@ begin_stop(struct listener *listener)
 		return;
 	listener->is_stopping = true;
 	listener->leave_ms = clock_mono_ms() + STOP_MS;
-	(void)sd_notify(0, "STOPPING=1");
+	manager_notify("STOPPING=1");
 	close_sockets(listener->sockets);
 	signal_children(listener, SIGTERM);
 }
@@ -521,7 +524,7 @@ listener_run(const struct listener_sockets *sockets,
 		return -ENOMEM;
 	r = listener.signal_fd = open_signals(&listener.child_mask);
 	if (r >= 0) {
-		(void)sd_notify(0, "READY=1");
+		manager_notify("READY=1");
 		serve_clients(&listener);
 		close(listener.signal_fd);
 		r = 0;

@@ -22,13 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "lib/audit.h"
 #include "lib/settings.h"
 #include "lib/stream.h"
 #include "lib/tlsmodule.h"
 #include "smtp-session/listener.h"
+#include "smtp-session/manager.h"
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"
@@ -38,17 +37,6 @@
 
 static const struct reply reply_not_configured = { 421, "4.3.5",
 	"not configured correctly, closing", true };
-
-static bool
-is_listening(int fd)
-{
-	socklen_t length = sizeof(int);
-	int is_accepting;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_accepting,
-		   &length) == 0 &&
-	    is_accepting != 0;
-}
 
 /* The listening socket is not to be what the program reads and writes. */
 static int
@@ -65,13 +53,12 @@ move_standard_input(void)
 }
 
 /* Sockets that listen: systemd's, or standard input as inetd has it for
- * "wait". None if this is for one client; a unit with Accept=yes passes the
- * connection in the same way. */
+ * "wait". None if this is for one client. */
 static struct listener_sockets
 take_sockets(void)
 {
-	struct listener_sockets sockets = { SD_LISTEN_FDS_START, 0 };
-	int count = sd_listen_fds(1);
+	struct listener_sockets sockets = { -1, 0 };
+	int count = manager_take_sockets(&sockets.first_fd);
 
 	if (count < 0)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
@@ -79,7 +66,7 @@ take_sockets(void)
 		errx(EX_USAGE, "%d sockets were passed; expected %d at most",
 		    count, LISTENER_SOCKETS_MAX);
 	while (sockets.count < (size_t)count &&
-	    is_listening(SD_LISTEN_FDS_START + (int)sockets.count))
+	    is_listening(sockets.first_fd + (int)sockets.count))
 		sockets.count++;
 	if (sockets.count == 0 && is_listening(STDIN_FILENO))
 		sockets = (struct listener_sockets){ move_standard_input(), 1 };

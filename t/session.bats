@@ -345,14 +345,21 @@ with socket.create_connection(('$1', $port), 10) as s:
 	need openssl
 	can_trace
 	make_certificate one
-	run ! loads_gnutls
+	run ! loads libgnutls
 	use_certificate one
-	loads_gnutls
+	loads libgnutls
 }
 
-loads_gnutls() {
+@test "libsystemd is not loaded for one client" {
+	can_trace
+	run ! loads libsystemd
+	loads libbsd
+}
+
+# loads LIBRARY
+loads() {
 	strace -e trace=openat "$(program smtp-session)" 2>&1 <<<"" |
-		grep 'libgnutls.* = [0-9]'
+		grep "$1.* = [0-9]"
 }
 
 # ask_for_tls PROGRAM: its replies to a client that wants to start TLS.
