@@ -39,7 +39,6 @@ struct spool {
 	int folders[FOLDERS];
 	int day_fd; /* the folder of one day, once it was needed */
 	int64_t day; /* which: counted from 1970 */
-	bool is_day_durable; /* its name was flushed */
 	bool is_day_kept; /* it serves for any day */
 	bool has_flush;
 	struct filesystem_flush flush;
@@ -177,18 +176,15 @@ layout_close_day(struct spool *spool)
 	if (spool->day_fd >= 0)
 		close(spool->day_fd);
 	spool->day_fd = -1;
-	spool->is_day_durable = false;
 }
 
 int
 layout_flush_names(struct spool *spool)
 {
 	if (fsync(spool->day_fd) == -1 ||
-	    fsync(spool->folders[FOLDER_NEW]) == -1)
+	    fsync(spool->folders[FOLDER_NEW]) == -1 ||
+	    fsync(spool->folders[FOLDER_ROOT]) == -1)
 		return -errno;
-	if (!spool->is_day_durable && fsync(spool->folders[FOLDER_ROOT]) == -1)
-		return -errno;
-	spool->is_day_durable = true;
 	return 0;
 }
 
