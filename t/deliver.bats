@@ -1057,12 +1057,13 @@ is_quiet() {
 	[ "$(counter 2)" -eq 120 ]
 }
 
-# together HOST...: how many connections to the hosts there were at once.
+# together HOST...: how many hosts were talked to at once, in the second that
+# they take to begin. For the goodbye the next worker does not wait.
 together() {
 	local host
 
 	for host; do
-		awk '{ print $1, 1; print $2, -1 }' "$(odd "$host")/spans"
+		awk -v OFMT=%.6f '{ print $1, 1; print $1 + 0.9, -1 }' "$(odd "$host")/spans"
 	done | sort -n | awk '{ n += $2; if (n > most) most = n }
 		END { print most + 0 }'
 }
