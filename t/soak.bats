@@ -18,24 +18,24 @@ soak() {
 
 @test "while all write, deliver, are killed and remove at once, no mail is lost or sent twice" {
 	need_root
-	soak --messages 6000 --seconds 120
+	soak --messages 12000 --seconds 120
 }
 
 @test "the same holds with the spool on the disk" {
-	soak --messages 1500 --seconds 60 --spool "$BATS_TEST_TMPDIR"
+	soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR"
 }
 
 @test "the soak sees two processes at one message where no lock excludes" {
 	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/no-flock.so" \
 		"$SMTPSERVER_SOURCE/t/lib/no-flock.c"
-	run -1 soak --messages 3000 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
+	run -1 soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
 		--preload "$BATS_TEST_TMPDIR/no-flock.so"
 	[[ $output == *"violation: two at once: "* ]]
 	[[ $output == *"violation: delivered again without a kill: "* ]]
 }
 
 @test "the soak sees mail that is gone without a note" {
-	run -1 soak --messages 1500 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
+	run -1 soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
 		--unnoted
 	[[ $output == *"violation: lost: "* ]]
 }
