@@ -108,6 +108,20 @@ send() {
 	[ ! -e "$BATS_TEST_TMPDIR/called" ]
 }
 
+@test "a program that is slow to start is waited for, and stopped with the others" {
+	printf '#!/bin/sh\nsleep 0.5\nexec /usr/bin/setsid "$@"\n' \
+		>"$BATS_TEST_TMPDIR/bin/setsid"
+	chmod +x "$BATS_TEST_TMPDIR/bin/setsid"
+	start_server
+	kill -TERM "$started"
+	wait_for 15 is_all_gone
+	wait "$started"
+	# A fault that shows before all of them are there.
+	run -1 bootstrap SMTP_QUEUE_WORKERS=many
+	grep -q "SMTP_QUEUE_WORKERS" "$trail"
+	is_all_gone
+}
+
 @test "a port that is taken is an error that names it, and nothing stays" {
 	python3 -c 'import socket, sys, time
 s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
