@@ -140,7 +140,7 @@ end_worker(struct pool *pool, struct pool_worker *worker, enum job_end end)
 		if (worker->jobs[i] == NULL)
 			continue;
 		set_unreported(worker->jobs[i], &verdict);
-		pool->end_job(pool->context, worker->jobs[i], end);
+		(void)pool->end_job(pool->context, worker->jobs[i], end);
 	}
 	free(worker);
 	destination->has_worker = false;
@@ -212,11 +212,13 @@ static void
 finish_job(struct pool *pool, struct pool_worker *worker, size_t number)
 {
 	struct job *job = worker->jobs[number];
+	bool may_go_on;
 
 	worker->jobs[number] = NULL;
-	pool->end_job(pool->context, job, JOB_ANSWERED);
+	may_go_on = pool->end_job(pool->context, job, JOB_ANSWERED) &&
+	    !pool->is_closing;
 	/* Whoever is not told to go on goes home at the end of its input. */
-	if (pool->is_closing || !has_jobs_left(worker) || !tell(worker))
+	if (!may_go_on || !has_jobs_left(worker) || !tell(worker))
 		end_worker(pool, worker, JOB_GIVEN_BACK);
 }
 

@@ -26,8 +26,9 @@ TAILQ_HEAD(pool_worker_list, pool_worker);
 /* The workers of a run. */
 struct pool {
 	const struct settings *settings;
-	/* What to do with a job that comes back. Its worker waits meanwhile. */
-	void (*end_job)(void *context, struct job *job, enum job_end end);
+	/* What to do with a job that comes back. Its worker waits meanwhile.
+	 * Returns whether it may go on to the next one. */
+	bool (*end_job)(void *context, struct job *job, enum job_end end);
 	/* A destination has lost its worker. */
 	void (*end_worker)(void *context, struct destination *destination);
 	void *context;

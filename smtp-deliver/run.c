@@ -101,16 +101,15 @@ end_task(struct run *run, struct task *task)
 		run->next_scan_ms = 0;
 }
 
-/* A task without open jobs goes where it belongs, or waits until it can. */
+/* What is known of a task goes on record; without open jobs it goes where it
+ * belongs. Either waits until it can be done. */
 static void
-settle_if_done(struct run *run, struct task *task)
+settle(struct run *run, struct task *task)
 {
-	if (task->open_jobs > 0)
-		return;
-	if (task_settle(task) == 0)
-		end_task(run, task);
-	else
+	if (task_settle(task) < 0)
 		run->next_settle_ms = clock_mono_ms() + SETTLE_MS;
+	else if (task->open_jobs == 0)
+		end_task(run, task);
 }
 
 static void
@@ -123,24 +122,33 @@ settle_again(struct run *run)
 	run->next_settle_ms = INT64_MAX;
 	for (task = TAILQ_FIRST(&run->tasks); task != NULL; task = next) {
 		next = TAILQ_NEXT(task, entries);
-		settle_if_done(run, task);
+		settle(run, task);
 	}
 }
 
+/* Whether a message that was tried cannot be put on record or moved. What more
+ * we delivered now might not get onto record either. */
+static bool
+has_unsettled(const struct run *run)
+{
+	return run->next_settle_ms != INT64_MAX;
+}
+
 /* A job came back from its worker, or never had one. */
-static void
+static bool
 end_job(void *context, struct job *job, enum job_end end)
 {
 	struct run *run = context;
 	struct task *task = job->task;
 
 	if (end == JOB_GIVEN_BACK)
-		task->is_given_back = true;
+		task->is_given_back = run->has_left_some = true;
 	else
-		task_record(job);
+		task_judge(job);
 	task->open_jobs--;
 	job_free(job);
-	settle_if_done(run, task);
+	settle(run, task);
+	return !has_unsettled(run);
 }
 
 /* ---- the queue ----------------------------------------------------------- */
@@ -196,7 +204,7 @@ take_entry(struct run *run, const struct queue_entry *entry)
 			run->left_count++;
 		}
 		/* A crash may have left it here with everything done. */
-		settle_if_done(run, task);
+		settle(run, task);
 		break;
 	case -ENOENT:
 		break;
@@ -237,14 +245,6 @@ end_scan(struct run *run)
 		run->next_scan_ms = now_ms + 60000 - clock_real_ms() % 60000;
 		run->locked_wait_ms = LOCKED_WAIT_MIN_MS;
 	}
-}
-
-/* Whether a message that was tried cannot be put on record or moved. What more
- * we delivered now might not get onto record either. */
-static bool
-has_unsettled(const struct run *run)
-{
-	return run->next_settle_ms != INT64_MAX;
 }
 
 static bool
@@ -342,41 +342,46 @@ sweep_if_due(struct spool *spool, unsigned missing)
 
 /* ---- the loop ------------------------------------------------------------ */
 
-/* Leave everything as it is, now. */
+/* Workers may finish what they are saying; no job waits for one any more. */
 static void
-abandon_all(struct run *run)
-{
-	struct task *task, *next;
-
-	pool_abandon(&run->pool);
-	for (task = TAILQ_FIRST(&run->tasks); task != NULL; task = next) {
-		next = TAILQ_NEXT(task, entries);
-		task->is_given_back = true;
-		settle_if_done(run, task);
-	}
-}
-
-/* We are to stop. Workers may finish what they are saying, for a while; no job
- * waits for one any more. */
-static void
-stop(struct run *run)
+wind_up(struct run *run)
 {
 	struct destination *destination, *next;
 	struct job *job;
 
-	if (!run->pool.is_closing)
-		run->stop_ms = clock_mono_ms() + STOP_MS;
 	run->pool.is_closing = true;
-	if (clock_mono_ms() >= run->stop_ms)
-		abandon_all(run);
-
 	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
 	     destination = next) {
 		next = TAILQ_NEXT(destination, entries);
 		while ((job = destination_take_job(destination)) != NULL)
-			end_job(run, job, JOB_GIVEN_BACK);
+			(void)end_job(run, job, JOB_GIVEN_BACK);
 		destination_forget(&run->destinations, destination);
 	}
+}
+
+/* Let go of every message, on record or not. */
+static void
+let_go(struct run *run)
+{
+	struct task *task;
+
+	pool_abandon(&run->pool);
+	while ((task = TAILQ_FIRST(&run->tasks)) != NULL) {
+		task->is_given_back = true;
+		(void)task_settle(task);
+		end_task(run, task);
+	}
+}
+
+/* We are to stop, within a while. */
+static void
+stop(struct run *run)
+{
+	if (run->stop_ms == INT64_MAX)
+		run->stop_ms = clock_mono_ms() + STOP_MS;
+	wind_up(run);
+	if (clock_mono_ms() >= run->stop_ms)
+		let_go(run);
 }
 
 static void

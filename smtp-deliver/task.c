@@ -260,15 +260,13 @@ choose_next_minute(struct task *task)
 }
 
 void
-task_record(struct job *job)
+task_judge(struct job *job)
 {
 	struct task *task = job->task;
 
 	choose_next_minute(task);
 	for (size_t i = 0; i < job->recipient_count; i++)
 		record_verdict(task, job->recipients[i], &job->verdicts[i]);
-	if (!is_delivered_to_all(task))
-		(void)write_record(task);
 	for (size_t i = 0; i < job->recipient_count; i++)
 		count_verdict(task, &job->verdicts[i]);
 }
@@ -316,10 +314,8 @@ task_settle(struct task *task)
 {
 	int r;
 
-	if (task->is_given_back) {
-		(void)write_record(task);
-		return 0;
-	}
+	if (task->open_jobs > 0 || task->is_given_back)
+		return write_record(task);
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0 &&
 	    is_expired(id_time_ms(task->claim->envelope.id), clock_real_ms(),
 		task->claim->attempt))

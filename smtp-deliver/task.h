@@ -59,17 +59,16 @@ const char *task_destination(const struct task *task, size_t recipient);
 struct job *task_new_job(struct task *task, const char *destination);
 void job_free(struct job *job);
 
-/* A job has its verdicts: put them on record and into the audit trail, and
- * count them. What cannot be written to the record now is kept for
- * task_settle(). */
-void task_record(struct job *job);
+/* A job has its verdicts: put them into the audit trail, and count them. They
+ * are to be on record before anything else happens: see task_settle(). */
+void task_judge(struct job *job);
 
 /*
- * All jobs are done: the message leaves the queue, or its place in it, unless
- * it is given back.
+ * Put what is known of the message on record. With no open jobs left it leaves
+ * the queue, or its place in it, unless it is given back.
  *
- * Returns 0, or a negative errno if that, or the record before it, could not be
- * written; the claim is to be kept then, and this to be called again.
+ * Returns 0, or a negative errno if that could not be written; the claim is to
+ * be kept then, and this to be called again.
  */
 int task_settle(struct task *task);
 

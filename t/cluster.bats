@@ -100,7 +100,7 @@ drain() {
 # tally ARGUMENT...: of all reports of this test.
 tally() {
 	cluster_exec alpha "$SMTPSERVER_SOURCE/t/lib/tally" --drained "$@" \
-		"$spool" "$BATS_TEST_TMPDIR"/{sink,source-alpha,source-beta} \
+		"$spool" "$BATS_TEST_TMPDIR"/{sink,source-*} \
 		>"$BATS_TEST_TMPDIR/tally" || {
 		cat "$BATS_TEST_TMPDIR/tally"
 		return 1
@@ -136,6 +136,21 @@ try_lock() {
 	drain
 	tally --leftovers 0
 	grep -Eq '^accepted \(250 read\) +200$' "$BATS_TEST_TMPDIR/tally"
+}
+
+@test "a host that loses its spool midway sends nothing that it cannot put on record" {
+	start_sink
+	start_deliver beta
+	deliver=$started
+	start_source beta
+	wait_for 120 has_accepted beta 50
+	cluster_lose_mount beta
+	sleep 3
+	kill -KILL "$deliver"
+	stop_source_of beta
+	cluster_mount_again beta
+	drain
+	tally --kills 1 --leftovers 1
 }
 
 @test "a host that is killed midway loses nothing that it had accepted" {

@@ -1186,3 +1186,53 @@ watch() {
 	is_done "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
 }
+
+# ---- what cannot be put on record --------------------------------------------
+
+# deliver_in_vain WHAT COMMAND...: a run in the background that WHAT happens to,
+# as its audit trail says, and that is killed when it has been given some time.
+deliver_in_vain() {
+	local what=$1
+
+	shift
+	start ip netns exec "$network_id-sender" "$@" \
+		"$(program smtp-deliver)" 2>>"$trail"
+	wait_for 10 grep -qF "$what" "$trail"
+	sleep 2
+	kill -KILL "$started"
+	wait "$started" || :
+}
+
+@test "while a message that was delivered cannot leave the queue no other is sent" {
+	need strace
+	send_many 4 bob@odd.test
+	odd_start odd1
+	deliver_in_vain "the message keeps its place in the queue" \
+		strace -D -o /dev/null --quiet=all \
+		-e inject=unlinkat,renameat,renameat2:error=EIO
+	[ "$(odd_count odd1)" -eq 1 ]
+	wait_for 5 deliver
+	is_queue_empty
+	# The first one was sent again.
+	[ "$(odd_count odd1)" -eq 5 ]
+}
+
+@test "while a delivery cannot be put on record no other message is sent" {
+	send_many 4 bob@odd.test carol@second.test
+	odd_start odd1
+	odd_start odd2 banner=silent
+	# shellcheck disable=SC2016 # the inner shell's
+	deliver_in_vain "what became of recipients is not on record" \
+		unshare --mount sh -c '
+		mount --bind "$SMTP_QUEUE_PATH/queue/attempts" \
+			"$SMTP_QUEUE_PATH/queue/attempts"
+		mount -o remount,bind,ro "$SMTP_QUEUE_PATH/queue/attempts"
+		exec "$0"'
+	[ "$(odd_count odd1)" -eq 1 ]
+	stop "${started_pids[1]}"
+	odd_start odd2
+	wait_for 5 deliver
+	is_queue_empty
+	[ "$(odd_count odd1)" -eq 5 ]
+	has_all odd2 4
+}

@@ -53,10 +53,13 @@ cluster_start() {
 	# How long a host that says nothing more counts as one that is there.
 	cluster_gluster volume set spool network.ping-timeout 5
 	cluster_gluster volume start spool
-	for host in alpha beta; do
-		wait_for 30 cluster_exec "$host" mount -t glusterfs \
-			"$(network_ip4 "$host"):/spool" "$(cluster_mount)"
-	done
+	cluster_have_mount alpha
+	cluster_have_mount beta
+}
+
+cluster_have_mount() {
+	wait_for 30 cluster_exec "$1" mount -t glusterfs \
+		"$(network_ip4 "$1"):/spool" "$(cluster_mount)"
 }
 
 # The daemon of a host; its files are a tmpfs, which its mounts go with.
@@ -108,4 +111,21 @@ cluster_are_peers() {
 # A host is gone from one moment to the next, with all that runs on it.
 cluster_kill() {
 	network_remove_host "$1"
+}
+
+# The shared file system is gone on a host, and all else goes on there.
+cluster_lose_mount() {
+	local pid
+
+	for pid in $(ip netns pids "$network_id-$1"); do
+		if grep -qzxF "$(cluster_mount)" "/proc/$pid/cmdline" &&
+			[ "$(cat "/proc/$pid/comm")" = glusterfs ]; then
+			kill -KILL "$pid"
+		fi
+	done
+}
+
+cluster_mount_again() {
+	cluster_exec "$1" umount --lazy "$(cluster_mount)"
+	cluster_have_mount "$1"
 }
