@@ -13,9 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/counters.h"
+
+#define LOCK_TRIES 200 /* in some 2 s */
+#define LOCK_WAIT_MIN_NSEC (50 * 1000)
+#define LOCK_WAIT_MAX_NSEC (10 * 1000 * 1000)
 
 struct counters {
 	int fd;
@@ -64,7 +69,8 @@ slot_offset(enum counter counter)
 	return (off_t)counter * (off_t)sizeof(uint64_t);
 }
 
-/* Lock a slot against other processes, or unlock it. */
+/* Lock a slot against other processes, or unlock it. It is held for a moment,
+ * unless something is wrong with who holds it: mail is not to wait for that. */
 static int
 set_lock(const struct counters *counters, enum counter counter, short type)
 {
@@ -72,12 +78,18 @@ set_lock(const struct counters *counters, enum counter counter, short type)
 		.l_whence = SEEK_SET,
 		.l_start = slot_offset(counter),
 		.l_len = sizeof(uint64_t) };
-	int r;
+	struct timespec wait = { .tv_nsec = LOCK_WAIT_MIN_NSEC };
 
-	do
-		r = fcntl(counters->fd, F_OFD_SETLKW, &lock);
-	while (r == -1 && errno == EINTR);
-	return r;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (fcntl(counters->fd, F_OFD_SETLK, &lock) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			return -1;
+		(void)nanosleep(&wait, NULL);
+		if (wait.tv_nsec < LOCK_WAIT_MAX_NSEC)
+			wait.tv_nsec *= 2;
+	}
+	return -1;
 }
 
 /* What is behind the end of the file has not been counted yet. */

@@ -76,6 +76,31 @@ several_processes_count(void)
 	counters_close(counters);
 }
 
+/* Whoever holds on to a slot makes others lose a count, and no more. */
+static void
+nobody_waits_for_a_lock_for_ever(void)
+{
+	struct flock lock = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_len = sizeof(uint64_t) };
+	struct counters *counters = open_counters();
+	uint64_t before = counters_get(counters, COUNTER_MESSAGES_QUEUED);
+	int fd = open(folder_at("counters"), O_RDWR | O_CLOEXEC);
+
+	need(fd >= 0);
+	need(fcntl(fd, F_OFD_SETLK, &lock) == 0);
+	alarm(60);
+	counters_add(counters, COUNTER_MESSAGES_QUEUED, 1);
+	alarm(0);
+	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED),
+	    (int64_t)before, "a slot that stays locked is not waited for");
+	close(fd);
+	counters_add(counters, COUNTER_MESSAGES_QUEUED, 1);
+	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED),
+	    (int64_t)before + 1, "and counts again when it is free");
+	counters_close(counters);
+}
+
 static void
 large_numbers_are_counted(void)
 {
@@ -162,6 +187,7 @@ main(void)
 	folder_make();
 	counters_begin_at_zero();
 	several_processes_count();
+	nobody_waits_for_a_lock_for_ever();
 	large_numbers_are_counted();
 	short_file_is_made_longer();
 	file_that_is_cut_short_kills_nobody();
