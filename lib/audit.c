@@ -29,6 +29,7 @@
 
 #define VALUE_SIZE 1024 /* a longer value is cut, and ends in "..." */
 #define LINE_SIZE 4096
+#define SEND_TIMEOUT_SEC 3
 
 /* The journal's native protocol: a datagram of "NAME=value" lines. */
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -160,23 +161,36 @@ is_stderr_journal(void)
 	return strcmp(stream, expected) == 0;
 }
 
+/* Mail does not wait for long for a journal that nobody reads. */
+static void
+bound_sends(int fd)
+{
+	static const struct timeval timeout = { .tv_sec = SEND_TIMEOUT_SEC };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout,
+	    sizeof(timeout));
+}
+
 /* It gets one destination for good: a process that may not address others can
- * go on writing to it. */
+ * go on writing to it. One that may have no other socket keeps what it has. */
 static void
 connect_to_journal(void)
 {
 	static const struct sockaddr_un address = { .sun_family = AF_UNIX,
 		.sun_path = JOURNAL_SOCKET };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+	if (fd == -1)
+		return;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) ==
+	    -1) {
+		close(fd);
+		return;
+	}
+	bound_sends(fd);
 	if (journal_fd >= 0)
 		close(journal_fd);
-	journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (journal_fd == -1 ||
-	    connect(journal_fd, (const struct sockaddr *)&address,
-		sizeof(address)) == 0)
-		return;
-	close(journal_fd);
-	journal_fd = -1;
+	journal_fd = fd;
 }
 
 void
@@ -185,8 +199,10 @@ audit_open(const char *program, bool is_debug)
 	program_name = program;
 	is_debugging = is_debug;
 	is_journal = is_stderr_journal();
-	if (is_journal)
+	if (is_journal) {
+		bound_sends(STDERR_FILENO);
 		connect_to_journal();
+	}
 }
 
 int
@@ -328,7 +344,8 @@ send_entry(const struct journal_entry *entry)
 	return n != -1;
 }
 
-static void
+/* Returns whether it is there. */
+static bool
 send_to_journal(const struct audit_record *record)
 {
 	const struct event *event = &events[record->event];
@@ -349,10 +366,12 @@ send_to_journal(const struct audit_record *record)
 	line.text[line.used] = '\0';
 	add(&entry, "MESSAGE", line.text);
 	if (send_entry(&entry))
-		return;
+		return true;
+	if (errno != ECONNREFUSED && errno != ENOTCONN && errno != EBADF)
+		return false;
 	/* The journal may have been started anew. */
 	connect_to_journal();
-	(void)send_entry(&entry);
+	return send_entry(&entry);
 }
 
 /* In one piece: others may write there too. */
@@ -372,9 +391,8 @@ audit_write(const struct audit_record *record)
 {
 	if (events[record->event].is_for_debugging && !is_debugging)
 		return;
-	if (is_journal)
-		send_to_journal(record);
-	else
+	/* What is left of the journal without it is our standard error. */
+	if (!is_journal || !send_to_journal(record))
 		write_to_stderr(record);
 }
 

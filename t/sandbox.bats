@@ -213,3 +213,24 @@ has_child() {
 	wait "$started" || status=$?
 	[ "$status" -eq $((128 + $(kill -l ILL))) ]
 }
+
+# journal HOW COUNT: what a session tells a journal that fails.
+journal() {
+	need_root
+	run -0 unshare --mount --propagation private \
+		"$SMTPSERVER_SOURCE/t/lib/journal" "$1" \
+		"$(program smtp-session)" "$2"
+	echo "$output"
+}
+
+@test "behind its wall a session tells standard error what the journal does not take" {
+	journal gone 3
+	[ "$output" = "3 accepted, 3 told of" ]
+}
+
+@test "a journal that nobody reads holds up no mail" {
+	# What its socket takes, and two more.
+	journal unread $(($(cat /proc/sys/net/unix/max_dgram_qlen) + 3))
+	[[ $output =~ ^([0-9]+)" accepted, "([0-9]+)" told of"$ ]]
+	[ "${BASH_REMATCH[1]}" -eq "${BASH_REMATCH[2]}" ]
+}
