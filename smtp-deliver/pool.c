@@ -222,6 +222,22 @@ finish_job(struct pool *pool, struct pool_worker *worker, size_t number)
 		end_worker(pool, worker, JOB_GIVEN_BACK);
 }
 
+/* The job that a report is about. NULL if it is none: workers deal with what
+ * remote hosts say, and we with what they may have been made to say. */
+static struct job *
+find_reported(const struct pool_worker *worker, const struct report *report)
+{
+	struct job *job =
+	    report->job < worker->job_count ? worker->jobs[report->job] : NULL;
+
+	if (job == NULL || report->is_done != 0)
+		return job;
+	return report->recipient < job->recipient_count &&
+		verdict_is_valid(&report->verdict)
+	    ? job
+	    : NULL;
+}
+
 static void
 hear(struct pool *pool, struct pool_worker *worker)
 {
@@ -231,14 +247,14 @@ hear(struct pool *pool, struct pool_worker *worker)
 
 	if (n == -1 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
 		return; /* it is still there */
-	if (n == sizeof(report) && report.job < worker->job_count)
-		job = worker->jobs[report.job];
+	if (n == sizeof(report))
+		job = find_reported(worker, &report);
 	if (job == NULL)
 		end_worker(pool, worker,
 		    pool->is_closing ? JOB_GIVEN_BACK : JOB_ANSWERED);
-	else if (report.is_done)
+	else if (report.is_done != 0)
 		finish_job(pool, worker, report.job);
-	else if (report.recipient < job->recipient_count)
+	else
 		job->verdicts[report.recipient] = report.verdict;
 }
 

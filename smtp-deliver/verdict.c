@@ -25,3 +25,23 @@ verdict_set(struct verdict *verdict, enum outcome outcome, const char *status,
 	(void)vsnprintf(verdict->reason, sizeof(verdict->reason), format, args);
 	va_end(args);
 }
+
+static bool
+has_end(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+bool
+verdict_is_valid(const struct verdict *verdict)
+{
+	return verdict->outcome >= OUTCOME_DELIVERED &&
+	    verdict->outcome <= OUTCOME_FAILED &&
+	    has_end(verdict->status, sizeof(verdict->status)) &&
+	    *verdict->status != '\0' &&
+	    verdict->status[strspn(verdict->status, "0123456789.")] == '\0' &&
+	    has_end(verdict->host, sizeof(verdict->host)) &&
+	    has_end(verdict->tls, sizeof(verdict->tls)) &&
+	    has_end(verdict->reply, sizeof(verdict->reply)) &&
+	    has_end(verdict->reason, sizeof(verdict->reason));
+}

@@ -3,6 +3,8 @@
 #ifndef VERDICT_H
 #define VERDICT_H
 
+#include <stdbool.h>
+
 #include "lib/spool/attempts.h"
 
 #define VERDICT_HOST_SIZE 320
@@ -23,5 +25,9 @@ struct verdict {
 void verdict_set(struct verdict *verdict, enum outcome outcome,
     const char *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Whether octets that somebody else has put together are a verdict: an outcome
+ * of an attempt, a status of digits and dots, texts that have an end. */
+bool verdict_is_valid(const struct verdict *verdict);
 
 #endif

@@ -12,7 +12,7 @@
 /* What a worker tells, a packet each. */
 struct report {
 	size_t job; /* of the jobs it was given */
-	bool is_done; /* all is said about that job */
+	unsigned char is_done; /* all is said about that job */
 	size_t recipient; /* else: of the job's, and what became of it */
 	struct verdict verdict;
 };

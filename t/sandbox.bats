@@ -214,6 +214,18 @@ has_child() {
 	[ "$status" -eq $((128 + $(kill -l ILL))) ]
 }
 
+@test "a worker that reports what cannot be does not end the run" {
+	cc -std=c17 -D_GNU_SOURCE -I"$SMTPSERVER_SOURCE" -fPIC -shared \
+		-o "$BATS_TEST_TMPDIR/liar.so" "$SMTPSERVER_SOURCE/t/lib/liar.c"
+	hand_in 'b@[127.0.0.1]' >/dev/null
+	host
+	LD_PRELOAD=$BATS_TEST_TMPDIR/liar.so timeout 20 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	grep 'event=deferred .*ended before its time' "$trail"
+	run ! grep event=delivered "$trail"
+	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]
+}
+
 # journal HOW COUNT: what a session tells a journal that fails.
 journal() {
 	need_root
