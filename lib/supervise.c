@@ -19,16 +19,36 @@
 /* Wait for the end of the child, and pass on what we are told meanwhile. A
  * terminal tells it by itself. */
 static int
-wait_for_end(pid_t child, const sigset_t *signals)
+wait_for_end(pid_t child, const sigset_t *signals, bool *ret_is_stopped)
 {
 	siginfo_t info;
 	int status;
 
-	while (waitpid(child, &status, WNOHANG) == 0)
-		if (sigwaitinfo(signals, &info) > 0 &&
-		    info.si_signo != SIGCHLD && info.si_code != SI_KERNEL)
+	*ret_is_stopped = false;
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		if (sigwaitinfo(signals, &info) <= 0 ||
+		    info.si_signo == SIGCHLD)
+			continue;
+		*ret_is_stopped = true;
+		if (info.si_code != SI_KERNEL)
 			(void)kill(child, info.si_signo);
+	}
 	return status;
+}
+
+/* Told to stop, the child may have been about to ask for another one: its end
+ * and the signal are there together then, too. */
+static bool
+has_signal(const sigset_t *signals)
+{
+	static const struct timespec now = { 0 };
+	siginfo_t info;
+	int number;
+
+	while ((number = sigtimedwait(signals, &info, &now)) > 0)
+		if (number != SIGCHLD)
+			return true;
+	return false;
 }
 
 _Noreturn static void
@@ -48,6 +68,7 @@ supervise(void)
 {
 	sigset_t signals, child_only;
 	pid_t parent = getpid(), child;
+	bool is_stopped;
 	int status;
 
 	sigemptyset(&signals);
@@ -60,10 +81,12 @@ supervise(void)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 
 	while ((child = fork()) > 0) {
-		status = wait_for_end(child, &signals);
+		status = wait_for_end(child, &signals, &is_stopped);
 		if (!WIFEXITED(status) ||
 		    WEXITSTATUS(status) != SUPERVISE_AGAIN)
 			end_likewise(status, &signals);
+		if (is_stopped || has_signal(&signals))
+			exit(EXIT_SUCCESS);
 	}
 	sigprocmask(SIG_UNBLOCK, &child_only, NULL);
 	if (child == 0) {

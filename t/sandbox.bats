@@ -214,6 +214,37 @@ has_child() {
 	[ "$status" -eq $((128 + $(kill -l ILL))) ]
 }
 
+has_filter() {
+	[ "$(status_of "$1" Seccomp)" = 2 ]
+}
+
+@test "--watch started by root for somebody else's spool ends with its parent, too" {
+	local child
+
+	need_root
+	chmod a+rx "$BATS_TEST_TMPDIR"
+	install -d -o nobody "$spool"
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	wait_for 5 has_child "$started"
+	child=$(children "$started")
+	wait_for 5 has_filter "$child"
+	[ "$(stat -c %U "$spool/queue")" = nobody ]
+	kill -KILL "$started"
+	wait_for 5 is_gone "$child"
+}
+
+@test "smtp-deliver --watch that is to stop does so while it looks for its spool" {
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	wait_for 5 has_child "$started"
+	wait_for 5 is_walled "$(children "$started")"
+	rm -r "$spool"
+	# Its child waits for a second before it asks for another one.
+	sleep 0.4
+	kill "$started"
+	wait_for 5 is_gone "$started"
+	[ ! -e "$spool" ]
+}
+
 @test "a worker that reports what cannot be does not end the run" {
 	cc -std=c17 -D_GNU_SOURCE -I"$SMTPSERVER_SOURCE" -fPIC -shared \
 		-o "$BATS_TEST_TMPDIR/liar.so" "$SMTPSERVER_SOURCE/t/lib/liar.c"

@@ -15,6 +15,7 @@
 
 #include "config.h"
 
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -23,6 +24,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +195,8 @@ layout_flush_names(struct spool *spool)
 static int
 become_owner(int root_fd)
 {
+	pid_t parent = getppid();
+	int death_signal = 0;
 	struct stat st;
 
 	if (geteuid() != 0)
@@ -201,10 +205,15 @@ become_owner(int root_fd)
 		return -errno;
 	if (st.st_uid == 0)
 		return 0;
+	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
 	if (setgroups(0, NULL) == -1 ||
 	    setresgid(st.st_gid, st.st_gid, st.st_gid) == -1 ||
 	    setresuid(st.st_uid, st.st_uid, st.st_uid) == -1)
 		return -errno;
+	/* The kernel has forgotten that signal, and we may have missed it. */
+	(void)prctl(PR_SET_PDEATHSIG, death_signal);
+	if (death_signal != 0 && getppid() != parent)
+		(void)raise(death_signal);
 	return 0;
 }
 
