@@ -111,6 +111,10 @@ main(int argc, char *argv[])
 		(void)sleep(1); /* whoever removes it may still be at it */
 		return SUPERVISE_AGAIN;
 	}
+	if (r == -ESTALE)
+		errx(EX_TEMPFAIL,
+		    "%s, or a file of the system's, was replaced meanwhile",
+		    settings.queue_path);
 	if (r < 0)
 		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
 	return EX_OK;

@@ -41,6 +41,8 @@
 
 struct run {
 	struct task_means means;
+	uint64_t wall; /* what was within it when it was closed */
+	bool is_outdated; /* that is another thing now */
 	bool is_watching;
 	int watch_fd; /* -1: cannot be told of new mail */
 	struct scan *scan; /* NULL between two */
@@ -250,10 +252,25 @@ end_scan(struct run *run)
 static bool
 can_claim(const struct run *run)
 {
-	if (run->task_count >= TASKS_MAX || has_unsettled(run))
+	if (run->is_outdated || run->task_count >= TASKS_MAX ||
+	    has_unsettled(run))
 		return false;
 	/* What is left would be read again and again, were we to go on. */
 	return run->left_count < LEFT_MAX || run->task_count == 0;
+}
+
+/* Begin to look through the queue, which is done once a minute at the least: is
+ * all that we work with still what is used? */
+static int
+begin_scan(struct run *run)
+{
+	run->is_outdated = spool_is_gone(run->means.spool) ||
+	    wall_identify(run->pool.settings) != run->wall;
+	if (run->is_outdated)
+		return -ESTALE;
+	run->is_scan_locked = run->is_scan_troubled = run->has_left_some =
+	    false;
+	return scan_open(run->means.spool, clock_real_ms(), &run->scan);
 }
 
 /* Claim what is due, as far as there is room. */
@@ -263,18 +280,14 @@ claim_due(struct run *run)
 	struct queue_entry entry;
 	int r;
 
-	if (run->task_count == 0 && spool_is_gone(run->means.spool))
+	if (run->is_outdated)
 		return -ESTALE;
 	while (can_claim(run)) {
 		if (run->scan == NULL) {
 			if (clock_mono_ms() < run->next_scan_ms)
 				return 0;
-			r = scan_open(run->means.spool, clock_real_ms(),
-			    &run->scan);
-			if (r < 0)
+			if ((r = begin_scan(run)) < 0)
 				return r;
-			run->is_scan_locked = run->is_scan_troubled =
-			    run->has_left_some = false;
 		}
 		r = scan_next(run->scan, &entry);
 		if (r <= 0) {
@@ -384,6 +397,15 @@ stop(struct run *run)
 		let_go(run);
 }
 
+/* What we work with is not what others use: end, so that another run begins. */
+static void
+make_way(struct run *run)
+{
+	wind_up(run);
+	if (run->pool.count == 0 && spool_is_gone(run->means.spool))
+		let_go(run);
+}
+
 static void
 sync_if_due(struct run *run)
 {
@@ -449,7 +471,7 @@ is_finished(struct run *run)
 {
 	if (run->task_count > 0)
 		return false;
-	if (is_stopping)
+	if (is_stopping || run->is_outdated)
 		return true;
 	return !run->is_watching && run->scan == NULL && !run->is_scan_locked &&
 	    !run->is_scan_troubled && clock_mono_ms() < run->next_scan_ms &&
@@ -465,16 +487,19 @@ loop(struct run *run)
 		settle_again(run);
 		if (is_stopping)
 			stop(run);
-		else if ((r = claim_due(run)) < 0) {
-			if (run->task_count == 0)
-				return r;
+		else if ((r = claim_due(run)) == 0)
+			start_workers(run);
+		else if (run->is_outdated)
+			make_way(run);
+		else if (run->task_count == 0)
+			return r;
+		else {
 			log_trouble("the queue cannot be read", r);
 			run->next_scan_ms = clock_mono_ms() + TROUBLE_WAIT_MS;
-		} else
-			start_workers(run);
+		}
 		sync_if_due(run);
 		if (is_finished(run))
-			return 0;
+			return is_stopping || !run->is_outdated ? 0 : -ESTALE;
 		wait_for_events(run);
 	}
 }
@@ -533,6 +558,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 	run.watch_fd = queue_watch(run.means.queue);
 	if (run.watch_fd < 0)
 		run.watch_fd = -1;
+	run.wall = wall_identify(settings);
 	if ((r = wall_close_run(spool, settings, &missing)) == 0) {
 		sweep_if_due(spool, missing);
 		r = loop(&run);

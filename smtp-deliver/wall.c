@@ -6,6 +6,7 @@
 
 #include "config.h"
 
+#include "lib/identity.h"
 #include "lib/sandbox.h"
 #include "lib/spool/wall.h"
 #include "smtp-deliver/wall.h"
@@ -71,6 +72,18 @@ wall_close_run(struct spool *spool, const struct settings *settings,
 	allow_network(&sandbox, settings);
 	*ret_missing = sandbox_close(&sandbox);
 	return 0;
+}
+
+uint64_t
+wall_identify(const struct settings *settings)
+{
+	uint64_t identity = spool_identify_folders(settings->queue_path);
+
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
+		identity = identity_add(identity, readable[i]);
+	if (settings->tls_ca_file != NULL)
+		identity = identity_add(identity, settings->tls_ca_file);
+	return identity;
 }
 
 void

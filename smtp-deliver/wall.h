@@ -3,6 +3,8 @@
 #ifndef WALL_H
 #define WALL_H
 
+#include <stdint.h>
+
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
 
@@ -14,6 +16,10 @@
  */
 int wall_close_run(struct spool *spool, const struct settings *settings,
     unsigned *ret_missing);
+
+/* What the paths within it lead to now. Another number than before says that
+ * there is something that this run and its workers cannot reach. */
+uint64_t wall_identify(const struct settings *settings);
 
 /* Close the narrower one around a worker: it resolves names, looks at trust
  * anchors, connects to hosts, and changes no file. */

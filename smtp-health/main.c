@@ -41,7 +41,7 @@
 struct program {
 	const char *spool_path;
 	char **argv;
-	struct spool_identity spool; /* which one is within our wall */
+	struct wall_view view;
 	bool is_outdated;
 	bool is_trouble_known; /* it is in the audit trail */
 };
@@ -65,27 +65,19 @@ is_outdated(void *context)
 {
 	struct program *program = context;
 
-	program->is_outdated =
-	    !spool_is_same(program->spool, spool_identify(program->spool_path));
+	program->is_outdated = wall_is_outdated(&program->view);
 	return program->is_outdated;
 }
 
-/* Without a spool nothing of it is within the wall. */
 static void
 close_wall(struct program *program)
 {
 	struct sandbox sandbox;
-	struct spool *spool = NULL;
-	const char *lacking;
 
 	sandbox_begin(&sandbox, SANDBOX_HEALTH);
-	if (spool_open(program->spool_path, &spool) == 0) {
-		(void)able_check(spool, &lacking);
-		(void)wall_allow_health(spool, &sandbox);
-	}
-	program->spool = spool_identify(program->spool_path);
+	program->view =
+	    wall_open_view(program->spool_path, &sandbox, wall_allow_health);
 	audit_write_missing(sandbox_close(&sandbox));
-	spool_close(spool);
 }
 
 static unsigned

@@ -447,7 +447,7 @@ wait_and_act(struct listener *listener)
 		if (pfds[i].revents == 0)
 			continue;
 		/* Who waits is for whoever is started after us. */
-		if (wall_is_outdated())
+		if (wall_of_listener_is_outdated())
 			begin_stop(listener);
 		else
 			accept_clients(listener, pfds[i].fd);

@@ -13,13 +13,10 @@
 
 #include "lib/audit.h"
 #include "lib/sandbox.h"
-#include "lib/spool/able.h"
-#include "lib/spool/spool.h"
 #include "lib/spool/wall.h"
 #include "smtp-session/wall.h"
 
-static const char *spool_path;
-static struct spool_identity spool_before;
+static struct wall_view view;
 
 /* A file that is read now and then, and may be replaced by another one: what
  * its folder has. */
@@ -32,31 +29,23 @@ allow_folder_of(struct sandbox *sandbox, const char *path)
 		sandbox_allow_path(sandbox, dirname(resolved), SANDBOX_READ);
 }
 
-/* Without a spool there is nothing of it within the wall. */
 void
 wall_close_listener(const struct settings *settings)
 {
-	struct spool *spool = NULL;
 	struct sandbox sandbox;
-	const char *lacking;
 
 	sandbox_begin(&sandbox, SANDBOX_LISTENER);
-	spool_path = settings->queue_path;
-	if (spool_open(spool_path, &spool) == 0) {
-		(void)able_check(spool, &lacking);
-		(void)wall_allow_listener(spool, &sandbox);
-	}
-	spool_before = spool_identify(spool_path);
+	view =
+	    wall_open_view(settings->queue_path, &sandbox, wall_allow_listener);
 	if (settings->tls_cert != NULL) {
 		allow_folder_of(&sandbox, settings->tls_cert);
 		allow_folder_of(&sandbox, settings->tls_key);
 	}
 	audit_write_missing(sandbox_close(&sandbox));
-	spool_close(spool);
 }
 
 bool
-wall_is_outdated(void)
+wall_of_listener_is_outdated(void)
 {
-	return !spool_is_same(spool_before, spool_identify(spool_path));
+	return wall_is_outdated(&view);
 }

@@ -15,6 +15,6 @@ void wall_close_listener(const struct settings *settings);
 
 /* Whether the spool is another one than when that was done: it is out of reach
  * of all children then, and the listener is to be started anew. */
-bool wall_is_outdated(void);
+bool wall_of_listener_is_outdated(void);
 
 #endif

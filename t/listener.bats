@@ -20,6 +20,9 @@ setup() {
 
 teardown() {
 	stop_started
+	if [ -n "${mounted:-}" ]; then
+		umount --lazy "$mounted"
+	fi
 	if [ -n "${namespace:-}" ]; then
 		ip netns del "$namespace-a" 2>/dev/null || :
 		ip netns del "$namespace-b" 2>/dev/null || :
@@ -163,6 +166,53 @@ is_logged() {
 	ends_with "$started" 0
 	queued=("$spool"/queue/new/*)
 	[ ${#queued[@]} -eq 2 ]
+}
+
+# It leaves its clients to the next process when "$@" was done to the spool.
+leaves_after() {
+	local client
+
+	listen
+	hand_in
+	wait_for 10 has_children "$started" 0
+	"$@"
+	connect client
+	ends_with "$started" 0
+	exec {client}<&-
+	listen
+	hand_in
+}
+
+@test "when its spool was emptied, or its key replaced, it leaves" {
+	leaves_after rm -r "$spool/scratch" "$spool/queue" "$spool/key"
+	stop_started
+	cp "$spool/key" "$spool/key.new"
+	leaves_after mv "$spool/key.new" "$spool/key"
+}
+
+@test "a spool that becomes usable only later is used by the next process" {
+	local client
+
+	need_root
+	mounted=$BATS_TEST_TMPDIR/there
+	mkdir "$mounted"
+	mount -t tmpfs -o size=16k tmpfs "$mounted"
+	SMTP_QUEUE_PATH=$mounted/spool
+	head -c 16k /dev/zero >"$mounted/ballast" || :
+	listen
+	connect client
+	expect "$client" 220
+	say "$client" "EHLO client.test" "MAIL FROM:<a@example.com>" QUIT
+	expect "$client" 250 45 221
+	exec {client}<&-
+	mount -o remount,size=32m "$mounted"
+	rm "$mounted/ballast"
+	sleep 6
+	connect client
+	ends_with "$started" 0
+	exec {client}<&-
+	listen
+	hand_in
 }
 
 @test "standard input that listens is served, as inetd has it for wait" {

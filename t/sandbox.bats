@@ -233,6 +233,38 @@ has_filter() {
 	wait_for 5 is_gone "$child"
 }
 
+@test "smtp-deliver --watch finds a spool that was put in the place of its own" {
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	wait_for 5 has_child "$started"
+	wait_for 5 is_walled "$(children "$started")"
+	mv "$spool" "$spool.old"
+	host
+	hand_in 'b@[127.0.0.1]' >/dev/null
+	# It looks once a minute.
+	wait_for 80 test -e "$BATS_TEST_TMPDIR/host/1.eml"
+}
+
+@test "smtp-deliver --watch reads a file of trust anchors that was replaced" {
+	local parent first
+
+	need openssl
+	export SMTP_TLS_CA_FILE=$BATS_TEST_TMPDIR/ca.pem
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-days 2 -subj /CN=test -keyout /dev/null -out "$SMTP_TLS_CA_FILE" \
+		2>/dev/null
+	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	parent=$started
+	wait_for 5 has_child "$parent"
+	first=$(children "$parent")
+	wait_for 5 is_walled "$first"
+	cp "$SMTP_TLS_CA_FILE" "$SMTP_TLS_CA_FILE.new"
+	mv "$SMTP_TLS_CA_FILE.new" "$SMTP_TLS_CA_FILE"
+	host
+	hand_in 'b@[127.0.0.1]' >/dev/null
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/1.eml"
+	[ "$(children "$parent")" != "$first" ]
+}
+
 @test "smtp-deliver --watch that is to stop does so while it looks for its spool" {
 	start "$(program smtp-deliver)" --watch 2>>"$trail"
 	wait_for 5 has_child "$started"

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "lib/address.h"
+#include "lib/identity.h"
 #include "lib/spool/filesystem.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
@@ -508,20 +509,36 @@ spool_check_writable(struct spool *spool)
 	return r;
 }
 
-struct spool_identity
-spool_identify(const char *path)
+static uint64_t
+identify_part(uint64_t identity, const char *path, const char *name)
 {
-	struct stat st;
+	char full[PATH_MAX];
 
-	if (stat(path, &st) == -1)
-		return (struct spool_identity){ .inode = 0 };
-	return (struct spool_identity){ st.st_dev, st.st_ino };
+	(void)snprintf(full, sizeof(full), "%s/%s", path, name);
+	return identity_add(identity, full);
 }
 
-bool
-spool_is_same(struct spool_identity one, struct spool_identity other)
+uint64_t
+spool_identify_folders(const char *path)
 {
-	return one.device == other.device && one.inode == other.inode;
+	static const enum spool_folder folders[] = { FOLDER_ROOT, FOLDER_QUEUE,
+		FOLDER_NEW, FOLDER_SCRATCH };
+	uint64_t identity = 0;
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		identity =
+		    identify_part(identity, path, folder_names[folders[i]]);
+	return identity;
+}
+
+uint64_t
+spool_identify(const char *path)
+{
+	uint64_t identity = spool_identify_folders(path);
+
+	identity = identify_part(identity, path, NAME_KEY);
+	identity = identify_part(identity, path, NAME_COUNTERS);
+	return identify_part(identity, path, NAME_SESSIONS);
 }
 
 static bool

@@ -44,14 +44,13 @@ int spool_check_writable(struct spool *spool);
  * open is of no use any more. */
 bool spool_is_gone(struct spool *spool);
 
-/* Which folder a path leads to now; 0 for none. */
-struct spool_identity {
-	dev_t device;
-	ino_t inode;
-};
-
-struct spool_identity spool_identify(const char *path);
-bool spool_is_same(struct spool_identity one, struct spool_identity other);
+/*
+ * What a path leads to as a spool now: its folders, or those and the files that
+ * all programs share. Another number than before says that what is open, or
+ * within a wall, is not what others use.
+ */
+uint64_t spool_identify_folders(const char *path);
+uint64_t spool_identify(const char *path);
 
 /* Open the file of counters, or that of the sessions' locks, making it if it
  * is missing. Returns a descriptor, which is the caller's. */

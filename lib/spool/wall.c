@@ -13,10 +13,15 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/spool/able.h"
 #include "lib/spool/filesystem.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 #include "lib/spool/wall.h"
+
+/* How long a process goes on that could not use the spool when it closed its
+ * wall: whoever comes after it may be able to. */
+#define BROKEN_VIEW_MS 5000
 
 static int
 allow_folder(struct spool *spool, struct sandbox *sandbox,
@@ -73,33 +78,36 @@ wall_allow_session(struct spool *spool, struct sandbox *sandbox)
 	return 0;
 }
 
-static void
+static int
 close_if_open(int fd)
 {
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
-/* The files that all programs share, made if they are missing. Whoever cannot
- * have one will be told when it is needed. */
-static void
+/* The files that all programs share, made if they are missing. Returns 0, or a
+ * negative errno if there is one that nobody can have. */
+static int
 allow_shared_files(struct spool *spool, struct sandbox *sandbox)
 {
-	(void)layout_have_key(spool);
-	close_if_open(spool_open_counters(spool));
-	close_if_open(spool_open_sessions(spool));
+	int key = layout_have_key(spool);
+	int counters = close_if_open(spool_open_counters(spool));
+	int sessions = close_if_open(spool_open_sessions(spool));
+
 	allow_file(spool, sandbox, NAME_KEY, SANDBOX_READ);
 	allow_file(spool, sandbox, NAME_COUNTERS, SANDBOX_READ | SANDBOX_WRITE);
 	allow_file(spool, sandbox, NAME_SESSIONS, SANDBOX_READ | SANDBOX_WRITE);
 	allow_file(spool, sandbox, NAME_ABLE, SANDBOX_WRITE);
+	return key < 0 ? key : counters < 0 ? counters : sessions;
 }
 
 int
 wall_allow_listener(struct spool *spool, struct sandbox *sandbox)
 {
-	int r;
+	int files = allow_shared_files(spool, sandbox), r;
 
-	allow_shared_files(spool, sandbox);
 	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
 		 SANDBOX_LIST | SANDBOX_MAKE | SANDBOX_MAKE_FOLDERS |
 		     SANDBOX_REMOVE)) < 0 ||
@@ -107,7 +115,7 @@ wall_allow_listener(struct spool *spool, struct sandbox *sandbox)
 		0)
 		return r;
 	allow_flush(spool, sandbox);
-	return 0;
+	return files;
 }
 
 int
@@ -128,12 +136,35 @@ wall_allow_delivery(struct spool *spool, struct sandbox *sandbox)
 int
 wall_allow_health(struct spool *spool, struct sandbox *sandbox)
 {
-	int r;
+	int files = allow_shared_files(spool, sandbox), r;
 
-	allow_shared_files(spool, sandbox);
 	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
-		 SANDBOX_LIST | SANDBOX_MAKE_FOLDERS)) < 0)
+		 SANDBOX_LIST | SANDBOX_MAKE_FOLDERS)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH,
+		 SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)) < 0)
 		return r;
-	return allow_folder(spool, sandbox, FOLDER_SCRATCH,
-	    SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE);
+	return files;
+}
+
+struct wall_view
+wall_open_view(const char *path, struct sandbox *sandbox,
+    int (*allow)(struct spool *spool, struct sandbox *sandbox))
+{
+	struct wall_view view = { .path = path };
+	struct spool *spool = NULL;
+	const char *lacking;
+
+	view.is_whole = spool_open(path, &spool) == 0 &&
+	    able_check(spool, &lacking) == 0 && allow(spool, sandbox) == 0;
+	view.identity = spool_identify(path);
+	view.until_ms = clock_mono_ms() + BROKEN_VIEW_MS;
+	spool_close(spool);
+	return view;
+}
+
+bool
+wall_is_outdated(const struct wall_view *view)
+{
+	return spool_identify(view->path) != view->identity ||
+	    (!view->is_whole && clock_mono_ms() > view->until_ms);
 }

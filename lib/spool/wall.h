@@ -3,6 +3,9 @@
 #ifndef SPOOL_WALL_H
 #define SPOOL_WALL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "lib/sandbox.h"
 #include "lib/spool/spool.h"
 
@@ -19,13 +22,34 @@
  * session that goes on over midnight stores in the folder that it began with. */
 int wall_allow_session(struct spool *spool, struct sandbox *sandbox);
 
-/* What sessions do before they close their own: any day's folder. */
-int wall_allow_listener(struct spool *spool, struct sandbox *sandbox);
-
 /* The queue and scratch, as is needed; stored mail is out of reach. */
 int wall_allow_delivery(struct spool *spool, struct sandbox *sandbox);
 
+/* What sessions do before they close their own: any day's folder. */
+int wall_allow_listener(struct spool *spool, struct sandbox *sandbox);
+
 /* Lists folders, tries scratch out, and reads counters; no message. */
 int wall_allow_health(struct spool *spool, struct sandbox *sandbox);
+
+/* The spool that is within the wall of a process that stays, and opens it again
+ * and again. */
+struct wall_view {
+	const char *path;
+	uint64_t identity;
+	bool is_whole; /* all of it could be allowed */
+	int64_t until_ms; /* of no use after that, if not */
+};
+
+/*
+ * Open the spool at a path, have it allowed by one of the latter two, and
+ * remember what it was. One that cannot be used is no error: who asks for it is
+ * told.
+ */
+struct wall_view wall_open_view(const char *path, struct sandbox *sandbox,
+    int (*allow)(struct spool *spool, struct sandbox *sandbox));
+
+/* Whether another process would see more: something was made, mounted, replaced
+ * or given to another owner, or it could not be used and some time has passed. */
+bool wall_is_outdated(const struct wall_view *view);
 
 #endif
