@@ -197,7 +197,7 @@ leaves_after() {
 	mounted=$BATS_TEST_TMPDIR/there
 	mkdir "$mounted"
 	mount -t tmpfs -o size=16k tmpfs "$mounted"
-	SMTP_QUEUE_PATH=$mounted/spool
+	export SMTP_QUEUE_PATH=$mounted/spool
 	head -c 16k /dev/zero >"$mounted/ballast" || :
 	listen
 	connect client
