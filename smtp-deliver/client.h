@@ -6,18 +6,28 @@
 #include <sys/socket.h>
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/settings.h"
-#include "lib/spool/envelope.h"
+#include "smtp-deliver/dialogue.h"
 #include "smtp-deliver/verdict.h"
 
-/*
- * A connection to a remote host: the client's side of an SMTP dialogue
- * (RFC 5321; STARTTLS of RFC 3207 whenever it is offered, promise P5).
- */
-struct client;
+/* What a host has offered in its reply to EHLO. */
+struct client_offers {
+	bool has_starttls;
+	bool has_8bitmime;
+	bool has_smtputf8;
+	bool has_size;
+	uint64_t size_max; /* 0: it set no limit */
+};
+
+/* A connection to a remote host over which messages can be sent: transaction.h.
+ * STARTTLS (RFC 3207) was done if it was offered (promise P5). */
+struct client {
+	struct dialogue dialogue;
+	struct client_offers offers;
+	int fd;
+};
 
 /*
  * Connect, be greeted, say EHLO (or HELO), start TLS.
@@ -34,30 +44,5 @@ int client_open(const char *host, const struct sockaddr *address,
 /* Say goodbye, or just hang up. NULL is fine. */
 void client_quit(struct client *client);
 void client_drop(struct client *client);
-
-/* A message for some of its recipients. */
-struct client_message {
-	const struct envelope *envelope;
-	int fd; /* the message is within this file; its offset is not used */
-	uint64_t offset;
-	uint64_t size_bytes;
-	const size_t *recipients; /* which of the envelope's */
-	size_t recipient_count;
-};
-
-enum client_state {
-	CLIENT_READY, /* the connection can be used for another message */
-	CLIENT_LOST, /* it cannot */
-	CLIENT_UNSURE, /* it broke when the host may have had the message: it is
-			* not to be offered elsewhere at once (RFC 1047) */
-};
-
-/*
- * Hand a message over, in one transaction (RFC 5321 section 3.3).
- *
- * ret_verdicts		one for each of message->recipients.
- */
-enum client_state client_send(struct client *client,
-    const struct client_message *message, struct verdict *ret_verdicts);
 
 #endif

@@ -26,6 +26,13 @@ void verdict_set(struct verdict *verdict, enum outcome outcome,
     const char *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Whether a host has said yes. */
+static inline bool
+verdict_is_good(const struct verdict *verdict)
+{
+	return verdict->outcome == OUTCOME_DELIVERED;
+}
+
 /* Whether octets that somebody else has put together are a verdict: an outcome
  * of an attempt, a status of digits and dots, texts that have an end. */
 bool verdict_is_valid(const struct verdict *verdict);

@@ -23,6 +23,7 @@
 #include "lib/audit.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/route.h"
+#include "smtp-deliver/transaction.h"
 #include "smtp-deliver/worker.h"
 
 #define TRY_AGAIN_MS 10
@@ -99,7 +100,7 @@ send_message(struct worker *worker, struct trial *trial)
 {
 	const struct claim *claim = trial->job->task->claim;
 	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
-	struct client_message message = {
+	struct transaction_message message = {
 		.envelope = &claim->envelope,
 		.fd = claim->fd,
 		.offset = claim->content_offset,
@@ -108,7 +109,7 @@ send_message(struct worker *worker, struct trial *trial)
 		.recipient_count = trial->open_count,
 	};
 	struct verdict *verdicts;
-	enum client_state state;
+	enum transaction_end end;
 
 	assert(trial->open_count > 0);
 	verdicts = calloc(trial->open_count, sizeof(*verdicts));
@@ -118,11 +119,11 @@ send_message(struct worker *worker, struct trial *trial)
 		/* cppcheck-suppress unreadVariable ; the message has it */
 		recipients[i] = trial->job->recipients[trial->open[i]];
 	trial->was_connected = true;
-	state = client_send(worker->client, &message, verdicts);
+	end = transaction_run(worker->client, &message, verdicts);
 	take_verdicts(trial, verdicts);
 	free(verdicts);
-	trial->is_over = state == CLIENT_UNSURE;
-	if (state == CLIENT_READY)
+	trial->is_over = end == TRANSACTION_UNSURE;
+	if (end == TRANSACTION_READY)
 		return true;
 	client_drop(worker->client);
 	worker->client = NULL;

@@ -21,6 +21,7 @@
 #include "lib/audit.h"
 #include "lib/tls.h"
 #include "smtp-deliver/client.h"
+#include "smtp-deliver/transaction.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/log.h"
 #include "t/fuzz/peer.h"
@@ -182,7 +183,7 @@ check_verdict(const struct verdict *verdict)
 
 /* Returns whether any recipient's was delivered. */
 static bool
-send_message(struct client *client, enum client_state *ret_state)
+send_message(struct client *client, enum transaction_end *ret_state)
 {
 	char sender[] = "a@client.test", one[] = "b@example.org",
 	     other[] = "c@example.org";
@@ -195,7 +196,7 @@ send_message(struct client *client, enum client_state *ret_state)
 		.is_8bitmime = true,
 	};
 	static const size_t indices[] = { 0, 1 };
-	struct client_message message = {
+	struct transaction_message message = {
 		.envelope = &envelope,
 		.fd = message_fd,
 		.size_bytes = sizeof(content) - 1,
@@ -204,7 +205,7 @@ send_message(struct client *client, enum client_state *ret_state)
 	};
 	struct verdict verdicts[2] = { { OUTCOME_NONE }, { OUTCOME_NONE } };
 
-	*ret_state = client_send(client, &message, verdicts);
+	*ret_state = transaction_run(client, &message, verdicts);
 	check_verdict(&verdicts[0]);
 	check_verdict(&verdicts[1]);
 	return verdicts[0].outcome == OUTCOME_DELIVERED ||
@@ -216,7 +217,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	enum client_state state = CLIENT_READY;
+	enum transaction_end state = TRANSACTION_READY;
 	struct client *client;
 	unsigned delivered = 0;
 	size_t length;
@@ -226,9 +227,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	peer_size = size;
 	if (client_open("mx.test", (struct sockaddr *)&address, address_length,
 		&settings, &client, &verdict) == 0) {
-		for (int i = 0; i < 2 && state == CLIENT_READY; i++)
+		for (int i = 0; i < 2 && state == TRANSACTION_READY; i++)
 			delivered += send_message(client, &state);
-		if (state == CLIENT_READY)
+		if (state == TRANSACTION_READY)
 			client_quit(client);
 		else
 			client_drop(client);

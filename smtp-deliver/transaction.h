@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef TRANSACTION_H
+#define TRANSACTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/spool/envelope.h"
+#include "smtp-deliver/client.h"
+#include "smtp-deliver/verdict.h"
+
+/* A message for some of its recipients. */
+struct transaction_message {
+	const struct envelope *envelope;
+	int fd; /* the message is within this file; its offset is not used */
+	uint64_t offset;
+	uint64_t size_bytes;
+	const size_t *recipients; /* which of the envelope's */
+	size_t recipient_count;
+};
+
+enum transaction_end {
+	TRANSACTION_READY, /* the connection can be used for another message */
+	TRANSACTION_LOST, /* it cannot */
+	TRANSACTION_UNSURE, /* it broke when the host may have had the message:
+			     * it is not to be offered elsewhere at once
+			     * (RFC 1047) */
+};
+
+/*
+ * Hand a message over, in one transaction (RFC 5321 section 3.3).
+ *
+ * ret_verdicts		one for each of message->recipients.
+ */
+enum transaction_end transaction_run(struct client *client,
+    const struct transaction_message *message, struct verdict *ret_verdicts);
+
+#endif
