@@ -42,7 +42,9 @@ struct audit_record {
 	const char *sender; /* SMTP_SENDER: likewise */
 	const char *peer; /* SMTP_PEER: the client's address */
 	const char *host; /* SMTP_HOST: the remote host, [address] behind */
+	const char *policy; /* SMTP_POLICY: for TLS: dane, verify, ... */
 	const char *tls; /* SMTP_TLS: protocol and cipher */
+	const char *fingerprint; /* SMTP_FINGERPRINT: of a certificate */
 	const char *status; /* SMTP_STATUS: RFC 3463 code, such as 4.4.1 */
 	const char *reply; /* SMTP_REPLY: the reply as it was on the wire */
 	const char *reason; /* SMTP_REASON: what we have to say about it */

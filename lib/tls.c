@@ -3,7 +3,7 @@
 /*
  * tls.c - TLS under a stream (RFC 3207, RFC 9325).
  *
- * The only place that knows GnuTLS. It stands on the stream's descriptors as a
+ * With tlsdane.c the only place that knows GnuTLS. It stands on the stream's descriptors as a
  * transport: GnuTLS asks for octets through pull() and hands them out through
  * push(), each with the deadline of the call that is under way.
  *
@@ -20,10 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
 #include "lib/clock.h"
 #include "lib/tls.h"
+#include "lib/tlsdane.h"
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define GOODBYE_MS 1000
@@ -38,6 +40,9 @@ struct tls {
 	struct stream *stream;
 	int64_t deadline_ms;
 	int error; /* of the descriptors: a negative errno, or 0 */
+	/* During a client's handshake, where TLSA records decide. */
+	const struct tls_policy *policy;
+	char mismatch[TLS_TEXT_SIZE];
 };
 
 static ssize_t
@@ -188,12 +193,24 @@ explain_verification(const struct tls *tls, struct tls_result *ret_result)
 	unsigned status = gnutls_session_get_verify_cert_status(tls->session);
 	gnutls_datum_t text;
 
+	(void)strlcpy(ret_result->error, "certificate does not verify",
+	    sizeof(ret_result->error));
 	if (gnutls_certificate_verification_status_print(status,
 		GNUTLS_CRT_X509, &text, 0) < 0)
 		return;
 	(void)strlcpy(ret_result->error, (const char *)text.data,
 	    sizeof(ret_result->error));
 	gnutls_free(text.data);
+}
+
+static void
+explain_mismatch(const struct tls *tls, int code, struct tls_result *ret_result)
+{
+	if (code == GNUTLS_E_CERTIFICATE_ERROR)
+		(void)strlcpy(ret_result->error, tls->mismatch,
+		    sizeof(ret_result->error));
+	else
+		explain_verification(tls, ret_result);
 	/* GnuTLS ends its sentences with a space. */
 	for (size_t n = strlen(ret_result->error);
 	     n > 0 && ret_result->error[n - 1] == ' '; n--)
@@ -205,10 +222,9 @@ explain_failure(const struct tls *tls, int code, struct tls_result *ret_result)
 {
 	const char *alert = NULL;
 
-	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR) {
-		(void)strlcpy(ret_result->error, "certificate does not verify",
-		    sizeof(ret_result->error));
-		explain_verification(tls, ret_result);
+	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR ||
+	    (code == GNUTLS_E_CERTIFICATE_ERROR && *tls->mismatch != '\0')) {
+		explain_mismatch(tls, code, ret_result);
 		return -EKEYREJECTED;
 	}
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
@@ -219,6 +235,24 @@ explain_failure(const struct tls *tls, int code, struct tls_result *ret_result)
 	return to_errno(tls, code);
 }
 
+/* The server's certificate, by which people can know it again. */
+static void
+set_fingerprint(const struct tls *tls, struct tls_result *ret_result)
+{
+	unsigned char digest[(TLS_FINGERPRINT_SIZE - 1) / 2];
+	unsigned count = 0;
+	const gnutls_datum_t *shown =
+	    gnutls_certificate_get_peers(tls->session, &count);
+
+	if (shown == NULL || count == 0 ||
+	    gnutls_hash_fast(GNUTLS_DIG_SHA256, shown->data, shown->size,
+		digest) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(digest); i++)
+		(void)snprintf(ret_result->fingerprint + i * 2, 3, "%02x",
+		    digest[i]);
+}
+
 static int
 shake_hands(struct tls *tls, struct tls_result *ret_result)
 {
@@ -227,6 +261,7 @@ shake_hands(struct tls *tls, struct tls_result *ret_result)
 	do
 		code = gnutls_handshake(tls->session);
 	while (is_to_be_repeated(code) && tls->error == 0);
+	set_fingerprint(tls, ret_result);
 	if (code < 0)
 		return explain_failure(tls, code, ret_result);
 	(void)strlcpy(ret_result->protocol,
@@ -302,14 +337,18 @@ tls_accept(struct stream *stream, struct tls_identity *identity,
 	return r < 0 ? r : start(tls, ret_result);
 }
 
+/* Credentials of a client: no certificate, but perhaps trust anchors. */
 static int
-load_trust(const char *ca_file, gnutls_certificate_credentials_t *ret_trust,
-    struct tls_result *ret_result)
+load_trust(const struct tls_policy *policy,
+    gnutls_certificate_credentials_t *ret_trust, struct tls_result *ret_result)
 {
+	const char *ca_file = policy->ca_file;
 	int count;
 
 	if (gnutls_certificate_allocate_credentials(ret_trust) < 0)
 		return -ENOMEM;
+	if (policy->check != TLS_CHECK_NAME)
+		return 0;
 	count = ca_file != NULL
 	    ? gnutls_certificate_set_x509_trust_file(*ret_trust, ca_file,
 		  GNUTLS_X509_FMT_PEM)
@@ -324,21 +363,36 @@ load_trust(const char *ca_file, gnutls_certificate_credentials_t *ret_trust,
 	return -ENOKEY;
 }
 
-/* The certificate must be for the host: a name, or an IP address. */
+/* Called by GnuTLS when the server has shown its certificates. */
+static int
+check_records(gnutls_session_t session)
+{
+	struct tls *tls = gnutls_transport_get_ptr(session);
+
+	return tlsdane_verify(session, tls->policy, tls->mismatch) < 0
+	    ? GNUTLS_E_CERTIFICATE_ERROR
+	    : 0;
+}
+
+/* Say who we want to talk to, and what is asked of its certificate. */
 static void
-require_host(struct tls *tls, const char *host)
+require(struct tls *tls, const struct tls_policy *policy)
 {
 	unsigned char binary[16];
 
-	if (inet_pton(AF_INET, host, binary) != 1 &&
-	    inet_pton(AF_INET6, host, binary) != 1)
+	if (inet_pton(AF_INET, policy->host, binary) != 1 &&
+	    inet_pton(AF_INET6, policy->host, binary) != 1)
 		(void)gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS,
-		    host, strlen(host));
-	gnutls_session_set_verify_cert(tls->session, host, 0);
+		    policy->host, strlen(policy->host));
+	tls->policy = policy;
+	if (policy->check == TLS_CHECK_NAME)
+		gnutls_session_set_verify_cert(tls->session, policy->host, 0);
+	else if (policy->check == TLS_CHECK_DANE)
+		gnutls_session_set_verify_function(tls->session, check_records);
 }
 
 int
-tls_connect(struct stream *stream, const char *host, const char *ca_file,
+tls_connect(struct stream *stream, const struct tls_policy *policy,
     int64_t deadline_ms, struct tls_result *ret_result)
 {
 	gnutls_certificate_credentials_t trust;
@@ -346,11 +400,11 @@ tls_connect(struct stream *stream, const char *host, const char *ca_file,
 	int r;
 
 	*ret_result = (struct tls_result){ .error = "no memory" };
-	if ((r = load_trust(ca_file, &trust, ret_result)) < 0 ||
+	if ((r = load_trust(policy, &trust, ret_result)) < 0 ||
 	    (r = make_session(stream, GNUTLS_CLIENT, trust, deadline_ms,
 		 &tls)) < 0)
 		return r;
-	require_host(tls, host);
+	require(tls, policy);
 	return start(tls, ret_result);
 }
 

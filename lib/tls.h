@@ -3,17 +3,59 @@
 #ifndef TLS_H
 #define TLS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/stream.h"
 
 #define TLS_TEXT_SIZE 256
+#define TLS_FINGERPRINT_SIZE 65 /* SHA-256, as hexadecimal digits */
 
 /* How a handshake went. */
 struct tls_result {
 	char protocol[32]; /* "TLS1.3" */
 	char cipher[96]; /* "TLS_AES_256_GCM_SHA384" */
+	/* Of the certificate that the server has shown, even if it was no good,
+	 * or "": SHA-256 of its DER. tls_connect() only. */
+	char fingerprint[TLS_FINGERPRINT_SIZE];
 	char error[TLS_TEXT_SIZE]; /* why it failed, in words */
+};
+
+/* A TLSA record (RFC 6698 section 2.1, names of RFC 7218). */
+#define TLSA_USAGE_DANE_TA 2
+#define TLSA_USAGE_DANE_EE 3
+#define TLSA_SELECTOR_CERTIFICATE 0
+#define TLSA_SELECTOR_KEY 1
+#define TLSA_MATCHING_FULL 0
+#define TLSA_MATCHING_SHA256 1
+#define TLSA_MATCHING_SHA512 2
+#define TLSA_DATA_MAX 4096
+struct tls_tlsa {
+	unsigned usage;
+	unsigned selector;
+	unsigned matching;
+	size_t size_bytes;
+	unsigned char data[TLSA_DATA_MAX];
+};
+
+/* What is asked of a server's certificate. */
+enum tls_check {
+	TLS_CHECK_NAME, /* trust anchors must vouch that it is the host's */
+	TLS_CHECK_DANE, /* it must match one of these TLSA records (RFC 7671) */
+	TLS_CHECK_NOTHING, /* nothing */
+};
+
+#define TLS_NAMES_MAX 3
+struct tls_policy {
+	enum tls_check check;
+	const char *host; /* a name, or an IP address: what we ask for */
+	/* TLS_CHECK_NAME: trust anchors, or NULL for the system's. */
+	const char *ca_file;
+	/* TLS_CHECK_DANE: records that can be used, and the names by which the
+	 * host goes, NULL where there are fewer. */
+	const struct tls_tlsa *records;
+	size_t record_count;
+	const char *names[TLS_NAMES_MAX];
 };
 
 /*
@@ -33,9 +75,8 @@ void tls_identity_free(struct tls_identity *identity);
  *
  * tls_accept	as a server. The identity belongs to the stream from here on,
  *		also on error.
- * tls_connect	as a client; the peer's certificate must verify for the host
- *		name, or the IP address, against the trust anchors in ca_file,
- *		or the system's if that is NULL (promise P5).
+ * tls_connect	as a client; the peer's certificate must be as the policy
+ *		says (promise P5), which is used during the call only.
  *
  * Return 0, or a negative errno with ret_result->error set: -ETIMEDOUT,
  * -ENOKEY if there are no trust anchors, -EKEYREJECTED if the certificate does
@@ -43,7 +84,7 @@ void tls_identity_free(struct tls_identity *identity);
  */
 int tls_accept(struct stream *stream, struct tls_identity *identity,
     int64_t deadline_ms, struct tls_result *ret_result);
-int tls_connect(struct stream *stream, const char *host, const char *ca_file,
+int tls_connect(struct stream *stream, const struct tls_policy *policy,
     int64_t deadline_ms, struct tls_result *ret_result);
 
 /* The server's side of it, as a module exports it to lib/tlsmodule.c. */

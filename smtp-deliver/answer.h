@@ -3,6 +3,7 @@
 #ifndef ANSWER_H
 #define ANSWER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "smtp-deliver/dns.h"
@@ -19,5 +20,19 @@
  */
 enum dns_answer answer_parse_mx(const unsigned char *answer, size_t length,
     struct dns_mx ret_records[DNS_MX_MAX], size_t *ret_count);
+
+/* Take the TLSA records out of an answer, at most DNS_TLSA_MAX of them (RFC
+ * 6698 section 2.1). Returns as answer_parse_mx() does. */
+enum dns_answer answer_parse_tlsa(const unsigned char *answer, size_t length,
+    struct tls_tlsa ret_records[DNS_TLSA_MAX], size_t *ret_count);
+
+/* Find whose records of a type an answer has: the name that was asked for, or
+ * the one that it is an alias of. Returns as answer_parse_mx() does. */
+enum dns_answer answer_find_owner(const unsigned char *answer, size_t length,
+    int type, char ret_owner[DNS_NAME_SIZE]);
+
+/* Whether the resolver says that DNSSEC vouches for the answer (RFC 4035
+ * section 3.2.3). Whether it is to be believed is another question. */
+bool answer_is_authentic(const unsigned char *answer, size_t length);
 
 #endif

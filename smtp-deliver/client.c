@@ -82,17 +82,22 @@ say_hello(struct client *client, struct verdict *ret_verdict)
 }
 
 static int
-start_tls(struct client *client, const char *host, struct verdict *ret_verdict)
+start_tls(struct client *client, const struct trust *trust,
+    struct verdict *ret_verdict)
 {
 	struct dialogue *dialogue = &client->dialogue;
+	struct tls_policy policy;
 	struct tls_result result;
 	int r;
 
 	r = dialogue_say(dialogue, STEP_STARTTLS, ret_verdict, "STARTTLS");
 	if (r < 0 || !verdict_is_good(ret_verdict))
 		return r < 0 ? r : -EHOSTUNREACH;
-	r = tls_connect(dialogue->stream, host, dialogue->settings->tls_ca_file,
+	trust_get_tls_policy(trust, dialogue->settings, &policy);
+	r = tls_connect(dialogue->stream, &policy,
 	    dialogue_deadline(dialogue, HANDSHAKE_SEC), &result);
+	(void)strlcpy(dialogue->fingerprint, result.fingerprint,
+	    sizeof(dialogue->fingerprint));
 	if (r < 0) {
 		dialogue_begin_verdict(dialogue, ret_verdict);
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.5", "TLS: %s",
@@ -104,9 +109,31 @@ start_tls(struct client *client, const char *host, struct verdict *ret_verdict)
 	return say_hello(client, ret_verdict);
 }
 
+/* Start TLS, or know that this host may do without. */
+static int
+secure(struct client *client, const struct trust *trust,
+    struct verdict *ret_verdict)
+{
+	struct dialogue *dialogue = &client->dialogue;
+
+	if (client->offers.has_starttls && trust->level != TRUST_NONE)
+		return start_tls(client, trust, ret_verdict);
+	if (trust->is_tls_required) {
+		dialogue_begin_verdict(dialogue, ret_verdict);
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
+		    "the host does not offer STARTTLS, which its policy asks "
+		    "for");
+		return -EHOSTUNREACH;
+	}
+	(void)strlcpy(dialogue->policy, trust_name(TRUST_NONE),
+	    sizeof(dialogue->policy));
+	return 0;
+}
+
 /* From the greeting up to where messages can be sent. */
 static int
-introduce(struct client *client, const char *host, struct verdict *ret_verdict)
+introduce(struct client *client, const struct trust *trust,
+    struct verdict *ret_verdict)
 {
 	int r;
 
@@ -115,9 +142,7 @@ introduce(struct client *client, const char *host, struct verdict *ret_verdict)
 		return -EHOSTUNREACH;
 	if ((r = say_hello(client, ret_verdict)) < 0)
 		return r;
-	return client->offers.has_starttls
-	    ? start_tls(client, host, ret_verdict)
-	    : 0;
+	return secure(client, trust, ret_verdict);
 }
 
 static void
@@ -146,7 +171,7 @@ make_temporary(struct verdict *verdict)
 }
 
 int
-client_open(const char *host, const struct sockaddr *address,
+client_open(const struct trust *trust, const struct sockaddr *address,
     socklen_t address_length, const struct settings *settings,
     struct client **ret_client, struct verdict *ret_verdict)
 {
@@ -159,7 +184,9 @@ client_open(const char *host, const struct sockaddr *address,
 		return -EHOSTUNREACH;
 	}
 	client->dialogue.settings = settings;
-	set_host(client, host, address, address_length);
+	set_host(client, trust->host, address, address_length);
+	(void)strlcpy(client->dialogue.policy, trust_name(trust->level),
+	    sizeof(client->dialogue.policy));
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	r = client->fd = connect_socket(address, address_length,
 	    dialogue_deadline(&client->dialogue, CONNECT_SEC));
@@ -169,7 +196,7 @@ client_open(const char *host, const struct sockaddr *address,
 	} else if ((r = stream_open(client->fd, client->fd,
 			dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
 			&client->dialogue.stream)) == 0)
-		r = introduce(client, host, ret_verdict);
+		r = introduce(client, trust, ret_verdict);
 	if (r < 0) {
 		make_temporary(ret_verdict);
 		/* Whoever has just refused us is told goodbye (RFC 5321 section

@@ -10,6 +10,7 @@
 
 #include "lib/settings.h"
 #include "smtp-deliver/dialogue.h"
+#include "smtp-deliver/trust.h"
 #include "smtp-deliver/verdict.h"
 
 /* What a host has offered in its reply to EHLO. */
@@ -22,7 +23,7 @@ struct client_offers {
 };
 
 /* A connection to a remote host over which messages can be sent: transaction.h.
- * STARTTLS (RFC 3207) was done if it was offered (promise P5). */
+ * STARTTLS (RFC 3207) was done as the host's policy wants it (promise P5). */
 struct client {
 	struct dialogue dialogue;
 	struct client_offers offers;
@@ -32,12 +33,13 @@ struct client {
 /*
  * Connect, be greeted, say EHLO (or HELO), start TLS.
  *
- * host		its name, which its certificate must be for.
+ * trust	the policy for TLS with this host, its name within; used during
+ *		the call only.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why this host is not
  * used now.
  */
-int client_open(const char *host, const struct sockaddr *address,
+int client_open(const struct trust *trust, const struct sockaddr *address,
     socklen_t address_length, const struct settings *settings,
     struct client **ret_client, struct verdict *ret_verdict);
 

@@ -59,6 +59,10 @@ dialogue_begin_verdict(const struct dialogue *dialogue,
 	    sizeof(ret_verdict->host));
 	(void)strlcpy(ret_verdict->tls, dialogue->tls,
 	    sizeof(ret_verdict->tls));
+	(void)strlcpy(ret_verdict->policy, dialogue->policy,
+	    sizeof(ret_verdict->policy));
+	(void)strlcpy(ret_verdict->fingerprint, dialogue->fingerprint,
+	    sizeof(ret_verdict->fingerprint));
 }
 
 void

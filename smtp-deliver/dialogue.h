@@ -31,6 +31,8 @@ struct dialogue {
 	struct stream *stream;
 	char host[VERDICT_HOST_SIZE]; /* with its address, for verdicts */
 	char tls[VERDICT_TLS_SIZE];
+	char policy[VERDICT_POLICY_SIZE];
+	char fingerprint[TLS_FINGERPRINT_SIZE];
 };
 
 /* So many seconds, but no more than SMTP_REMOTE_TIMEOUT; and when that will be

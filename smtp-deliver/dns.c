@@ -43,27 +43,119 @@ no_answer(int resolver_error)
 	}
 }
 
+bool
+dns_has_trust(void)
+{
+	return (_res.options & RES_TRUSTAD) != 0;
+}
+
+/* An answer of the DNS, whole. */
+struct message {
+	unsigned char *octets;
+	size_t length;
+	bool is_secure;
+};
+
+static void
+free_message(struct message *message)
+{
+	free(message->octets);
+	message->octets = NULL;
+}
+
+/* Ask a question. The caller frees the message, if it is DNS_FOUND. */
+static enum dns_answer
+ask(const char *name, int type, struct message *ret_message)
+{
+	struct __res_state state = { .options = 0 };
+	struct message message = { .octets = malloc(NS_MAXMSG) };
+	int length;
+
+	if (message.octets == NULL || res_ninit(&state) == -1) {
+		free_message(&message);
+		return DNS_TROUBLE;
+	}
+	length =
+	    res_nquery(&state, name, ns_c_in, type, message.octets, NS_MAXMSG);
+	/* What cannot be relied upon has lost its mark in there. */
+	message.is_secure = length != -1 &&
+	    (state.options & RES_TRUSTAD) != 0 &&
+	    answer_is_authentic(message.octets, (size_t)length);
+	res_nclose(&state);
+	if (length == -1) {
+		free_message(&message);
+		return no_answer(state.res_h_errno);
+	}
+	message.length = (size_t)length;
+	*ret_message = message;
+	return DNS_FOUND;
+}
+
 enum dns_answer
 dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
     size_t *ret_count)
 {
-	struct __res_state state = { .options = 0 };
-	unsigned char *answer;
-	enum dns_answer result;
-	int length;
+	struct message message;
+	enum dns_answer result = ask(domain, ns_t_mx, &message);
 
-	if ((answer = malloc(NS_MAXMSG)) == NULL || res_ninit(&state) == -1) {
-		free(answer);
-		return DNS_TROUBLE;
-	}
-	length =
-	    res_nquery(&state, domain, ns_c_in, ns_t_mx, answer, NS_MAXMSG);
-	result = length == -1
-	    ? no_answer(state.res_h_errno)
-	    : answer_parse_mx(answer, (size_t)length, ret_records, ret_count);
-	res_nclose(&state);
-	free(answer);
+	if (result != DNS_FOUND)
+		return result;
+	result = answer_parse_mx(message.octets, message.length, ret_records,
+	    ret_count);
+	free_message(&message);
 	return result;
+}
+
+enum dns_answer
+dns_find_tlsa(const char *name, struct tls_tlsa ret_records[DNS_TLSA_MAX],
+    size_t *ret_count, bool *ret_is_secure)
+{
+	struct message message;
+	enum dns_answer result = ask(name, DNS_TYPE_TLSA, &message);
+
+	if (result != DNS_FOUND)
+		return result;
+	result = answer_parse_tlsa(message.octets, message.length, ret_records,
+	    ret_count);
+	*ret_is_secure = message.is_secure;
+	free_message(&message);
+	return result;
+}
+
+static enum dns_answer
+find_owner(const char *host, int type, char ret_owner[DNS_NAME_SIZE],
+    bool *ret_is_secure)
+{
+	struct message message;
+	enum dns_answer result = ask(host, type, &message);
+
+	if (result != DNS_FOUND)
+		return result;
+	result =
+	    answer_find_owner(message.octets, message.length, type, ret_owner);
+	*ret_is_secure = message.is_secure;
+	free_message(&message);
+	return result;
+}
+
+enum dns_answer
+dns_find_owner(const char *host, char ret_owner[DNS_NAME_SIZE],
+    bool *ret_is_secure)
+{
+	enum dns_answer result =
+	    find_owner(host, ns_t_a, ret_owner, ret_is_secure);
+
+	return result == DNS_NO_DATA
+	    ? find_owner(host, ns_t_aaaa, ret_owner, ret_is_secure)
+	    : result;
+}
+
+enum dns_answer
+dns_find_alias(const char *name, bool *ret_is_secure)
+{
+	char ignored[DNS_NAME_SIZE];
+
+	return find_owner(name, ns_t_cname, ignored, ret_is_secure);
 }
 
 enum dns_answer

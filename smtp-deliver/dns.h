@@ -4,11 +4,16 @@
 #define DNS_H
 
 #include <netdb.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/tls.h"
+
 #define DNS_NAME_SIZE 256
 #define DNS_MX_MAX 32
+#define DNS_TLSA_MAX 16
+#define DNS_TYPE_TLSA 52
 
 enum dns_answer {
 	DNS_FOUND,
@@ -26,10 +31,36 @@ struct dns_mx {
  * have searched or added. */
 void dns_start(void);
 
+/* Whether resolv.conf(5) says that the resolver is to be believed when it says
+ * that an answer is authentic (trust-ad). No answer is secure without that. */
+bool dns_has_trust(void);
+
 /* Ask for the MX records of a domain (RFC 5321 section 5.1), at most
  * DNS_MX_MAX of them. */
 enum dns_answer dns_find_mx(const char *domain,
     struct dns_mx ret_records[DNS_MX_MAX], size_t *ret_count);
+
+/*
+ * Ask for the TLSA records at a name (RFC 6698).
+ *
+ * ret_is_secure	set with DNS_FOUND: whether DNSSEC vouches for them.
+ */
+enum dns_answer dns_find_tlsa(const char *name,
+    struct tls_tlsa ret_records[DNS_TLSA_MAX], size_t *ret_count,
+    bool *ret_is_secure);
+
+/*
+ * Ask what a host's name leads to: itself, or what it is an alias of (RFC 7672
+ * section 2.2.2).
+ *
+ * ret_owner		with DNS_FOUND: the name that has the addresses.
+ * ret_is_secure	with DNS_FOUND: whether DNSSEC vouches for all the way.
+ */
+enum dns_answer dns_find_owner(const char *host, char ret_owner[DNS_NAME_SIZE],
+    bool *ret_is_secure);
+
+/* Whether DNSSEC vouches that a name is an alias, wherever that leads. */
+enum dns_answer dns_find_alias(const char *name, bool *ret_is_secure);
 
 /* Find the addresses of a host, for a stream socket to a port. The caller
  * frees them with freeaddrinfo(3). */

@@ -42,6 +42,8 @@ verdict_is_valid(const struct verdict *verdict)
 	    verdict->status[strspn(verdict->status, "0123456789.")] == '\0' &&
 	    has_end(verdict->host, sizeof(verdict->host)) &&
 	    has_end(verdict->tls, sizeof(verdict->tls)) &&
+	    has_end(verdict->policy, sizeof(verdict->policy)) &&
+	    has_end(verdict->fingerprint, sizeof(verdict->fingerprint)) &&
 	    has_end(verdict->reply, sizeof(verdict->reply)) &&
 	    has_end(verdict->reason, sizeof(verdict->reason));
 }

@@ -6,10 +6,12 @@
 #include <stdbool.h>
 
 #include "lib/spool/attempts.h"
+#include "lib/tls.h"
 
 #define VERDICT_HOST_SIZE 320
 #define VERDICT_TLS_SIZE 128
 #define VERDICT_TEXT_SIZE 512
+#define VERDICT_POLICY_SIZE 16
 
 /* What became of a recipient, and who said so. */
 struct verdict {
@@ -17,6 +19,8 @@ struct verdict {
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463 */
 	char host[VERDICT_HOST_SIZE]; /* "mx.example.org[192.0.2.1]", or "" */
 	char tls[VERDICT_TLS_SIZE]; /* protocol and cipher, or "" */
+	char policy[VERDICT_POLICY_SIZE]; /* that held for it, or "" */
+	char fingerprint[TLS_FINGERPRINT_SIZE]; /* its certificate's, or "" */
 	char reply[VERDICT_TEXT_SIZE]; /* the host's own words, or "" */
 	char reason[VERDICT_TEXT_SIZE]; /* ours, or "" */
 };

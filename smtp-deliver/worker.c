@@ -63,6 +63,9 @@ log_passed_over(const struct job *job, const struct verdict *verdict)
 	    .event = AUDIT_HOST_PASSED_OVER,
 	    .message = message_id(job),
 	    .host = verdict->host,
+	    .policy = *verdict->policy != '\0' ? verdict->policy : NULL,
+	    .fingerprint =
+		*verdict->fingerprint != '\0' ? verdict->fingerprint : NULL,
 	    .status = verdict->status,
 	    .reply = *verdict->reply != '\0' ? verdict->reply : NULL,
 	    .reason = *verdict->reason != '\0' ? verdict->reason : NULL,
@@ -130,21 +133,29 @@ send_message(struct worker *worker, struct trial *trial)
 	return false;
 }
 
+/* A host is not used. */
+static void
+pass_over(struct worker *worker, struct trial *trial,
+    const struct verdict *verdict)
+{
+	log_passed_over(trial->job, verdict);
+	set_open(trial, verdict);
+	worker->unreachable = *verdict;
+}
+
 /* Try one address of a host. */
 static void
 try_address(struct worker *worker, struct trial *trial, const char *host,
-    const struct addrinfo *address)
+    const struct trust *trust, const struct addrinfo *address)
 {
 	struct verdict verdict;
 
 	trial->was_any_address = true;
 	client_quit(worker->client);
 	worker->client = NULL;
-	if (client_open(host, address->ai_addr, address->ai_addrlen,
+	if (client_open(trust, address->ai_addr, address->ai_addrlen,
 		worker->settings, &worker->client, &verdict) < 0) {
-		log_passed_over(trial->job, &verdict);
-		set_open(trial, &verdict);
-		worker->unreachable = verdict;
+		pass_over(worker, trial, &verdict);
 		return;
 	}
 	worker->client_host = host;
@@ -155,6 +166,8 @@ static void
 try_host(struct worker *worker, struct trial *trial, const char *host)
 {
 	struct addrinfo *addresses;
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	struct trust trust;
 
 	switch (dns_find_addresses(host, worker->settings->remote_port,
 	    &addresses)) {
@@ -166,10 +179,17 @@ try_host(struct worker *worker, struct trial *trial, const char *host)
 	default:
 		return;
 	}
+	if (trust_find(worker->destination, host, worker->settings->remote_port,
+		&trust, &verdict) < 0) {
+		trial->was_any_address = true;
+		pass_over(worker, trial, &verdict);
+		freeaddrinfo(addresses);
+		return;
+	}
 	for (const struct addrinfo *address = addresses;
 	     address != NULL && trial->open_count > 0 && !trial->is_over;
 	     address = address->ai_next)
-		try_address(worker, trial, host, address);
+		try_address(worker, trial, host, &trust, address);
 	freeaddrinfo(addresses);
 }
 

@@ -49,10 +49,12 @@ static int listen_fd, message_fd;
 static const uint8_t *peer_data;
 static size_t peer_size;
 
+static const struct trust trust = { .level = TRUST_VERIFY, .host = "mx.test" };
+
 int __real_connect(int fd, const struct sockaddr *to, socklen_t length);
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t length);
-int __wrap_tls_connect(struct stream *stream, const char *host,
-    const char *ca_file, int64_t deadline_ms, struct tls_result *ret_result);
+int __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
+    int64_t deadline_ms, struct tls_result *ret_result);
 
 /* An address in the abstract namespace, which the kernel chooses. */
 static void
@@ -101,10 +103,11 @@ __wrap_connect(int fd, const struct sockaddr *to, socklen_t length)
 /* ---- no TLS ---- */
 
 int
-__wrap_tls_connect(struct stream *stream, const char *host, const char *ca_file,
+__wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
     int64_t deadline_ms, struct tls_result *ret_result)
 {
-	must(strcmp(host, "mx.test") == 0 && ca_file == NULL);
+	must(strcmp(policy->host, "mx.test") == 0 &&
+	    policy->check == TLS_CHECK_NAME && policy->ca_file == NULL);
 	must(deadline_ms > 0);
 	*ret_result =
 	    (struct tls_result){ .protocol = "TLS", .cipher = "none" };
@@ -225,7 +228,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	peer_data = data;
 	peer_size = size;
-	if (client_open("mx.test", (struct sockaddr *)&address, address_length,
+	if (client_open(&trust, (struct sockaddr *)&address, address_length,
 		&settings, &client, &verdict) == 0) {
 		for (int i = 0; i < 2 && state == TRANSACTION_READY; i++)
 			delivered += send_message(client, &state);

@@ -49,6 +49,25 @@ check_order(struct dns_mx *records, size_t count)
 	must(before == after);
 }
 
+/* What else is taken out of answers. */
+static void
+check_tlsa(const unsigned char *answer, size_t size)
+{
+	static struct tls_tlsa records[DNS_TLSA_MAX];
+	char owner[DNS_NAME_SIZE] = "";
+	size_t count = 0;
+	enum dns_answer result =
+	    answer_parse_tlsa(answer, size, records, &count);
+
+	must((result == DNS_FOUND) == (count > 0));
+	must(count <= DNS_TLSA_MAX);
+	for (size_t i = 0; i < count; i++)
+		must(records[i].size_bytes <= TLSA_DATA_MAX);
+	(void)answer_find_owner(answer, size, DNS_TYPE_TLSA, owner);
+	must(fuzz_is_printable(owner, strnlen(owner, sizeof(owner))));
+	must(!answer_is_authentic(answer, size) || (answer[3] & 0x20) != 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -69,6 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < count; i++)
 		check_record(&records[i]);
 	check_order(records, count);
+	check_tlsa(answer, size);
 	free(answer);
 	return 0;
 }

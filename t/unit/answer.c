@@ -111,6 +111,93 @@ best_records_are_kept(void)
 	    "the one that is left out is the last choice");
 }
 
+#define TLSA       \
+	"\xc0\x0c" \
+	"\0\x34"   \
+	"\0\1"     \
+	"\0\0\x0e\x10"
+#define ADDRESS      \
+	"\2"         \
+	"ab\xc0\x0c" \
+	"\0\1"       \
+	"\0\1"       \
+	"\0\0\x0e\x10"
+
+static const char tlsa_answer[] =
+    HEADER("\3") QUESTION TLSA "\0\5"
+			       "\3\1\1"
+			       "xy" CNAME "\0\2"
+			       "\xc0\x0c" TLSA "\0\4"
+			       "\2\0\xff"
+			       "z";
+
+static void
+tlsa_records_are_taken(void)
+{
+	static struct tls_tlsa records[DNS_TLSA_MAX];
+	const unsigned char *answer = (const unsigned char *)tlsa_answer;
+	size_t count = 0, length = sizeof(tlsa_answer) - 1;
+	unsigned wrong = 0;
+
+	is_int(answer_parse_tlsa(answer, length, records, &count), DNS_FOUND,
+	    "TLSA records are found");
+	is_int((int64_t)count, 2, "both of them");
+	ok(records[0].usage == 3 && records[0].selector == 1 &&
+		records[0].matching == 1 && records[0].size_bytes == 2 &&
+		memcmp(records[0].data, "xy", 2) == 0,
+	    "the first is as it was");
+	ok(records[1].usage == 2 && records[1].selector == 0 &&
+		records[1].matching == 255 && records[1].size_bytes == 1,
+	    "and so is the second");
+	for (size_t n = 0; n < length; n++)
+		wrong += answer_parse_tlsa(answer, n, records, &count) !=
+		    DNS_TROUBLE;
+	is_int(wrong, 0, "one that is cut short anywhere is told");
+}
+
+static void
+a_tlsa_record_has_data(void)
+{
+	static const char answer[] = HEADER("\1") QUESTION TLSA "\0\3"
+								"\3\1\1";
+	static struct tls_tlsa records[DNS_TLSA_MAX];
+	size_t count;
+
+	is_int(answer_parse_tlsa((const unsigned char *)answer,
+		   sizeof(answer) - 1, records, &count),
+	    DNS_TROUBLE, "a TLSA record without data is told");
+}
+
+static void
+an_owner_is_found(void)
+{
+	static const char answer[] =
+	    HEADER("\2") QUESTION CNAME "\0\5"
+					"\2"
+					"ab\xc0\x0c" ADDRESS "\0\4"
+					"\xc0\0\2\1";
+	const unsigned char *octets = (const unsigned char *)answer;
+	char owner[DNS_NAME_SIZE];
+
+	is_int(answer_find_owner(octets, sizeof(answer) - 1, 1, owner),
+	    DNS_FOUND, "an address is found");
+	is_str(owner, "ab.example.org", "and whose it is");
+	is_int(answer_find_owner(octets, sizeof(answer) - 1, 28, owner),
+	    DNS_NO_DATA, "there is none of another family");
+}
+
+static void
+the_mark_is_seen(void)
+{
+	unsigned char answer[] = HEADER("\0") QUESTION;
+
+	ok(!answer_is_authentic(answer, sizeof(answer) - 1),
+	    "an answer without AD is not authentic");
+	answer[3] |= 0x20;
+	ok(answer_is_authentic(answer, sizeof(answer) - 1), "one with AD is");
+	ok(!answer_is_authentic(answer, 11), "half a header is not");
+}
+
 /* Cut short anywhere, an answer is no answer. */
 static void
 every_torn_answer_is_told(void)
@@ -132,5 +219,9 @@ main(void)
 		check_row(i);
 	best_records_are_kept();
 	every_torn_answer_is_told();
+	tlsa_records_are_taken();
+	a_tlsa_record_has_data();
+	an_owner_is_found();
+	the_mark_is_seen();
 	return done_testing();
 }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef TRUST_H
+#define TRUST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/settings.h"
+#include "lib/tls.h"
+#include "smtp-deliver/dns.h"
+#include "smtp-deliver/verdict.h"
+
+/* What is asked of a host before it gets a message, the weakest first. */
+enum trust_level {
+	TRUST_NONE, /* nothing: no TLS */
+	TRUST_VERIFY, /* trust anchors vouch for its name, if it has TLS */
+	TRUST_ENCRYPT, /* TLS with anybody: it has TLSA records, but none that
+			  we understand (RFC 7672 section 2.2) */
+	TRUST_DANE, /* TLS with who matches its TLSA records (RFC 7672) */
+};
+
+/* A TLS policy for one host. */
+struct trust {
+	enum trust_level level;
+	bool is_tls_required; /* without STARTTLS the host is not used */
+	char base[DNS_NAME_SIZE]; /* the name that the TLSA records are of */
+	char host[DNS_NAME_SIZE];
+	char domain[DNS_NAME_SIZE]; /* whose mail it takes */
+	size_t record_count;
+	struct tls_tlsa records[DNS_TLSA_MAX];
+};
+
+/*
+ * Find the strongest policy that is published for a host of a route.
+ *
+ * destination	what the route is for: a domain, or an address literal.
+ * host		a name, or an IP address.
+ * port		that it is connected to at.
+ *
+ * Returns 0, or -EHOSTUNREACH with ret_verdict telling why the host must not be
+ * used: there is no knowing what is published for it (RFC 7672 section 2.1.2).
+ */
+int trust_find(const char *destination, const char *host, int port,
+    struct trust *ret_trust, struct verdict *ret_verdict);
+
+/* Nothing is published: a host that offers TLS must verify (promise P5). */
+void trust_set_default(const char *host, struct trust *ret_trust);
+
+/* Keep the records that are of use: those that we understand (RFC 7672 section
+ * 3.1), and no weaker digest where there is a stronger one of the same (RFC
+ * 7671 section 9). Returns how many are left. */
+size_t trust_select_records(struct tls_tlsa *records, size_t count);
+
+/* The policy as tls_connect() takes it, while trust and settings stay. */
+void trust_get_tls_policy(const struct trust *trust,
+    const struct settings *settings, struct tls_policy *ret_policy);
+
+/* For the audit trail: "none", "verify", "encrypt", "dane". */
+const char *trust_name(enum trust_level level);
+
+#endif

@@ -1,0 +1,396 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# trust.bats - which TLS policy holds for a host, and what becomes of a message
+# there: DANE (RFC 7672) and verified STARTTLS, over signed zones and a resolver
+# that validates.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+load lib/dnssec
+
+# The hosts are named after what is published for them. All of them are one,
+# which shows the certificate that a test chooses.
+setup_file() {
+	need_root
+	need certtool
+	network_start
+	for host in sender mx odd; do network_add_host "$host"; done
+	make_certificates
+	make_zones
+	dnssec_start
+	dnssec_use sender trust-ad
+	mta_start mx self
+}
+
+teardown_file() {
+	network_stop
+}
+
+# The CA of the network is the one that smtp-deliver trusts; ta is another.
+make_certificates() {
+	ca_issue good mx.plain.signed.test mx.mismatch.signed.test \
+		mx.tlsa.insecure.test mx.ee.signed.test mx.odd.signed.test
+	ca_issue expired --expired mx.plain.signed.test
+	ca_issue wrong-name mx.elsewhere.test
+	ca_issue self --self-signed mx.plain.signed.test
+	ca_issue anything --self-signed anything.test
+	ca_issue old --expired anything.test
+	make_ca ta
+	make_ca evil
+	issue_below ta leaf mx.ta.signed.test
+	issue_below ta domain-leaf ta.signed.test
+	issue_below ta other-leaf mx.elsewhere.test
+	issue_below ta old-leaf --expired mx.ta.signed.test
+	issue_below evil evil-leaf mx.ta.signed.test
+	# It is signed by somebody else, and merely carries the true anchor.
+	cat "$network_dir"/ca/{evil-leaf,evil,ta}.pem >"$network_dir/ca/forged.pem"
+	cp "$network_dir/ca/evil-leaf.key" "$network_dir/ca/forged.key"
+	cat "$network_dir"/ca/{leaf,ta,ta}.pem >"$network_dir/ca/twice.pem"
+	cp "$network_dir/ca/leaf.key" "$network_dir/ca/twice.key"
+}
+
+# make_ca NAME: another trust anchor, with the same name inside.
+make_ca() {
+	ca_make_key "$1"
+	ca_run --generate-self-signed --load-privkey "$1.key" \
+		--template ca.template --outfile "$1.pem"
+}
+
+# issue_below CA NAME [--expired] SUBJECT: a chain that ends with the CA.
+issue_below() {
+	local anchor=$1 name=$2 dir=$network_dir/ca
+
+	shift 2
+	mkdir -p "$dir/real"
+	mv "$dir"/ca.{pem,key} "$dir/real/"
+	cp "$dir/$anchor.pem" "$dir/ca.pem"
+	cp "$dir/$anchor.key" "$dir/ca.key"
+	ca_issue "$name" "$@"
+	cat "$dir/$anchor.pem" >>"$dir/$name.pem"
+	mv "$dir"/real/ca.{pem,key} "$dir/"
+}
+
+make_zones() {
+	local ip ee
+	ip=$(network_ip4 odd)
+	ee=$(tlsa 3 1 1 anything)
+
+	dnssec_zone signed.test <<-END
+		plain       MX 10 mx.plain
+		mx.plain    A $ip
+
+		ee          MX 10 mx.ee
+		mx.ee       A $ip
+		_25._tcp.mx.ee  $ee
+		full        MX 10 mx.full
+		mx.full     A $ip
+		_25._tcp.mx.full $(tlsa 3 0 0 anything)
+		old         MX 10 mx.old
+		mx.old      A $ip
+		_25._tcp.mx.old $(tlsa 3 0 2 old)
+		several     MX 10 mx.several
+		mx.several  A $ip
+		_25._tcp.mx.several $(tlsa 3 1 1 self)
+		_25._tcp.mx.several $(tlsa 1 1 1 self)
+		_25._tcp.mx.several $ee
+
+		ta          MX 10 mx.ta
+		mx.ta       A $ip
+		_25._tcp.mx.ta  $(tlsa 2 0 1 ta)
+		_25._tcp.mx.ta  $(tlsa 2 1 1 ta)
+
+		mismatch    MX 10 mx.mismatch
+		mx.mismatch A $ip
+		_25._tcp.mx.mismatch $ee
+
+		pkix        MX 10 mx.pkix
+		mx.pkix     A $ip
+		_25._tcp.mx.pkix $(tlsa 1 1 1 anything)
+		_25._tcp.mx.pkix TLSA 3 1 1 abcd
+		_25._tcp.mx.pkix TLSA 3 9 1 ${ee##* }
+
+		alias       MX 10 mx.alias
+		mx.alias    CNAME mx.ee
+		first       MX 10 mx.first
+		mx.first    CNAME mx.plain
+		_25._tcp.mx.first $ee
+		away        MX 10 mx.away
+		mx.away     CNAME mx.insecure.test.
+		_25._tcp.mx.away $ee
+
+		two         MX 10 mx.mismatch
+		two         MX 20 mx.real
+		nomx        A $ip
+		_25._tcp.nomx $ee
+		real        MX 10 mx.real
+		mx.real     A $(network_ip4 mx)
+		_25._tcp.mx.real $(tlsa 3 1 1 self)
+
+		lost        MX 10 mx.lost
+		mx.lost     A $ip
+		_tcp.mx.lost NS dns.hosts.test.
+		_tcp.mx.lost DS 1 13 2 $(printf '%064d' 1)
+	END
+	dnssec_zone _tcp.mx.lost.signed.test --unsigned <<-END
+		_25 $ee
+	END
+	dnssec_zone broken.test --broken <<-END
+		@ MX 10 mx
+		mx A $ip
+		_25._tcp.mx $ee
+	END
+	dns <<-END
+		mx.insecure.test.      A $ip
+		insecure.test.         MX 10 mx.ee.signed.test.
+		tlsa.insecure.test.    MX 10 mx.tlsa.insecure.test.
+		mx.tlsa.insecure.test. A $ip
+		_25._tcp.mx.tlsa.insecure.test. $ee
+		half.test.             MX 10 mx.broken.test.
+	END
+}
+
+setup() {
+	need_root
+	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
+	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
+	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+}
+
+teardown() {
+	stop_started
+	# For a test that has failed.
+	cat "$trail" >&2
+	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+}
+
+# ---- how these tests speak ---------------------------------------------------
+
+# host_has CERTIFICATE: the host offers STARTTLS with it; none: it does not.
+host_has() {
+	local options=()
+
+	[ "$1" = none ] || mapfile -t options < <(odd_certificate "$1")
+	odd_start odd "${options[@]}"
+}
+
+# send DOMAIN: hand in a message to it and run smtp-deliver; its id is in $id.
+send() {
+	id=$({
+		printf 'EHLO client.test\r\nMAIL FROM:<sender@client.test>\r\n'
+		printf 'RCPT TO:<bob@%s>\r\nDATA\r\n' "$1"
+		printf 'Subject: %s\r\n\r\ntext\r\n.\r\nQUIT\r\n' "$1"
+	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
+		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p')
+	[ -n "$id" ]
+	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# told EVENT [TEXT]: whether the audit trail has that event of the message.
+told() {
+	grep -F -- "message=$id event=$1 " "$trail" | grep -qF -- "${2:-}"
+}
+
+# delivers DOMAIN CERTIFICATE POLICY: a message for the domain goes to the host
+# that shows it, and the journal says which policy held.
+delivers() {
+	host_has "$2"
+	send "$1"
+	told delivered "policy=$3"
+	[ "$(odd_count odd)" -eq 1 ]
+	[ "$2" = none ] || {
+		told delivered 'tls="TLS1.3 '
+		told delivered "fingerprint=$(fingerprint "$2")"
+	}
+}
+
+# defers DOMAIN CERTIFICATE POLICY WHY: a message for it waits, and the host
+# does not get to see it.
+defers() {
+	host_has "$2"
+	send "$1"
+	told deferred "policy=$3"
+	told deferred "$4"
+	[ -n "$(find "$spool/queue/retry" -name "$id")" ]
+	run ! grep -q MAIL "$(odd odd)/log"
+}
+
+# Of the first certificate in a file, as others see it.
+fingerprint() {
+	openssl x509 -in "$network_dir/ca/$1.pem" -outform DER |
+		sha256sum | cut -c 1-64
+}
+
+# ---- without TLSA records ----------------------------------------------------
+
+@test "plain TLS: a certificate that verifies is good enough" {
+	delivers plain.signed.test good verify
+}
+
+@test "plain TLS: no message for an expired certificate" {
+	defers plain.signed.test expired verify expired
+}
+
+@test "plain TLS: no message for a certificate of another name" {
+	defers plain.signed.test wrong-name verify "name"
+}
+
+@test "plain TLS: no message for a self-signed certificate" {
+	defers plain.signed.test self verify "NOT trusted"
+}
+
+@test "a host that does not offer STARTTLS gets it in plain text where nothing is published" {
+	delivers plain.signed.test none none
+	run ! grep -q fingerprint "$trail"
+}
+
+# ---- DANE-EE -----------------------------------------------------------------
+
+@test "DANE-EE: a certificate for any name, of nobody's, is good if its key matches" {
+	delivers ee.signed.test anything dane
+}
+
+@test "DANE-EE: the whole certificate in the DNS matches" {
+	delivers full.signed.test anything dane
+}
+
+@test "DANE-EE: an expired certificate is good if its SHA-512 matches" {
+	delivers old.signed.test old dane
+}
+
+@test "DANE-EE: one of several records is enough" {
+	delivers several.signed.test anything dane
+}
+
+@test "DANE-EE: a real MTA with a self-signed certificate is delivered to" {
+	send real.signed.test
+	told delivered policy=dane
+	told delivered "fingerprint=$(fingerprint self)"
+	wait_for 10 mta_mail mx "Delivered-To: bob@real.signed.test"
+}
+
+@test "DANE-EE: no message for a certificate that verifies, but does not match" {
+	defers mismatch.signed.test good dane "TLSA"
+}
+
+@test "DANE-EE: the next host is used when the first does not match" {
+	host_has good
+	send two.signed.test
+	told host-passed-over policy=dane
+	told host-passed-over "fingerprint=$(fingerprint good)"
+	told delivered host=mx.real.signed.test
+	run ! grep -q MAIL "$(odd odd)/log"
+}
+
+@test "DANE: a host that does not offer STARTTLS gets nothing" {
+	defers ee.signed.test none dane STARTTLS
+}
+
+@test "DANE: a host that refuses STARTTLS gets nothing" {
+	mapfile -t options < <(odd_certificate anything)
+	odd_start odd "${options[@]}" "starttls=454 4.7.0 not now"
+	send ee.signed.test
+	told deferred policy=dane
+	run ! grep -q MAIL "$(odd odd)/log"
+}
+
+# ---- DANE-TA -----------------------------------------------------------------
+
+@test "DANE-TA: a certificate below the anchor, for the host's name, is good" {
+	delivers ta.signed.test leaf dane
+}
+
+@test "DANE-TA: a certificate below the anchor, for the domain, is good" {
+	delivers ta.signed.test domain-leaf dane
+}
+
+@test "DANE-TA: an anchor that is shown twice is an anchor" {
+	delivers ta.signed.test twice dane
+}
+
+@test "DANE-TA: no message for a certificate of another name" {
+	defers ta.signed.test other-leaf dane "another name"
+}
+
+@test "DANE-TA: no message for an expired certificate" {
+	defers ta.signed.test old-leaf dane expired
+}
+
+@test "DANE-TA: no message for a certificate of somebody else's, with the anchor behind it" {
+	defers ta.signed.test forged dane trusted
+}
+
+# ---- records that cannot be used ---------------------------------------------
+
+@test "DANE: with records of other kinds only, TLS is a must and any certificate will do" {
+	delivers pkix.signed.test anything encrypt
+}
+
+@test "DANE: with records of other kinds only, a host without STARTTLS gets nothing" {
+	defers pkix.signed.test none encrypt STARTTLS
+}
+
+# ---- names -------------------------------------------------------------------
+
+@test "DANE: the records of the name that an alias leads to are used" {
+	delivers alias.signed.test anything dane
+}
+
+@test "DANE: the records of an alias are used where its host has none" {
+	delivers first.signed.test anything dane
+}
+
+@test "DANE: the records of an alias are used where only the alias is signed" {
+	delivers away.signed.test anything dane
+}
+
+@test "DANE: a domain without MX records is its own host" {
+	delivers nomx.signed.test anything dane
+}
+
+@test "DANE: a host is checked even if the MX record is not signed" {
+	delivers insecure.test anything dane
+}
+
+# ---- DNSSEC ------------------------------------------------------------------
+
+@test "TLSA records that are not signed count for nothing" {
+	delivers tlsa.insecure.test good verify
+	stop_started
+	defers tlsa.insecure.test anything verify "NOT trusted"
+}
+
+@test "broken DNSSEC: a host whose TLSA records cannot be believed is not connected to" {
+	host_has anything
+	send lost.signed.test
+	told host-passed-over host=mx.lost.signed.test
+	told deferred 4.4.3
+	run ! grep -q connect "$(odd odd)/log"
+}
+
+@test "broken DNSSEC: a host whose addresses cannot be believed is not connected to" {
+	host_has anything
+	send half.test
+	told deferred 4.4.3
+	run ! grep -q connect "$(odd odd)/log"
+}
+
+@test "broken DNSSEC: a domain whose MX records cannot be believed waits" {
+	host_has anything
+	send broken.test
+	told deferred 4.4.3
+	run ! grep -q connect "$(odd odd)/log"
+}
+
+@test "a resolver that is not to be trusted makes no DANE" {
+	dnssec_use sender
+	defers ee.signed.test anything verify "NOT trusted"
+	stop_started
+	delivers mismatch.signed.test good verify
+	dnssec_use sender trust-ad
+}
