@@ -144,16 +144,42 @@ dialogue_check_step(const struct dialogue *dialogue)
 }
 
 __attribute__((format(printf, 4, 0))) static int
-send_command(const struct dialogue *dialogue, enum step step,
+add_command(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, va_list args)
 {
 	char text[REMOTE_LINE_MAX];
 	int r;
 
 	(void)vsnprintf(text, sizeof(text), format, args);
-	if ((r = dialogue_check_step(dialogue)) < 0 ||
-	    (r = stream_printf(dialogue->stream, "%s\r\n", text)) < 0)
+	r = stream_printf(dialogue->stream, "%s\r\n", text);
+	if (r < 0)
 		dialogue_set_broken(dialogue, step, r, ret_verdict);
+	return r;
+}
+
+__attribute__((format(printf, 4, 0))) static int
+send_command(const struct dialogue *dialogue, enum step step,
+    struct verdict *ret_verdict, const char *format, va_list args)
+{
+	int r = dialogue_check_step(dialogue);
+
+	if (r < 0) {
+		dialogue_set_broken(dialogue, step, r, ret_verdict);
+		return r;
+	}
+	return add_command(dialogue, step, ret_verdict, format, args);
+}
+
+int
+dialogue_add(const struct dialogue *dialogue, enum step step,
+    struct verdict *ret_verdict, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = add_command(dialogue, step, ret_verdict, format, args);
+	va_end(args);
 	return r;
 }
 

@@ -54,8 +54,9 @@ void dialogue_set_broken(const struct dialogue *dialogue, enum step step,
 int dialogue_check_step(const struct dialogue *dialogue);
 
 /*
- * Send a command; get the reply to a step, within its time of RFC 5321 section
- * 4.5.3.2; or the one and then the other.
+ * Send a command; add one to those that go out together when a reply is waited
+ * for (RFC 2920), of which the first was sent, and was checked; get the reply to
+ * a step, within its time of RFC 5321 section 4.5.3.2; or send, and then get.
  *
  * see_line	called with context for each line of the reply.
  * ret_verdict	what the reply means for what was asked, or what went wrong;
@@ -64,6 +65,9 @@ int dialogue_check_step(const struct dialogue *dialogue);
  * Return 0, or a negative errno if the connection is of no more use.
  */
 int dialogue_send(const struct dialogue *dialogue, enum step step,
+    struct verdict *ret_verdict, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+int dialogue_add(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int dialogue_get_reply(const struct dialogue *dialogue, enum step step,

@@ -2,9 +2,12 @@
 
 /*
  * transaction.c - hand one message to a remote host (RFC 5321 sections 3.3,
- * 4.1.1, 4.5.2; RFC 1870, 6152, 6531).
+ * 4.1.1, 4.5.2; RFC 1870, 2920, 6152, 6531).
  *
  *	ready -> MAIL -> RCPT ... -> DATA -> CONTENT -> ready
+ *
+ * Where the host offers PIPELINING, commands up to DATA go out in groups: first
+ * a group is said, then its replies are heard, one for each command in turn.
  */
 
 #include "config.h"
@@ -18,6 +21,24 @@
 #include "smtp-deliver/transaction.h"
 
 #define READ_SIZE 65536
+
+/* When a group has so many octets it is said. That much is always taken from us
+ * when all replies before it were heard: we do not wait for a host that waits
+ * for us to hear it (RFC 2920 section 3.1). */
+#define GROUP_OCTETS 4096
+
+/* A transaction under way. Its commands have numbers: MAIL is 0, then there is
+ * a RCPT for each recipient, then DATA. */
+struct transaction {
+	struct client *client;
+	const struct transaction_message *message;
+	struct verdict *verdicts; /* of the recipients */
+	size_t said; /* commands */
+	size_t heard; /* replies */
+	size_t accepted; /* recipients */
+	bool is_refused; /* MAIL was, and so everybody */
+	bool is_data_due; /* DATA was said, and 354 heard */
+};
 
 static ssize_t
 read_block(const struct transaction_message *message, uint64_t done,
@@ -102,17 +123,33 @@ can_take(const struct client *client, const struct transaction_message *message,
 	return false;
 }
 
-static int
-say_mail(struct client *client, const struct transaction_message *message,
-    struct verdict *ret_verdict)
+/* ---- commands and replies ---- */
+
+static size_t
+data_number(const struct transaction *transaction)
 {
-	const struct envelope *envelope = message->envelope;
+	return transaction->message->recipient_count + 1;
+}
+
+static enum step
+step_of(const struct transaction *transaction, size_t number)
+{
+	if (number == 0)
+		return STEP_MAIL;
+	return number < data_number(transaction) ? STEP_RCPT : STEP_DATA;
+}
+
+static int
+add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
+{
+	const struct client *client = transaction->client;
+	const struct envelope *envelope = transaction->message->envelope;
 	char size[32] = "";
 
 	if (client->offers.has_size)
 		(void)snprintf(size, sizeof(size), " SIZE=%ju",
-		    (uintmax_t)message->size_bytes);
-	return dialogue_say(&client->dialogue, STEP_MAIL, ret_verdict,
+		    (uintmax_t)transaction->message->size_bytes);
+	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
 	    "MAIL FROM:<%s>%s%s%s", envelope->sender, size,
 	    envelope->is_8bitmime && client->offers.has_8bitmime
 		? " BODY=8BITMIME"
@@ -121,39 +158,196 @@ say_mail(struct client *client, const struct transaction_message *message,
 								 : "");
 }
 
-/* The connection was lost at a recipient: that holds for those behind it too,
- * and for those that were accepted before. Who was refused stays so. */
-static void
-set_lost(const struct transaction_message *message, size_t at,
-    struct verdict *verdicts)
+static const char *
+recipient_of(const struct transaction *transaction, size_t number)
 {
-	struct verdict lost = verdicts[at];
+	const struct transaction_message *message = transaction->message;
 
-	for (size_t i = 0; i < message->recipient_count; i++)
-		if (i >= at || verdict_is_good(&verdicts[i]))
-			verdicts[i] = lost;
+	return message->envelope->recipients[message->recipients[number - 1]];
 }
 
-/* Offer each recipient. ret_accepted counts those that were taken. */
+/* Add the next command, and its octets to those of its group. */
 static int
-say_recipients(struct client *client, const struct transaction_message *message,
-    struct verdict *ret_verdicts, size_t *ret_accepted)
+add_next(struct transaction *transaction, struct verdict *ret_verdict,
+    size_t *octets)
 {
-	*ret_accepted = 0;
-	for (size_t i = 0; i < message->recipient_count; i++) {
-		size_t n = message->recipients[i];
-		int r =
-		    dialogue_say(&client->dialogue, STEP_RCPT, &ret_verdicts[i],
-			"RCPT TO:<%s>", message->envelope->recipients[n]);
+	const struct dialogue *dialogue = &transaction->client->dialogue;
+	size_t number = transaction->said++;
+	const char *recipient;
 
-		if (r < 0) {
-			set_lost(message, i, ret_verdicts);
-			return r;
-		}
-		*ret_accepted += verdict_is_good(&ret_verdicts[i]);
+	switch (step_of(transaction, number)) {
+	case STEP_MAIL:
+		*octets += strlen(transaction->message->envelope->sender) + 64;
+		return add_mail(transaction, ret_verdict);
+	case STEP_RCPT:
+		recipient = recipient_of(transaction, number);
+		*octets += strlen(recipient) + 12;
+		return dialogue_add(dialogue, STEP_RCPT, ret_verdict,
+		    "RCPT TO:<%s>", recipient);
+	default:
+		return dialogue_add(dialogue, STEP_DATA, ret_verdict, "DATA");
 	}
+}
+
+/* Replace the verdict of those that were accepted so far. */
+static void
+set_accepted(const struct transaction *transaction,
+    const struct verdict *verdict)
+{
+	for (size_t i = 0; i < transaction->message->recipient_count; i++)
+		if (verdict_is_good(&transaction->verdicts[i]))
+			transaction->verdicts[i] = *verdict;
+}
+
+/* The connection is of no use any more: that holds for the recipients that have
+ * no reply yet, and for those that were accepted before. Who was refused stays
+ * so. */
+static void
+set_lost(const struct transaction *transaction, const struct verdict *verdict)
+{
+	set_accepted(transaction, verdict);
+	for (size_t number = transaction->heard;
+	     number < data_number(transaction); number++)
+		if (number > 0)
+			transaction->verdicts[number - 1] = *verdict;
+}
+
+/* What the reply to a command means. */
+static void
+judge(struct transaction *transaction, size_t number,
+    const struct verdict *verdict)
+{
+	bool is_good = verdict_is_good(verdict);
+
+	if (transaction->is_refused)
+		return;
+	switch (step_of(transaction, number)) {
+	case STEP_MAIL:
+		if (is_good)
+			break;
+		set_all(verdict, transaction->message, transaction->verdicts);
+		transaction->is_refused = true;
+		break;
+	case STEP_RCPT:
+		transaction->verdicts[number - 1] = *verdict;
+		transaction->accepted += is_good;
+		break;
+	default:
+		if (!is_good)
+			set_accepted(transaction, verdict);
+	}
+}
+
+/* Say one command, or as many as may go out together. */
+static int
+say_group(struct transaction *transaction)
+{
+	const struct client *client = transaction->client;
+	enum step step = step_of(transaction, transaction->said);
+	struct verdict verdict;
+	size_t octets = 0;
+	int r = dialogue_check_step(&client->dialogue);
+
+	if (r < 0)
+		dialogue_set_broken(&client->dialogue, step, r, &verdict);
+	while (r == 0 && transaction->said <= data_number(transaction)) {
+		r = add_next(transaction, &verdict, &octets);
+		if (!client->offers.has_pipelining || octets >= GROUP_OCTETS)
+			break;
+	}
+	if (r < 0)
+		set_lost(transaction, &verdict);
+	return r;
+}
+
+/* A reply that no host gives to that command: it was meant for another one. */
+static bool
+is_out_of_step(const struct verdict *verdict)
+{
+	return !verdict_is_good(verdict) && *verdict->status < '4';
+}
+
+static int
+hear_reply(struct transaction *transaction)
+{
+	size_t number = transaction->heard;
+	enum step step = step_of(transaction, number);
+	struct verdict verdict;
+	int r =
+	    dialogue_get_reply(&transaction->client->dialogue, step, &verdict);
+
+	if (r < 0) {
+		if (!transaction->is_refused)
+			set_lost(transaction, &verdict);
+		return r;
+	}
+	if (is_out_of_step(&verdict))
+		return -EBADE;
+	transaction->heard++;
+	judge(transaction, number, &verdict);
+	if (step == STEP_DATA)
+		transaction->is_data_due = verdict_is_good(&verdict);
 	return 0;
 }
+
+/* The host has said more than was asked, unless it says that it is about to
+ * hang up. */
+static int
+hear_more(struct transaction *transaction)
+{
+	struct verdict verdict;
+	int r = dialogue_get_reply(&transaction->client->dialogue, STEP_CONTENT,
+	    &verdict);
+
+	if (r == 0 || *verdict.reply == '\0')
+		return -EBADE;
+	set_accepted(transaction, &verdict);
+	return r;
+}
+
+/* Nobody knows which reply of the group was meant for whom: they count for
+ * nothing. */
+static void
+forget_group(struct transaction *transaction, size_t first)
+{
+	struct verdict verdict;
+
+	dialogue_begin_verdict(&transaction->client->dialogue, &verdict);
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.5.0",
+	    "replies that do not belong to the commands");
+	transaction->heard = first;
+	set_lost(transaction, &verdict);
+}
+
+static int
+hear_group(struct transaction *transaction)
+{
+	size_t first = transaction->heard;
+	int r = 0;
+
+	while (r == 0 && transaction->heard < transaction->said)
+		r = hear_reply(transaction);
+	/* After a single command the next one is not said, see say_group(). */
+	if (r == 0 && transaction->said - first > 1 &&
+	    dialogue_check_step(&transaction->client->dialogue) < 0)
+		r = hear_more(transaction);
+	if (r == -EBADE)
+		forget_group(transaction, first);
+	return r;
+}
+
+/* Whether there is another command to say. */
+static bool
+is_to_go_on(const struct transaction *transaction)
+{
+	size_t said = transaction->said, last = data_number(transaction);
+
+	if (transaction->is_refused || said > last)
+		return false;
+	return said < last || transaction->accepted > 0;
+}
+
+/* ---- the message ---- */
 
 /* Send octets of the message with a dot before each line that begins with one
  * (RFC 5321 section 4.5.2). */
@@ -201,16 +395,6 @@ send_content(struct client *client, const struct transaction_message *message)
 	return 0;
 }
 
-/* Replace the verdict of those that were accepted so far. */
-static void
-set_accepted(const struct verdict *verdict,
-    const struct transaction_message *message, struct verdict *ret_verdicts)
-{
-	for (size_t i = 0; i < message->recipient_count; i++)
-		if (verdict_is_good(&ret_verdicts[i]))
-			ret_verdicts[i] = *verdict;
-}
-
 /* Bring the host back to where a transaction can begin. */
 static enum transaction_end
 reset(struct client *client)
@@ -223,33 +407,47 @@ reset(struct client *client)
 	return TRANSACTION_READY;
 }
 
-/* DATA, the message, the dot. */
-static enum transaction_end
-send_data(struct client *client, const struct transaction_message *message,
-    struct verdict *ret_verdicts)
+/* The dot, and what the host says to it. */
+static int
+end_content(const struct client *client, struct verdict *ret_verdict)
 {
+	int r = stream_put(client->dialogue.stream, ".\r\n", 3);
+
+	if (r < 0) {
+		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
+		    ret_verdict);
+		return r;
+	}
+	return dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
+}
+
+/* The host waits for a message to nobody (RFC 2920 section 3.1). */
+static enum transaction_end
+send_nothing(const struct client *client)
+{
+	struct verdict verdict;
+
+	return end_content(client, &verdict) < 0 ? TRANSACTION_LOST
+						 : TRANSACTION_READY;
+}
+
+/* The message and the dot. */
+static enum transaction_end
+send_message(const struct transaction *transaction)
+{
+	struct client *client = transaction->client;
 	struct verdict verdict;
 	int r;
 
-	r = dialogue_say(&client->dialogue, STEP_DATA, &verdict, "DATA");
-	if (r < 0 || !verdict_is_good(&verdict)) {
-		set_accepted(&verdict, message, ret_verdicts);
-		return r < 0 ? TRANSACTION_LOST : reset(client);
-	}
 	if ((r = dialogue_check_step(&client->dialogue)) < 0 ||
-	    (r = send_content(client, message)) < 0) {
+	    (r = send_content(client, transaction->message)) < 0) {
 		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
 		    &verdict);
-		set_accepted(&verdict, message, ret_verdicts);
+		set_accepted(transaction, &verdict);
 		return TRANSACTION_LOST;
 	}
-	if ((r = stream_put(client->dialogue.stream, ".\r\n", 3)) < 0) {
-		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
-		    &verdict);
-	} else
-		r = dialogue_get_reply(&client->dialogue, STEP_CONTENT,
-		    &verdict);
-	set_accepted(&verdict, message, ret_verdicts);
+	r = end_content(client, &verdict);
+	set_accepted(transaction, &verdict);
 	if (r < 0)
 		return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE
 						: TRANSACTION_LOST;
@@ -260,22 +458,25 @@ enum transaction_end
 transaction_run(struct client *client,
     const struct transaction_message *message, struct verdict *ret_verdicts)
 {
+	struct transaction transaction = {
+		.client = client,
+		.message = message,
+		.verdicts = ret_verdicts,
+	};
 	struct verdict verdict;
-	size_t accepted;
-	int r;
 
 	if (!can_take(client, message, &verdict)) {
 		set_all(&verdict, message, ret_verdicts);
 		return TRANSACTION_READY;
 	}
-	r = say_mail(client, message, &verdict);
-	if (r < 0 || !verdict_is_good(&verdict)) {
-		set_all(&verdict, message, ret_verdicts);
-		return r < 0 ? TRANSACTION_LOST : reset(client);
-	}
-	if (say_recipients(client, message, ret_verdicts, &accepted) < 0)
-		return TRANSACTION_LOST;
-	if (accepted == 0)
+	/* Nobody has said anything yet. */
+	set_all(&verdict, message, ret_verdicts);
+	while (is_to_go_on(&transaction))
+		if (say_group(&transaction) < 0 || hear_group(&transaction) < 0)
+			return TRANSACTION_LOST;
+	if (!transaction.is_data_due)
 		return reset(client);
-	return send_data(client, message, ret_verdicts);
+	if (transaction.accepted == 0)
+		return send_nothing(client);
+	return send_message(&transaction);
 }

@@ -665,14 +665,16 @@ refuses() {
 }
 
 @test "a 5yz reply at any step is final" {
-	for step in mail rcpt data dot; do
-		stop_started
-		odd_start odd1 "$step=554 5.7.1 no"
-		id=$(send bob@odd.test)
-		deliver
-		has_failed "$id"
-		told "$id" failed status=5.7.1
-		[ "$(odd_count odd1)" -eq 0 ]
+	for offer in "" PIPELINING; do
+		for step in mail rcpt data dot; do
+			stop_started
+			odd_start odd1 --offer "$offer" "$step=554 5.7.1 no"
+			id=$(send bob@odd.test)
+			deliver
+			has_failed "$id"
+			told "$id" failed status=5.7.1
+			[ "$(odd_count odd1)" -eq 0 ]
+		done
 	done
 }
 
@@ -689,17 +691,19 @@ refuses() {
 }
 
 @test "a refusal of one message does not touch the next" {
-	for step in mail rcpt data dot; do
-		stop_started
-		odd_start odd1 "$step=451 4.3.0 later;ok"
-		: >"$trail"
-		send bob@odd.test >/dev/null
-		send bob@odd.test >/dev/null
-		deliver
-		[ "$(odd_count odd1)" -eq 1 ]
-		[ "$(grep -c "event=deferred" "$trail")" -eq 1 ]
-		not has_got odd1 "-- nested MAIL"
-		rm -r "$spool/queue/retry"/*
+	for offer in "" PIPELINING; do
+		for step in mail rcpt data dot; do
+			stop_started
+			odd_start odd1 --offer "$offer" "$step=451 4.3.0 later;ok"
+			: >"$trail"
+			send bob@odd.test >/dev/null
+			send bob@odd.test >/dev/null
+			deliver
+			[ "$(odd_count odd1)" -eq 1 ]
+			[ "$(grep -c "event=deferred" "$trail")" -eq 1 ]
+			not has_got odd1 "-- nested MAIL"
+			rm -r "$spool/queue/retry"/*
+		done
 	done
 }
 
@@ -770,36 +774,43 @@ refuses() {
 @test "a connection that is cut at any step makes a message wait" {
 	local steps=(banner ehlo mail rcpt data content dot)
 
-	for cut in cut reset; do
-		stop_started
-		odd_start odd1 "${steps[@]/%/=$cut;ok}"
-		id=$(send bob@odd.test)
-		for step in "${steps[@]}"; do
+	for offer in "" PIPELINING; do
+		for cut in cut reset; do
+			stop_started
+			odd_start odd1 --offer "$offer" "${steps[@]/%/=$cut;ok}"
+			id=$(send bob@odd.test)
+			for step in "${steps[@]}"; do
+				deliver
+				has_got odd1 "-- $step: $cut"
+				is_deferred "$id"
+				make_due "$id"
+			done
 			deliver
-			has_got odd1 "-- $step: $cut"
-			is_deferred "$id"
-			make_due "$id"
+			is_done "$id"
+			[ "$(odd_count odd1)" -eq 1 ]
 		done
-		deliver
-		is_done "$id"
-		[ "$(odd_count odd1)" -eq 1 ]
 	done
 }
 
 @test "421 in the middle makes a message wait" {
-	odd_start odd1 "rcpt:<two@=421 4.3.2 closing;ok" \
-		"rcpt:<never@=550 5.1.1 never"
-	id=$(send never@odd.test one@odd.test two@odd.test three@odd.test)
-	deliver
-	is_deferred "$id"
-	[ "$(odd_count odd1)" -eq 0 ]
-	make_due "$id"
-	deliver
-	has_failed "$id"
-	[ "$(odd_count odd1)" -eq 1 ]
-	# What was final before it stays so.
-	[ "$(grep -c " RCPT TO:<never@" "$(odd odd1)/log")" -eq 1 ]
-	[ "$(grep -c " RCPT TO:<three@" "$(odd odd1)/log")" -eq 1 ]
+	for offer in "" PIPELINING; do
+		stop_started
+		odd_start odd1 --offer "$offer" "rcpt:<two@=421 4.3.2 closing;ok" \
+			"rcpt:<never@=550 5.1.1 never"
+		id=$(send never@odd.test one@odd.test two@odd.test three@odd.test)
+		deliver
+		is_deferred "$id"
+		[ "$(odd_count odd1)" -eq 0 ]
+		make_due "$id"
+		deliver
+		has_failed "$id"
+		[ "$(odd_count odd1)" -eq 1 ]
+		# What was final before it stays so.
+		[ "$(grep -c " RCPT TO:<never@" "$(odd odd1)/log")" -eq 1 ]
+		# Nobody is named behind it, unless all were named at once.
+		[ "$(grep -c " RCPT TO:<three@" "$(odd odd1)/log")" -eq \
+			"$([ -z "$offer" ] && echo 1 || echo 2)" ]
+	done
 }
 
 @test "a host that does not answer is left at the deadline" {
@@ -850,12 +861,17 @@ refuses() {
 }
 
 @test "a reply that came before it was asked for counts for nothing" {
-	odd_start odd1 "dot=554 5.6.0 never" \
-		"rcpt=raw 250 2.1.5 ok\\r\\n354 go on\\r\\n250 2.0.0 taken\\r\\n"
-	id=$(send bob@odd.test)
-	deliver
-	is_deferred "$id"
-	not told "$id" delivered
+	for offer in PIPELINING ""; do
+		stop_started
+		odd_start odd1 --offer "$offer" "dot=554 5.6.0 never" \
+			"rcpt=raw 250 2.1.5 ok\\r\\n354 go on\\r\\n250 2.0.0 taken\\r\\n"
+		id=$(send bob@odd.test)
+		deliver
+		is_deferred "$id"
+		not told "$id" delivered
+		# The message was not sent.
+		not has_got odd1 "-- dot"
+	done
 	not has_got odd1 DATA
 }
 

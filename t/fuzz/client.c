@@ -156,6 +156,12 @@ check_words(const char *said)
 			is_after_data = false;
 			continue;
 		}
+		/* Nobody was accepted, but DATA was (RFC 2920 section 3.1). */
+		if (is_after_data && strncmp(said, ".\r\n", 3) == 0) {
+			said += 3;
+			is_after_data = false;
+			continue;
+		}
 		must(is_command(said, length));
 		is_after_data = strncmp(said, "DATA\r\n", 6) == 0;
 		said = end + 2;
