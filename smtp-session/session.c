@@ -19,24 +19,21 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "lib/counters.h"
 #include "lib/id.h"
-#include "lib/presence.h"
-#include "lib/sandbox.h"
-#include "lib/spool/able.h"
 #include "lib/spool/envelope.h"
 #include "lib/spool/spool.h"
-#include "lib/spool/wall.h"
 #include "lib/tls.h"
 #include "smtp-session/command.h"
 #include "smtp-session/message.h"
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"
 #include "smtp-session/stop.h"
+#include "smtp-session/storage.h"
+#include "smtp-session/wall.h"
 
 #define ERRORS_MAX 20
 #define TLS_HANDSHAKE 0x16 /* RFC 8446 section 5.1 */
@@ -55,10 +52,7 @@ struct session {
 	struct stream *stream;
 	const struct settings *settings;
 	const struct peer *peer;
-	struct spool *spool; /* NULL: it cannot be used */
-	int spool_error; /* why, as a negative errno */
-	struct counters *counters;
-	int presence_fd;
+	struct storage storage;
 	enum state state;
 	bool is_esmtp;
 	bool is_tls;
@@ -161,61 +155,6 @@ reset_transaction(struct session *session)
 	envelope_clear(&session->envelope);
 	if (session->state != S_CONNECTED)
 		session->state = S_GREETED;
-}
-
-static int
-prepare_spool(struct session *session, struct sandbox *sandbox,
-    const char **ret_trouble)
-{
-	const char *path = session->settings->queue_path, *lacking;
-	int r;
-
-	*ret_trouble = path;
-	if ((r = spool_open(path, &session->spool)) < 0)
-		return r;
-	if ((r = able_check(session->spool, &lacking)) == -EOPNOTSUPP)
-		*ret_trouble = lacking;
-	return r < 0 ? r : wall_allow_session(session->spool, sandbox);
-}
-
-/* Open the spool, while that is possible: before the wall is closed. The
- * counters, and being counted, are done without if need be. */
-static void
-open_spool(struct session *session, struct sandbox *sandbox)
-{
-	const char *trouble;
-	int fd, r;
-
-	if ((r = prepare_spool(session, sandbox, &trouble)) < 0) {
-		log_trouble(session, trouble, r);
-		spool_close(session->spool);
-		session->spool = NULL;
-		session->spool_error = r;
-		return;
-	}
-	if ((fd = spool_open_counters(session->spool)) >= 0)
-		(void)counters_open(fd, &session->counters);
-	session->presence_fd = spool_open_sessions(session->spool);
-	if (session->presence_fd >= 0)
-		(void)presence_enter(session->presence_fd);
-}
-
-/* From here on nothing can be done but what a session is there for. */
-static void
-close_wall(struct session *session, struct sandbox *sandbox)
-{
-	unsigned missing;
-
-	if (session->settings->tls_cert != NULL) {
-		sandbox_allow_path(sandbox, session->settings->tls_cert,
-		    SANDBOX_READ);
-		sandbox_allow_path(sandbox, session->settings->tls_key,
-		    SANDBOX_READ);
-	}
-	missing = sandbox_close(sandbox);
-	/* Not at each connection: the other programs tell it now and then. */
-	if (session->settings->is_debug)
-		audit_write_missing(missing);
 }
 
 static struct reply
@@ -366,9 +305,10 @@ cmd_mail(struct session *session, char *argument)
 		return path_reply(r, true);
 	if (mail.size_bytes > MESSAGE_SIZE_MAX)
 		return (struct reply){ 552, "5.3.4", "message too large" };
-	if (session->spool == NULL)
-		return reply_spool_error(session->spool_error);
-	if ((r = spool_check_space(session->spool, mail.size_bytes)) < 0 ||
+	if (session->storage.spool == NULL)
+		return reply_spool_error(session->storage.error);
+	if ((r = spool_check_space(session->storage.spool, mail.size_bytes)) <
+		0 ||
 	    (r = begin_envelope(session, &mail)) < 0)
 		return reply_spool_error(r);
 	session->state = S_MAIL;
@@ -398,7 +338,7 @@ log_recipient(const struct session *session, const char *address)
 	char token[TOKEN_SIZE];
 
 	if (!session->settings->is_debug ||
-	    spool_token(session->spool, address, token) < 0)
+	    spool_token(session->storage.spool, address, token) < 0)
 		return;
 	record.recipient = token;
 	record.address = address;
@@ -457,7 +397,8 @@ log_accepted(const struct session *session, const struct message *message)
 	char token[TOKEN_SIZE];
 
 	if (envelope->recipient_count == 1 &&
-	    spool_token(session->spool, envelope->recipients[0], token) == 0) {
+	    spool_token(session->storage.spool, envelope->recipients[0],
+		token) == 0) {
 		record.recipient = token;
 		record.address = envelope->recipients[0];
 	}
@@ -504,7 +445,7 @@ receive_message(struct session *session, struct message *message)
 			    message->spool_error);
 		return reply;
 	}
-	counters_add(session->counters, COUNTER_MESSAGES_QUEUED, 1);
+	counters_add(session->storage.counters, COUNTER_MESSAGES_QUEUED, 1);
 	log_accepted(session, message);
 	(void)snprintf(session->text, sizeof(session->text), "ok, queued as %s",
 	    session->envelope.id);
@@ -522,8 +463,8 @@ cmd_data(struct session *session, char *argument)
 
 	if (*argument != '\0')
 		return reply_no_argument;
-	r = message_begin(&message, session->spool, &session->envelope, &trace,
-	    session->settings->bare_newline);
+	r = message_begin(&message, session->storage.spool, &session->envelope,
+	    &trace, session->settings->bare_newline);
 	if (r < 0) {
 		log_trouble(session, "spool", r);
 		reset_transaction(session);
@@ -758,6 +699,22 @@ hold_dialogue(struct session *session)
 	(void)stream_flush(session->stream);
 }
 
+/* Open what is needed, close the wall behind it. */
+static void
+withdraw(struct session *session)
+{
+	const char *trouble;
+	struct sandbox sandbox;
+	int r;
+
+	sandbox_begin(&sandbox, SANDBOX_SESSION);
+	r = storage_open(session->settings, &sandbox, &session->storage,
+	    &trouble);
+	if (r < 0)
+		log_trouble(session, trouble, r);
+	wall_close_session(session->settings, &sandbox);
+}
+
 void
 session_run(struct stream *stream, const struct settings *settings,
     const struct peer *peer)
@@ -766,19 +723,15 @@ session_run(struct stream *stream, const struct settings *settings,
 		.stream = stream,
 		.settings = settings,
 		.peer = peer,
-		.presence_fd = -1,
 		.state = S_CONNECTED,
 	};
 	struct audit_record record;
-	struct sandbox sandbox;
 
 	if (id_make(session.id) < 0)
 		return;
 	record = new_record(&session, AUDIT_SESSION_OPENED);
 	audit_write(&record);
-	sandbox_begin(&sandbox, SANDBOX_SESSION);
-	open_spool(&session, &sandbox);
-	close_wall(&session, &sandbox);
+	withdraw(&session);
 
 	hold_dialogue(&session);
 
@@ -786,8 +739,5 @@ session_run(struct stream *stream, const struct settings *settings,
 	record.message = NULL;
 	audit_write(&record);
 	envelope_clear(&session.envelope);
-	counters_close(session.counters);
-	if (session.presence_fd >= 0)
-		close(session.presence_fd);
-	spool_close(session.spool);
+	storage_close(&session.storage);
 }

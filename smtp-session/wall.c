@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * wall.c - the wall around a listener. A process has one, so its state is
- * static.
+ * wall.c - the walls around a session and around a listener. A process has one
+ * listener, so what is known of it is static.
  */
 
 #include "config.h"
@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "lib/audit.h"
-#include "lib/sandbox.h"
 #include "lib/spool/wall.h"
 #include "smtp-session/wall.h"
 
@@ -27,6 +26,21 @@ allow_folder_of(struct sandbox *sandbox, const char *path)
 
 	if (realpath(path, resolved) != NULL)
 		sandbox_allow_path(sandbox, dirname(resolved), SANDBOX_READ);
+}
+
+void
+wall_close_session(const struct settings *settings, struct sandbox *sandbox)
+{
+	unsigned missing;
+
+	if (settings->tls_cert != NULL) {
+		sandbox_allow_path(sandbox, settings->tls_cert, SANDBOX_READ);
+		sandbox_allow_path(sandbox, settings->tls_key, SANDBOX_READ);
+	}
+	missing = sandbox_close(sandbox);
+	/* Not at each connection: the other programs tell it now and then. */
+	if (settings->is_debug)
+		audit_write_missing(missing);
 }
 
 void

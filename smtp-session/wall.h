@@ -5,7 +5,13 @@
 
 #include <stdbool.h>
 
+#include "lib/sandbox.h"
 #include "lib/settings.h"
+
+/* Close the wall around a session. From there on nothing can be done but what a
+ * session is there for, with what was left open in the sandbox before. */
+void wall_close_session(const struct settings *settings,
+    struct sandbox *sandbox);
 
 /*
  * Close the wall around a listener, which its children share until they close

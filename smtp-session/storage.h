@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef STORAGE_H
+#define STORAGE_H
+
+#include "lib/counters.h"
+#include "lib/sandbox.h"
+#include "lib/settings.h"
+#include "lib/spool/spool.h"
+
+/* Where a session puts mail, and how it is counted. */
+struct storage {
+	struct spool *spool; /* NULL: it cannot be used */
+	int error; /* why, as a negative errno */
+	struct counters *counters; /* NULL: nothing is counted */
+	int presence_fd; /* -1: nobody knows of the session */
+};
+
+/*
+ * Open the spool for one session, and leave what is needed of it open in the
+ * wall that is to be closed. The counters, and being counted, are done without
+ * if need be.
+ *
+ * ret_storage	always to be given to storage_close().
+ * ret_trouble	on error, what is wrong or lacking; lives as long as the
+ *		settings.
+ *
+ * Returns 0, or a negative errno if no mail can be stored.
+ */
+int storage_open(const struct settings *settings, struct sandbox *sandbox,
+    struct storage *ret_storage, const char **ret_trouble);
+
+void storage_close(struct storage *storage);
+
+#endif
