@@ -25,6 +25,7 @@ enum audit_event {
 	AUDIT_FAILED, /* a recipient failed for good */
 	AUDIT_HOST_PASSED_OVER, /* a remote host was not used, and why */
 	AUDIT_MESSAGE_DONE, /* a message left the queue */
+	AUDIT_NOTICE, /* a notice to a message's sender is in the spool */
 	AUDIT_SET_ASIDE, /* a damaged queue file was moved out */
 	AUDIT_REPAIRED, /* something in the spool was put right */
 	AUDIT_WALL_INCOMPLETE, /* the kernel lacks a piece of a wall */
@@ -49,6 +50,7 @@ struct audit_record {
 	const char *reply; /* SMTP_REPLY: the reply as it was on the wire */
 	const char *reason; /* SMTP_REASON: what we have to say about it */
 	const char *next; /* SMTP_NEXT: when it will be tried again */
+	const char *notice; /* SMTP_NOTICE: the id of a notice to the sender */
 	int64_t recipients; /* SMTP_RECIPIENTS: how many */
 	int64_t size_bytes; /* SMTP_SIZE: octets of the message */
 	int64_t attempt; /* SMTP_ATTEMPT: the how manieth */

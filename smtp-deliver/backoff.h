@@ -14,6 +14,9 @@
 #define BACKOFF_ATTEMPTS_MIN 8
 #define BACKOFF_ATTEMPTS_MAX 160
 
+/* RFC 3463: what a recipient fails with then. */
+#define BACKOFF_EXPIRED_STATUS "4.4.7"
+
 /*
  * When to try again: 1 minute after the first attempt, twice as long after
  * each further one up to the cap, and up to a quarter of that longer.

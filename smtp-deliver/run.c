@@ -33,6 +33,7 @@
 #define TASKS_MAX 400
 #define LEFT_MAX 200 /* entries met without room for them, before we wait */
 #define SYNC_MS 1000
+#define DAY_MS INT64_C(86400000)
 #define SETTLE_MS 5000 /* between tries to move what could not be moved */
 #define LOCKED_WAIT_MIN_MS 20
 #define LOCKED_WAIT_MAX_MS 1000
@@ -42,6 +43,7 @@
 struct run {
 	struct task_means means;
 	uint64_t wall; /* what was within it when it was closed */
+	int64_t day; /* on which that was: notices get names in its folder */
 	bool is_outdated; /* that is another thing now */
 	bool is_watching;
 	int watch_fd; /* -1: cannot be told of new mail */
@@ -265,7 +267,8 @@ static int
 begin_scan(struct run *run)
 {
 	run->is_outdated = spool_is_gone(run->means.spool) ||
-	    wall_identify(run->pool.settings) != run->wall;
+	    wall_identify(run->pool.settings) != run->wall ||
+	    (run->is_watching && clock_real_ms() / DAY_MS != run->day);
 	if (run->is_outdated)
 		return -ESTALE;
 	run->is_scan_locked = run->is_scan_troubled = run->has_left_some =
@@ -555,10 +558,16 @@ run_queue(struct spool *spool, const struct settings *settings,
 		return r;
 	if ((fd = spool_open_counters(spool)) >= 0)
 		(void)counters_open(fd, &run.means.counters);
+	run.means.mailer = (struct mailer){
+		.spool = spool,
+		.counters = run.means.counters,
+		.settings = settings,
+	};
 	run.watch_fd = queue_watch(run.means.queue);
 	if (run.watch_fd < 0)
 		run.watch_fd = -1;
 	run.wall = wall_identify(settings);
+	run.day = clock_real_ms() / DAY_MS;
 	if ((r = wall_close_run(spool, settings, &missing)) == 0) {
 		sweep_if_due(spool, missing);
 		r = loop(&run);

@@ -178,6 +178,15 @@ count_outcomes(const struct task *task, enum outcome outcome)
 	return count;
 }
 
+/* Whether there is nothing left to do for its recipients or its sender. */
+static bool
+is_done_with(const struct task *task)
+{
+	return count_outcomes(task, OUTCOME_DELIVERED) +
+	    count_outcomes(task, OUTCOME_RETURNED) ==
+	    task->claim->envelope.recipient_count;
+}
+
 /* Its leaving the queue is record enough then. */
 static bool
 is_delivered_to_all(const struct task *task)
@@ -196,10 +205,7 @@ fill_attempt(const struct verdict *verdict, size_t recipient,
 	};
 	(void)strlcpy(ret_attempt->status, verdict->status,
 	    sizeof(ret_attempt->status));
-	(void)snprintf(ret_attempt->detail, sizeof(ret_attempt->detail),
-	    "%.300s%s%.300s%s%.300s", verdict->host,
-	    *verdict->host != '\0' ? ": " : "", verdict->reason,
-	    *verdict->reason != '\0' && *verdict->reply != '\0' ? ": " : "",
+	attempt_set_detail(ret_attempt, verdict->host, verdict->reason,
 	    verdict->reply);
 }
 
@@ -279,7 +285,7 @@ expire(struct task *task)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
-	verdict_set(&verdict, OUTCOME_FAILED, "4.4.7",
+	verdict_set(&verdict, OUTCOME_FAILED, BACKOFF_EXPIRED_STATUS,
 	    "given up: not delivered within the time for it");
 	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++)
 		if (task->claim->outcomes[i] == OUTCOME_DEFERRED)
@@ -298,6 +304,52 @@ log_done(const struct task *task, const char *how)
 	});
 }
 
+/* Have it put on record that the sender knows, should the message stay. */
+static void
+note_told(struct task *task, enum outcome before, enum outcome after)
+{
+	struct verdict verdict = { .outcome = after };
+
+	(void)strlcpy(verdict.status, "2.0.0", sizeof(verdict.status));
+	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++) {
+		if (task->claim->outcomes[i] != before)
+			continue;
+		task->claim->outcomes[i] = after;
+		if (add_to_record(task, i, &verdict) < 0)
+			log_trouble(task, "that a sender was told is forgotten",
+			    -ENOMEM);
+	}
+}
+
+/* The sender is told before the message leaves the queue: a crash between the
+ * two makes him hear of it twice, and not never. */
+static void
+tell_of_failures(struct task *task)
+{
+	int r;
+
+	if (count_outcomes(task, OUTCOME_FAILED) == 0 ||
+	    !mailer_can_tell(task->claim))
+		return;
+	r = mailer_tell(&task->means->mailer, task->claim, NOTICE_FAILED,
+	    OUTCOME_FAILED);
+	if (r < 0)
+		log_trouble(task, "the sender cannot be told", r);
+	else
+		note_told(task, OUTCOME_FAILED, OUTCOME_RETURNED);
+}
+
+/* How the last of its recipients got done. */
+static const char *
+end_name(const struct task *task)
+{
+	if (count_outcomes(task, OUTCOME_FAILED) > 0)
+		return "kept in queue/failed";
+	if (count_outcomes(task, OUTCOME_RETURNED) > 0)
+		return "returned to the sender";
+	return "delivered to all";
+}
+
 static int
 leave_queue(struct task *task)
 {
@@ -306,8 +358,7 @@ leave_queue(struct task *task)
 			   : queue_finish(task->means->queue, task->claim);
 
 	if (r == 0)
-		log_done(task,
-		    has_failed ? "kept in queue/failed" : "delivered to all");
+		log_done(task, end_name(task));
 	return r;
 }
 
@@ -323,6 +374,9 @@ task_settle(struct task *task)
 		task->claim->attempt))
 		expire(task);
 	if (!is_delivered_to_all(task) && (r = write_record(task)) < 0)
+		return r;
+	tell_of_failures(task);
+	if (!is_done_with(task) && (r = write_record(task)) < 0)
 		return r;
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0)
 		r = queue_defer(task->means->queue, task->claim,

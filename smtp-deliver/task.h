@@ -11,6 +11,7 @@
 
 #include "lib/counters.h"
 #include "lib/spool/queue.h"
+#include "smtp-deliver/mailer.h"
 #include "smtp-deliver/verdict.h"
 
 /* What a task works with. */
@@ -18,6 +19,7 @@ struct task_means {
 	struct spool *spool;
 	struct queue *queue;
 	struct counters *counters;
+	struct mailer mailer;
 };
 
 /* A message that this run has claimed, from then to where it goes next. */

@@ -32,6 +32,7 @@ setup_file() {
 	mta_start mx1 mx1
 	mta_start mx2 mx2
 	dns <<-END
+		client.test. MX 10 mx1.hosts.test.
 		real.test.   MX 10 mx1.hosts.test.
 		odd.test.    MX 10 mx.odd.test.
 		two.test.    MX 10 mx.odd.test.
@@ -154,8 +155,15 @@ is_deferred() {
 	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
 }
 
+# Whether it is kept, for its sender cannot be told that it has failed.
 has_failed() {
 	[ "$(place "$1")" = failed ]
+}
+
+# Whether it has failed, and its sender was told; t/notices.bats has the notices.
+was_returned() {
+	is_done "$1"
+	told "$1" notice
 }
 
 # Whether nothing is queued, has failed or was set aside.
@@ -397,7 +405,7 @@ arrives() {
 	odd_start odd1
 	id=$(send bob@null.test)
 	deliver
-	has_failed "$id"
+	was_returned "$id"
 	told "$id" failed status=5.1.10
 	not has_got odd1 connect
 }
@@ -405,7 +413,7 @@ arrives() {
 @test "a domain that does not exist ends a message at once" {
 	id=$(send bob@nowhere.invalid.test)
 	deliver
-	has_failed "$id"
+	was_returned "$id"
 	told "$id" failed status=5.1.2
 }
 
@@ -415,7 +423,7 @@ arrives() {
 	END
 	id=$(send bob@nothing.test)
 	deliver
-	has_failed "$id"
+	was_returned "$id"
 	told "$id" failed status=5.4.4
 }
 
@@ -614,7 +622,7 @@ refuses() {
 	odd_start odd1 --offer "SIZE 100"
 	id=$(send bob@odd.test)
 	deliver
-	has_failed "$id"
+	was_returned "$id"
 	told "$id" failed status=5.3.4
 	not has_got odd1 DATA
 }
@@ -651,9 +659,9 @@ refuses() {
 	not has_got odd1 "RCPT TO:<grün"
 }
 
-@test "a 5yz reply is final: the message is kept in queue/failed and counted" {
+@test "a 5yz reply is final: a message of nobody's is kept in queue/failed and counted" {
 	odd_start odd1 "rcpt=550 5.1.1 nobody here\\nof that name"
-	id=$(send bob@odd.test)
+	id=$(message | submit "" bob@odd.test)
 	deliver
 	has_failed "$id"
 	told "$id" failed status=5.1.1
@@ -671,7 +679,7 @@ refuses() {
 			odd_start odd1 --offer "$offer" "$step=554 5.7.1 no"
 			id=$(send bob@odd.test)
 			deliver
-			has_failed "$id"
+			was_returned "$id"
 			told "$id" failed status=5.7.1
 			[ "$(odd_count odd1)" -eq 0 ]
 		done
@@ -721,7 +729,8 @@ refuses() {
 @test "some recipients are taken, only the others are tried again" {
 	odd_start odd1 "rcpt:<later@=451 4.2.1 later;ok" \
 		"rcpt:<never@=550 5.1.1 never"
-	id=$(send now@odd.test later@odd.test never@odd.test)
+	id=$(message |
+		submit "" now@odd.test later@odd.test never@odd.test)
 	deliver
 	is_deferred "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -803,7 +812,7 @@ refuses() {
 		[ "$(odd_count odd1)" -eq 0 ]
 		make_due "$id"
 		deliver
-		has_failed "$id"
+		was_returned "$id"
 		[ "$(odd_count odd1)" -eq 1 ]
 		# What was final before it stays so.
 		[ "$(grep -c " RCPT TO:<never@" "$(odd odd1)/log")" -eq 1 ]
@@ -888,7 +897,7 @@ refuses() {
 	odd_start odd1 "rcpt=raw 550 \\x1b[2J\"\\x00\\x0bx event=delivered \\r\\n"
 	id=$(send bob@odd.test)
 	deliver
-	has_failed "$id"
+	was_returned "$id"
 	not told "$id" delivered
 	[ "$(LC_ALL=C tr -d '\n -~' <"$trail" | wc -c)" -eq 0 ]
 }
@@ -935,7 +944,7 @@ refuses() {
 
 @test "after five days and several attempts a message has failed" {
 	odd_start odd1 "rcpt=450 4.2.0 later"
-	id=$(send bob@odd.test)
+	id=$(message | submit "" bob@odd.test)
 	deliver
 	# A clock that was set forward is not enough.
 	ahead=$((6 * 86400)) deliver

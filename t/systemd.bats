@@ -284,13 +284,18 @@ time_of_entry() {
 		grep -q 'Subject: Message accepted'
 }
 
-@test "what fails for good is kept in queue/failed and said in the journal" {
-	local id
+@test "what fails for good is returned, or kept in queue/failed, and said in the journal" {
+	local id notice
 
 	id=$(message hopeless | hand_in nobody@null.test)
-	wait_for 20 has_event "$id" failed
-	wait_for 10 inside test -e "$spool/queue/failed/$id"
+	wait_for 20 has_event "$id" notice
+	wait_for 10 has_event "$id" message-done
+	notice=$(field "$id" notice SMTP_NOTICE)
 	[ "$(stored "$id" | wc -l)" -eq 1 ]
+	# The sender's domain has no hosts, and a notice has no sender.
+	wait_for 20 has_event "$notice" failed
+	wait_for 10 inside test -e "$spool/queue/failed/$notice"
+	[ "$(stored "$notice" | wc -l)" -eq 1 ]
 }
 
 @test "mail that is to be tried again keeps the timer running until it is gone" {

@@ -14,6 +14,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ static const char *const outcome_names[] = {
 	[OUTCOME_DELIVERED] = "delivered",
 	[OUTCOME_DEFERRED] = "deferred",
 	[OUTCOME_FAILED] = "failed",
+	[OUTCOME_RETURNED] = "returned",
 };
 
 const char *
@@ -50,10 +52,83 @@ attempt_render(const struct attempt *attempt, char ret_line[ATTEMPT_LINE_SIZE])
 	return used;
 }
 
+/* A colon stands between the parts that there are. */
+void
+attempt_set_detail(struct attempt *attempt, const char *host,
+    const char *reason, const char *reply)
+{
+	(void)snprintf(attempt->detail, sizeof(attempt->detail),
+	    "%.300s%s%.300s%s%.300s", host,
+	    *host != '\0' && (*reason != '\0' || *reply != '\0') ? ": " : "",
+	    reason, *reason != '\0' && *reply != '\0' ? ": " : "", reply);
+}
+
+/* The length of a host with its address at the start of a detail, or 0. */
+static size_t
+host_length(const char *detail)
+{
+	size_t length = strcspn(detail, " ");
+
+	if (length < 3 || detail[length - 2] != ']' ||
+	    detail[length - 1] != ':')
+		return 0;
+	return length - 1;
+}
+
+static bool
+is_reply(const char *text)
+{
+	return text[0] >= '2' && text[0] <= '5' &&
+	    isdigit((unsigned char)text[1]) &&
+	    isdigit((unsigned char)text[2]) &&
+	    (text[3] == ' ' || text[3] == '-' || text[3] == '\0');
+}
+
+/* Where a host's reply begins: it has a code. */
+static const char *
+find_reply(const char *text)
+{
+	while (!is_reply(text)) {
+		if ((text = strstr(text, ": ")) == NULL)
+			return NULL;
+		text += 2;
+	}
+	return text;
+}
+
+static void
+copy_part(const char *text, size_t length, char ret_part[ATTEMPT_PART_SIZE])
+{
+	if (length >= ATTEMPT_PART_SIZE)
+		length = ATTEMPT_PART_SIZE - 1;
+	memcpy(ret_part, text, length);
+	ret_part[length] = '\0';
+}
+
+void
+attempt_get_detail(const struct attempt *attempt,
+    struct attempt_detail *ret_detail)
+{
+	const char *text = attempt->detail, *reply;
+	size_t length = host_length(text);
+
+	copy_part(text, length, ret_detail->host);
+	if (length > 0)
+		text += length + strspn(text + length, ": ");
+	/* Only a host replies. */
+	reply = length > 0 ? find_reply(text) : NULL;
+	length = reply == NULL ? strlen(text)
+	    : reply > text     ? (size_t)(reply - text) - 2
+			       : 0;
+	copy_part(text, length, ret_detail->reason);
+	copy_part(reply != NULL ? reply : "", reply != NULL ? strlen(reply) : 0,
+	    ret_detail->reply);
+}
+
 static int
 parse_outcome(const char *name, enum outcome *ret_outcome)
 {
-	for (int i = OUTCOME_DELIVERED; i <= OUTCOME_FAILED; i++)
+	for (int i = OUTCOME_DELIVERED; i <= OUTCOME_RETURNED; i++)
 		if (strcmp(name, outcome_names[i]) == 0) {
 			*ret_outcome = (enum outcome)i;
 			return 0;

@@ -12,11 +12,13 @@ enum outcome {
 	OUTCOME_DELIVERED,
 	OUTCOME_DEFERRED,
 	OUTCOME_FAILED,
+	OUTCOME_RETURNED, /* failed, and the sender has a notice of it */
 };
 
 /* The longest line of an attempt file, with its newline and a NUL. */
 #define ATTEMPT_LINE_SIZE 1024
 #define ATTEMPT_STATUS_SIZE 12
+#define ATTEMPT_PART_SIZE 301
 
 /* One line of an attempt file. */
 struct attempt {
@@ -34,8 +36,23 @@ const char *outcome_name(enum outcome outcome);
 static inline int
 is_final(enum outcome outcome)
 {
-	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_FAILED;
+	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_FAILED ||
+	    outcome == OUTCOME_RETURNED;
 }
+
+/* What a detail is made of, each with a NUL; "" for what there is none of. */
+struct attempt_detail {
+	char host[ATTEMPT_PART_SIZE]; /* "mx.example.org[192.0.2.1]" */
+	char reason[ATTEMPT_PART_SIZE]; /* in our words */
+	char reply[ATTEMPT_PART_SIZE]; /* the host's: "550 5.1.1 Nobody" */
+};
+
+/* Put an attempt's detail together, and take one apart again. What is too long
+ * is cut. */
+void attempt_set_detail(struct attempt *attempt, const char *host,
+    const char *reason, const char *reply);
+void attempt_get_detail(const struct attempt *attempt,
+    struct attempt_detail *ret_detail);
 
 /* Write an attempt as a line. A detail that is too long is cut; control
  * characters in it become spaces. Returns the line's length. */

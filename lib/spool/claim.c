@@ -136,8 +136,10 @@ open_attempts(const struct claim *claim, int flags)
 	return fd;
 }
 
+/* Only lines of a recipient of the message's count. */
 static void
-apply_attempts(struct claim *claim, const char *text, size_t length)
+see_lines(const struct claim *claim, const char *text, size_t length,
+    claim_see *see, void *context)
 {
 	struct attempt attempt;
 	size_t used;
@@ -146,30 +148,20 @@ apply_attempts(struct claim *claim, const char *text, size_t length)
 	while ((r = attempt_parse(text, length, &attempt, &used)) != -EAGAIN) {
 		text += used;
 		length -= used;
-		if (r < 0 ||
-		    attempt.recipient >= claim->envelope.recipient_count)
-			continue;
-		claim->outcomes[attempt.recipient] = attempt.outcome;
-		if (attempt.number >= claim->attempt)
-			claim->attempt = attempt.number + 1;
+		if (r == 0 &&
+		    attempt.recipient < claim->envelope.recipient_count)
+			see(context, &attempt);
 	}
 }
 
-/* What former attempts have found out. A line that cannot be read is as if it
- * had not been written: at the worst something is done again. */
-static int
-read_attempts(struct claim *claim)
+int
+claim_recall(const struct claim *claim, claim_see *see, void *context)
 {
 	struct stat st;
 	char *text = NULL;
 	ssize_t n;
 	int fd, r = 0;
 
-	claim->attempt = 1;
-	claim->outcomes =
-	    calloc(claim->envelope.recipient_count, sizeof(*claim->outcomes));
-	if (claim->outcomes == NULL)
-		return -ENOMEM;
 	fd = open_attempts(claim, O_RDONLY);
 	if (fd == -ENOENT)
 		return 0;
@@ -182,10 +174,33 @@ read_attempts(struct claim *claim)
 	else if ((n = read_start(fd, text, (size_t)st.st_size)) < 0)
 		r = (int)n;
 	else
-		apply_attempts(claim, text, (size_t)n);
+		see_lines(claim, text, (size_t)n, see, context);
 	free(text);
 	close(fd);
 	return r;
+}
+
+static void
+apply_attempt(void *context, const struct attempt *attempt)
+{
+	struct claim *claim = context;
+
+	claim->outcomes[attempt->recipient] = attempt->outcome;
+	if (attempt->number >= claim->attempt)
+		claim->attempt = attempt->number + 1;
+}
+
+/* What former attempts have found out. A line that cannot be read is as if it
+ * had not been written: at the worst something is done again. */
+static int
+read_attempts(struct claim *claim)
+{
+	claim->attempt = 1;
+	claim->outcomes =
+	    calloc(claim->envelope.recipient_count, sizeof(*claim->outcomes));
+	if (claim->outcomes == NULL)
+		return -ENOMEM;
+	return claim_recall(claim, apply_attempt, claim);
 }
 
 /* Lock the file and see that it still is what the name stands for: whoever had
@@ -354,4 +369,22 @@ claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 		r = -errno;
 	close(fd);
 	return r;
+}
+
+ssize_t
+claim_read(const struct claim *claim, char *buffer, size_t size_bytes)
+{
+	size_t used = 0;
+
+	if (size_bytes > claim->content_size)
+		size_bytes = (size_t)claim->content_size;
+	while (used < size_bytes) {
+		ssize_t n = read_at(claim->fd, buffer + used, size_bytes - used,
+		    claim->content_offset + used);
+
+		if (n <= 0)
+			return n < 0 ? n : -EIO;
+		used += (size_t)n;
+	}
+	return (ssize_t)used;
 }

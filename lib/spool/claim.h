@@ -46,4 +46,13 @@ void claim_release(struct claim *claim);
  */
 int claim_record(struct claim *claim, struct attempt *attempts, size_t count);
 
+/* Have every line that is on record seen, in order. Returns 0 or a negative
+ * errno; that there is no record is none. */
+typedef void claim_see(void *context, const struct attempt *attempt);
+int claim_recall(const struct claim *claim, claim_see *see, void *context);
+
+/* Read the message from its start, up to a size or its end. Returns how much
+ * that is, or a negative errno. */
+ssize_t claim_read(const struct claim *claim, char *buffer, size_t size_bytes);
+
 #endif

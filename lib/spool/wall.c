@@ -118,12 +118,25 @@ wall_allow_listener(struct spool *spool, struct sandbox *sandbox)
 	return files;
 }
 
+/* Where notices are stored. Mail goes out without them, and without the key. */
+static void
+allow_notices(struct spool *spool, struct sandbox *sandbox)
+{
+	int today_fd;
+
+	if (layout_have_key(spool) < 0 ||
+	    (today_fd = layout_day_folder(spool, clock_real_ms())) < 0)
+		return;
+	layout_keep_day(spool);
+	sandbox_allow(sandbox, today_fd, SANDBOX_MAKE | SANDBOX_REMOVE);
+}
+
 int
 wall_allow_delivery(struct spool *spool, struct sandbox *sandbox)
 {
 	int r;
 
-	(void)layout_have_key(spool); /* mail goes out without it */
+	allow_notices(spool, sandbox);
 	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
 		 SANDBOX_LIST | SANDBOX_MAKE_FOLDERS)) < 0 ||
 	    (r = allow_folder(spool, sandbox, FOLDER_QUEUE, SANDBOX_ALL)) < 0 ||

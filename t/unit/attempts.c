@@ -140,9 +140,47 @@ long_detail_is_cut(void)
 	is_int((int64_t)used, sizeof(text), "and is taken to its end");
 }
 
+/* Host, reason and reply, and what is made of them. */
+static const struct {
+	const char *host, *reason, *reply, *detail;
+} details[] = {
+	{ "mx.a.org[192.0.2.1]", "refused at RCPT", "550 5.1.1 a: b",
+	    "mx.a.org[192.0.2.1]: refused at RCPT: 550 5.1.1 a: b" },
+	{ "[2001:db8::1]", "", "250-ok / 250 ok",
+	    "[2001:db8::1]: 250-ok / 250 ok" },
+	{ "mx.a.org[192.0.2.1]", "TLS: no: certificate", "",
+	    "mx.a.org[192.0.2.1]: TLS: no: certificate" },
+	{ "", "the domain: 550 it does not exist", "",
+	    "the domain: 550 it does not exist" },
+	{ "", "", "", "" },
+};
+
+static void
+detail_is_taken_apart(void)
+{
+	struct attempt_detail parts;
+	struct attempt attempt;
+
+	for (size_t i = 0; i < COUNT(details); i++) {
+		attempt_set_detail(&attempt, details[i].host, details[i].reason,
+		    details[i].reply);
+		is_str(attempt.detail, details[i].detail, "detail");
+		attempt_get_detail(&attempt, &parts);
+		is_str(parts.host, details[i].host, "its host");
+		is_str(parts.reason, details[i].reason, "its reason");
+		is_str(parts.reply, details[i].reply, "its reply");
+	}
+	memset(attempt.detail, ':', sizeof(attempt.detail) - 1);
+	attempt.detail[sizeof(attempt.detail) - 1] = '\0';
+	attempt_get_detail(&attempt, &parts);
+	is_int((int64_t)strlen(parts.reason), ATTEMPT_PART_SIZE - 1,
+	    "a long one is cut");
+}
+
 int
 main(void)
 {
+	detail_is_taken_apart();
 	for (size_t i = 0; i < COUNT(lines); i++)
 		check_line(&lines[i].attempt, lines[i].line);
 	for (size_t i = 0; i < COUNT(damaged); i++) {

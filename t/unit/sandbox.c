@@ -663,8 +663,10 @@ static const struct trial {
 	{ "have a core dumped", have_core, 0, SESSION | WORKER | HEALTH,
 	    CALLS },
 
-	{ "store a message", store_message, SESSION, SESSION, 0 },
-	{ "take a message back", take_message_back, SESSION, SESSION, 0 },
+	{ "store a message", store_message, SESSION | DELIVERY,
+	    SESSION | DELIVERY, 0 },
+	{ "take a message back", take_message_back, SESSION | DELIVERY,
+	    SESSION | DELIVERY, 0 },
 	{ "count", add_to_counter, SESSION | DELIVERY, SESSION | DELIVERY, 0 },
 	{ "be counted", be_present, SESSION, SESSION, 0 },
 	{ "become a session", become_session, LISTENER, LISTENER, 0 },

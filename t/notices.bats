@@ -1,0 +1,300 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# notices.bats - what senders are told of their mail: notices that real hosts
+# take and Python's email package reads.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+
+setup_file() {
+	need_root
+	need cc
+	network_start
+	cc -shared -fPIC -o "$network_dir/clock.so" \
+		"$SMTPSERVER_SOURCE/t/lib/clock.c"
+	chmod a+r "$network_dir/clock.so"
+	for host in sender home odd1 odd2; do
+		network_add_host "$host"
+	done
+	# Where the senders are: a Postfix that looks closely at MIME.
+	mta_start home
+	postconf -c "$network_dir/mta-home/etc" -e strict_mime_encoding_domain=yes \
+		strict_7bit_headers=yes strict_8bitmime_body=yes
+	network_exec home postfix -c "$network_dir/mta-home/etc" reload \
+		2>"$network_dir/reload"
+	dns <<-END
+		home.test.   MX 10 home.hosts.test.
+		odd.test.    MX 10 mx.odd.test.
+		second.test. MX 10 mx.second.test.
+		mx.odd.test.    A $(network_ip4 odd1)
+		mx.second.test. A $(network_ip4 odd2)
+	END
+}
+
+teardown_file() {
+	network_stop
+}
+
+setup() {
+	need_root
+	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
+	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
+	alice=alice$BATS_TEST_NUMBER@home.test
+}
+
+teardown() {
+	stop_started
+	# For a test that has failed.
+	cat "$trail" >&2
+	cat "$BATS_TEST_TMPDIR/fields" >&2 2>/dev/null || :
+	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+}
+
+# ---- how these tests speak ---------------------------------------------------
+
+# bats lets a bare "!" pass.
+not() {
+	! "$@"
+}
+
+# submit FROM TO...: hand in the message on stdin; prints its id. Each is an
+# address, with parameters behind a space.
+submit() {
+	local from=$1 to
+
+	shift
+	{
+		printf 'EHLO client.test\r\n'
+		printf 'MAIL FROM:<%s>%s\r\n' "${from%% *}" "${from#"${from%% *}"}"
+		for to; do
+			printf 'RCPT TO:<%s>%s\r\n' "${to%% *}" "${to#"${to%% *}"}"
+		done
+		printf 'DATA\r\n'
+		LC_ALL=C sed 's/^\./../'
+		printf '.\r\nQUIT\r\n'
+	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
+		tee -a "$trail" |
+		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
+		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
+}
+
+# send FROM TO...: hand in some message; prints its id.
+send() {
+	printf '%s\r\n' "Subject: lunch" "Message-ID: <lunch@client.test>" "" \
+		"the body" | submit "$@"
+}
+
+# One run of smtp-deliver on the sending host. $ahead: so many seconds from now.
+deliver() {
+	network_exec sender env ${ahead:+CLOCK_AHEAD="$ahead"} \
+		${ahead:+LD_PRELOAD="$network_dir/clock.so"} \
+		ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
+		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
+told() {
+	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
+}
+
+# place ID: where the message is: new, a minute, failed, damaged or nowhere.
+place() {
+	local path
+
+	path=$(find "$spool/queue" -name "$1" -type f ! -path '*/attempts/*')
+	path=${path%/*}
+	echo "${path##*/}"
+}
+
+has_failed() {
+	[ "$(place "$1")" = failed ]
+}
+
+is_deferred() {
+	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
+}
+
+# Whether the message left the queue and its sender has a notice of it.
+was_returned() {
+	[ "$(place "$1")" = "" ]
+	[ ! -e "$spool/queue/attempts/$1" ]
+	told "$1" notice
+	told "$1" message-done 'reason="returned to the sender"'
+}
+
+make_due() {
+	mkdir -p "$spool/queue/retry/202001010000"
+	mv "$spool/queue/retry/$(place "$1")/$1" "$spool/queue/retry/202001010000/"
+}
+
+# notices ID: the ids of the notices about a message.
+notices() {
+	sed -n "s/.*message=$1 event=notice .*notice=\([0-9a-f]*\).*/\1/p" "$trail"
+}
+
+# read_notice: wait for the one notice that the MX host of $alice gets,
+# and leave what it says in $fields.
+read_notice() {
+	fields=$BATS_TEST_TMPDIR/fields
+	wait_for 10 mta_mail home "Delivered-To: $alice"
+	[ "$(mta_mail home "Delivered-To: $alice" | wc -l)" -eq 1 ]
+	python3 "$SMTPSERVER_SOURCE/t/lib/notice" \
+		"$(mta_mail home "Delivered-To: $alice")" >"$fields"
+}
+
+# says LINE...: whether the notice has these lines.
+says() {
+	local line
+
+	for line; do
+		grep -qxF -- "$line" "$fields" || { echo "lacks: $line" && return 1; }
+	done
+}
+
+# ---- bounces -------------------------------------------------------------------
+
+@test "who sends to somebody who is not there gets a notice of it, in the same run" {
+	odd_start odd1 "rcpt:<bob@=550 5.1.1 nobody here\\nof that name"
+	id=$(send "$alice" bob@odd.test carol@odd.test)
+	deliver
+	was_returned "$id"
+	[ "$(odd_count odd1)" -eq 1 ]
+	read_notice
+	says "header To: $alice" "header Auto-Submitted: auto-replied" \
+		"header Return-Path: <>" \
+		"part text/plain" "part message/delivery-status" \
+		"part text/rfc822-headers" \
+		"text   <bob@odd.test>" \
+		"message Reporting-MTA: dns; sender.hosts.test" \
+		"1 Final-Recipient: rfc822; bob@odd.test" \
+		"1 Action: failed" "1 Status: 5.1.1" \
+		"1 Remote-MTA: dns; mx.odd.test" \
+		"1 Diagnostic-Code: smtp; 550 5.1.1 nobody here / of that name" \
+		"original Subject: lunch" \
+		"original Message-ID: <lunch@client.test>"
+	grep -q "^message Arrival-Date: " "$fields"
+	grep -q "^1 Last-Attempt-Date: " "$fields"
+	not grep -q "^2 " "$fields"
+	not grep -q "the body" "$(mta_mail home "Delivered-To: $alice")"
+	# What was stored stays, the notice as well.
+	[ "$(find "$spool"/20* -name "${id}_*" | wc -l)" -eq 2 ]
+	[ "$(find "$spool"/20* -name "$(notices "$id")_*" | wc -l)" -eq 1 ]
+	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
+}
+
+@test "a failure that no host has spoken about is explained as well" {
+	id=$(send "$alice" bob@nowhere.invalid.test)
+	deliver
+	was_returned "$id"
+	read_notice
+	says "1 Action: failed" "1 Status: 5.1.2"
+	grep -q "^1 Diagnostic-Code: X-Smtpserver; " "$fields"
+	not grep -q "^1 Remote-MTA" "$fields"
+}
+
+@test "the null sender gets no notice: the message is kept" {
+	id=$(send "" bob@nowhere.invalid.test)
+	deliver
+	has_failed "$id"
+	told "$id" message-done 'reason="kept in queue/failed"'
+	not told "$id" notice
+}
+
+@test "a notice that fails is kept, and nobody is told of it" {
+	id=$(send nobody@nowhere.invalid.test bob@nowhere.invalid.test)
+	deliver
+	was_returned "$id"
+	has_failed "$(notices "$id")"
+	[ "$(grep -c "event=notice" "$trail")" -eq 1 ]
+}
+
+@test "a message is kept whose sender cannot be told" {
+	id=$(send "$alice" bob@nowhere.invalid.test)
+	: >"$spool/key"
+	deliver
+	has_failed "$id"
+	told "$id" trouble "the sender cannot be told"
+	told "$id" message-done 'reason="kept in queue/failed"'
+	[ -z "$(find "$spool/scratch" -type f)" ]
+}
+
+@test "the sender is told at once of who has failed, of others when they fail, of each once" {
+	odd_start odd1 "rcpt:<now@=550 5.1.1 not now" \
+		"rcpt:<later@=451 4.2.1 later;550 5.2.1 not later"
+	id=$(send "$alice" now@odd.test later@odd.test good@odd.test)
+	deliver
+	is_deferred "$id"
+	read_notice
+	says "1 Final-Recipient: rfc822; now@odd.test"
+	not grep -q "^2 " "$fields"
+	rm "$(mta_mail home "Delivered-To: $alice")"
+
+	make_due "$id"
+	deliver
+	was_returned "$id"
+	read_notice
+	says "1 Final-Recipient: rfc822; later@odd.test" \
+		"1 Diagnostic-Code: smtp; 550 5.2.1 not later"
+	not grep -q "^2 " "$fields"
+}
+
+@test "a notice has the words that a run before has heard" {
+	id=$(send "$alice" bob@odd.test)
+	# As if that run had been killed once it was on record.
+	printf '1 1763836310123 0 failed 5.1.1 %s\n' \
+		"mx.odd.test[192.0.2.9]: refused at RCPT: 550 5.1.1 gone" \
+		>"$spool/queue/attempts/$id"
+	deliver
+	was_returned "$id"
+	read_notice
+	says "1 Remote-MTA: dns; mx.odd.test" \
+		"1 Diagnostic-Code: smtp; 550 5.1.1 gone" \
+		"1 Last-Attempt-Date: Sat, 22 Nov 2025 18:31:50 +0000"
+}
+
+@test "who is given up is said what was heard at last" {
+	odd_start odd1 "rcpt=450 4.2.0 the mailbox is full"
+	id=$(send "$alice" bob@odd.test)
+	for attempt in {1..8}; do
+		echo "$attempt 1763836310123 0 deferred 4.4.1 x"
+	done >"$spool/queue/attempts/$id"
+	ahead=$((5 * 86400 + 3600)) deliver
+	was_returned "$id"
+	read_notice
+	says "1 Action: failed" "1 Status: 4.4.7" \
+		"1 Diagnostic-Code: smtp; 450 4.2.0 the mailbox is full"
+	grep -q "^text     It was tried for days. At last: " "$fields"
+}
+
+@test "a remote host's words cannot forge a notice" {
+	odd_start odd1 "rcpt:<one@=raw 550-a\\r\\n550 \\x00\\x1b[2J\\xff\\xc2\\x85Action: delivered\\r\\n" \
+		"rcpt:<two@=550 $(printf '%0900d' 0)"
+	id=$(send "$alice" one@odd.test two@odd.test)
+	deliver
+	was_returned "$id"
+	read_notice
+	[ "$(grep -c "^[12] Action: failed$" "$fields")" -eq 2 ]
+	not grep -q "Action: delivered$" <(grep -v Diagnostic-Code "$fields" |
+		grep -v ^text)
+	not grep -q "^3 " "$fields"
+	[ "$(LC_ALL=C tr -d '\n\t -~' \
+		<"$(mta_mail home "Delivered-To: $alice")" | wc -c)" -eq 0 ]
+}
+
+@test "a header in 8 bits, or with long lines, is returned in quoted-printable" {
+	id=$({
+		printf 'Subject: gr\xfcn\r\nX-Long: %0990d\r\n\r\ntext\r\n' 7
+	} | submit "$alice BODY=8BITMIME" bob@nowhere.invalid.test)
+	deliver
+	was_returned "$id"
+	read_notice
+	grep -q "^original X-Long: 0*7$" "$fields"
+	[ "$(LC_ALL=C tr -d '\n\t -~' \
+		<"$(mta_mail home "Delivered-To: $alice")" | wc -c)" -eq 0 ]
+}
