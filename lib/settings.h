@@ -31,6 +31,8 @@ struct settings {
 	int command_timeout_sec;
 	int data_timeout_sec;
 	int remote_timeout_sec; /* the longest wait for a remote host */
+	int queue_lifetime_days; /* then a message is given up */
+	int delay_notice_hours; /* then its sender is told; 0: never */
 	int sessions; /* of a listener, at the most */
 	int sessions_per_client;
 	int idle_timeout_sec; /* so long a listener stays without a session */

@@ -11,6 +11,8 @@
 #include "smtp-deliver/backoff.h"
 
 #define MINUTE_MS INT64_C(60000)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
 #define DOUBLINGS_MAX 6 /* 2^6 is the cap */
 
 int64_t
@@ -27,11 +29,25 @@ backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance)
 	return (real_ms + wait_ms + MINUTE_MS - 1) / MINUTE_MS;
 }
 
+int64_t
+backoff_expiry_ms(int64_t accepted_ms, int lifetime_days)
+{
+	return accepted_ms + lifetime_days * DAY_MS;
+}
+
 bool
-is_expired(int64_t accepted_ms, int64_t real_ms, unsigned attempt)
+is_expired(int64_t accepted_ms, int64_t real_ms, unsigned attempt,
+    int lifetime_days)
 {
 	if (attempt < BACKOFF_ATTEMPTS_MIN)
 		return false;
-	return real_ms - accepted_ms > BACKOFF_LIFETIME_MS ||
-	    attempt > BACKOFF_ATTEMPTS_MAX;
+	return real_ms > backoff_expiry_ms(accepted_ms, lifetime_days) ||
+	    attempt > (unsigned)lifetime_days * BACKOFF_ATTEMPTS_PER_DAY;
+}
+
+bool
+is_late(int64_t accepted_ms, int64_t real_ms, int delay_hours)
+{
+	return delay_hours > 0 &&
+	    real_ms - accepted_ms >= delay_hours * HOUR_MS;
 }

@@ -6,13 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* RFC 5321 section 4.5.4.1: give up after 4 to 5 days. */
-#define BACKOFF_LIFETIME_MS (5 * INT64_C(86400000))
-
-/* So many attempts belong to that time: at the least, were there nobody to
- * make them for days; and at the most. */
+/* So many attempts belong to the time that a message is tried for: at the
+ * least, were there nobody to make them for days; and at the most, each day. */
 #define BACKOFF_ATTEMPTS_MIN 8
-#define BACKOFF_ATTEMPTS_MAX 160
+#define BACKOFF_ATTEMPTS_PER_DAY 32
 
 /* RFC 3463: what a recipient fails with then. */
 #define BACKOFF_EXPIRED_STATUS "4.4.7"
@@ -33,7 +30,14 @@ int64_t backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance);
  * tell: it may have been set forward, or back.
  *
  * attempt	the number of the one that was made, from 1
+ * lifetime_days	for how long (RFC 5321 section 4.5.4.1: 4 to 5)
  */
-bool is_expired(int64_t accepted_ms, int64_t real_ms, unsigned attempt);
+bool is_expired(int64_t accepted_ms, int64_t real_ms, unsigned attempt,
+    int lifetime_days);
+
+/* When that will be, by the clock; and whether it is time to tell the sender
+ * that a message is late, which is never where the hours are 0. */
+int64_t backoff_expiry_ms(int64_t accepted_ms, int lifetime_days);
+bool is_late(int64_t accepted_ms, int64_t real_ms, int delay_hours);
 
 #endif

@@ -26,6 +26,7 @@
 
 static const char *const kind_reasons[] = {
 	[NOTICE_FAILED] = "it was not delivered to all of its recipients",
+	[NOTICE_DELAYED] = "it is late",
 };
 
 /* A message's recipients, and what was last said of each. */
@@ -57,7 +58,8 @@ see_attempt(void *context, const struct attempt *attempt)
 	struct account *account = context;
 	struct attempt *last = &account->attempts[attempt->recipient];
 
-	if (attempt->outcome == OUTCOME_RETURNED)
+	if (attempt->outcome == OUTCOME_RETURNED ||
+	    attempt->outcome == OUTCOME_DELAYED)
 		return;
 	if (is_expiry(attempt) && last->outcome == OUTCOME_DEFERRED) {
 		last->outcome = attempt->outcome;
@@ -247,6 +249,8 @@ tell(const struct mailer *mailer, const struct account *account,
 		.sender = claim->envelope.sender,
 		.now_ms = clock_real_ms(),
 		.arrival_ms = id_time_ms(claim->envelope.id),
+		.until_ms = backoff_expiry_ms(id_time_ms(claim->envelope.id),
+		    mailer->settings->queue_lifetime_days),
 		.recipients = account->recipients,
 		.recipient_count = account->recipient_count,
 	};

@@ -48,6 +48,13 @@ static const struct wording wordings[] = {
 		    "such as a mistyped\r\naddress, and send it again; "
 		    "or ask the postmaster of the recipient's domain.",
 	},
+	[NOTICE_DELAYED] = {
+		.subject = "Mail delayed",
+		.action = "delayed",
+		.opening = "has not been delivered yet to:",
+		.closing = "It is being tried again: you need do nothing. "
+			   "If it cannot be delivered you are\r\ntold so.",
+	},
 };
 
 /* A part on its way into the notice. */
@@ -268,7 +275,8 @@ put_explanation(FILE *file, const struct notice_recipient *recipient)
 	printable(recipient->host, true, host);
 	printable(has_reply ? recipient->reply : recipient->reason, true, what);
 	(void)snprintf(text, sizeof(text), "%s%s%s%s",
-	    recipient->is_expired ? "It was tried for days. At last: " : "",
+	    recipient->is_expired ? "It was tried again and again. At last: "
+				  : "",
 	    host,
 	    *host == '\0'   ? ""
 		: has_reply ? " said: "
@@ -391,6 +399,8 @@ put_recipient_status(FILE *file, const struct notice *notice,
 		put_typed(file, notice, "Diagnostic-Code", "X-Smtpserver",
 		    recipient->reason);
 	put_date(file, "Last-Attempt-Date", recipient->tried_ms);
+	if (notice->kind == NOTICE_DELAYED)
+		put_date(file, "Will-Retry-Until", notice->until_ms);
 }
 
 static void

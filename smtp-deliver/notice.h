@@ -10,6 +10,7 @@
 /* What a sender is told of. */
 enum notice_kind {
 	NOTICE_FAILED, /* will not be delivered: a bounce */
+	NOTICE_DELAYED, /* is still being tried */
 };
 
 /* One of the recipients it is about. Texts may be anybody's, but end in a NUL;
@@ -31,6 +32,7 @@ struct notice {
 	const char *sender; /* who is told */
 	int64_t now_ms;
 	int64_t arrival_ms; /* when we got the message that it is about */
+	int64_t until_ms; /* when it will be given up, if it is delayed */
 	const struct notice_recipient *recipients;
 	size_t recipient_count;
 	const char *header; /* of that message, with the blank line or not */

@@ -306,37 +306,53 @@ log_done(const struct task *task, const char *how)
 
 /* Have it put on record that the sender knows, should the message stay. */
 static void
-note_told(struct task *task, enum outcome before, enum outcome after)
+note_told(struct task *task, enum outcome of, enum outcome told)
 {
-	struct verdict verdict = { .outcome = after };
+	struct verdict verdict = { .outcome = told };
 
 	(void)strlcpy(verdict.status, "2.0.0", sizeof(verdict.status));
 	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++) {
-		if (task->claim->outcomes[i] != before)
+		if (task->claim->outcomes[i] != of)
 			continue;
-		task->claim->outcomes[i] = after;
+		if (told == OUTCOME_RETURNED)
+			task->claim->outcomes[i] = told;
 		if (add_to_record(task, i, &verdict) < 0)
 			log_trouble(task, "that a sender was told is forgotten",
 			    -ENOMEM);
 	}
 }
 
-/* The sender is told before the message leaves the queue: a crash between the
- * two makes him hear of it twice, and not never. */
-static void
-tell_of_failures(struct task *task)
+/* Returns whether the sender has been told of the recipients with an outcome. */
+static bool
+tell(struct task *task, enum notice_kind kind, enum outcome of,
+    enum outcome told)
 {
 	int r;
 
-	if (count_outcomes(task, OUTCOME_FAILED) == 0 ||
-	    !mailer_can_tell(task->claim))
-		return;
-	r = mailer_tell(&task->means->mailer, task->claim, NOTICE_FAILED,
-	    OUTCOME_FAILED);
-	if (r < 0)
+	if (count_outcomes(task, of) == 0 || !mailer_can_tell(task->claim))
+		return false;
+	r = mailer_tell(&task->means->mailer, task->claim, kind, of);
+	if (r < 0) {
 		log_trouble(task, "the sender cannot be told", r);
-	else
-		note_told(task, OUTCOME_FAILED, OUTCOME_RETURNED);
+		return false;
+	}
+	note_told(task, of, told);
+	return true;
+}
+
+/* The sender is told before the message leaves the queue: a crash between the
+ * two makes him hear of it twice, and not never. Of a delay he is told once. */
+static void
+tell_sender(struct task *task)
+{
+	struct claim *claim = task->claim;
+
+	(void)tell(task, NOTICE_FAILED, OUTCOME_FAILED, OUTCOME_RETURNED);
+	if (!claim->is_delay_told &&
+	    is_late(id_time_ms(claim->envelope.id), clock_real_ms(),
+		task->means->mailer.settings->delay_notice_hours))
+		claim->is_delay_told = tell(task, NOTICE_DELAYED,
+		    OUTCOME_DEFERRED, OUTCOME_DELAYED);
 }
 
 /* How the last of its recipients got done. */
@@ -371,11 +387,12 @@ task_settle(struct task *task)
 		return write_record(task);
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0 &&
 	    is_expired(id_time_ms(task->claim->envelope.id), clock_real_ms(),
-		task->claim->attempt))
+		task->claim->attempt,
+		task->means->mailer.settings->queue_lifetime_days))
 		expire(task);
 	if (!is_delivered_to_all(task) && (r = write_record(task)) < 0)
 		return r;
-	tell_of_failures(task);
+	tell_sender(task);
 	if (!is_done_with(task) && (r = write_record(task)) < 0)
 		return r;
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0)

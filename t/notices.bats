@@ -269,7 +269,7 @@ says() {
 	read_notice
 	says "1 Action: failed" "1 Status: 4.4.7" \
 		"1 Diagnostic-Code: smtp; 450 4.2.0 the mailbox is full"
-	grep -q "^text     It was tried for days. At last: " "$fields"
+	grep -q "^text     It was tried again and again. At last: " "$fields"
 }
 
 @test "a remote host's words cannot forge a notice" {
@@ -297,4 +297,63 @@ says() {
 	grep -q "^original X-Long: 0*7$" "$fields"
 	[ "$(LC_ALL=C tr -d '\n\t -~' \
 		<"$(mta_mail home "Delivered-To: $alice")" | wc -c)" -eq 0 ]
+}
+
+# ---- delays --------------------------------------------------------------------
+
+@test "after four hours the sender is told, once, that a message is late" {
+	odd_start odd1 "rcpt:<later@=450 4.2.0 come again"
+	id=$(send "$alice" later@odd.test good@odd.test)
+	ahead=$((4 * 3600 - 60)) deliver
+	is_deferred "$id"
+	not told "$id" notice
+	make_due "$id"
+	ahead=$((4 * 3600 + 60)) deliver
+	is_deferred "$id"
+	read_notice
+	says "header Subject: Mail delayed" "1 Action: delayed" \
+		"1 Final-Recipient: rfc822; later@odd.test" "1 Status: 4.2.0" \
+		"1 Diagnostic-Code: smtp; 450 4.2.0 come again"
+	grep -q "^1 Will-Retry-Until: " "$fields"
+	not grep -q "^2 " "$fields"
+
+	# By another run, which knows of it from what is on record alone.
+	make_due "$id"
+	ahead=$((5 * 3600)) deliver
+	is_deferred "$id"
+	told "$id" deferred attempt=3
+	[ "$(grep -c "event=notice" "$trail")" -eq 1 ]
+}
+
+@test "the sender is told of a delay when SMTP_DELAY_NOTICE says, or not at all" {
+	odd_start odd1 "rcpt=450 4.2.0 come again"
+	null=$(send "" bob@odd.test)
+	id=$(send "$alice" bob@odd.test)
+	SMTP_DELAY_NOTICE=0 ahead=$((48 * 3600)) deliver
+	not told "$id" notice
+	make_due "$id"
+	SMTP_DELAY_NOTICE=50 ahead=$((49 * 3600)) deliver
+	not told "$id" notice
+	make_due "$id"
+	SMTP_DELAY_NOTICE=50 ahead=$((51 * 3600)) deliver
+	told "$id" notice
+	make_due "$null"
+	ahead=$((51 * 3600)) deliver
+	is_deferred "$null"
+	not told "$null" notice
+}
+
+@test "SMTP_QUEUE_LIFETIME says for how long a message is tried" {
+	odd_start odd1 "rcpt=450 4.2.0 come again"
+	id=$(send "$alice" bob@odd.test)
+	for attempt in {1..8}; do
+		echo "$attempt 1763836310123 0 deferred 4.4.1 x"
+	done >"$spool/queue/attempts/$id"
+	SMTP_DELAY_NOTICE=0 SMTP_QUEUE_LIFETIME=2 ahead=$((86400 + 60)) deliver
+	is_deferred "$id"
+	make_due "$id"
+	SMTP_QUEUE_LIFETIME=1 ahead=$((86400 + 60)) deliver
+	was_returned "$id"
+	read_notice
+	says "1 Action: failed" "1 Status: 4.4.7"
 }

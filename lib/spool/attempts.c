@@ -26,6 +26,7 @@ static const char *const outcome_names[] = {
 	[OUTCOME_DEFERRED] = "deferred",
 	[OUTCOME_FAILED] = "failed",
 	[OUTCOME_RETURNED] = "returned",
+	[OUTCOME_DELAYED] = "delayed",
 };
 
 const char *
@@ -128,7 +129,7 @@ attempt_get_detail(const struct attempt *attempt,
 static int
 parse_outcome(const char *name, enum outcome *ret_outcome)
 {
-	for (int i = OUTCOME_DELIVERED; i <= OUTCOME_RETURNED; i++)
+	for (int i = OUTCOME_DELIVERED; i <= OUTCOME_DELAYED; i++)
 		if (strcmp(name, outcome_names[i]) == 0) {
 			*ret_outcome = (enum outcome)i;
 			return 0;

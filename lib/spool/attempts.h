@@ -13,6 +13,8 @@ enum outcome {
 	OUTCOME_DEFERRED,
 	OUTCOME_FAILED,
 	OUTCOME_RETURNED, /* failed, and the sender has a notice of it */
+	OUTCOME_DELAYED, /* the sender has a notice that it takes long: no
+			  * outcome of an attempt, and none that stays */
 };
 
 /* The longest line of an attempt file, with its newline and a NUL. */

@@ -181,11 +181,20 @@ claim_recall(const struct claim *claim, claim_see *see, void *context)
 }
 
 static void
+apply_outcome(struct claim *claim, const struct attempt *attempt)
+{
+	if (attempt->outcome == OUTCOME_DELAYED)
+		claim->is_delay_told = true;
+	else
+		claim->outcomes[attempt->recipient] = attempt->outcome;
+}
+
+static void
 apply_attempt(void *context, const struct attempt *attempt)
 {
 	struct claim *claim = context;
 
-	claim->outcomes[attempt->recipient] = attempt->outcome;
+	apply_outcome(claim, attempt);
 	if (attempt->number >= claim->attempt)
 		claim->attempt = attempt->number + 1;
 }
@@ -361,8 +370,7 @@ claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 		attempts[i].number = claim->attempt;
 		r = append_attempt(fd, &attempts[i]);
 		if (r == 0)
-			claim->outcomes[attempts[i].recipient] =
-			    attempts[i].outcome;
+			apply_outcome(claim, &attempts[i]);
 		has_delivery |= attempts[i].outcome == OUTCOME_DELIVERED;
 	}
 	if (has_delivery && flush_record(claim, fd) < 0 && r == 0)

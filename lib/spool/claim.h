@@ -3,6 +3,7 @@
 #ifndef SPOOL_CLAIM_H
 #define SPOOL_CLAIM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct claim {
 	uint64_t content_size;
 	unsigned attempt; /* the number of the attempt now to be made, from 1 */
 	enum outcome *outcomes; /* a recipient each, of the attempts before */
+	bool is_delay_told; /* to the sender */
 };
 
 /*

@@ -69,17 +69,29 @@ messages_expire(void)
 {
 	const int64_t later_ms = REAL_MS + 5 * DAY_MS + 1;
 
-	ok(!is_expired(REAL_MS, REAL_MS, 100), "a new message is not expired");
-	ok(!is_expired(REAL_MS, later_ms - 1, 100), "nor one of five days");
-	ok(is_expired(REAL_MS, later_ms, 100), "but then it is");
-	ok(is_expired(REAL_MS, later_ms, 8), "after eight attempts");
-	ok(!is_expired(REAL_MS, later_ms, 7), "and not after fewer");
-	ok(!is_expired(REAL_MS, REAL_MS + 365 * DAY_MS, 1),
+	ok(!is_expired(REAL_MS, REAL_MS, 100, 5),
+	    "a new message is not expired");
+	ok(!is_expired(REAL_MS, later_ms - 1, 100, 5), "nor one of five days");
+	ok(is_expired(REAL_MS, later_ms, 100, 5), "but then it is");
+	ok(is_expired(REAL_MS, later_ms, 8, 5), "after eight attempts");
+	ok(!is_expired(REAL_MS, later_ms, 7, 5), "and not after fewer");
+	ok(!is_expired(REAL_MS, REAL_MS + 365 * DAY_MS, 1, 5),
 	    "a clock that goes forward a year expires nothing by itself");
-	ok(!is_expired(REAL_MS, REAL_MS - DAY_MS, 160),
+	ok(!is_expired(REAL_MS, REAL_MS - DAY_MS, 160, 5),
 	    "a clock that goes back expires nothing");
-	ok(is_expired(REAL_MS, REAL_MS - DAY_MS, 161),
+	ok(is_expired(REAL_MS, REAL_MS - DAY_MS, 161, 5),
 	    "and keeps nothing for ever");
+	ok(is_expired(REAL_MS, REAL_MS + DAY_MS + 1, 100, 1),
+	    "of one day is what is tried for a day");
+	ok(!is_expired(REAL_MS, later_ms, 161, 30), "and of 30 for 30");
+}
+
+static void
+messages_are_late(void)
+{
+	ok(!is_late(REAL_MS, REAL_MS + DAY_MS / 6 - 1, 4), "nothing is late");
+	ok(is_late(REAL_MS, REAL_MS + DAY_MS / 6, 4), "before four hours");
+	ok(!is_late(REAL_MS, REAL_MS + 100 * DAY_MS, 0), "or where 0 is set");
 }
 
 int
@@ -89,5 +101,6 @@ main(void)
 		check_row(i);
 	no_retry_comes_too_early();
 	messages_expire();
+	messages_are_late();
 	return done_testing();
 }

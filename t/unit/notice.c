@@ -222,7 +222,7 @@ last_word_of_many(void)
 {
 	start();
 	recipient.is_expired = true;
-	has("    It was tried for days. At last: mx.example.org[192.0.2.1]");
+	has("    It was tried again and again. At last: mx.example.org[192.0.2.1]");
 }
 
 int

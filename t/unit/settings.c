@@ -35,6 +35,11 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_DATA_TIMEOUT", "3600", 3600 },
 	{ "SMTP_REMOTE_TIMEOUT", NULL, 600 },
 	{ "SMTP_REMOTE_TIMEOUT", "7", 7 },
+	{ "SMTP_QUEUE_LIFETIME", NULL, 5 },
+	{ "SMTP_QUEUE_LIFETIME", "30", 30 },
+	{ "SMTP_DELAY_NOTICE", NULL, 4 },
+	{ "SMTP_DELAY_NOTICE", "0", 0 },
+	{ "SMTP_DELAY_NOTICE", "720", 720 },
 	{ "SMTP_SESSIONS", NULL, 1500 },
 	{ "SMTP_SESSIONS", "10000", 10000 },
 	{ "SMTP_SESSIONS_PER_CLIENT", NULL, 1250 },
@@ -87,6 +92,8 @@ static const struct { const char *variable, *value, *expected; } errors[] = {
 	{ "SMTP_SESSIONS", "10001", "from 1 to 10000" },
 	{ "SMTP_SESSIONS_PER_CLIENT", "0", "from 1 to 10000" },
 	{ "SMTP_IDLE_TIMEOUT", "0", "from 1 to 86400" },
+	{ "SMTP_QUEUE_LIFETIME", "0", "from 1 to 30" },
+	{ "SMTP_DELAY_NOTICE", "4h", "\"4h\"; expected a number from 0 to 720" },
 	{ "SMTP_DEBUG", "yes", "\"yes\"; expected 1, true, 0 or false" },
 	{ "SMTP_DEBUG", "\x1b[2J\x7f", "\"?[2J?\"; expected 1, true, 0 or false" },
 	{ "SMTP_DEBUG", "2", "expected 1, true, 0 or false" },
@@ -129,6 +136,10 @@ number_of(const struct settings *settings, const char *variable)
 		return settings->sessions;
 	if (strcmp(variable, "SMTP_SESSIONS_PER_CLIENT") == 0)
 		return settings->sessions_per_client;
+	if (strcmp(variable, "SMTP_QUEUE_LIFETIME") == 0)
+		return settings->queue_lifetime_days;
+	if (strcmp(variable, "SMTP_DELAY_NOTICE") == 0)
+		return settings->delay_notice_hours;
 	if (strcmp(variable, "SMTP_IDLE_TIMEOUT") == 0)
 		return settings->idle_timeout_sec;
 	if (strcmp(variable, "SMTP_DEBUG") == 0)
