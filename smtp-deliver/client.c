@@ -23,9 +23,7 @@
 
 #include "lib/tls.h"
 #include "smtp-deliver/client.h"
-#include "smtp-deliver/connect.h"
 
-#define CONNECT_SEC 30
 #define HANDSHAKE_SEC 60
 #define BLOCK_SEC 180 /* for each block of the message: section 4.5.3.2.5 */
 
@@ -147,20 +145,31 @@ introduce(struct client *client, const struct trust *trust,
 	return secure(client, trust, ret_verdict);
 }
 
+/* Who the dialogue is with: a name and an address, and its policy. */
 static void
-set_host(struct client *client, const char *host,
-    const struct sockaddr *address, socklen_t address_length)
+set_host(struct dialogue *dialogue, const struct trust *trust,
+    const struct addrinfo *address)
 {
 	char ip[INET6_ADDRSTRLEN + 16] = "?";
 
-	(void)getnameinfo(address, address_length, ip, sizeof(ip), NULL, 0,
-	    NI_NUMERICHOST);
-	if (strcmp(host, ip) == 0)
-		(void)snprintf(client->dialogue.host,
-		    sizeof(client->dialogue.host), "[%s]", ip);
-	else
-		(void)snprintf(client->dialogue.host,
-		    sizeof(client->dialogue.host), "%s[%s]", host, ip);
+	(void)getnameinfo(address->ai_addr, address->ai_addrlen, ip, sizeof(ip),
+	    NULL, 0, NI_NUMERICHOST);
+	(void)snprintf(dialogue->host, sizeof(dialogue->host), "%s[%s]",
+	    strcmp(trust->host, ip) == 0 ? "" : trust->host, ip);
+	(void)strlcpy(dialogue->policy, trust_name(trust->level),
+	    sizeof(dialogue->policy));
+}
+
+void
+client_set_unconnected(const struct trust *trust,
+    const struct addrinfo *address, const char *reason,
+    struct verdict *ret_verdict)
+{
+	struct dialogue dialogue = { .stream = NULL };
+
+	set_host(&dialogue, trust, address);
+	dialogue_begin_verdict(&dialogue, ret_verdict);
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.1", "%s", reason);
 }
 
 /* What went wrong before or in the introduction makes no recipient fail: the
@@ -173,31 +182,27 @@ make_temporary(struct verdict *verdict)
 }
 
 int
-client_open(const struct trust *trust, const struct sockaddr *address,
-    socklen_t address_length, const struct settings *settings,
-    struct client **ret_client, struct verdict *ret_verdict)
+client_open(const struct trust *trust, int fd, const struct addrinfo *address,
+    const struct settings *settings, struct client **ret_client,
+    struct verdict *ret_verdict)
 {
 	struct client *client = calloc(1, sizeof(*client));
 	int r;
 
 	if (client == NULL) {
+		close(fd);
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.0",
 		    "no memory");
 		return -EHOSTUNREACH;
 	}
+	client->fd = fd;
 	client->dialogue.settings = settings;
-	set_host(client, trust->host, address, address_length);
-	(void)strlcpy(client->dialogue.policy, trust_name(trust->level),
-	    sizeof(client->dialogue.policy));
+	set_host(&client->dialogue, trust, address);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
-	r = client->fd = connect_socket(address, address_length,
-	    dialogue_deadline(&client->dialogue, CONNECT_SEC));
-	if (r < 0) {
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.1",
-		    "no connection: %s", strerror(-r));
-	} else if ((r = stream_open(client->fd, client->fd,
-			dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
-			&client->dialogue.stream)) == 0)
+	r = stream_open(fd, fd,
+	    dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
+	    &client->dialogue.stream);
+	if (r == 0)
 		r = introduce(client, trust, ret_verdict);
 	if (r < 0) {
 		make_temporary(ret_verdict);

@@ -3,8 +3,7 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
-#include <sys/socket.h>
-
+#include <netdb.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,17 +31,23 @@ struct client {
 };
 
 /*
- * Connect, be greeted, say EHLO (or HELO), start TLS.
+ * Be greeted, say EHLO (or HELO), start TLS.
  *
  * trust	the policy for TLS with this host, its name within; used during
  *		the call only.
+ * fd		a connection to one of its addresses; taken, whatever happens.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why this host is not
  * used now.
  */
-int client_open(const struct trust *trust, const struct sockaddr *address,
-    socklen_t address_length, const struct settings *settings,
+int client_open(const struct trust *trust, int fd,
+    const struct addrinfo *address, const struct settings *settings,
     struct client **ret_client, struct verdict *ret_verdict);
+
+/* The verdict on an address of a host that there is no connection to. */
+void client_set_unconnected(const struct trust *trust,
+    const struct addrinfo *address, const char *reason,
+    struct verdict *ret_verdict);
 
 /* Say goodbye, or just hang up. NULL is fine. */
 void client_quit(struct client *client);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * connect.c - connections to remote hosts.
+ * connect.c - connections to remote hosts (RFC 8305, "Happy Eyeballs").
+ *
+ * A host may have addresses that nobody answers at, often all of one family.
+ * So the next one is tried while there is no answer yet, and the first that
+ * answers is used.
  */
 
 #include "config.h"
@@ -12,45 +16,256 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "smtp-deliver/connect.h"
 
-/* Wait for what became of a connection that is under way. */
-static int
-await_connection(int fd, int64_t deadline_ms)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-	int64_t left_ms = deadline_ms - clock_mono_ms();
-	int error;
-	socklen_t length = sizeof(error);
+#define CONNECT_SEC 30
+#define NEXT_MS 250 /* RFC 8305 section 5 */
 
-	if (left_ms <= 0 || poll(&pfd, 1, (int)left_ms) <= 0)
-		return -ETIMEDOUT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1)
-		return -errno;
-	return -error;
+/* Who is to be told of addresses that are passed over. */
+struct listener {
+	connect_passed_over *passed_over;
+	void *context;
+};
+
+static bool
+is_waiting(const struct connect_attempt *attempt)
+{
+	return !attempt->is_over && attempt->fd == -1;
 }
 
-int
-connect_socket(const struct sockaddr *address, socklen_t address_length,
-    int64_t deadline_ms)
+static bool
+is_under_way(const struct connect_attempt *attempt)
 {
-	int fd = socket(address->sa_family,
+	return attempt->fd >= 0;
+}
+
+/* ---- the order of addresses ---- */
+
+/* The next address of the family, or of another one; NULL if there is none. */
+static const struct addrinfo *
+find_address(const struct addrinfo *address, int family, bool is_same)
+{
+	while (address != NULL && (address->ai_family == family) != is_same)
+		address = address->ai_next;
+	return address;
+}
+
+/* Each list keeps its order, and they take turns (RFC 8305 section 4). */
+void
+connect_begin(const struct addrinfo *addresses, const struct settings *settings,
+    struct connect *ret_connect)
+{
+	int family = addresses->ai_family;
+	const struct addrinfo *next[2] = {
+		addresses,
+		find_address(addresses, family, false),
+	};
+
+	ret_connect->settings = settings;
+	ret_connect->count = 0;
+	ret_connect->next_ms = 0;
+	for (size_t turn = 0; (next[0] != NULL || next[1] != NULL) &&
+	     ret_connect->count < CONNECT_ADDRESSES_MAX;
+	     turn = 1 - turn) {
+		if (next[turn] == NULL)
+			continue;
+		ret_connect->attempts[ret_connect->count++] =
+		    (struct connect_attempt){
+			    .address = next[turn],
+			    .fd = -1,
+		    };
+		next[turn] =
+		    find_address(next[turn]->ai_next, family, turn == 0);
+	}
+}
+
+/* ---- one attempt ---- */
+
+/* Begin to connect. Returns 0 or a negative errno. */
+static int
+begin_attempt(const struct settings *settings, struct connect_attempt *attempt)
+{
+	const struct addrinfo *address = attempt->address;
+	int seconds = settings->remote_timeout_sec, on = 1, r;
+	int fd = socket(address->ai_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1, r = 0;
 
 	if (fd == -1)
 		return -errno;
 	/* What is sent is one command, or all there is of a message. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, address, address_length) == -1)
-		r = errno == EINPROGRESS ? await_connection(fd, deadline_ms)
-					 : -errno;
-	if (r < 0) {
+	if (connect(fd, address->ai_addr, address->ai_addrlen) == -1 &&
+	    errno != EINPROGRESS) {
+		r = -errno;
 		close(fd);
 		return r;
 	}
+	if (seconds > CONNECT_SEC)
+		seconds = CONNECT_SEC;
+	attempt->fd = fd;
+	attempt->deadline_ms = clock_mono_ms() + (int64_t)seconds * 1000;
+	return 0;
+}
+
+static void
+stop_attempt(struct connect_attempt *attempt)
+{
+	close(attempt->fd);
+	attempt->fd = -1;
+}
+
+/* An address cannot be connected to. */
+static void
+fail_attempt(struct connect_attempt *attempt, int error,
+    const struct listener *listener)
+{
+	char reason[CONNECT_REASON_SIZE];
+
+	if (is_under_way(attempt))
+		stop_attempt(attempt);
+	attempt->is_over = true;
+	(void)snprintf(reason, sizeof(reason), "no connection: %s",
+	    strerror(-error));
+	listener->passed_over(listener->context, attempt->address, reason,
+	    true);
+}
+
+/* What became of an attempt: 0, -EINPROGRESS or another negative errno. */
+static int
+see_attempt(const struct connect_attempt *attempt, const struct pollfd *pfd)
+{
+	int error;
+	socklen_t length = sizeof(error);
+
+	if (pfd->revents == 0)
+		return clock_mono_ms() < attempt->deadline_ms ? -EINPROGRESS
+							      : -ETIMEDOUT;
+	if (getsockopt(pfd->fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1)
+		return -errno;
+	return -error;
+}
+
+/* ---- all of them ---- */
+
+static struct connect_attempt *
+find_waiting(struct connect *connect)
+{
+	for (size_t i = 0; i < connect->count; i++)
+		if (is_waiting(&connect->attempts[i]))
+			return &connect->attempts[i];
+	return NULL;
+}
+
+/* Try the next addresses whose time has come. */
+static void
+begin_next(struct connect *connect, const struct listener *listener)
+{
+	struct connect_attempt *attempt;
+	int r;
+
+	while (clock_mono_ms() >= connect->next_ms &&
+	    (attempt = find_waiting(connect)) != NULL) {
+		if ((r = begin_attempt(connect->settings, attempt)) < 0)
+			fail_attempt(attempt, r, listener);
+		else
+			connect->next_ms = clock_mono_ms() + NEXT_MS;
+	}
+}
+
+/* Wait until something has happened, or has to. Returns how many attempts are
+ * under way; ret_pfds has one for each of all, -1 being none. */
+static size_t
+await_attempts(struct connect *connect,
+    struct pollfd ret_pfds[CONNECT_ADDRESSES_MAX])
+{
+	int64_t until_ms =
+	    find_waiting(connect) != NULL ? connect->next_ms : INT64_MAX;
+	int64_t left_ms;
+	size_t count = 0;
+
+	for (size_t i = 0; i < connect->count; i++) {
+		const struct connect_attempt *attempt = &connect->attempts[i];
+
+		ret_pfds[i] = (struct pollfd){
+			.fd = attempt->fd,
+			.events = POLLOUT,
+		};
+		if (!is_under_way(attempt))
+			continue;
+		count++;
+		if (attempt->deadline_ms < until_ms)
+			until_ms = attempt->deadline_ms;
+	}
+	left_ms = until_ms - clock_mono_ms();
+	if (count > 0 &&
+	    poll(ret_pfds, connect->count, left_ms > 0 ? (int)left_ms : 0) < 0)
+		for (size_t i = 0; i < connect->count; i++)
+			ret_pfds[i].revents = 0;
+	return count;
+}
+
+/* Returns the attempt that has a connection, or NULL. */
+static struct connect_attempt *
+see_attempts(struct connect *connect, const struct pollfd *pfds,
+    const struct listener *listener)
+{
+	for (size_t i = 0; i < connect->count; i++) {
+		struct connect_attempt *attempt = &connect->attempts[i];
+		int r;
+
+		if (!is_under_way(attempt))
+			continue;
+		if ((r = see_attempt(attempt, &pfds[i])) == 0)
+			return attempt;
+		if (r != -EINPROGRESS) {
+			fail_attempt(attempt, r, listener);
+			connect->next_ms = 0;
+		}
+	}
+	return NULL;
+}
+
+/* Leave off what is under way: another address was faster. */
+static void
+leave_attempts(struct connect *connect, const struct listener *listener)
+{
+	for (size_t i = 0; i < connect->count; i++) {
+		if (!is_under_way(&connect->attempts[i]))
+			continue;
+		stop_attempt(&connect->attempts[i]);
+		listener->passed_over(listener->context,
+		    connect->attempts[i].address,
+		    "no connection yet, and another address has answered",
+		    false);
+	}
+}
+
+int
+connect_next(struct connect *connect, connect_passed_over *passed_over,
+    void *context, const struct addrinfo **ret_address)
+{
+	const struct listener listener = { passed_over, context };
+	struct pollfd pfds[CONNECT_ADDRESSES_MAX];
+	struct connect_attempt *best;
+	int fd;
+
+	connect->next_ms = 0;
+	for (;;) {
+		begin_next(connect, &listener);
+		if (await_attempts(connect, pfds) == 0)
+			return -ENOENT;
+		if ((best = see_attempts(connect, pfds, &listener)) != NULL)
+			break;
+	}
+	fd = best->fd;
+	best->fd = -1;
+	best->is_over = true;
+	leave_attempts(connect, &listener);
+	*ret_address = best->address;
 	return fd;
 }

@@ -22,6 +22,7 @@
 
 #include "lib/audit.h"
 #include "smtp-deliver/client.h"
+#include "smtp-deliver/connect.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/transaction.h"
 #include "smtp-deliver/worker.h"
@@ -143,23 +144,52 @@ pass_over(struct worker *worker, struct trial *trial,
 	worker->unreachable = *verdict;
 }
 
-/* Try one address of a host. */
+/* A host that is tried, for those who are told of its addresses. */
+struct host {
+	struct worker *worker;
+	struct trial *trial;
+	const struct trust *trust;
+};
+
 static void
-try_address(struct worker *worker, struct trial *trial, const char *host,
-    const struct trust *trust, const struct addrinfo *address)
+see_passed_over(void *context, const struct addrinfo *address,
+    const char *reason, bool is_over)
 {
+	const struct host *host = context;
 	struct verdict verdict;
+
+	client_set_unconnected(host->trust, address, reason, &verdict);
+	if (is_over)
+		pass_over(host->worker, host->trial, &verdict);
+	else
+		log_passed_over(host->trial->job, &verdict);
+}
+
+/* Try the next address of a host that answers. Returns whether there was one
+ * left. */
+static bool
+try_address(struct worker *worker, struct trial *trial, const char *name,
+    const struct trust *trust, struct connect *connect)
+{
+	struct host host = { worker, trial, trust };
+	const struct addrinfo *address;
+	struct verdict verdict;
+	int fd;
 
 	trial->was_any_address = true;
 	client_quit(worker->client);
 	worker->client = NULL;
-	if (client_open(trust, address->ai_addr, address->ai_addrlen,
-		worker->settings, &worker->client, &verdict) < 0) {
+	fd = connect_next(connect, see_passed_over, &host, &address);
+	if (fd < 0)
+		return false;
+	if (client_open(trust, fd, address, worker->settings, &worker->client,
+		&verdict) < 0) {
 		pass_over(worker, trial, &verdict);
-		return;
+		return true;
 	}
-	worker->client_host = host;
+	worker->client_host = name;
 	(void)send_message(worker, trial);
+	return true;
 }
 
 static void
@@ -167,6 +197,7 @@ try_host(struct worker *worker, struct trial *trial, const char *host)
 {
 	struct addrinfo *addresses;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	struct connect connect;
 	struct trust trust;
 
 	switch (dns_find_addresses(host, worker->settings->remote_port,
@@ -186,10 +217,10 @@ try_host(struct worker *worker, struct trial *trial, const char *host)
 		freeaddrinfo(addresses);
 		return;
 	}
-	for (const struct addrinfo *address = addresses;
-	     address != NULL && trial->open_count > 0 && !trial->is_over;
-	     address = address->ai_next)
-		try_address(worker, trial, host, &trust, address);
+	connect_begin(addresses, worker->settings, &connect);
+	while (trial->open_count > 0 && !trial->is_over &&
+	    try_address(worker, trial, host, &trust, &connect))
+		;
 	freeaddrinfo(addresses);
 }
 

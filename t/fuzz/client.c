@@ -12,10 +12,9 @@
 #include "config.h"
 
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "lib/audit.h"
@@ -43,32 +42,17 @@ static const char stuffed[] = "Subject: dots\r\n"
 			      ".\r\n";
 
 static struct settings settings;
-static struct sockaddr_un address;
-static socklen_t address_length = sizeof(address);
-static int listen_fd, message_fd;
-static const uint8_t *peer_data;
-static size_t peer_size;
+static struct sockaddr_in ip = { .sin_family = AF_INET };
+static const struct addrinfo address = {
+	.ai_addr = (struct sockaddr *)&ip,
+	.ai_addrlen = sizeof(ip),
+};
+static int message_fd;
 
 static const struct trust trust = { .level = TRUST_VERIFY, .host = "mx.test" };
 
-int __real_connect(int fd, const struct sockaddr *to, socklen_t length);
-int __wrap_connect(int fd, const struct sockaddr *to, socklen_t length);
 int __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
     int64_t deadline_ms, struct tls_result *ret_result);
-
-/* An address in the abstract namespace, which the kernel chooses. */
-static void
-listen_somewhere(void)
-{
-	address.sun_family = AF_UNIX;
-	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(listen_fd >= 0);
-	must(bind(listen_fd, (struct sockaddr *)&address,
-		 sizeof(sa_family_t)) == 0);
-	must(listen(listen_fd, 1) == 0);
-	must(getsockname(listen_fd, (struct sockaddr *)&address,
-		 &address_length) == 0);
-}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -81,23 +65,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	must(clearenv() == 0);
 	must(setenv("SMTP_HOSTNAME", "mail.test", 1) == 0);
 	must(settings_load(&settings, error) == 0);
-	listen_somewhere();
 	message_fd = memfd_create("message", MFD_CLOEXEC);
 	must(write(message_fd, content, sizeof(content) - 1) ==
 	    (ssize_t)sizeof(content) - 1);
 	return 0;
-}
-
-int
-__wrap_connect(int fd, const struct sockaddr *to, socklen_t length)
-{
-	int r = __real_connect(fd, to, length), peer_fd;
-
-	must(r == 0);
-	peer_fd = accept(listen_fd, NULL, NULL);
-	must(peer_fd >= 0);
-	peer_start(peer_fd, peer_data, peer_size);
-	return r;
 }
 
 /* ---- no TLS ---- */
@@ -232,10 +203,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t length;
 	const char *said;
 
-	peer_data = data;
-	peer_size = size;
-	if (client_open(&trust, (struct sockaddr *)&address, address_length,
-		&settings, &client, &verdict) == 0) {
+	if (client_open(&trust, peer_connect(data, size), &address, &settings,
+		&client, &verdict) == 0) {
 		for (int i = 0; i < 2 && state == TRANSACTION_READY; i++)
 			delivered += send_message(client, &state);
 		if (state == TRANSACTION_READY)

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# connect.bats - which of a host's addresses smtp-deliver connects to, and from
+# where, and which hosts it leaves alone. Orders are compared, and counts; how
+# long something took only where it must not have taken many times as long.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+
+setup_file() {
+	need_root
+	network_start
+	for host in sender odd1 odd2 silent; do
+		network_add_host "$host"
+	done
+	# Whoever connects to this host hears nothing, not even a refusal.
+	ip -n "$network_id-silent" route add blackhole "$(network_ip4 sender)/32"
+	ip -n "$network_id-silent" route add blackhole "$(network_ip6 sender)/128"
+	dns <<-END
+		two.test.  A    $(network_ip4 odd1)
+		two.test.  A    $(network_ip4 odd2)
+		two.test.  AAAA $(network_ip6 odd1)
+		two.test.  AAAA $(network_ip6 odd2)
+		half.test. AAAA $(network_ip6 silent)
+		half.test. A    $(network_ip4 odd1)
+	END
+}
+
+teardown_file() {
+	network_stop
+}
+
+setup() {
+	need_root
+	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
+	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=20
+	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+}
+
+teardown() {
+	stop_started
+	# For a test that has failed.
+	cat "$trail" >&2
+	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+}
+
+# ---- how these tests speak ---------------------------------------------------
+
+# bats lets a bare "!" pass.
+not() {
+	! "$@"
+}
+
+# send RECIPIENT: hand in some message; prints its id.
+send() {
+	printf '%s\r\n' "EHLO client.test" "MAIL FROM:<sender@client.test>" \
+		"RCPT TO:<$1>" DATA "Subject: test" "" text . QUIT |
+		"$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
+		tee -a "$trail" |
+		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
+		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
+}
+
+# One run of smtp-deliver on the sending host.
+deliver() {
+	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
+told() {
+	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
+}
+
+# passed_over ID: the addresses that were, in that order.
+passed_over() {
+	sed -n "s/.*message=$1 event=host-passed-over .*host=[^[]*\[\([^]]*\)\].*/\1/p" \
+		"$trail"
+}
+
+# place ID: where the message is: new, a minute, failed, damaged or nowhere.
+place() {
+	local path
+
+	path=$(find "$spool/queue" -name "$1" -type f ! -path '*/attempts/*')
+	path=${path%/*}
+	echo "${path##*/}"
+}
+
+is_done() {
+	[ "$(place "$1")" = "" ]
+}
+
+is_deferred() {
+	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
+}
+
+has_failed() {
+	[ "$(place "$1")" = failed ]
+}
+
+# Whether the log of a misbehaving host has a line that begins with the text.
+has_got() {
+	cut -d ' ' -f 2- "$(odd "$1")/log" | text=$2 awk '
+		index($0, ENVIRON["text"]) == 1 { found = 1 }
+		END { exit !found }'
+}
+
+# The families of the addresses that come on stdin, one after the other.
+families() {
+	sed 's/.*:.*/6/; s/.*\..*/4/' | tr -d '\n'
+}
+
+# ---- several addresses -------------------------------------------------------
+
+@test "the addresses of a host are tried in turns by family, IPv6 first" {
+	id=$(send bob@two.test)
+	deliver
+	is_deferred "$id"
+	passed_over "$id"
+	[ "$(passed_over "$id" | families)" = 6464 ]
+	[ "$(passed_over "$id" | sort -u | wc -l)" -eq 4 ]
+}
+
+@test "one connection is made where the first address answers" {
+	odd_start odd1
+	odd_start odd2
+	id=$(send bob@two.test)
+	deliver
+	is_done "$id"
+	[ "$(cat "$(odd odd1)/log" "$(odd odd2)/log" | grep -c ' connect ')" -eq 1 ]
+	[ "$(passed_over "$id" | wc -l)" -eq 0 ]
+}
+
+@test "an address that does not answer does not hold up the next one" {
+	odd_start odd1
+	id=$(send bob@half.test)
+	deliver
+	is_done "$id"
+	has_got odd1 "connect ::ffff:$(network_ip4 sender)"
+	[ "$(passed_over "$id")" = "$(network_ip6 silent)" ]
+	told "$id" host-passed-over "another address has answered"
+	not told "$id" host-passed-over "timed out"
+}
+
+@test "an address that was slow is tried again when the faster one is of no use" {
+	odd_start odd1 "banner=421 4.3.2 not now"
+	id=$(send bob@half.test)
+	SMTP_REMOTE_TIMEOUT=2 deliver
+	is_deferred "$id"
+	passed_over "$id"
+	[ "$(passed_over "$id" | families)" = 646 ]
+	told "$id" host-passed-over "another address has answered"
+	told "$id" host-passed-over 421
+	told "$id" deferred "no connection: Connection timed out"
+}
+
+@test "an address that answers 421, cuts the connection or talks rubbish leads to the next" {
+	dns <<-END
+		first.test. AAAA $(network_ip6 odd1)
+		first.test. A    $(network_ip4 odd2)
+	END
+	for banner in "421 4.3.2 not now" cut "raw rubbish\\r\\n"; do
+		stop_started
+		odd_start odd1 "banner=$banner"
+		odd_start odd2
+		id=$(send bob@first.test)
+		deliver
+		is_done "$id"
+		[ "$(passed_over "$id")" = "$(network_ip6 odd1)" ]
+		[ "$(odd_count odd2)" -eq 1 ]
+	done
+}
+
+@test "addresses that do not answer are waited for at the same time" {
+	for i in {1..8}; do
+		ip -n "$network_id-silent" addr add "2001:db8::ff:$i/64" \
+			dev uplink nodad
+		echo "crowd.test. AAAA 2001:db8::ff:$i"
+	done | dns
+	id=$(send bob@crowd.test)
+	SECONDS=0
+	SMTP_REMOTE_TIMEOUT=5 deliver
+	# One after the other they would take 40 seconds.
+	[ "$SECONDS" -lt 25 ]
+	is_deferred "$id"
+	[ "$(passed_over "$id" | sort -u | wc -l)" -eq 8 ]
+	told "$id" deferred "no connection"
+}
