@@ -3,9 +3,9 @@
 /*
  * tls.c - TLS under a stream (RFC 3207, RFC 9325).
  *
- * With tlsdane.c the only place that knows GnuTLS. It stands on the stream's descriptors as a
- * transport: GnuTLS asks for octets through pull() and hands them out through
- * push(), each with the deadline of the call that is under way.
+ * With tlsdane.c the only place that knows GnuTLS. It stands on the stream's
+ * descriptors as a transport: GnuTLS asks for octets through pull() and hands
+ * them out through push(), each with the deadline of the call that is under way.
  *
  * Linked into smtp-deliver, and into a module that smtp-session loads where TLS
  * is configured (tlsmodule.c).
