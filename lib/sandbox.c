@@ -178,14 +178,26 @@ sandbox_allow_path(struct sandbox *sandbox, const char *path, unsigned access)
 	close(fd);
 }
 
-void
-sandbox_allow_port(struct sandbox *sandbox, uint16_t port)
+static void
+allow_port(struct sandbox *sandbox, uint64_t access, uint16_t port)
 {
-	struct net_port_attr attr = { NET_CONNECT_TCP, port };
+	struct net_port_attr attr = { access, port };
 
 	if (sandbox->abi >= ABI_PORTS)
 		(void)syscall(SYS_landlock_add_rule, sandbox->ruleset_fd,
 		    RULE_NET_PORT, &attr, 0);
+}
+
+void
+sandbox_allow_port(struct sandbox *sandbox, uint16_t port)
+{
+	allow_port(sandbox, NET_CONNECT_TCP, port);
+}
+
+void
+sandbox_allow_bind(struct sandbox *sandbox)
+{
+	allow_port(sandbox, NET_BIND_TCP, 0);
 }
 
 static void

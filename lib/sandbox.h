@@ -70,8 +70,10 @@ void sandbox_allow(struct sandbox *sandbox, int fd, unsigned access);
 void sandbox_allow_path(struct sandbox *sandbox, const char *path,
     unsigned access);
 
-/* Connections by TCP to a port, of whatever host. */
+/* Connections by TCP to a port, of whatever host; and from an address of ours,
+ * by a port that the kernel chooses. */
 void sandbox_allow_port(struct sandbox *sandbox, uint16_t port);
+void sandbox_allow_bind(struct sandbox *sandbox);
 
 /*
  * Close it, with all that needs no rule: no core dump, nobody looks into the

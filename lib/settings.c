@@ -12,6 +12,7 @@
 
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -140,6 +141,68 @@ load_bare_newline(struct settings *settings,
 	return 0;
 }
 
+static int
+load_ip_family(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	static const char *const names[] = {
+		[IP_ANY] = "any",
+		[IP_V4] = "ipv4",
+		[IP_V6] = "ipv6",
+		[IP_PREFER_V4] = "prefer-ipv4",
+		[IP_PREFER_V6] = "prefer-ipv6",
+	};
+	const char *text = get("SMTP_IP_FAMILY", names[IP_ANY]);
+
+	for (enum ip_family i = IP_ANY; i <= IP_PREFER_V6; i++) {
+		settings->ip_family = i;
+		if (strcmp(text, names[i]) == 0)
+			return 0;
+	}
+	return fail(ret_error,
+	    "SMTP_IP_FAMILY is \"%.64s\"; expected any, ipv4, ipv6, "
+	    "prefer-ipv4 or prefer-ipv6",
+	    text);
+}
+
+/* Take one address. Returns whether it is one that can be taken. */
+static bool
+add_bind_address(struct settings *settings, const char *text)
+{
+	struct sockaddr_in *ip4 = &settings->bind_ip4;
+	struct sockaddr_in6 *ip6 = &settings->bind_ip6;
+
+	if (ip4->sin_family == 0 &&
+	    inet_pton(AF_INET, text, &ip4->sin_addr) == 1) {
+		ip4->sin_family = AF_INET;
+		return ip4->sin_addr.s_addr != INADDR_ANY;
+	}
+	if (ip6->sin6_family == 0 &&
+	    inet_pton(AF_INET6, text, &ip6->sin6_addr) == 1) {
+		ip6->sin6_family = AF_INET6;
+		return !IN6_IS_ADDR_UNSPECIFIED(&ip6->sin6_addr) &&
+		    !IN6_IS_ADDR_V4MAPPED(&ip6->sin6_addr);
+	}
+	return false;
+}
+
+static int
+load_bind_address(struct settings *settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *text = get("SMTP_BIND_ADDRESS", "");
+	char list[2 * INET6_ADDRSTRLEN], *next = list, *word;
+
+	(void)strlcpy(list, text, sizeof(list));
+	while ((word = strsep(&next, ", ")) != NULL)
+		if (strlen(text) >= sizeof(list) ||
+		    (*word != '\0' && !add_bind_address(settings, word)))
+			return fail(ret_error,
+			    "SMTP_BIND_ADDRESS is \"%.64s\"; expected an IPv4 "
+			    "address, an IPv6 address or one of each",
+			    text);
+	return 0;
+}
+
 /* A host name as it may stand after EHLO: no spaces, nothing unprintable. */
 static bool
 is_host_name(const char *text)
@@ -240,6 +303,8 @@ settings_load(struct settings *ret_settings,
 	    (r = load_hostname(ret_settings, ret_error)) < 0 ||
 	    (r = load_banner(ret_settings, ret_error)) < 0 ||
 	    (r = check_greeting(ret_settings, ret_error)) < 0 ||
+	    (r = load_ip_family(ret_settings, ret_error)) < 0 ||
+	    (r = load_bind_address(ret_settings, ret_error)) < 0 ||
 	    (r = load_tls(ret_settings, ret_error)) < 0)
 		return r;
 	complete_sessions(ret_settings);

@@ -3,6 +3,7 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,15 @@
 enum bare_newline {
 	BARE_NEWLINE_REJECT,
 	BARE_NEWLINE_NORMALIZE,
+};
+
+/* Addresses of remote hosts: which are used, and which first. */
+enum ip_family {
+	IP_ANY, /* the system's choice (RFC 6724) first */
+	IP_V4,
+	IP_V6,
+	IP_PREFER_V4,
+	IP_PREFER_V6,
 };
 
 /* What the environment says, or the defaults. Strings belong to environ. */
@@ -28,6 +38,9 @@ struct settings {
 	bool is_debug;
 	int queue_workers;
 	int remote_port;
+	enum ip_family ip_family;
+	struct sockaddr_in bind_ip4; /* .sin_family 0: any address of ours */
+	struct sockaddr_in6 bind_ip6;
 	int command_timeout_sec;
 	int data_timeout_sec;
 	int remote_timeout_sec; /* the longest wait for a remote host */

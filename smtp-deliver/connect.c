@@ -12,6 +12,7 @@
 
 #include <sys/socket.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,6 +26,7 @@
 
 #define CONNECT_SEC 30
 #define NEXT_MS 250 /* RFC 8305 section 5 */
+#define WHAT_SIZE 96
 
 /* Who is to be told of addresses that are passed over. */
 struct listener {
@@ -55,15 +57,34 @@ find_address(const struct addrinfo *address, int family, bool is_same)
 	return address;
 }
 
+/* The family to begin with. */
+static int
+first_family(enum ip_family choice, const struct addrinfo *addresses)
+{
+	switch (choice) {
+	case IP_V4:
+	case IP_PREFER_V4:
+		return AF_INET;
+	case IP_V6:
+	case IP_PREFER_V6:
+		return AF_INET6;
+	default:
+		return addresses->ai_family;
+	}
+}
+
 /* Each list keeps its order, and they take turns (RFC 8305 section 4). */
 void
 connect_begin(const struct addrinfo *addresses, const struct settings *settings,
     struct connect *ret_connect)
 {
-	int family = addresses->ai_family;
+	enum ip_family choice = settings->ip_family;
+	int family = first_family(choice, addresses);
 	const struct addrinfo *next[2] = {
-		addresses,
-		find_address(addresses, family, false),
+		find_address(addresses, family, true),
+		choice == IP_V4 || choice == IP_V6
+		    ? NULL
+		    : find_address(addresses, family, false),
 	};
 
 	ret_connect->settings = settings;
@@ -86,30 +107,61 @@ connect_begin(const struct addrinfo *addresses, const struct settings *settings,
 
 /* ---- one attempt ---- */
 
-/* Begin to connect. Returns 0 or a negative errno. */
+/* Begin the connection where SMTP_BIND_ADDRESS says. Returns 0 or a negative
+ * errno, with ret_what telling what that is about. */
 static int
-begin_attempt(const struct settings *settings, struct connect_attempt *attempt)
+bind_socket(const struct settings *settings, int fd, int family,
+    char ret_what[WHAT_SIZE])
 {
-	const struct addrinfo *address = attempt->address;
-	int seconds = settings->remote_timeout_sec, on = 1, r;
+	const struct sockaddr_in *ip4 = &settings->bind_ip4;
+	const struct sockaddr_in6 *ip6 = &settings->bind_ip6;
+	bool is_ip4 = family == AF_INET;
+	const void *ip = is_ip4 ? (const void *)&ip4->sin_addr
+				: (const void *)&ip6->sin6_addr;
+	char text[INET6_ADDRSTRLEN] = "";
+	int on = 1, r;
+
+	if ((is_ip4 ? ip4->sin_family : ip6->sin6_family) != family)
+		return 0;
+	/* The port is chosen when it is known where to: there are more then. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+	    sizeof(on));
+	r = is_ip4 ? bind(fd, (const struct sockaddr *)ip4, sizeof(*ip4))
+		   : bind(fd, (const struct sockaddr *)ip6, sizeof(*ip6));
+	if (r == 0)
+		return 0;
+	r = -errno;
+	(void)inet_ntop(family, ip, text, sizeof(text));
+	(void)snprintf(ret_what, WHAT_SIZE,
+	    "no connection from SMTP_BIND_ADDRESS %s", text);
+	return r;
+}
+
+/* Make a socket and begin to connect it. Returns it, or a negative errno with
+ * ret_what telling what that is about. */
+static int
+begin_connection(const struct settings *settings,
+    const struct addrinfo *address, char ret_what[WHAT_SIZE])
+{
 	int fd = socket(address->ai_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1, r;
 
+	(void)strlcpy(ret_what, "no connection", WHAT_SIZE);
 	if (fd == -1)
 		return -errno;
 	/* What is sent is one command, or all there is of a message. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, address->ai_addr, address->ai_addrlen) == -1 &&
-	    errno != EINPROGRESS) {
+	r = bind_socket(settings, fd, address->ai_family, ret_what);
+	if (r == 0 &&
+	    connect(fd, address->ai_addr, address->ai_addrlen) == -1 &&
+	    errno != EINPROGRESS)
 		r = -errno;
+	if (r < 0) {
 		close(fd);
 		return r;
 	}
-	if (seconds > CONNECT_SEC)
-		seconds = CONNECT_SEC;
-	attempt->fd = fd;
-	attempt->deadline_ms = clock_mono_ms() + (int64_t)seconds * 1000;
-	return 0;
+	return fd;
 }
 
 static void
@@ -121,7 +173,7 @@ stop_attempt(struct connect_attempt *attempt)
 
 /* An address cannot be connected to. */
 static void
-fail_attempt(struct connect_attempt *attempt, int error,
+fail_attempt(struct connect_attempt *attempt, const char *what, int error,
     const struct listener *listener)
 {
 	char reason[CONNECT_REASON_SIZE];
@@ -129,10 +181,29 @@ fail_attempt(struct connect_attempt *attempt, int error,
 	if (is_under_way(attempt))
 		stop_attempt(attempt);
 	attempt->is_over = true;
-	(void)snprintf(reason, sizeof(reason), "no connection: %s",
+	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
 	    strerror(-error));
 	listener->passed_over(listener->context, attempt->address, reason,
 	    true);
+}
+
+static void
+begin_attempt(struct connect *connect, struct connect_attempt *attempt,
+    const struct listener *listener)
+{
+	int seconds = connect->settings->remote_timeout_sec, fd;
+	char what[WHAT_SIZE];
+
+	fd = begin_connection(connect->settings, attempt->address, what);
+	if (fd < 0) {
+		fail_attempt(attempt, what, fd, listener);
+		return;
+	}
+	if (seconds > CONNECT_SEC)
+		seconds = CONNECT_SEC;
+	attempt->fd = fd;
+	attempt->deadline_ms = clock_mono_ms() + (int64_t)seconds * 1000;
+	connect->next_ms = clock_mono_ms() + NEXT_MS;
 }
 
 /* What became of an attempt: 0, -EINPROGRESS or another negative errno. */
@@ -166,15 +237,10 @@ static void
 begin_next(struct connect *connect, const struct listener *listener)
 {
 	struct connect_attempt *attempt;
-	int r;
 
 	while (clock_mono_ms() >= connect->next_ms &&
-	    (attempt = find_waiting(connect)) != NULL) {
-		if ((r = begin_attempt(connect->settings, attempt)) < 0)
-			fail_attempt(attempt, r, listener);
-		else
-			connect->next_ms = clock_mono_ms() + NEXT_MS;
-	}
+	    (attempt = find_waiting(connect)) != NULL)
+		begin_attempt(connect, attempt, listener);
 }
 
 /* Wait until something has happened, or has to. Returns how many attempts are
@@ -223,7 +289,7 @@ see_attempts(struct connect *connect, const struct pollfd *pfds,
 		if ((r = see_attempt(attempt, &pfds[i])) == 0)
 			return attempt;
 		if (r != -EINPROGRESS) {
-			fail_attempt(attempt, r, listener);
+			fail_attempt(attempt, "no connection", r, listener);
 			connect->next_ms = 0;
 		}
 	}

@@ -11,7 +11,7 @@
 #include "lib/settings.h"
 
 #define CONNECT_ADDRESSES_MAX 10 /* of a host; no others are tried */
-#define CONNECT_REASON_SIZE 128
+#define CONNECT_REASON_SIZE 192
 
 /* An address of a host: not tried, being tried, or done with. */
 struct connect_attempt {
@@ -38,7 +38,7 @@ typedef void connect_passed_over(void *context, const struct addrinfo *address,
  *
  * addresses	the host's, the one to try first first; used as long as
  *		ret_connect is. They are interleaved by family (RFC 8305 section
- *		4).
+ *		4); SMTP_IP_FAMILY may leave none.
  */
 void connect_begin(const struct addrinfo *addresses,
     const struct settings *settings, struct connect *ret_connect);

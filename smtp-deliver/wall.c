@@ -55,6 +55,9 @@ allow_network(struct sandbox *sandbox, const struct settings *settings)
 	if (settings->tls_ca_file != NULL)
 		sandbox_allow_path(sandbox, settings->tls_ca_file,
 		    SANDBOX_READ);
+	if (settings->bind_ip4.sin_family != 0 ||
+	    settings->bind_ip6.sin6_family != 0)
+		sandbox_allow_bind(sandbox);
 	sandbox_allow_port(sandbox, DNS_PORT);
 	sandbox_allow_port(sandbox, (uint16_t)settings->remote_port);
 }

@@ -49,6 +49,7 @@ struct trial {
 	bool was_any_address;
 	bool was_connected;
 	bool was_dns_trouble;
+	bool was_other_family;
 };
 
 static const char *
@@ -210,6 +211,12 @@ try_host(struct worker *worker, struct trial *trial, const char *host)
 	default:
 		return;
 	}
+	connect_begin(addresses, worker->settings, &connect);
+	if (connect.count == 0) {
+		trial->was_other_family = true;
+		freeaddrinfo(addresses);
+		return;
+	}
 	if (trust_find(worker->destination, host, worker->settings->remote_port,
 		&trust, &verdict) < 0) {
 		trial->was_any_address = true;
@@ -217,7 +224,6 @@ try_host(struct worker *worker, struct trial *trial, const char *host)
 		freeaddrinfo(addresses);
 		return;
 	}
-	connect_begin(addresses, worker->settings, &connect);
 	while (trial->open_count > 0 && !trial->is_over &&
 	    try_address(worker, trial, host, &trust, &connect))
 		;
@@ -230,7 +236,11 @@ set_unreachable(struct trial *trial)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
-	if (trial->was_dns_trouble)
+	if (trial->was_other_family)
+		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.4",
+		    "no host for the domain has an address that "
+		    "SMTP_IP_FAMILY allows");
+	else if (trial->was_dns_trouble)
 		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.3",
 		    "the DNS gave no address of a host for the domain");
 	else

@@ -192,3 +192,57 @@ families() {
 	[ "$(passed_over "$id" | sort -u | wc -l)" -eq 8 ]
 	told "$id" deferred "no connection"
 }
+
+# ---- settings ----------------------------------------------------------------
+
+@test "SMTP_IP_FAMILY says which addresses are used, and which first" {
+	for row in any=6464 ipv4=44 ipv6=66 prefer-ipv4=4646 prefer-ipv6=6464; do
+		id=$(send bob@two.test)
+		SMTP_IP_FAMILY=${row%=*} deliver
+		is_deferred "$id"
+		[ "$(passed_over "$id" | families)" = "${row#*=}" ]
+	done
+}
+
+@test "mail for a domain without an address of SMTP_IP_FAMILY waits" {
+	dns <<-END
+		six.test. AAAA $(network_ip6 odd1)
+	END
+	odd_start odd1
+	id=$(send bob@six.test)
+	SMTP_IP_FAMILY=ipv4 deliver
+	is_deferred "$id"
+	told "$id" deferred status=4.4.4
+	told "$id" deferred SMTP_IP_FAMILY
+	not has_got odd1 connect
+}
+
+@test "SMTP_BIND_ADDRESS is where connections come from" {
+	ip -n "$network_id-sender" addr add 192.0.2.200/24 dev uplink
+	ip -n "$network_id-sender" addr add 2001:db8::c8/64 dev uplink nodad
+	export SMTP_BIND_ADDRESS="192.0.2.200, 2001:db8::c8"
+	odd_start odd1
+	for literal in "[$(network_ip4 odd1)]" "[IPv6:$(network_ip6 odd1)]"; do
+		id=$(send "bob@$literal")
+		deliver
+		is_done "$id"
+	done
+	has_got odd1 "connect ::ffff:192.0.2.200"
+	has_got odd1 "connect 2001:db8::c8"
+
+	# The other family is not bound.
+	SMTP_BIND_ADDRESS=192.0.2.200
+	id=$(send "bob@[IPv6:$(network_ip6 odd1)]")
+	deliver
+	is_done "$id"
+}
+
+@test "while SMTP_BIND_ADDRESS is not an address of this host mail waits" {
+	odd_start odd1
+	id=$(send bob@half.test)
+	SMTP_BIND_ADDRESS="192.0.2.250 2001:db8::fa" deliver
+	is_deferred "$id"
+	told "$id" deferred "no connection from SMTP_BIND_ADDRESS 192.0.2.250:"
+	told "$id" host-passed-over "SMTP_BIND_ADDRESS 2001:db8::fa:"
+	not has_got odd1 connect
+}

@@ -331,6 +331,18 @@ bind_port(void)
 }
 
 static int
+listen_for_others(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd == -1)
+		return -errno;
+	r = result(listen(fd, 1));
+	close(fd);
+	return r;
+}
+
+static int
 send_elsewhere(void)
 {
 	return result((int)sendto(datagram_fd, "x", 1, MSG_DONTWAIT,
@@ -646,7 +658,10 @@ static const struct trial {
 	{ "connect to SMTP_REMOTE_PORT", connect_to_allowed, DELIVERY | WORKER,
 	    ALL, CALLS },
 	{ "connect to another port", connect_to_other, 0, ALL, PORTS },
-	{ "bind a port", bind_port, 0, ALL, PORTS | CALLS },
+	{ "bind a port", bind_port, 0, ALL & ~(DELIVERY | WORKER),
+	    PORTS | CALLS },
+	{ "bind a port", bind_port, 0, DELIVERY | WORKER, PORTS },
+	{ "listen", listen_for_others, 0, DELIVERY | WORKER, CALLS },
 	{ "send to another socket", send_elsewhere,
 	    LISTENER | DELIVERY | WORKER, ALL, CALLS },
 	{ "accept a client", accept_client, LISTENER | HEALTH, ALL, CALLS },

@@ -29,6 +29,12 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_QUEUE_WORKERS", "1000", 1000 },
 	{ "SMTP_REMOTE_PORT", NULL, 25 },
 	{ "SMTP_REMOTE_PORT", "65535", 65535 },
+	{ "SMTP_IP_FAMILY", NULL, IP_ANY },
+	{ "SMTP_IP_FAMILY", "any", IP_ANY },
+	{ "SMTP_IP_FAMILY", "ipv4", IP_V4 },
+	{ "SMTP_IP_FAMILY", "ipv6", IP_V6 },
+	{ "SMTP_IP_FAMILY", "prefer-ipv4", IP_PREFER_V4 },
+	{ "SMTP_IP_FAMILY", "prefer-ipv6", IP_PREFER_V6 },
 	{ "SMTP_COMMAND_TIMEOUT", NULL, 300 },
 	{ "SMTP_COMMAND_TIMEOUT", "1", 1 },
 	{ "SMTP_DATA_TIMEOUT", NULL, 180 },
@@ -86,6 +92,16 @@ static const struct { const char *variable, *value, *expected; } errors[] = {
 	{ "SMTP_REMOTE_PORT", "0", "from 1 to 65535" },
 	{ "SMTP_REMOTE_PORT", "65536", "from 1 to 65535" },
 	{ "SMTP_REMOTE_PORT", "smtp", "\"smtp\"" },
+	{ "SMTP_IP_FAMILY", "IPv4", "expected any, ipv4, ipv6, prefer-ipv4 or" },
+	{ "SMTP_BIND_ADDRESS", "eth0", "\"eth0\"; expected an IPv4 address" },
+	{ "SMTP_BIND_ADDRESS", "192.0.2.1 192.0.2.2", "or one of each" },
+	{ "SMTP_BIND_ADDRESS", "2001:db8::1,2001:db8::2", "or one of each" },
+	{ "SMTP_BIND_ADDRESS", "192.0.2.1 2001:db8::1 x", "or one of each" },
+	{ "SMTP_BIND_ADDRESS", "0.0.0.0", "\"0.0.0.0\"" },
+	{ "SMTP_BIND_ADDRESS", "::", "\"::\"" },
+	{ "SMTP_BIND_ADDRESS", "::ffff:192.0.2.1", "or one of each" },
+	{ "SMTP_BIND_ADDRESS", "[192.0.2.1]", "\"[192.0.2.1]\"" },
+	{ "SMTP_BIND_ADDRESS", X250, "one of each" },
 	{ "SMTP_COMMAND_TIMEOUT", "0", "from 1 to 3600" },
 	{ "SMTP_DATA_TIMEOUT", "3601", "from 1 to 3600" },
 	{ "SMTP_REMOTE_TIMEOUT", "5 min", "from 1 to 3600" },
@@ -126,6 +142,8 @@ number_of(const struct settings *settings, const char *variable)
 		return settings->queue_workers;
 	if (strcmp(variable, "SMTP_REMOTE_PORT") == 0)
 		return settings->remote_port;
+	if (strcmp(variable, "SMTP_IP_FAMILY") == 0)
+		return (int)settings->ip_family;
 	if (strcmp(variable, "SMTP_COMMAND_TIMEOUT") == 0)
 		return settings->command_timeout_sec;
 	if (strcmp(variable, "SMTP_DATA_TIMEOUT") == 0)
@@ -223,6 +241,33 @@ both_tls_files_are_taken(void)
 }
 
 static void
+bind_addresses_are_taken(void)
+{
+	static const struct {
+		const char *value;
+		bool has_ip4, has_ip6;
+	} rows[] = {
+		{ NULL, false, false },
+		{ "192.0.2.1", true, false },
+		{ "2001:db8::1", false, true },
+		{ "192.0.2.1 2001:db8::1", true, true },
+		{ "2001:db8::1, 192.0.2.1", true, true },
+	};
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		set("SMTP_BIND_ADDRESS", rows[i].value);
+		need(settings_load(&settings, error) == 0);
+		ok((settings.bind_ip4.sin_family == AF_INET) ==
+			    rows[i].has_ip4 &&
+			(settings.bind_ip6.sin6_family == AF_INET6) ==
+			    rows[i].has_ip6,
+		    "SMTP_BIND_ADDRESS=%s", or_unset(rows[i].value));
+	}
+}
+
+static void
 host_name_is_the_systems(void)
 {
 	struct settings settings;
@@ -240,6 +285,7 @@ main(void)
 	check_values();
 	check_errors();
 	both_tls_files_are_taken();
+	bind_addresses_are_taken();
 	host_name_is_the_systems();
 	return done_testing();
 }
