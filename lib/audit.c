@@ -73,6 +73,8 @@ static const struct event events[AUDIT_EVENTS] = {
 	    "b473196da5724db1b9ae3136fe043ae8", LOG_ERR, false },
 	[AUDIT_HOST_PASSED_OVER] = { "host-passed-over",
 	    "6c499a12416b4b2382fd44b417551846", LOG_NOTICE, false },
+	[AUDIT_POLICY_MISSED] = { "policy-missed",
+	    "2b5315dcdaff46babb13df27afbab2d5", LOG_NOTICE, false },
 	[AUDIT_MESSAGE_DONE] = { "message-done",
 	    "b5ae440432e34f49b46ee450939749d9", LOG_INFO, false },
 	[AUDIT_NOTICE] = { "notice",

@@ -46,11 +46,12 @@
 #define LISTENER (1U << SANDBOX_LISTENER)
 #define DELIVERY (1U << SANDBOX_DELIVERY)
 #define WORKER (1U << SANDBOX_WORKER)
+#define FETCHER (1U << SANDBOX_FETCHER)
 #define HEALTH (1U << SANDBOX_HEALTH)
 
 /* Filters add up: who forks needs what its children need. */
 #define SESSIONS (SESSION | LISTENER)
-#define WORKERS (WORKER | DELIVERY)
+#define WORKERS (WORKER | FETCHER | DELIVERY)
 #define PARENTS (LISTENER | DELIVERY)
 #define ALL (SESSIONS | WORKERS | HEALTH)
 
@@ -79,7 +80,7 @@ static const struct call calls[] = {
 	{ SYS_pwritev, SESSIONS | DELIVERY | HEALTH },
 	{ SYS_lseek, ALL },
 	{ SYS_close, ALL },
-	{ SYS_close_range, PARENTS | WORKER },
+	{ SYS_close_range, PARENTS | WORKER | FETCHER },
 	{ SYS_fcntl, ALL },
 	{ SYS_fadvise64, ALL },
 	{ SYS_ppoll, ALL },
@@ -88,7 +89,7 @@ static const struct call calls[] = {
 #endif
 
 	/* Files. */
-	{ SYS_openat, SESSIONS | DELIVERY | HEALTH },
+	{ SYS_openat, SESSIONS | DELIVERY | FETCHER | HEALTH },
 	/* Whatever Landlock says: for reading alone. */
 	{ SYS_openat, WORKER, 2,
 	    O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), 0 },
@@ -101,7 +102,7 @@ static const struct call calls[] = {
 	{ SYS_faccessat, ALL },
 	{ SYS_faccessat2, ALL },
 #ifdef SYS_open
-	{ SYS_open, SESSIONS | DELIVERY | HEALTH },
+	{ SYS_open, SESSIONS | DELIVERY | FETCHER | HEALTH },
 	{ SYS_open, WORKER, 1,
 	    O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), 0 },
 	{ SYS_stat, ALL },
@@ -109,17 +110,17 @@ static const struct call calls[] = {
 	{ SYS_readlink, ALL },
 	{ SYS_access, ALL },
 #endif
-	{ SYS_getdents64, PARENTS | WORKER | HEALTH },
+	{ SYS_getdents64, PARENTS | WORKER | FETCHER | HEALTH },
 	{ SYS_linkat, SESSIONS | DELIVERY | HEALTH },
-	{ SYS_unlinkat, SESSIONS | DELIVERY | HEALTH },
+	{ SYS_unlinkat, SESSIONS | DELIVERY | FETCHER | HEALTH },
 	{ SYS_fsync, SESSIONS | DELIVERY | HEALTH },
 	{ SYS_fdatasync, SESSIONS | DELIVERY | HEALTH },
 	{ SYS_fallocate, SESSIONS },
 	{ SYS_flock, SESSIONS | DELIVERY | HEALTH },
 #ifdef SYS_renameat
-	{ SYS_renameat, PARENTS | HEALTH },
+	{ SYS_renameat, PARENTS | FETCHER | HEALTH },
 #endif
-	{ SYS_renameat2, PARENTS | HEALTH },
+	{ SYS_renameat2, PARENTS | FETCHER | HEALTH },
 	{ SYS_mkdirat, PARENTS | HEALTH },
 #ifdef SYS_mkdir
 	{ SYS_mkdir, PARENTS | HEALTH },
@@ -141,7 +142,8 @@ static const struct call calls[] = {
 	{ SYS_socket, LISTENER | WORKERS, 0, UINT32_MAX, AF_UNIX },
 	{ SYS_socket, WORKERS, 0, UINT32_MAX, AF_INET },
 	{ SYS_socket, WORKERS, 0, UINT32_MAX, AF_INET6 },
-	{ SYS_bind, WORKERS }, /* SMTP_BIND_ADDRESS; listen(2) is not there */
+	{ SYS_bind,
+	    WORKER | DELIVERY }, /* SMTP_BIND_ADDRESS; listen(2) is not there */
 	{ SYS_connect, LISTENER | WORKERS },
 	{ SYS_sendmsg, LISTENER | WORKERS | HEALTH },
 	{ SYS_sendmmsg, WORKERS },
@@ -169,8 +171,8 @@ static const struct call calls[] = {
 	{ SYS_timerfd_create, LISTENER },
 	{ SYS_timerfd_settime, LISTENER },
 
-	/* Memory: what can be run is there, but for a worker, whose resolver
-	 * loads modules. */
+	/* Memory: what can be run is there, but for workers and their fetchers,
+	 * whose resolver loads modules. */
 	{ SYS_brk, ALL },
 	{ SYS_mmap, WORKERS },
 	{ SYS_mmap, SESSIONS | HEALTH, 2, PROT_EXEC, 0 },

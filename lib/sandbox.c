@@ -76,6 +76,7 @@ static const struct limits limits[SANDBOX_ROLES] = {
 	[SANDBOX_LISTENER] = { 0, false },
 	[SANDBOX_DELIVERY] = { 0, false }, /* main() has raised it */
 	[SANDBOX_WORKER] = { 256, true },
+	[SANDBOX_FETCHER] = { 256, true },
 	[SANDBOX_HEALTH] = { 256, true },
 };
 

@@ -23,6 +23,7 @@ enum sandbox_role {
 	SANDBOX_LISTENER, /* accepts, and forks sessions */
 	SANDBOX_DELIVERY, /* works through the queue, and forks workers */
 	SANDBOX_WORKER, /* talks to remote hosts */
+	SANDBOX_FETCHER, /* fetches policies of domains */
 	SANDBOX_HEALTH, /* answers HTTP */
 	SANDBOX_ROLES,
 };

@@ -13,43 +13,23 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "lib/module.h"
 #include "lib/tls.h"
 #include "lib/tlsmodule.h"
 
 #define FILE_NAME "smtp-tls.so"
-#define BESIDE "/../lib/" PACKAGE "/" FILE_NAME /* the program's folder */
-#define INSTALLED PKGLIBDIR "/" FILE_NAME
 
 static const struct tls_functions *functions; /* NULL: there is no TLS */
 static char trouble[TLS_TEXT_SIZE];
-
-/* In the build tree, and wherever prefix/lib holds libraries, it has a place
- * that is known from the program's. Otherwise it is where it was installed. */
-static void *
-open_module(void)
-{
-	char path[PATH_MAX] = "", *slash;
-
-	(void)!readlink("/proc/self/exe", path, sizeof(path) - 1);
-	if ((slash = strrchr(path, '/')) != NULL)
-		*slash = '\0';
-	if (slash == NULL ||
-	    strlcat(path, BESIDE, sizeof(path)) >= sizeof(path) ||
-	    access(path, F_OK) == -1)
-		(void)strlcpy(path, INSTALLED, sizeof(path));
-	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-}
 
 void
 tls_module_load(void)
 {
 	const struct tls_functions *found = NULL;
-	void *module = open_module();
+	void *module = module_open(FILE_NAME);
 
 	if (module != NULL)
 		found = dlsym(module, "tls_functions");

@@ -162,6 +162,62 @@ answer_parse_tlsa(const unsigned char *answer, size_t length,
 	return to_answer(count);
 }
 
+struct text_search {
+	const char *prefix;
+	char *text;
+	size_t found;
+};
+
+/* A TXT record's data: strings of up to 255 octets, which are one (RFC 1035
+ * section 3.3.14). Returns whether it is no damaged one, and fits. */
+static bool
+join_strings(const ns_rr *rr, char ret_text[DNS_TEXT_SIZE])
+{
+	const unsigned char *data = ns_rr_rdata(*rr);
+	size_t length = ns_rr_rdlen(*rr), used = 0;
+
+	while (length > 0) {
+		size_t n = data[0];
+
+		if (n >= length || used + n >= DNS_TEXT_SIZE ||
+		    memchr(data + 1, '\0', n) != NULL)
+			return false;
+		memcpy(ret_text + used, data + 1, n);
+		used += n;
+		data += n + 1;
+		length -= n + 1;
+	}
+	ret_text[used] = '\0';
+	return true;
+}
+
+static bool
+take_text(ns_msg *message, const ns_rr *rr, void *context)
+{
+	struct text_search *search = context;
+	char text[DNS_TEXT_SIZE];
+
+	(void)message;
+	/* What is too long, or odd, is not what is looked for. */
+	if (!join_strings(rr, text) ||
+	    strncmp(text, search->prefix, strlen(search->prefix)) != 0)
+		return true;
+	search->found++;
+	(void)strlcpy(search->text, text, DNS_TEXT_SIZE);
+	return true;
+}
+
+enum dns_answer
+answer_find_text(const unsigned char *answer, size_t length, const char *prefix,
+    char ret_text[DNS_TEXT_SIZE])
+{
+	struct text_search search = { .prefix = prefix, .text = ret_text };
+
+	if (take_records(answer, length, ns_t_txt, take_text, &search) < 0)
+		return DNS_TROUBLE;
+	return search.found == 1 ? DNS_FOUND : DNS_NO_DATA;
+}
+
 static bool
 take_owner(ns_msg *message, const ns_rr *rr, void *context)
 {

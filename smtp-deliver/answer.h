@@ -26,6 +26,11 @@ enum dns_answer answer_parse_mx(const unsigned char *answer, size_t length,
 enum dns_answer answer_parse_tlsa(const unsigned char *answer, size_t length,
     struct tls_tlsa ret_records[DNS_TLSA_MAX], size_t *ret_count);
 
+/* Find the one TXT record that begins with a text. Returns as answer_parse_mx()
+ * does; several such records are none. */
+enum dns_answer answer_find_text(const unsigned char *answer, size_t length,
+    const char *prefix, char ret_text[DNS_TEXT_SIZE]);
+
 /* Find whose records of a type an answer has: the name that was asked for, or
  * the one that it is an alias of. Returns as answer_parse_mx() does. */
 enum dns_answer answer_find_owner(const unsigned char *answer, size_t length,

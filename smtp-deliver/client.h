@@ -49,6 +49,13 @@ void client_set_unconnected(const struct trust *trust,
     const struct addrinfo *address, const char *reason,
     struct verdict *ret_verdict);
 
+/* Whether there is TLS under it. */
+static inline bool
+client_is_secure(const struct client *client)
+{
+	return *client->dialogue.tls != '\0';
+}
+
 /* Say goodbye, or just hang up. NULL is fine. */
 void client_quit(struct client *client);
 void client_drop(struct client *client);

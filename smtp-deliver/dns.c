@@ -122,6 +122,21 @@ dns_find_tlsa(const char *name, struct tls_tlsa ret_records[DNS_TLSA_MAX],
 	return result;
 }
 
+enum dns_answer
+dns_find_text(const char *name, const char *prefix,
+    char ret_text[DNS_TEXT_SIZE])
+{
+	struct message message;
+	enum dns_answer result = ask(name, ns_t_txt, &message);
+
+	if (result != DNS_FOUND)
+		return result;
+	result =
+	    answer_find_text(message.octets, message.length, prefix, ret_text);
+	free_message(&message);
+	return result;
+}
+
 static enum dns_answer
 find_owner(const char *host, int type, char ret_owner[DNS_NAME_SIZE],
     bool *ret_is_secure)

@@ -14,6 +14,7 @@
 #define DNS_MX_MAX 32
 #define DNS_TLSA_MAX 16
 #define DNS_TYPE_TLSA 52
+#define DNS_TEXT_SIZE 512
 
 enum dns_answer {
 	DNS_FOUND,
@@ -48,6 +49,11 @@ enum dns_answer dns_find_mx(const char *domain,
 enum dns_answer dns_find_tlsa(const char *name,
     struct tls_tlsa ret_records[DNS_TLSA_MAX], size_t *ret_count,
     bool *ret_is_secure);
+
+/* Ask for the one TXT record of a name that begins with a text. Several such
+ * records are none. */
+enum dns_answer dns_find_text(const char *name, const char *prefix,
+    char ret_text[DNS_TEXT_SIZE]);
 
 /*
  * Ask what a host's name leads to: itself, or what it is an alias of (RFC 7672

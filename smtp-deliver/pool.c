@@ -25,6 +25,7 @@
 
 #include "lib/audit.h"
 #include "lib/sandbox.h"
+#include "smtp-deliver/fetcher.h"
 #include "smtp-deliver/pool.h"
 #include "smtp-deliver/wall.h"
 #include "smtp-deliver/worker.h"
@@ -71,9 +72,9 @@ open_to_read(int fd)
 /* In a new worker: let go of what is not its own, above all of the claims,
  * which it would hold on to beyond the end of their tasks. */
 static void
-drop_others(const struct pool_worker *own, int fd)
+drop_others(const struct pool_worker *own, int fd, int policies_fd)
 {
-	int kept[BATCH_MAX + 2];
+	int kept[BATCH_MAX + 3];
 	size_t count = 0;
 
 	for (size_t i = 0; i < own->job_count; i++) {
@@ -83,6 +84,8 @@ drop_others(const struct pool_worker *own, int fd)
 		kept[count++] = claim->fd;
 	}
 	kept[count++] = fd;
+	if (policies_fd >= 0)
+		kept[count++] = policies_fd;
 	if (audit_fd() >= 0)
 		kept[count++] = audit_fd();
 	sandbox_keep_only(kept, count);
@@ -92,16 +95,20 @@ _Noreturn static void
 become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
     pid_t parent)
 {
+	struct fetcher fetcher;
+
 	/* Nobody would record what an orphan does. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
-	drop_others(own, fd);
+	fetcher_prepare(&fetcher, pool->spool, own->destination->name);
+	drop_others(own, fd, fetcher.place.folder_fd);
+	fetcher_start(&fetcher, pool->settings);
 	wall_close_worker(pool->settings);
 	worker_work(fd, own->destination->name, own->jobs, own->job_count,
-	    pool->settings);
+	    &fetcher, pool->settings);
 	_exit(0);
 }
 

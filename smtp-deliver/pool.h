@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "lib/settings.h"
+#include "lib/spool/spool.h"
 #include "smtp-deliver/destination.h"
 #include "smtp-deliver/task.h"
 
@@ -26,6 +27,7 @@ TAILQ_HEAD(pool_worker_list, pool_worker);
 /* The workers of a run. */
 struct pool {
 	const struct settings *settings;
+	struct spool *spool; /* where policies of domains are kept */
 	/* What to do with a job that comes back. Its worker waits meanwhile.
 	 * Returns whether it may go on to the next one. */
 	bool (*end_job)(void *context, struct job *job, enum job_end end);

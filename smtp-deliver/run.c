@@ -539,6 +539,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 		.stop_ms = INT64_MAX,
 		.pool = {
 			.settings = settings,
+			.spool = spool,
 			.end_job = end_job,
 			.end_worker = end_worker,
 		},

@@ -5,6 +5,8 @@
  *
  *	DANE	TLSA records of the host (RFC 7672), if DNSSEC vouches for them
  *		and for the way from its name to its addresses
+ *	sts	else, where the domain has a policy that says so (RFC 8461): TLS
+ *		with a host that it names, whose certificate is its own
  *	verify	else: TLS where it is offered, and then the certificate must be
  *		the host's (promise P5)
  *
@@ -30,6 +32,7 @@
 static const char *const names[] = {
 	[TRUST_NONE] = "none",
 	[TRUST_VERIFY] = "verify",
+	[TRUST_STS] = "sts",
 	[TRUST_ENCRYPT] = "encrypt",
 	[TRUST_DANE] = "dane",
 };
@@ -45,6 +48,7 @@ trust_set_default(const char *host, struct trust *ret_trust)
 {
 	ret_trust->level = TRUST_VERIFY;
 	ret_trust->is_tls_required = false;
+	ret_trust->is_tested = false;
 	ret_trust->base[0] = '\0';
 	ret_trust->domain[0] = '\0';
 	ret_trust->record_count = 0;
@@ -195,6 +199,28 @@ trust_find(const char *destination, const char *host, int port,
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.3",
 	    "the DNS gave no answer about the TLSA records of the host");
 	(void)strlcpy(ret_verdict->host, host, sizeof(ret_verdict->host));
+	return -EHOSTUNREACH;
+}
+
+int
+trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
+    struct verdict *ret_verdict)
+{
+	if (policy->mode == STS_NONE || trust->level > TRUST_STS)
+		return 0;
+	trust->is_tested = policy->mode == STS_TESTING;
+	if (policy->mode == STS_ENFORCE) {
+		trust->level = TRUST_STS;
+		trust->is_tls_required = true;
+	}
+	if (sts_has_host(policy, trust->host))
+		return 0;
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
+	    "the MTA-STS policy of the domain does not name this host");
+	(void)strlcpy(ret_verdict->host, trust->host,
+	    sizeof(ret_verdict->host));
+	(void)strlcpy(ret_verdict->policy, names[TRUST_STS],
+	    sizeof(ret_verdict->policy));
 	return -EHOSTUNREACH;
 }
 

@@ -9,12 +9,14 @@
 #include "lib/settings.h"
 #include "lib/tls.h"
 #include "smtp-deliver/dns.h"
+#include "smtp-deliver/sts.h"
 #include "smtp-deliver/verdict.h"
 
 /* What is asked of a host before it gets a message, the weakest first. */
 enum trust_level {
 	TRUST_NONE, /* nothing: no TLS */
 	TRUST_VERIFY, /* trust anchors vouch for its name, if it has TLS */
+	TRUST_STS, /* the same, and TLS is a must (MTA-STS, RFC 8461) */
 	TRUST_ENCRYPT, /* TLS with anybody: it has TLSA records, but none that
 			  we understand (RFC 7672 section 2.2) */
 	TRUST_DANE, /* TLS with who matches its TLSA records (RFC 7672) */
@@ -24,6 +26,7 @@ enum trust_level {
 struct trust {
 	enum trust_level level;
 	bool is_tls_required; /* without STARTTLS the host is not used */
+	bool is_tested; /* the domain's MTA-STS policy is, by this delivery */
 	char base[DNS_NAME_SIZE]; /* the name that the TLSA records are of */
 	char host[DNS_NAME_SIZE];
 	char domain[DNS_NAME_SIZE]; /* whose mail it takes */
@@ -44,6 +47,16 @@ struct trust {
 int trust_find(const char *destination, const char *host, int port,
     struct trust *ret_trust, struct verdict *ret_verdict);
 
+/*
+ * Apply the MTA-STS policy of the domain, where no TLSA records hold (RFC 8461
+ * section 2): the host must be one of the policy's.
+ *
+ * Returns 0, or -EHOSTUNREACH if the host must not be used, or was not to be
+ * used if the policy were not tested only: see is_tested. ret_verdict tells.
+ */
+int trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
+    struct verdict *ret_verdict);
+
 /* Nothing is published: a host that offers TLS must verify (promise P5). */
 void trust_set_default(const char *host, struct trust *ret_trust);
 
@@ -56,7 +69,7 @@ size_t trust_select_records(struct tls_tlsa *records, size_t count);
 void trust_get_tls_policy(const struct trust *trust,
     const struct settings *settings, struct tls_policy *ret_policy);
 
-/* For the audit trail: "none", "verify", "encrypt", "dane". */
+/* For the audit trail: "none", "verify", "sts", "encrypt", "dane". */
 const char *trust_name(enum trust_level level);
 
 #endif

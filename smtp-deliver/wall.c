@@ -7,11 +7,14 @@
 #include "config.h"
 
 #include "lib/identity.h"
+#include "lib/module.h"
 #include "lib/sandbox.h"
 #include "lib/spool/wall.h"
+#include "smtp-deliver/fetch.h"
 #include "smtp-deliver/wall.h"
 
 #define DNS_PORT 53
+#define HTTPS_PORT 443
 
 /* What glibc's resolver with its modules, and GnuTLS with the system's trust
  * store, read: not all of /etc, where keys are. Links are followed. */
@@ -59,7 +62,17 @@ allow_network(struct sandbox *sandbox, const struct settings *settings)
 	    settings->bind_ip6.sin6_family != 0)
 		sandbox_allow_bind(sandbox);
 	sandbox_allow_port(sandbox, DNS_PORT);
-	sandbox_allow_port(sandbox, (uint16_t)settings->remote_port);
+}
+
+/* What libcurl is in, and where it connects to. */
+static void
+allow_fetching(struct sandbox *sandbox)
+{
+	char path[PATH_MAX];
+
+	module_find(FETCH_MODULE, path);
+	sandbox_allow_path(sandbox, path, SANDBOX_READ);
+	sandbox_allow_port(sandbox, HTTPS_PORT);
 }
 
 int
@@ -73,6 +86,8 @@ wall_close_run(struct spool *spool, const struct settings *settings,
 	if ((r = wall_allow_delivery(spool, &sandbox)) < 0)
 		return r;
 	allow_network(&sandbox, settings);
+	allow_fetching(&sandbox);
+	sandbox_allow_port(&sandbox, (uint16_t)settings->remote_port);
 	*ret_missing = sandbox_close(&sandbox);
 	return 0;
 }
@@ -96,5 +111,19 @@ wall_close_worker(const struct settings *settings)
 
 	sandbox_begin(&sandbox, SANDBOX_WORKER);
 	allow_network(&sandbox, settings);
+	sandbox_allow_port(&sandbox, (uint16_t)settings->remote_port);
+	(void)sandbox_close(&sandbox);
+}
+
+void
+wall_close_fetcher(const struct settings *settings, int policies_fd)
+{
+	struct sandbox sandbox;
+
+	sandbox_begin(&sandbox, SANDBOX_FETCHER);
+	allow_network(&sandbox, settings);
+	allow_fetching(&sandbox);
+	sandbox_allow(&sandbox, policies_fd,
+	    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE);
 	(void)sandbox_close(&sandbox);
 }

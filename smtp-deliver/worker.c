@@ -33,6 +33,10 @@ struct worker {
 	int fd;
 	const char *destination;
 	const struct settings *settings;
+	struct fetcher *fetcher;
+	bool has_policy; /* the destination's was asked for */
+	int policy_error;
+	struct sts_policy policy;
 	struct route route;
 	struct client *client; /* a connection that can be used again */
 	const char *client_host; /* of the route's, where that leads */
@@ -135,6 +139,20 @@ send_message(struct worker *worker, struct trial *trial)
 	return false;
 }
 
+/* What the destination's MTA-STS policy, were it not only tested, would have
+ * kept from being used. */
+static void
+log_missed(const struct job *job, const struct verdict *verdict)
+{
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_POLICY_MISSED,
+	    .message = message_id(job),
+	    .host = verdict->host,
+	    .policy = "sts",
+	    .reason = verdict->reason,
+	});
+}
+
 /* A host is not used. */
 static void
 pass_over(struct worker *worker, struct trial *trial,
@@ -166,6 +184,22 @@ see_passed_over(void *context, const struct addrinfo *address,
 		log_passed_over(host->trial->job, &verdict);
 }
 
+/* Where the destination's policy is being tested, tell what it lacks. */
+static void
+see_tested(struct worker *worker, struct trial *trial,
+    const struct trust *trust)
+{
+	struct verdict verdict;
+
+	if (!trust->is_tested || client_is_secure(worker->client))
+		return;
+	dialogue_begin_verdict(&worker->client->dialogue, &verdict);
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
+	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
+	    "domain asks for");
+	log_missed(trial->job, &verdict);
+}
+
 /* Try the next address of a host that answers. Returns whether there was one
  * left. */
 static bool
@@ -189,8 +223,44 @@ try_address(struct worker *worker, struct trial *trial, const char *name,
 		return true;
 	}
 	worker->client_host = name;
+	see_tested(worker, trial, trust);
 	(void)send_message(worker, trial);
 	return true;
+}
+
+static int
+get_policy(struct worker *worker, struct verdict *ret_verdict)
+{
+	if (!worker->has_policy)
+		worker->policy_error =
+		    fetcher_ask(worker->fetcher, &worker->policy);
+	worker->has_policy = true;
+	if (worker->policy_error == 0)
+		return 0;
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",
+	    "there is no knowing whether the domain has an MTA-STS policy: %s",
+	    strerror(-worker->policy_error));
+	return -EHOSTUNREACH;
+}
+
+/* Find what holds for a host: what is published for it, or else for the
+ * destination (RFC 8461 section 2). */
+static int
+find_trust(struct worker *worker, const struct job *job, const char *host,
+    struct trust *ret_trust, struct verdict *ret_verdict)
+{
+	int r = trust_find(worker->destination, host,
+	    worker->settings->remote_port, ret_trust, ret_verdict);
+
+	if (r < 0 || ret_trust->level > TRUST_STS)
+		return r;
+	if ((r = get_policy(worker, ret_verdict)) < 0)
+		return r;
+	r = trust_apply_sts(ret_trust, &worker->policy, ret_verdict);
+	if (r == 0 || !ret_trust->is_tested)
+		return r;
+	log_missed(job, ret_verdict);
+	return 0;
 }
 
 static void
@@ -217,8 +287,7 @@ try_host(struct worker *worker, struct trial *trial, const char *host)
 		freeaddrinfo(addresses);
 		return;
 	}
-	if (trust_find(worker->destination, host, worker->settings->remote_port,
-		&trust, &verdict) < 0) {
+	if (find_trust(worker, trial->job, host, &trust, &verdict) < 0) {
 		trial->was_any_address = true;
 		pass_over(worker, trial, &verdict);
 		freeaddrinfo(addresses);
@@ -358,11 +427,12 @@ report_job(const struct worker *worker, size_t number, const struct job *job)
 
 void
 worker_work(int fd, const char *destination, struct job *const *jobs,
-    size_t job_count, const struct settings *settings)
+    size_t job_count, struct fetcher *fetcher, const struct settings *settings)
 {
 	struct worker worker = {
 		.fd = fd,
 		.destination = destination,
+		.fetcher = fetcher,
 		.settings = settings,
 	};
 

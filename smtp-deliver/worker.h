@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "lib/settings.h"
+#include "smtp-deliver/fetcher.h"
 #include "smtp-deliver/task.h"
 
 /* What a worker tells, a packet each. */
@@ -23,9 +24,10 @@ struct report {
  * report nothing happens until an octet has come back: what it said is on
  * record then. The end of input means that no more is to be done.
  *
- * fd	a socket of packets to who gave the jobs.
+ * fd		a socket of packets to who gave the jobs.
+ * fetcher	the process that finds the destination's policy.
  */
 void worker_work(int fd, const char *destination, struct job *const *jobs,
-    size_t job_count, const struct settings *settings);
+    size_t job_count, struct fetcher *fetcher, const struct settings *settings);
 
 #endif

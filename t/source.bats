@@ -103,6 +103,10 @@ build() {
 	[ "$(include microhttpd)" = smtp-health/http.c ]
 }
 
+@test "only fetch.c knows libcurl" {
+	[ "$(include curl/)" = smtp-deliver/fetch.c ]
+}
+
 @test "only sandbox.c knows Landlock, filter.c seccomp" {
 	[ "$(include linux/landlock)" = lib/sandbox.c ]
 	[ "$(include linux/seccomp)" = lib/filter.c ]
@@ -151,7 +155,8 @@ build() {
 	need readelf
 	cd "$SMTPSERVER_BUILD"
 	for file in smtp-session/smtp-session smtp-deliver/smtp-deliver \
-		smtp-health/smtp-health lib/smtpserver/smtp-tls.so; do
+		smtp-health/smtp-health lib/smtpserver/smtp-tls.so \
+		lib/smtpserver/smtp-fetch.so; do
 		header=$(readelf --wide --file-header --program-headers \
 			--dynamic "$file")
 		grep 'Type: *DYN' <<<"$header"
@@ -168,6 +173,7 @@ build() {
 	quietly make --silent -C "$SMTPSERVER_BUILD" install DESTDIR="$root"
 	[ -x "$root/usr/sbin/smtp-session" ]
 	[ -e "$root/usr/lib/smtpserver/smtp-tls.so" ]
+	[ -e "$root/usr/lib/smtpserver/smtp-fetch.so" ]
 	[ -e "$root/usr/share/man/man7/smtpserver.7" ]
 	quietly make --silent -C "$SMTPSERVER_BUILD" uninstall DESTDIR="$root"
 	find "$root" ! -type d | nothing

@@ -13,14 +13,18 @@ load lib/common
 load lib/network
 load lib/dnssec
 
+# All domains with an MTA-STS policy have the same host for it.
+policy_domains=(enforce testing other tested pattern dane none kept late)
+
 # The hosts are named after what is published for them. All of them are one,
 # which shows the certificate that a test chooses.
 setup_file() {
 	need_root
 	need certtool
 	network_start
-	for host in sender mx odd; do network_add_host "$host"; done
+	for host in sender mx odd web; do network_add_host "$host"; done
 	make_certificates
+	make_policies
 	make_zones
 	dnssec_start
 	dnssec_use sender trust-ad
@@ -73,6 +77,29 @@ issue_below() {
 	ca_issue "$name" "$@"
 	cat "$dir/$anchor.pem" >>"$dir/$name.pem"
 	mv "$dir"/real/ca.{pem,key} "$dir/"
+}
+
+make_policies() {
+	local domain names=()
+
+	for domain in "${policy_domains[@]}" strange; do
+		names+=("mta-sts.$domain.sts.test")
+	done
+	ca_issue policies "${names[@]}" mx.sts.test
+	ca_issue policies-self --self-signed "${names[@]}"
+	dns < <(
+		for domain in "${policy_domains[@]}" strange; do
+			[ "$domain" = dane ] ||
+				printf '%s.sts.test. MX 10 mx.sts.test.\n' \
+					"$domain"
+			printf '_mta-sts.%s.sts.test. TXT "v=STSv1; id=1;"\n' \
+				"$domain"
+			printf 'mta-sts.%s.sts.test. A %s\n' "$domain" \
+				"$(network_ip4 web)"
+		done
+		printf 'mx.sts.test. A %s\n' "$(network_ip4 odd)"
+		printf 'dane.sts.test. MX 10 mx.ee.signed.test.\n'
+	)
 }
 
 make_zones() {
@@ -218,6 +245,34 @@ defers() {
 	told deferred "$4"
 	[ -n "$(find "$spool/queue/retry" -name "$id")" ]
 	run ! grep -q MAIL "$(odd odd)/log"
+}
+
+# policies_start [CERTIFICATE]: the host with the policies, until the test ends.
+policies_start() {
+	local certificate=$network_dir/ca/${1:-policies}
+
+	web=$BATS_TEST_TMPDIR/web
+	mkdir -p "$web"
+	rm -f "$web/ready"
+	start ip netns exec "$network_id-web" \
+		"$SMTPSERVER_SOURCE/t/lib/policy-server" \
+		"$certificate.pem" "$certificate.key" "$web" 2>>"$web/stderr"
+	wait_for 10 test -e "$web/ready"
+}
+
+# policy DOMAIN MODE [HOST...]: what that host serves from now on.
+policy() {
+	{
+		printf '200\ntext/plain; charset=utf-8\n'
+		printf 'version: STSv1\r\nmode: %s\r\n' "$2"
+		printf 'max_age: 86400\r\n'
+		[ $# -lt 3 ] || printf 'mx: %s\r\n' "${@:3}"
+	} >"$web/$1"
+}
+
+# How often a domain's policy was fetched.
+fetches() {
+	grep -c "^$1 " "$web/log" 2>/dev/null || [ -e "$web/log" ] || echo 0
 }
 
 # Of the first certificate in a file, as others see it.
@@ -393,4 +448,148 @@ fingerprint() {
 	stop_started
 	delivers mismatch.signed.test good verify
 	dnssec_use sender trust-ad
+}
+
+# ---- MTA-STS -----------------------------------------------------------------
+
+@test "STS enforce: a host that the policy names, with a certificate that verifies, is delivered to" {
+	policies_start
+	policy enforce.sts.test enforce mx.sts.test
+	delivers enforce.sts.test policies sts
+	stop_started
+	# A host whose certificate does not verify is not.
+	defers enforce.sts.test anything sts "NOT trusted"
+}
+
+@test "STS enforce: a host that does not offer STARTTLS gets nothing" {
+	policies_start
+	policy enforce.sts.test enforce mx.sts.test
+	defers enforce.sts.test none sts STARTTLS
+}
+
+@test "STS enforce: a host that the policy does not name is not connected to" {
+	policies_start
+	policy other.sts.test enforce mx.other.test
+	defers other.sts.test policies sts "does not name"
+	run ! grep -q connect "$(odd odd)/log"
+}
+
+@test "STS enforce: a pattern names hosts" {
+	policies_start
+	policy pattern.sts.test enforce mx.other.test '*.sts.test'
+	delivers pattern.sts.test policies sts
+}
+
+@test "STS testing: what would not be delivered is, and the journal tells" {
+	policies_start
+	policy testing.sts.test testing mx.sts.test
+	delivers testing.sts.test none none
+	told policy-missed "does not offer STARTTLS"
+	stop_started
+
+	policies_start
+	policy tested.sts.test testing mx.other.test
+	delivers tested.sts.test policies verify
+	told policy-missed "does not name"
+}
+
+@test "STS testing: what would be delivered is, and there is nothing to tell" {
+	policies_start
+	policy testing.sts.test testing mx.sts.test
+	delivers testing.sts.test policies verify
+	run ! grep -q policy-missed "$trail"
+}
+
+@test "STS none: nothing is asked of a host" {
+	policies_start
+	policy none.sts.test none
+	delivers none.sts.test none none
+	run ! grep -q policy-missed "$trail"
+}
+
+@test "STS: TLSA records have precedence" {
+	policies_start
+	policy dane.sts.test enforce mx.other.test
+	delivers dane.sts.test anything dane
+	[ "$(fetches dane.sts.test)" -eq 0 ]
+}
+
+@test "STS: a policy is fetched once, and again when its id is another one" {
+	policies_start
+	policy kept.sts.test enforce mx.sts.test
+	delivers kept.sts.test policies sts
+	policy kept.sts.test none
+	send kept.sts.test
+	told delivered policy=sts
+	[ "$(fetches kept.sts.test)" -eq 1 ]
+	# No name of a domain is the name of a file (promise P6).
+	[ -n "$(find "$spool/policies" -type f)" ]
+	run ! grep -q sts.test <(find "$spool")
+
+	sed -i 's/^\(_mta-sts.kept.*id=\)1;/\12;/' "$network_dir/dns/records"
+	dns </dev/null
+	send kept.sts.test
+	told delivered policy=verify
+	[ "$(fetches kept.sts.test)" -eq 2 ]
+}
+
+@test "STS: a policy that is kept holds while it cannot be fetched" {
+	policies_start
+	policy late.sts.test enforce mx.sts.test
+	delivers late.sts.test policies sts
+	stop_started
+	# Neither by HTTPS, nor by its record.
+	sed -i 's/^\(_mta-sts.late.*id=\)1;/\12;/' "$network_dir/dns/records"
+	dns </dev/null
+	defers late.sts.test none sts STARTTLS
+	told policy-missed "cannot be fetched" || grep -q policy-missed "$trail"
+	stop_started
+	sed -i '/^_mta-sts.late/d' "$network_dir/dns/records"
+	dns </dev/null
+	defers late.sts.test none sts STARTTLS
+}
+
+@test "STS: a policy that is not served as it should be is none" {
+	policies_start
+	policy strange.sts.test enforce mx.other.test
+	sed 's,text/plain,text/html,' "$web/strange.sts.test" >"$web/html"
+	sed '1s/.*/404/' "$web/strange.sts.test" >"$web/missing"
+	sed 's/^mode.*/mode: strict/' "$web/strange.sts.test" >"$web/wrong"
+	printf '302\nhttps://mta-sts.enforce.sts.test/.well-known/mta-sts.txt\n' \
+		>"$web/redirect"
+	{ cat "$web/strange.sts.test" && head -c 70000 /dev/zero | tr '\0' '\n'; } \
+		>"$web/large"
+	policy enforce.sts.test enforce mx.other.test
+	host_has none
+	for kind in html missing wrong redirect large; do
+		cp "$web/$kind" "$web/strange.sts.test"
+		send strange.sts.test
+		told delivered policy=none
+		grep -q "event=policy-missed" "$trail"
+		: >"$trail"
+	done
+	[ "$(fetches strange.sts.test)" -eq 5 ]
+	[ "$(fetches enforce.sts.test)" -eq 0 ]
+}
+
+@test "STS: a policy of a host whose certificate does not verify is none" {
+	policies_start policies-self
+	policy strange.sts.test enforce mx.other.test
+	delivers strange.sts.test none none
+	grep "event=policy-missed" "$trail" | grep -q certificate
+	[ "$(fetches strange.sts.test)" -eq 0 ]
+}
+
+@test "STS: a policy that is torn on disk is fetched again" {
+	policies_start
+	policy kept.sts.test enforce mx.sts.test
+	delivers kept.sts.test policies sts
+	for size in 0 20 60 100; do
+		truncate -s "$size" "$spool"/policies/*
+		send kept.sts.test
+		told delivered policy=sts
+	done
+	[ "$(fetches kept.sts.test)" -eq 5 ]
+	send kept.sts.test
+	[ "$(fetches kept.sts.test)" -eq 5 ]
 }

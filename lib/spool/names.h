@@ -17,6 +17,7 @@
 #define NAME_DAMAGED "queue/damaged"
 #define NAME_SWEPT "queue/swept"
 #define NAME_SCRATCH "scratch"
+#define NAME_POLICIES "policies"
 #define NAME_KEY "key"
 #define NAME_COUNTERS "counters"
 #define NAME_SESSIONS "sessions"

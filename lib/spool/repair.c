@@ -10,6 +10,8 @@
  *	  without a message
  *	queue/attempts/<else>		moved to queue/damaged
  *
+ *	policies/<any>, old		no policy holds for longer: removed
+ *
  * What is wrong with the entries themselves shows when they are claimed.
  */
 
@@ -37,6 +39,9 @@
 /* A message that is tried has its attempts written to more often than this:
  * whatever moves it about meanwhile, a file that is older is nobody's. */
 #define ATTEMPTS_AGE_SEC (24 * 3600)
+
+/* RFC 8461 section 3.2: the most that a policy can say of itself. */
+#define POLICY_AGE_SEC 31557600
 
 /* A session locks its file right after it has made it. */
 #define SCRATCH_AGE_SEC 60
@@ -209,6 +214,19 @@ look_at_attempts(struct sweep *sweep, enum spool_folder folder,
 	    "attempts at a message that is gone: removed");
 }
 
+/* That one is old is nothing to be reported. */
+static int
+look_at_policy(struct sweep *sweep, enum spool_folder folder, const char *name)
+{
+	int folder_fd = layout_folder(sweep->spool, folder);
+	struct stat st;
+
+	if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    is_older(&st, POLICY_AGE_SEC))
+		(void)unlinkat(folder_fd, name, 0);
+	return 0;
+}
+
 static int
 sweep_folder(struct sweep *sweep, enum spool_folder folder, look *look_at)
 {
@@ -263,7 +281,8 @@ repair_sweep(struct spool *spool, repair_report *report_to, void *context)
 
 	if ((r = sweep_folder(&sweep, FOLDER_SCRATCH, look_at_scratch)) < 0 ||
 	    (r = sweep_folder(&sweep, FOLDER_RETRY, look_at_bucket)) < 0 ||
-	    (r = sweep_folder(&sweep, FOLDER_ATTEMPTS, look_at_attempts)) < 0)
+	    (r = sweep_folder(&sweep, FOLDER_ATTEMPTS, look_at_attempts)) < 0 ||
+	    (r = sweep_folder(&sweep, FOLDER_POLICIES, look_at_policy)) < 0)
 		return r;
 	return note_sweep(spool);
 }

@@ -6,6 +6,7 @@
  *	key			made once: what tokens are keyed with
  *	counters, sessions	what smtp-health shows
  *	scratch/		where files cannot be made without a name
+ *	policies/		TLS policies of domains (policies.c)
  *	2026-11-22/		mail stored on that day
  *	queue/new, retry, attempts, failed, damaged
  *
@@ -60,6 +61,7 @@ static const char *const folder_names[FOLDERS] = {
 	[FOLDER_FAILED] = NAME_FAILED,
 	[FOLDER_DAMAGED] = NAME_DAMAGED,
 	[FOLDER_SCRATCH] = NAME_SCRATCH,
+	[FOLDER_POLICIES] = NAME_POLICIES,
 };
 
 static int

@@ -140,7 +140,11 @@ wall_allow_delivery(struct spool *spool, struct sandbox *sandbox)
 	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
 		 SANDBOX_LIST | SANDBOX_MAKE_FOLDERS)) < 0 ||
 	    (r = allow_folder(spool, sandbox, FOLDER_QUEUE, SANDBOX_ALL)) < 0 ||
-	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH, SANDBOX_ALL)) < 0)
+	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH, SANDBOX_ALL)) <
+		0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_POLICIES,
+		 SANDBOX_READ | SANDBOX_WRITE | SANDBOX_LIST | SANDBOX_MAKE |
+		     SANDBOX_REMOVE)) < 0)
 		return r;
 	allow_flush(spool, sandbox);
 	return 0;

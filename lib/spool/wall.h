@@ -22,9 +22,9 @@
  * session that goes on over midnight stores in the folder that it began with. */
 int wall_allow_session(struct spool *spool, struct sandbox *sandbox);
 
-/* The queue and scratch, as is needed. Stored mail is out of reach, but notices
- * to senders get their names in today's folder, or the one of the day on which
- * the run began. */
+/* The queue and scratch, as is needed, and policies of domains. Stored mail is
+ * out of reach, but notices to senders get their names in today's folder, or the
+ * one of the day on which the run began. */
 int wall_allow_delivery(struct spool *spool, struct sandbox *sandbox);
 
 /* What sessions do before they close their own: any day's folder. */

@@ -54,7 +54,7 @@ static void
 check_tlsa(const unsigned char *answer, size_t size)
 {
 	static struct tls_tlsa records[DNS_TLSA_MAX];
-	char owner[DNS_NAME_SIZE] = "";
+	char owner[DNS_NAME_SIZE] = "", text[DNS_TEXT_SIZE] = "";
 	size_t count = 0;
 	enum dns_answer result =
 	    answer_parse_tlsa(answer, size, records, &count);
@@ -63,6 +63,8 @@ check_tlsa(const unsigned char *answer, size_t size)
 	must(count <= DNS_TLSA_MAX);
 	for (size_t i = 0; i < count; i++)
 		must(records[i].size_bytes <= TLSA_DATA_MAX);
+	(void)answer_find_text(answer, size, "v", text);
+	must(strnlen(text, sizeof(text)) < sizeof(text));
 	(void)answer_find_owner(answer, size, DNS_TYPE_TLSA, owner);
 	must(fuzz_is_printable(owner, strnlen(owner, sizeof(owner))));
 	must(!answer_is_authentic(answer, size) ||

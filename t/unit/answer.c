@@ -168,6 +168,43 @@ a_tlsa_record_has_data(void)
 	    DNS_TROUBLE, "a TLSA record without data is told");
 }
 
+#define TXT        \
+	"\xc0\x0c" \
+	"\0\x10"   \
+	"\0\1"     \
+	"\0\0\x0e\x10"
+
+static void
+a_text_is_found(void)
+{
+	static const char one[] = HEADER("\2") QUESTION TXT "\0\4"
+							    "\3v=a" TXT "\0\6"
+							    "\2v="
+							    "\2"
+							    "by";
+	static const char two[] = HEADER("\2") QUESTION TXT "\0\4"
+							    "\3v=b" TXT "\0\6"
+							    "\2v="
+							    "\2"
+							    "by";
+	static const char odd[] = HEADER("\3") QUESTION TXT "\0\4"
+							    "\4v=b" TXT "\0\4"
+							    "\3"
+							    "v=\0" TXT "\0\0";
+	char text[DNS_TEXT_SIZE];
+
+	is_int(answer_find_text((const unsigned char *)one, sizeof(one) - 1,
+		   "v=b", text),
+	    DNS_FOUND, "a TXT record is found by its beginning");
+	is_str(text, "v=by", "its strings are one");
+	is_int(answer_find_text((const unsigned char *)two, sizeof(two) - 1,
+		   "v=b", text),
+	    DNS_NO_DATA, "two of them are none");
+	is_int(answer_find_text((const unsigned char *)odd, sizeof(odd) - 1,
+		   "v=", text),
+	    DNS_NO_DATA, "odd ones are not taken");
+}
+
 static void
 an_owner_is_found(void)
 {
@@ -221,6 +258,7 @@ main(void)
 	every_torn_answer_is_told();
 	tlsa_records_are_taken();
 	a_tlsa_record_has_data();
+	a_text_is_found();
 	an_owner_is_found();
 	the_mark_is_seen();
 	return done_testing();

@@ -29,6 +29,7 @@
 #include "lib/spool/able.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
+#include "lib/spool/policies.h"
 #include "lib/spool/queue.h"
 #include "lib/spool/repair.h"
 #include "lib/spool/scan.h"
@@ -40,8 +41,10 @@
 #define LISTENER (1U << SANDBOX_LISTENER)
 #define DELIVERY (1U << SANDBOX_DELIVERY)
 #define WORKER (1U << SANDBOX_WORKER)
+#define FETCHER (1U << SANDBOX_FETCHER)
 #define HEALTH (1U << SANDBOX_HEALTH)
-#define ALL (SESSION | LISTENER | DELIVERY | WORKER | HEALTH)
+#define WORKERS (WORKER | FETCHER)
+#define ALL (SESSION | LISTENER | DELIVERY | WORKERS | HEALTH)
 
 #define FILES (1U << SANDBOX_FILES)
 #define PORTS (1U << SANDBOX_PORTS)
@@ -65,6 +68,7 @@ static const char *const role_names[SANDBOX_ROLES] = {
 	[SANDBOX_LISTENER] = "listener",
 	[SANDBOX_DELIVERY] = "delivery",
 	[SANDBOX_WORKER] = "worker",
+	[SANDBOX_FETCHER] = "fetcher",
 	[SANDBOX_HEALTH] = "health",
 };
 
@@ -82,6 +86,7 @@ static int message_fd, findings_fd;
 static struct counters *counters;
 static int sessions_fd;
 static struct queue *queue;
+static struct policy_place place;
 
 static int
 result(int r)
@@ -608,6 +613,27 @@ end_child(void)
 	return WIFSIGNALED(status) ? 0 : -EINVAL;
 }
 
+static int
+keep_policy(void)
+{
+	return policies_write(&place, "xyz", 3);
+}
+
+static int
+read_policy(void)
+{
+	char text[8];
+	ssize_t n = policies_read(&place, text, sizeof(text));
+
+	return n == 3 ? 0 : n < 0 ? (int)n : -EBADMSG;
+}
+
+static int
+read_policy_by_name(void)
+{
+	return opening(folder_at("spool/policies/%s", place.name), O_RDONLY);
+}
+
 /* ---- the table ------------------------------------------------------------ */
 
 /* What is tried, which roles can do it, and which pieces of the wall each keep
@@ -651,9 +677,9 @@ static const struct trial {
 	{ "run a program", run_program, 0, ALL, BOTH },
 
 	{ "make a socket of the Internet", make_internet_socket,
-	    DELIVERY | WORKER, ALL, CALLS },
+	    DELIVERY | WORKERS, ALL, CALLS },
 	{ "make a local socket", make_local_socket,
-	    LISTENER | DELIVERY | WORKER, ALL, CALLS },
+	    LISTENER | DELIVERY | WORKERS, ALL, CALLS },
 	{ "make a raw socket", make_raw_socket, 0, ALL, CALLS },
 	{ "connect to SMTP_REMOTE_PORT", connect_to_allowed, DELIVERY | WORKER,
 	    ALL, CALLS },
@@ -663,19 +689,19 @@ static const struct trial {
 	{ "bind a port", bind_port, 0, DELIVERY | WORKER, PORTS },
 	{ "listen", listen_for_others, 0, DELIVERY | WORKER, CALLS },
 	{ "send to another socket", send_elsewhere,
-	    LISTENER | DELIVERY | WORKER, ALL, CALLS },
+	    LISTENER | DELIVERY | WORKERS, ALL, CALLS },
 	{ "accept a client", accept_client, LISTENER | HEALTH, ALL, CALLS },
-	{ "find an address", find_localhost, DELIVERY | WORKER, WORKER, 0 },
-	{ "read SMTP_TLS_CA_FILE", read_trust, DELIVERY | WORKER, ALL, FILES },
-	{ "read resolv.conf", read_resolver, DELIVERY | WORKER, ALL, FILES },
+	{ "find an address", find_localhost, WORKERS, WORKERS, 0 },
+	{ "read SMTP_TLS_CA_FILE", read_trust, DELIVERY | WORKERS, ALL, FILES },
+	{ "read resolv.conf", read_resolver, DELIVERY | WORKERS, ALL, FILES },
 
 	{ "fork", fork_child, LISTENER | DELIVERY, ALL, CALLS },
 	{ "trace its parent", trace_parent, 0, ALL, BOTH },
 	{ "be traced", be_traced, 0, ALL, CALLS },
 	{ "signal its parent", signal_parent, 0, ALL, SCOPES | CALLS },
-	{ "make code", make_code, DELIVERY | WORKER, ALL, CALLS },
+	{ "make code", make_code, DELIVERY | WORKERS, ALL, CALLS },
 	{ "become another user", become_somebody, 0, ALL, CALLS },
-	{ "have a core dumped", have_core, 0, SESSION | WORKER | HEALTH,
+	{ "have a core dumped", have_core, 0, SESSION | WORKERS | HEALTH,
 	    CALLS },
 
 	{ "store a message", store_message, SESSION | DELIVERY,
@@ -689,6 +715,10 @@ static const struct trial {
 	{ "sweep the spool", sweep, DELIVERY, DELIVERY, 0 },
 	{ "defer a message", work_through_queue, DELIVERY, DELIVERY, 0 },
 	{ "look after the spool", check_health, HEALTH, HEALTH, 0 },
+	{ "keep a policy", keep_policy, FETCHER, WORKERS, 0 },
+	{ "read a policy", read_policy, FETCHER, FETCHER, 0 },
+	{ "read a policy by its name", read_policy_by_name, DELIVERY | FETCHER,
+	    ALL, FILES },
 	{ "read a message that is open", read_open_message, WORKER, WORKER, 0 },
 };
 
@@ -708,6 +738,15 @@ keep_what_workers_keep(void)
 	sandbox_keep_only(fds, sizeof(fds) / sizeof(fds[0]));
 }
 
+static void
+keep_what_fetchers_keep(void)
+{
+	int fds[] = { place.folder_fd, findings_fd, listening_fds[0],
+		datagram_fd };
+
+	sandbox_keep_only(fds, sizeof(fds) / sizeof(fds[0]));
+}
+
 static unsigned
 close_wall(enum sandbox_role role)
 {
@@ -722,6 +761,11 @@ close_wall(enum sandbox_role role)
 		need(wall_close_run(spool, &settings, &missing) == 0);
 		keep_what_workers_keep();
 		wall_close_worker(&settings);
+		return missing;
+	case SANDBOX_FETCHER:
+		need(wall_close_run(spool, &settings, &missing) == 0);
+		keep_what_fetchers_keep();
+		wall_close_fetcher(&settings, place.folder_fd);
 		return missing;
 	default:
 		break;
@@ -746,6 +790,8 @@ try_all(enum sandbox_role role)
 	need(counters_open(spool_open_counters(spool), &counters) == 0);
 	sessions_fd = spool_open_sessions(spool);
 	need(queue_open(spool, &queue) == 0);
+	need(policies_open(spool, "example.org", &place) == 0);
+	need(policies_write(&place, "y", 1) == 0);
 	message_fd =
 	    open(queued(), (role == SANDBOX_WORKER ? O_RDONLY : O_RDWR));
 	need(message_fd >= 0);

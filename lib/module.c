@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * module.c - find and load modules of ours.
+ *
+ * In the build tree, and wherever prefix/lib holds libraries, they have a place
+ * that is known from the program's. Otherwise it is where they were installed.
+ */
+
+#include "config.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/module.h"
+
+#define BESIDE "/../lib/" PACKAGE "/" /* the program's folder */
+#define INSTALLED PKGLIBDIR "/"
+
+void
+module_find(const char *file_name, char ret_path[PATH_MAX])
+{
+	char path[PATH_MAX] = "", *slash;
+
+	(void)!readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if ((slash = strrchr(path, '/')) != NULL)
+		*slash = '\0';
+	if (slash == NULL ||
+	    strlcat(path, BESIDE, sizeof(path)) >= sizeof(path) ||
+	    strlcat(path, file_name, sizeof(path)) >= sizeof(path) ||
+	    access(path, F_OK) == -1)
+		(void)snprintf(path, sizeof(path), "%s%s", INSTALLED,
+		    file_name);
+	(void)strlcpy(ret_path, path, PATH_MAX);
+}
+
+void *
+module_open(const char *file_name)
+{
+	char path[PATH_MAX];
+
+	module_find(file_name, path);
+	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * fetcher.c - the MTA-STS policy of a destination (RFC 8461 sections 3.3, 5.1).
+ *
+ *	TXT record at _mta-sts	its id says whether what is kept is up to date
+ *	https://mta-sts.DOMAIN	else the policy is fetched and kept
+ *
+ * What is kept holds for as long as it has said, whatever becomes of the record
+ * and the host meanwhile: who can suppress those is not to gain by it. It is a
+ * file of lines that say whose it is, its id and when it was fetched, and then
+ * the policy as it came.
+ */
+
+#include "config.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/address.h"
+#include "lib/audit.h"
+#include "lib/clock.h"
+#include "lib/module.h"
+#include "lib/sandbox.h"
+#include "smtp-deliver/dns.h"
+#include "smtp-deliver/fetch.h"
+#include "smtp-deliver/fetcher.h"
+#include "smtp-deliver/wall.h"
+
+#define HTTPS_PORT 443
+#define FETCH_SEC 60 /* RFC 8461 section 3.3 */
+#define ANSWER_SEC 180 /* that, and questions to the DNS */
+#define HEAD_SIZE 512
+#define KEPT_SIZE (HEAD_SIZE + STS_TEXT_MAX)
+#define ADDRESSES_SIZE 1024
+#define ERROR_SIZE 256
+
+/* A policy that was kept, or is to be. */
+struct kept {
+	char id[STS_ID_SIZE];
+	int64_t until_ms;
+	struct sts_policy policy;
+};
+
+struct search {
+	const char *domain;
+	const struct settings *settings;
+	const struct policy_place *place;
+};
+
+/* ---- what is kept ---------------------------------------------------------- */
+
+/* Takes apart what is kept, for that domain and now. Returns 0 or -EBADMSG. */
+static int
+parse_kept(const char *text, size_t length, const char *domain,
+    struct kept *ret_kept)
+{
+	char head[HEAD_SIZE], expected[HEAD_SIZE];
+	const char *end = memmem(text, length, "\n\n", 2);
+	size_t head_length = end != NULL ? (size_t)(end + 2 - text) : 0;
+	int64_t fetched_ms;
+	char *number;
+
+	if (head_length == 0 || head_length >= sizeof(head))
+		return -EBADMSG;
+	memcpy(head, text, head_length);
+	head[head_length] = '\0';
+	(void)snprintf(expected, sizeof(expected), "domain: %s\nid: ", domain);
+	if (strncmp(head, expected, strlen(expected)) != 0 ||
+	    (number = strstr(head, "\nfetched: ")) == NULL)
+		return -EBADMSG;
+	*number = '\0';
+	head[head_length - 2] = '\0';
+	fetched_ms = 1000 *
+	    strtonum(number + strlen("\nfetched: "), 0, INT64_MAX / 2000, NULL);
+	if (strlcpy(ret_kept->id, head + strlen(expected),
+		sizeof(ret_kept->id)) >= sizeof(ret_kept->id) ||
+	    sts_parse_policy(text + head_length, length - head_length,
+		&ret_kept->policy) < 0)
+		return -EBADMSG;
+	ret_kept->until_ms = fetched_ms + ret_kept->policy.max_age_sec * 1000;
+	return fetched_ms <= clock_real_ms() ? 0 : -EBADMSG;
+}
+
+/* Returns whether there is one that still holds. */
+static bool
+read_kept(const struct search *search, struct kept *ret_kept)
+{
+	static char text[KEPT_SIZE];
+	ssize_t n = policies_read(search->place, text, sizeof(text));
+
+	return n >= 0 &&
+	    parse_kept(text, (size_t)n, search->domain, ret_kept) == 0 &&
+	    ret_kept->until_ms > clock_real_ms();
+}
+
+static void
+keep(const struct search *search, const char *id, const char *policy,
+    size_t length)
+{
+	static char text[KEPT_SIZE];
+	int head = snprintf(text, HEAD_SIZE,
+	    "domain: %s\nid: %s\nfetched: %" PRId64 "\n\n", search->domain, id,
+	    clock_real_ms() / 1000);
+
+	if (head >= HEAD_SIZE)
+		return;
+	memcpy(text + head, policy, length);
+	/* Where that fails it is fetched again the next time. */
+	(void)policies_write(search->place, text, (size_t)head + length);
+}
+
+/* ---- what is fetched ------------------------------------------------------- */
+
+static void
+log_failure(const char *domain, const char *why)
+{
+	char reason[ERROR_SIZE * 2];
+
+	(void)snprintf(reason, sizeof(reason),
+	    "the MTA-STS policy cannot be fetched: %s", why);
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_POLICY_MISSED,
+	    .host = domain,
+	    .policy = "sts",
+	    .reason = reason,
+	});
+}
+
+/* The addresses of a host in the form in which libcurl takes them, so that it
+ * asks nobody. Returns whether there are any. */
+static bool
+find_addresses(const char *host, char ret_text[ADDRESSES_SIZE])
+{
+	struct addrinfo *addresses;
+	char ip[64], separator = ':';
+
+	if (dns_find_addresses(host, HTTPS_PORT, &addresses) != DNS_FOUND)
+		return false;
+	(void)snprintf(ret_text, ADDRESSES_SIZE, "%s:%d", host, HTTPS_PORT);
+	for (const struct addrinfo *a = addresses; a != NULL; a = a->ai_next) {
+		size_t used = strlen(ret_text);
+
+		if (getnameinfo(a->ai_addr, a->ai_addrlen, ip, sizeof(ip), NULL,
+			0, NI_NUMERICHOST) != 0 ||
+		    used + sizeof(ip) + 3 >= ADDRESSES_SIZE)
+			continue;
+		(void)snprintf(ret_text + used, ADDRESSES_SIZE - used,
+		    a->ai_family == AF_INET6 ? "%c[%s]" : "%c%s", separator,
+		    ip);
+		separator = ',';
+	}
+	freeaddrinfo(addresses);
+	return separator == ',';
+}
+
+/* Fetch the policy's text. Returns 0, or -EPROTO with ret_error. */
+static int
+fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
+    char ret_error[ERROR_SIZE])
+{
+	char host[DNS_NAME_SIZE + 16], url[DNS_NAME_SIZE + 64];
+	char addresses[ADDRESSES_SIZE];
+	const struct settings *settings = search->settings;
+	int bound_sec = settings->remote_timeout_sec < FETCH_SEC
+	    ? settings->remote_timeout_sec
+	    : FETCH_SEC;
+	struct fetch_request request = {
+		.url = url,
+		.address = addresses,
+		.ca_file = settings->tls_ca_file,
+		.media_type = "text/plain",
+		.timeout_ms = bound_sec * 1000,
+	};
+	const struct fetch_functions *functions = NULL;
+	void *module;
+
+	(void)snprintf(host, sizeof(host), "mta-sts.%s", search->domain);
+	(void)snprintf(url, sizeof(url), "https://%s/.well-known/mta-sts.txt",
+	    host);
+	(void)strlcpy(ret_error, "its host has no address", ERROR_SIZE);
+	if (!find_addresses(host, addresses))
+		return -EPROTO;
+	if ((module = module_open(FETCH_MODULE)) != NULL)
+		functions = dlsym(module, "fetch_functions");
+	if (functions == NULL ||
+	    strcmp(functions->version, PACKAGE_VERSION) != 0) {
+		(void)strlcpy(ret_error,
+		    functions == NULL ? dlerror()
+				      : FETCH_MODULE " is of another version",
+		    ERROR_SIZE);
+		return -EPROTO;
+	}
+	return functions->get(&request, text, size, ret_length, ret_error,
+	    ERROR_SIZE);
+}
+
+/* Returns whether there is a policy. */
+static bool
+fetch_policy(const struct search *search, const char *id,
+    struct sts_policy *ret_policy)
+{
+	static char text[STS_TEXT_MAX];
+	char error[ERROR_SIZE];
+	size_t length = 0;
+
+	if (fetch(search, text, sizeof(text), &length, error) < 0) {
+		log_failure(search->domain, error);
+		return false;
+	}
+	if (sts_parse_policy(text, length, ret_policy) < 0) {
+		log_failure(search->domain, "it is none (RFC 8461)");
+		return false;
+	}
+	keep(search, id, text, length);
+	return true;
+}
+
+/* The id of the policy that the domain has now. Returns whether it has one. */
+static bool
+find_id(const char *domain, char ret_id[STS_ID_SIZE])
+{
+	char name[DNS_NAME_SIZE], text[DNS_TEXT_SIZE];
+
+	return snprintf(name, sizeof(name), "_mta-sts.%s", domain) <
+	    (int)sizeof(name) &&
+	    dns_find_text(name, "v=STSv1", text) == DNS_FOUND &&
+	    sts_parse_record(text, ret_id) == 0;
+}
+
+static void
+find_policy(const struct search *search, struct sts_policy *ret_policy)
+{
+	static struct kept kept;
+	bool is_kept = read_kept(search, &kept);
+	char id[STS_ID_SIZE];
+
+	*ret_policy = (struct sts_policy){ .mode = STS_NONE };
+	if (find_id(search->domain, id) &&
+	    !(is_kept && strcmp(id, kept.id) == 0) &&
+	    fetch_policy(search, id, ret_policy))
+		return;
+	*ret_policy =
+	    is_kept ? kept.policy : (struct sts_policy){ .mode = STS_NONE };
+}
+
+/* ---- the process ----------------------------------------------------------- */
+
+/* The worker's messages, for one, are not for us. */
+static void
+keep_own(int fd, int folder_fd)
+{
+	int kept[3] = { fd, folder_fd };
+	size_t count = 2;
+
+	if (audit_fd() >= 0)
+		kept[count++] = audit_fd();
+	sandbox_keep_only(kept, count);
+}
+
+_Noreturn static void
+serve(int fd, const struct search *search, pid_t parent)
+{
+	static struct sts_policy policy;
+	char octet;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+	keep_own(fd, search->place->folder_fd);
+	wall_close_fetcher(search->settings, search->place->folder_fd);
+	if (recv(fd, &octet, 1, 0) == 1) {
+		dns_start();
+		find_policy(search, &policy);
+		(void)send(fd, &policy, sizeof(policy), MSG_NOSIGNAL);
+	}
+	_exit(0);
+}
+
+void
+fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
+    const char *destination)
+{
+	char ip[46];
+
+	*fetcher = (struct fetcher){ .fd = -1 };
+	fetcher->place.folder_fd = -1;
+	/* An address has no domain, and a domain that cannot be asked for has
+	 * no hosts. */
+	if (address_literal_ip(destination, ip) < 0 &&
+	    dns_to_ascii(destination, fetcher->domain) == 0)
+		fetcher->error =
+		    policies_open(spool, fetcher->domain, &fetcher->place);
+}
+
+void
+fetcher_start(struct fetcher *fetcher, const struct settings *settings)
+{
+	struct search search = {
+		.domain = fetcher->domain,
+		.settings = settings,
+		.place = &fetcher->place,
+	};
+	pid_t parent = getpid();
+	int fds[2];
+
+	if (fetcher->place.folder_fd < 0)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) {
+		fetcher->error = -errno;
+		return;
+	}
+	if (fork() == 0) {
+		close(fds[0]);
+		serve(fds[1], &search, parent);
+	}
+	/* Without a process this ends the socket, as its death would. */
+	close(fds[1]);
+	close(fetcher->place.folder_fd);
+	fetcher->place.folder_fd = -1;
+	fetcher->fd = fds[0];
+}
+
+/* What a process that talks to remote hosts has put together is looked at. */
+static bool
+is_valid(const struct sts_policy *policy)
+{
+	if (policy->mode < STS_NONE || policy->mode > STS_ENFORCE ||
+	    policy->mx_count > STS_MX_MAX)
+		return false;
+	for (size_t i = 0; i < policy->mx_count; i++)
+		if (memchr(policy->mx[i], '\0', DNS_NAME_SIZE) == NULL)
+			return false;
+	return true;
+}
+
+int
+fetcher_ask(struct fetcher *fetcher, struct sts_policy *ret_policy)
+{
+	struct pollfd pfd = { .fd = fetcher->fd, .events = POLLIN };
+	int r = fetcher->error;
+
+	*ret_policy = (struct sts_policy){ .mode = STS_NONE };
+	if (fetcher->fd < 0)
+		return r;
+	if (send(fetcher->fd, "", 1, MSG_NOSIGNAL) != 1 ||
+	    poll(&pfd, 1, ANSWER_SEC * 1000) != 1 ||
+	    recv(fetcher->fd, ret_policy, sizeof(*ret_policy), 0) !=
+		sizeof(*ret_policy) ||
+	    !is_valid(ret_policy))
+		r = -EIO;
+	close(fetcher->fd);
+	fetcher->fd = -1;
+	fetcher->error = r;
+	return r;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef FETCHER_H
+#define FETCHER_H
+
+#include "lib/settings.h"
+#include "lib/spool/policies.h"
+#include "smtp-deliver/sts.h"
+
+/*
+ * A process beside a worker that finds the MTA-STS policy of its destination,
+ * when it is asked, and keeps it in the spool: other rights than a worker has
+ * (wall.h). It ends with the worker's end of their socket.
+ */
+struct fetcher {
+	int fd; /* to the process, or -1: there is none */
+	int error; /* why, or 0: there can be no policy */
+	char domain[DNS_NAME_SIZE]; /* as the DNS has it */
+	struct policy_place place;
+};
+
+/* Find the place in the spool, before all that is not needed is closed; its
+ * descriptor, if it is not -1, is to be kept. */
+void fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
+    const char *destination);
+
+/* Start the process: before the worker's wall is closed, which forks nothing. */
+void fetcher_start(struct fetcher *fetcher, const struct settings *settings);
+
+/* Ask for the policy, and wait for it: STS_NONE if there is none, or none that
+ * can be had (RFC 8461 section 5). To be called once. Returns 0, or a negative
+ * errno: nobody knows, for something is wrong on this host. */
+int fetcher_ask(struct fetcher *fetcher, struct sts_policy *ret_policy);
+
+#endif
