@@ -45,6 +45,7 @@ static const struct number_setting numbers[] = {
 	NUMBER("SMTP_COMMAND_TIMEOUT", 1, 3600, 300, command_timeout_sec),
 	NUMBER("SMTP_DATA_TIMEOUT", 1, 3600, 180, data_timeout_sec),
 	NUMBER("SMTP_REMOTE_TIMEOUT", 1, 3600, 600, remote_timeout_sec),
+	NUMBER("SMTP_MX_HOSTS", 1, 32, 5, mx_hosts),
 	NUMBER("SMTP_QUEUE_LIFETIME", 1, 30, 5, queue_lifetime_days),
 	NUMBER("SMTP_DELAY_NOTICE", 0, 720, 4, delay_notice_hours),
 	NUMBER("SMTP_SESSIONS", 1, SETTINGS_SESSIONS_MAX, 1500, sessions),

@@ -38,6 +38,7 @@ struct settings {
 	bool is_debug;
 	int queue_workers;
 	int remote_port;
+	int mx_hosts; /* tried for a message at the most */
 	enum ip_family ip_family;
 	struct sockaddr_in bind_ip4; /* .sin_family 0: any address of ours */
 	struct sockaddr_in6 bind_ip6;

@@ -15,6 +15,7 @@
 
 #include "lib/address.h"
 #include "smtp-deliver/route.h"
+#include "smtp-deliver/self.h"
 
 static int
 compare_preferences(const void *a, const void *b)
@@ -43,8 +44,74 @@ route_order(struct dns_mx *records, size_t count)
 static void
 use_one_host(const char *host, struct route *ret_route)
 {
+	*ret_route = (struct route){ .host_count = 1 };
 	(void)strlcpy(ret_route->hosts[0], host, sizeof(ret_route->hosts[0]));
-	ret_route->host_count = 1;
+}
+
+void
+route_set_loop(struct verdict *ret_verdict)
+{
+	verdict_set(ret_verdict, OUTCOME_FAILED, "5.4.6",
+	    "mail loops back to myself");
+}
+
+/* Hosts of a preference and all worse ones are this host, or behind it. */
+static void
+cut(struct route *route, unsigned preference)
+{
+	size_t count = 0;
+
+	while (
+	    count < route->host_count && route->preferences[count] < preference)
+		count++;
+	for (size_t i = count; i < route->known_count; i++)
+		if (route->answers[i] == DNS_FOUND)
+			freeaddrinfo(route->addresses[i]);
+	if (route->known_count > count)
+		route->known_count = count;
+	route->host_count = count;
+	route->is_loop = true;
+}
+
+/* Cut the route before the host that has our name. */
+static int
+cut_at_own_name(struct route *route, const struct settings *settings,
+    struct verdict *ret_verdict)
+{
+	for (size_t i = 0; i < route->host_count; i++)
+		if (self_has_name(settings, route->hosts[i]))
+			cut(route, route->preferences[i]);
+	if (route->host_count > 0)
+		return 0;
+	route_set_loop(ret_verdict);
+	return -EHOSTUNREACH;
+}
+
+static void
+look_up(struct route *route, size_t host, const struct settings *settings)
+{
+	route->answers[host] = dns_find_addresses(route->hosts[host],
+	    settings->remote_port, &route->addresses[host]);
+	if (!route->is_literal && route->answers[host] == DNS_FOUND &&
+	    self_has_address(route->addresses[host]))
+		cut(route, route->preferences[host]);
+}
+
+bool
+route_look_up(struct route *route, size_t host, const struct settings *settings)
+{
+	unsigned preference = route->preferences[host];
+	bool is_known = host < route->known_count;
+
+	while (route->known_count < route->host_count &&
+	    route->preferences[route->known_count] <= preference) {
+		route->known_count++;
+		look_up(route, route->known_count - 1, settings);
+	}
+	/* What had no answer for the last message may have one now. */
+	if (is_known && route->answers[host] == DNS_TROUBLE)
+		look_up(route, host, settings);
+	return host < route->host_count;
 }
 
 static int
@@ -57,11 +124,17 @@ use_mx(struct dns_mx *records, size_t count, struct route *ret_route,
 		return -EHOSTUNREACH;
 	}
 	route_order(records, count);
-	ret_route->host_count = 0;
-	for (size_t i = 0; i < count; i++)
-		if (records[i].host[0] != '\0')
-			(void)strlcpy(ret_route->hosts[ret_route->host_count++],
-			    records[i].host, DNS_NAME_SIZE);
+	*ret_route = (struct route){ .host_count = 0 };
+	for (size_t i = 0; i < count; i++) {
+		size_t host = ret_route->host_count;
+
+		if (records[i].host[0] == '\0')
+			continue;
+		(void)strlcpy(ret_route->hosts[host], records[i].host,
+		    DNS_NAME_SIZE);
+		ret_route->preferences[host] = records[i].preference;
+		ret_route->host_count++;
+	}
 	return 0;
 }
 
@@ -97,14 +170,17 @@ find_domain(const char *domain, struct route *ret_route,
 }
 
 int
-route_find(const char *destination, struct route *ret_route,
-    struct verdict *ret_verdict)
+route_find(const char *destination, const struct settings *settings,
+    struct route *ret_route, struct verdict *ret_verdict)
 {
 	char ip[46];
+	int r;
 
 	if (address_literal_ip(destination, ip) == 0) {
 		use_one_host(ip, ret_route);
+		ret_route->is_literal = true;
 		return 0;
 	}
-	return find_domain(destination, ret_route, ret_verdict);
+	r = find_domain(destination, ret_route, ret_verdict);
+	return r < 0 ? r : cut_at_own_name(ret_route, settings, ret_verdict);
 }

@@ -53,6 +53,7 @@ struct trial {
 	bool was_any_address;
 	bool was_connected;
 	bool was_dns_trouble;
+	int host_count; /* that were looked at and may take mail */
 	bool was_other_family;
 };
 
@@ -264,18 +265,20 @@ find_trust(struct worker *worker, const struct job *job, const char *host,
 }
 
 static void
-try_host(struct worker *worker, struct trial *trial, const char *host)
+try_host(struct worker *worker, struct trial *trial, size_t number)
 {
-	struct addrinfo *addresses;
+	const char *host = worker->route.hosts[number];
+	const struct addrinfo *addresses = worker->route.addresses[number];
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	struct connect connect;
 	struct trust trust;
 
-	switch (dns_find_addresses(host, worker->settings->remote_port,
-	    &addresses)) {
+	switch (worker->route.answers[number]) {
 	case DNS_FOUND:
+		trial->host_count++;
 		break;
 	case DNS_TROUBLE:
+		trial->host_count++;
 		trial->was_dns_trouble = true;
 		return;
 	default:
@@ -284,24 +287,21 @@ try_host(struct worker *worker, struct trial *trial, const char *host)
 	connect_begin(addresses, worker->settings, &connect);
 	if (connect.count == 0) {
 		trial->was_other_family = true;
-		freeaddrinfo(addresses);
 		return;
 	}
 	if (find_trust(worker, trial->job, host, &trust, &verdict) < 0) {
 		trial->was_any_address = true;
 		pass_over(worker, trial, &verdict);
-		freeaddrinfo(addresses);
 		return;
 	}
 	while (trial->open_count > 0 && !trial->is_over &&
 	    try_address(worker, trial, host, &trust, &connect))
 		;
-	freeaddrinfo(addresses);
 }
 
 /* No host of the route has an address. */
 static void
-set_unreachable(struct trial *trial)
+set_unreachable(struct trial *trial, const struct route *route)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
@@ -312,6 +312,8 @@ set_unreachable(struct trial *trial)
 	else if (trial->was_dns_trouble)
 		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.3",
 		    "the DNS gave no address of a host for the domain");
+	else if (route->is_loop)
+		route_set_loop(&verdict);
 	else
 		verdict_set(&verdict, OUTCOME_FAILED, "5.4.4",
 		    "no host for the domain has an address");
@@ -338,12 +340,14 @@ try_route(struct worker *worker, struct trial *trial)
 	const char *tried = try_connection(worker, trial);
 
 	for (size_t i = 0; i < worker->route.host_count &&
-	     trial->open_count > 0 && !trial->is_over;
+	     trial->open_count > 0 && !trial->is_over &&
+	     trial->host_count < worker->settings->mx_hosts &&
+	     route_look_up(&worker->route, i, worker->settings);
 	     i++)
 		if (worker->route.hosts[i] != tried)
-			try_host(worker, trial, worker->route.hosts[i]);
+			try_host(worker, trial, i);
 	if (!trial->was_any_address)
-		set_unreachable(trial);
+		set_unreachable(trial, &worker->route);
 	/* RFC 5321 section 4.5.4.1: who cannot be reached now is not to be tried
 	 * for each message anew. */
 	worker->is_unreachable =
@@ -369,7 +373,8 @@ do_job(struct worker *worker, const struct job *job)
 	if (worker->is_unreachable)
 		set_open(&trial, &worker->unreachable);
 	else if (worker->route.host_count == 0 &&
-	    route_find(worker->destination, &worker->route, &verdict) < 0)
+	    route_find(worker->destination, worker->settings, &worker->route,
+		&verdict) < 0)
 		set_open(&trial, &verdict);
 	else
 		try_route(worker, &trial);

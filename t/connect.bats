@@ -246,3 +246,87 @@ families() {
 	told "$id" host-passed-over "SMTP_BIND_ADDRESS 2001:db8::fa:"
 	not has_got odd1 connect
 }
+
+# ---- this host, and too many -------------------------------------------------
+
+@test "hosts that are not better than this host itself are not used" {
+	dns <<-END
+		name.test.    MX 10 odd1.hosts.test.
+		name.test.    MX 20 sender.hosts.test.
+		name.test.    MX 20 odd2.hosts.test.
+		name.test.    MX 30 odd2.hosts.test.
+		address.test. MX 10 odd1.hosts.test.
+		address.test. MX 20 odd2.hosts.test.
+		address.test. MX 20 alias.address.test.
+		address.test. MX 30 odd2.hosts.test.
+		alias.address.test. AAAA $(network_ip6 sender)
+	END
+	odd_start odd2
+	for domain in name address; do
+		id=$(send "bob@$domain.test")
+		deliver
+		is_deferred "$id"
+		told "$id" host-passed-over host=odd1.hosts.test
+	done
+	not has_got odd2 connect
+
+	# And the better one is.
+	odd_start odd1
+	id=$(send bob@address.test)
+	deliver
+	is_done "$id"
+	[ "$(odd_count odd1)" -eq 1 ]
+}
+
+@test "mail for a domain whose host is this one fails at once" {
+	# Whoever else may be listening.
+	odd_start sender
+	dns <<-END
+		own-name.test. MX 10 sender.hosts.test.
+		own-ip4.test.  A     $(network_ip4 sender)
+		own-ip6.test.  MX 10 host.own-ip6.test.
+		host.own-ip6.test. AAAA $(network_ip6 sender)
+		loop4.test.    A    127.0.0.1
+		loop4b.test.   A    127.9.9.9
+		loop6.test.    AAAA ::1
+		mapped.test.   AAAA ::ffff:127.0.0.1
+		any4.test.     A    0.0.0.0
+		any6.test.     AAAA ::
+	END
+	for domain in own-name own-ip4 own-ip6 loop4 loop4b loop6 mapped any4 \
+		any6; do
+		id=$(send "bob@$domain.test")
+		deliver
+		told "$id" failed status=5.4.6
+		told "$id" failed "loops back to myself"
+	done
+	not has_got sender connect
+}
+
+@test "an address literal may name this host" {
+	odd_start sender
+	for literal in "[127.0.0.1]" "[IPv6:::1]" "[$(network_ip4 sender)]"; do
+		id=$(send "bob@$literal")
+		deliver
+		is_done "$id"
+	done
+	[ "$(odd_count sender)" -eq 3 ]
+}
+
+@test "no more than SMTP_MX_HOSTS hosts are tried, those without address not counted" {
+	for i in {1..7}; do
+		echo "seven.test. MX $((10 + i)) host$i.seven.test."
+		echo "host$i.seven.test. A $(network_ip4 odd1)"
+		echo "seven.test. MX $i nobody$i.hosts.test."
+	done | dns
+	id=$(send bob@seven.test)
+	deliver
+	is_deferred "$id"
+	[ "$(passed_over "$id" | wc -l)" -eq 5 ]
+	id=$(send bob@seven.test)
+	SMTP_MX_HOSTS=2 deliver
+	is_deferred "$id"
+	[ "$(passed_over "$id" | wc -l)" -eq 2 ]
+	told "$id" host-passed-over host=host1.seven.test
+	told "$id" host-passed-over host=host2.seven.test
+}

@@ -61,11 +61,13 @@ literal_is_its_own_host(void)
 		{ "[IPv6:2001:db8::1]", "2001:db8::1" },
 	};
 	struct verdict verdict;
+	static struct settings settings;
 	struct route route;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		is_int(route_find(rows[i].destination, &route, &verdict), 0,
-		    "there is a way to %s", rows[i].destination);
+		is_int(route_find(rows[i].destination, &settings, &route,
+			   &verdict),
+		    0, "there is a way to %s", rows[i].destination);
 		is_int((int64_t)route.host_count, 1, "by one host");
 		is_str(route.hosts[0], rows[i].host, "which is %s",
 		    rows[i].host);

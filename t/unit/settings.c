@@ -29,6 +29,8 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_QUEUE_WORKERS", "1000", 1000 },
 	{ "SMTP_REMOTE_PORT", NULL, 25 },
 	{ "SMTP_REMOTE_PORT", "65535", 65535 },
+	{ "SMTP_MX_HOSTS", NULL, 5 },
+	{ "SMTP_MX_HOSTS", "32", 32 },
 	{ "SMTP_IP_FAMILY", NULL, IP_ANY },
 	{ "SMTP_IP_FAMILY", "any", IP_ANY },
 	{ "SMTP_IP_FAMILY", "ipv4", IP_V4 },
@@ -92,6 +94,7 @@ static const struct { const char *variable, *value, *expected; } errors[] = {
 	{ "SMTP_REMOTE_PORT", "0", "from 1 to 65535" },
 	{ "SMTP_REMOTE_PORT", "65536", "from 1 to 65535" },
 	{ "SMTP_REMOTE_PORT", "smtp", "\"smtp\"" },
+	{ "SMTP_MX_HOSTS", "0", "from 1 to 32" },
 	{ "SMTP_IP_FAMILY", "IPv4", "expected any, ipv4, ipv6, prefer-ipv4 or" },
 	{ "SMTP_BIND_ADDRESS", "eth0", "\"eth0\"; expected an IPv4 address" },
 	{ "SMTP_BIND_ADDRESS", "192.0.2.1 192.0.2.2", "or one of each" },
@@ -142,6 +145,8 @@ number_of(const struct settings *settings, const char *variable)
 		return settings->queue_workers;
 	if (strcmp(variable, "SMTP_REMOTE_PORT") == 0)
 		return settings->remote_port;
+	if (strcmp(variable, "SMTP_MX_HOSTS") == 0)
+		return settings->mx_hosts;
 	if (strcmp(variable, "SMTP_IP_FAMILY") == 0)
 		return (int)settings->ip_family;
 	if (strcmp(variable, "SMTP_COMMAND_TIMEOUT") == 0)

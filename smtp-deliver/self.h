@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SELF_H
+#define SELF_H
+
+#include <netdb.h>
+#include <stdbool.h>
+
+#include "lib/settings.h"
+
+/* Whether a host of a route is called what we call ourselves. */
+bool self_has_name(const struct settings *settings, const char *host);
+
+/* Whether one of the addresses leads to this host: its own, a loopback address,
+ * or the unspecified one. */
+bool self_has_address(const struct addrinfo *addresses);
+
+#endif
