@@ -213,11 +213,13 @@ try_address(struct worker *worker, struct trial *trial, const char *name,
 	int fd;
 
 	trial->was_any_address = true;
-	client_quit(worker->client);
-	worker->client = NULL;
+	/* Without another one, a connection that there is serves the next
+	 * message. */
 	fd = connect_next(connect, see_passed_over, &host, &address);
 	if (fd < 0)
 		return false;
+	client_quit(worker->client);
+	worker->client = NULL;
 	if (client_open(trust, fd, address, worker->settings, &worker->client,
 		&verdict) < 0) {
 		pass_over(worker, trial, &verdict);
