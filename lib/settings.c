@@ -41,6 +41,9 @@ struct number_setting {
 static const struct number_setting numbers[] = {
 	NUMBER("SMTP_QUEUE_WORKERS", 1, SETTINGS_WORKERS_MAX, 20,
 	    queue_workers),
+	NUMBER("SMTP_DESTINATION_WORKERS", 1, SETTINGS_WORKERS_MAX, 5,
+	    destination_workers),
+	NUMBER("SMTP_CONNECTION_MESSAGES", 1, 100000, 100, connection_messages),
 	NUMBER("SMTP_REMOTE_PORT", 1, 65535, 25, remote_port),
 	NUMBER("SMTP_COMMAND_TIMEOUT", 1, 3600, 300, command_timeout_sec),
 	NUMBER("SMTP_DATA_TIMEOUT", 1, 3600, 180, data_timeout_sec),

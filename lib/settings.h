@@ -37,6 +37,8 @@ struct settings {
 	enum bare_newline bare_newline;
 	bool is_debug;
 	int queue_workers;
+	int destination_workers; /* of these, for one destination */
+	int connection_messages; /* to a remote host, at the most */
 	int remote_port;
 	int mx_hosts; /* tried for a message at the most */
 	enum ip_family ip_family;

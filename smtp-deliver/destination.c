@@ -25,6 +25,7 @@ destination_get(struct destination_list *list, const char *name)
 		free(destination);
 		return NULL;
 	}
+	destination->limit = 1;
 	TAILQ_INIT(&destination->jobs);
 	TAILQ_INSERT_TAIL(list, destination, entries);
 	return destination;
@@ -39,6 +40,15 @@ has_job(const struct destination *destination, const struct task *task)
 	return last != NULL && last->task == task;
 }
 
+/* Those that are not to be tried do not stay. */
+static bool
+is_full(const struct destination *destination)
+{
+	return destination->job_count >=
+	    DESTINATION_JOBS * destination->limit &&
+	    destination->unreached_until_ms == 0;
+}
+
 static bool
 plan_job(struct destination_list *list, struct task *task, const char *name)
 {
@@ -49,9 +59,10 @@ plan_job(struct destination_list *list, struct task *task, const char *name)
 		return false;
 	if (has_job(destination, task))
 		return true;
-	if (destination->job_count >= DESTINATION_JOBS_MAX ||
-	    (job = task_new_job(task, name)) == NULL)
+	if (is_full(destination) || (job = task_new_job(task, name)) == NULL) {
+		destination->has_left_some = true;
 		return false;
+	}
 	TAILQ_INSERT_TAIL(&destination->jobs, job, entries);
 	destination->job_count++;
 	return true;
@@ -83,12 +94,90 @@ destination_take_job(struct destination *destination)
 }
 
 void
-destination_forget(struct destination_list *list,
+destination_return_job(struct destination *destination, struct job *job)
+{
+	for (size_t i = 0; i < job->recipient_count; i++)
+		job->verdicts[i] = (struct verdict){ .outcome = OUTCOME_NONE };
+	TAILQ_INSERT_HEAD(&destination->jobs, job, entries);
+	destination->job_count++;
+}
+
+bool
+destination_wants_more(const struct destination *destination)
+{
+	return destination->has_left_some &&
+	    destination->job_count < DESTINATION_JOBS * destination->limit / 2;
+}
+
+void
+destination_note_success(struct destination *destination, size_t most)
+{
+	if (destination->ceiling > 0 && destination->ceiling < most)
+		most = destination->ceiling;
+	if (destination->limit < most)
+		destination->limit++;
+}
+
+void
+destination_note_failure(struct destination *destination)
+{
+	size_t others =
+	    destination->worker_count > 1 ? destination->worker_count - 1 : 1;
+
+	destination->limit = destination->ceiling = others;
+}
+
+static bool
+may_have_worker(const struct destination *destination)
+{
+	return !TAILQ_EMPTY(&destination->jobs) &&
+	    destination->worker_count < destination->limit &&
+	    destination->unreached_until_ms == 0;
+}
+
+struct destination *
+destination_choose(const struct destination_list *list)
+{
+	struct destination *destination, *chosen = NULL;
+
+	TAILQ_FOREACH(destination, list, entries)
+		if (may_have_worker(destination) &&
+		    (chosen == NULL ||
+			destination->worker_count < chosen->worker_count))
+			chosen = destination;
+	return chosen;
+}
+
+void
+destination_move_last(struct destination_list *list,
     struct destination *destination)
 {
-	if (destination->has_worker || !TAILQ_EMPTY(&destination->jobs))
-		return;
+	TAILQ_REMOVE(list, destination, entries);
+	TAILQ_INSERT_TAIL(list, destination, entries);
+}
+
+static void
+drop(struct destination_list *list, struct destination *destination)
+{
 	TAILQ_REMOVE(list, destination, entries);
 	free(destination->name);
 	free(destination);
+}
+
+void
+destination_forget(struct destination_list *list,
+    struct destination *destination)
+{
+	if (destination->worker_count == 0 && TAILQ_EMPTY(&destination->jobs) &&
+	    destination->unreached_until_ms == 0)
+		drop(list, destination);
+}
+
+void
+destination_clear(struct destination_list *list)
+{
+	struct destination *destination;
+
+	while ((destination = TAILQ_FIRST(list)) != NULL)
+		drop(list, destination);
 }

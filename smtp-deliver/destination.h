@@ -6,6 +6,8 @@
 #include <sys/queue.h>
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "smtp-deliver/task.h"
 
@@ -16,7 +18,12 @@ struct destination {
 	char *name;
 	struct job_list jobs;
 	size_t job_count;
-	bool has_worker;
+	bool has_left_some; /* there was no room for all that the queue has */
+	size_t worker_count;
+	size_t limit; /* of workers now, from 1 */
+	size_t ceiling; /* more are not borne there; 0: not known */
+	int64_t unreached_until_ms; /* 0: not so; on clock_mono_ms()'s clock */
+	struct verdict unreached; /* why nobody is to be tried until then */
 };
 TAILQ_HEAD(destination_list, destination);
 
@@ -25,19 +32,43 @@ TAILQ_HEAD(destination_list, destination);
 struct destination *destination_get(struct destination_list *list,
     const char *name);
 
-/* So many jobs may wait for one destination: a dead one is not to keep all of
- * a run's tasks. */
-#define DESTINATION_JOBS_MAX 100
+/* So many jobs may wait at a destination for each worker that it may have: one
+ * that gets nothing done is not to keep many of a run's tasks. */
+#define DESTINATION_JOBS 20
 
 /* Make the jobs of a new task, one for each of its destinations. Where there is
  * no room for one, the task is to be given back. */
 void destination_plan(struct destination_list *list, struct task *task);
 
-/* Take the job that has been waiting the longest. NULL: there is none. */
+/* Take the job that has been waiting the longest. NULL: there is none. Or have
+ * one wait again, before all others. */
 struct job *destination_take_job(struct destination *destination);
+void destination_return_job(struct destination *destination, struct job *job);
 
-/* Forget a destination that nothing waits for. */
+/* Whether it has left some in the queue, and has room for many of these. */
+bool destination_wants_more(const struct destination *destination);
+
+/*
+ * How many workers a destination may have: one; one more with each success up
+ * to the most; as many as there are besides it when one of them could not
+ * connect.
+ */
+void destination_note_success(struct destination *destination, size_t most);
+void destination_note_failure(struct destination *destination);
+
+/* Who is to get the next worker: of those that may have one more, whoever has
+ * the fewest and has waited the longest. NULL: nobody. */
+struct destination *destination_choose(const struct destination_list *list);
+
+/* It has had its turn: others come first. */
+void destination_move_last(struct destination_list *list,
+    struct destination *destination);
+
+/* Forget a destination that nothing waits for and nothing is known of. */
 void destination_forget(struct destination_list *list,
     struct destination *destination);
+
+/* Forget all of them. No job may be left. */
+void destination_clear(struct destination_list *list);
 
 #endif

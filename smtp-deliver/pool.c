@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * pool.c - worker processes, one for a destination that has jobs.
+ * pool.c - worker processes, some for each destination that has jobs.
  *
- * A worker is forked with the jobs it is to do, up to BATCH_MAX, and closes a
- * wall around itself that has nothing but their messages in it. It reports over
- * a socket; its end, whatever the reason, shows as the end of that. What a
- * report means is the caller's business.
+ * A worker is forked for a destination and closes a wall around itself that has
+ * nothing but a socket in it. Over that it is given one job at a time, with the
+ * message (order.c), and reports; its end, whatever the reason, shows as the end
+ * of the socket. Which job is next, and what a report means, is the caller's
+ * business.
  */
 
 #include "config.h"
@@ -16,7 +17,6 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,18 +26,17 @@
 #include "lib/audit.h"
 #include "lib/sandbox.h"
 #include "smtp-deliver/fetcher.h"
+#include "smtp-deliver/order.h"
 #include "smtp-deliver/pool.h"
 #include "smtp-deliver/wall.h"
 #include "smtp-deliver/worker.h"
-
-#define BATCH_MAX 100
 
 struct pool_worker {
 	TAILQ_ENTRY(pool_worker) entries;
 	struct destination *destination;
 	int fd;
-	size_t job_count;
-	struct job *jobs[BATCH_MAX]; /* NULL: has come back */
+	size_t done; /* jobs */
+	struct job *job; /* NULL: it has come back */
 };
 
 static void
@@ -53,37 +52,14 @@ log_trouble(int error)
 	});
 }
 
-/* Reading a message needs less than claiming it: open it anew, and leave the
- * claim to our parent. Without /proc it has to be the descriptor that is there.
- */
-static int
-open_to_read(int fd)
-{
-	char path[sizeof("/proc/self/fd/2147483647")];
-	int read_fd;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	read_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (read_fd == -1)
-		return fd;
-	return read_fd;
-}
-
 /* In a new worker: let go of what is not its own, above all of the claims,
  * which it would hold on to beyond the end of their tasks. */
 static void
-drop_others(const struct pool_worker *own, int fd, int policies_fd)
+drop_others(int fd, int policies_fd)
 {
-	int kept[BATCH_MAX + 3];
-	size_t count = 0;
+	int kept[3] = { fd };
+	size_t count = 1;
 
-	for (size_t i = 0; i < own->job_count; i++) {
-		struct claim *claim = own->jobs[i]->task->claim;
-
-		claim->fd = open_to_read(claim->fd);
-		kept[count++] = claim->fd;
-	}
-	kept[count++] = fd;
 	if (policies_fd >= 0)
 		kept[count++] = policies_fd;
 	if (audit_fd() >= 0)
@@ -104,22 +80,11 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	fetcher_prepare(&fetcher, pool->spool, own->destination->name);
-	drop_others(own, fd, fetcher.place.folder_fd);
+	drop_others(fd, fetcher.place.folder_fd);
 	fetcher_start(&fetcher, pool->settings);
 	wall_close_worker(pool->settings);
-	worker_work(fd, own->destination->name, own->jobs, own->job_count,
-	    &fetcher, pool->settings);
+	worker_work(fd, own->destination->name, &fetcher, pool->settings);
 	_exit(0);
-}
-
-static void
-move_jobs(struct destination *destination, struct pool_worker *worker)
-{
-	struct job *job;
-
-	while (worker->job_count < BATCH_MAX &&
-	    (job = destination_take_job(destination)) != NULL)
-		worker->jobs[worker->job_count++] = job;
 }
 
 /* Give the recipients that nothing was reported of a verdict. */
@@ -143,35 +108,50 @@ end_worker(struct pool *pool, struct pool_worker *worker, enum job_end end)
 	TAILQ_REMOVE(&pool->workers, worker, entries);
 	pool->count--;
 	close(worker->fd);
-	for (size_t i = 0; i < worker->job_count; i++) {
-		if (worker->jobs[i] == NULL)
-			continue;
-		set_unreported(worker->jobs[i], &verdict);
-		(void)pool->end_job(pool->context, worker->jobs[i], end);
+	destination->worker_count--;
+	if (worker->job != NULL) {
+		set_unreported(worker->job, &verdict);
+		(void)pool->end_job(pool->context, destination, worker->job,
+		    end);
 	}
 	free(worker);
-	destination->has_worker = false;
 	pool->end_worker(pool->context, destination);
 }
 
+/* Give the worker its next job, or send it home. What it does not get comes
+ * back. */
 static void
-start_worker(struct pool *pool, struct destination *destination)
+give_job(struct pool *pool, struct pool_worker *worker)
+{
+	worker->job =
+	    pool->next_job(pool->context, worker->destination, worker->done);
+	if (worker->job == NULL || order_send(worker->fd, worker->job) < 0)
+		end_worker(pool, worker, JOB_ANSWERED);
+}
+
+bool
+pool_has_room(const struct pool *pool)
+{
+	return pool->count < (size_t)pool->settings->queue_workers;
+}
+
+bool
+pool_start(struct pool *pool, struct destination *destination)
 {
 	struct pool_worker *worker = calloc(1, sizeof(*worker));
 	pid_t parent = getpid(), pid;
 	int fds[2];
 
 	if (worker == NULL)
-		return;
+		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) {
 		log_trouble(-errno);
 		free(worker);
-		return;
+		return false;
 	}
 	worker->destination = destination;
 	worker->fd = fds[0];
-	move_jobs(destination, worker);
-	destination->has_worker = true;
+	destination->worker_count++;
 	TAILQ_INSERT_TAIL(&pool->workers, worker, entries);
 	pool->count++;
 
@@ -180,69 +160,72 @@ start_worker(struct pool *pool, struct destination *destination)
 		become_worker(pool, worker, fds[1], parent);
 	if (pid == -1)
 		log_trouble(-errno);
+	give_job(pool, worker);
 	/* Without a worker this ends its socket, as a death would. */
 	close(fds[1]);
-}
-
-bool
-pool_start(struct pool *pool, struct destination *destination)
-{
-	if (pool->count >= (size_t)pool->settings->queue_workers)
-		return false;
-	if (!destination->has_worker && !TAILQ_EMPTY(&destination->jobs))
-		start_worker(pool, destination);
 	return true;
-}
-
-static bool
-has_jobs_left(const struct pool_worker *worker)
-{
-	for (size_t i = 0; i < worker->job_count; i++)
-		if (worker->jobs[i] != NULL)
-			return true;
-	return false;
-}
-
-static bool
-tell(const struct pool_worker *worker)
-{
-	ssize_t n;
-
-	do
-		n = send(worker->fd, "", 1, MSG_NOSIGNAL);
-	while (n == -1 && errno == EINTR);
-	return n == 1;
 }
 
 /* A job is done: have it recorded, then let the worker go on, or home. */
 static void
-finish_job(struct pool *pool, struct pool_worker *worker, size_t number)
+finish_job(struct pool *pool, struct pool_worker *worker, enum job_end end)
 {
-	struct job *job = worker->jobs[number];
-	bool may_go_on;
+	struct job *job = worker->job;
 
-	worker->jobs[number] = NULL;
-	may_go_on = pool->end_job(pool->context, job, JOB_ANSWERED) &&
-	    !pool->is_closing;
-	/* Whoever is not told to go on goes home at the end of its input. */
-	if (!may_go_on || !has_jobs_left(worker) || !tell(worker))
+	worker->job = NULL;
+	worker->done++;
+	/* Who gets no job goes home at the end of its input. */
+	if (pool->end_job(pool->context, worker->destination, job, end) &&
+	    !pool->is_closing)
+		give_job(pool, worker);
+	else
 		end_worker(pool, worker, JOB_GIVEN_BACK);
 }
 
-/* The job that a report is about. NULL if it is none: workers deal with what
- * remote hosts say, and we with what they may have been made to say. */
-static struct job *
-find_reported(const struct pool_worker *worker, const struct report *report)
+/* How many of a job's recipients have that outcome. */
+static size_t
+count_outcomes(const struct job *job, enum outcome outcome)
 {
-	struct job *job =
-	    report->job < worker->job_count ? worker->jobs[report->job] : NULL;
+	size_t count = 0;
 
-	if (job == NULL || report->is_done != 0)
-		return job;
-	return report->recipient < job->recipient_count &&
-		verdict_is_valid(&report->verdict)
-	    ? job
-	    : NULL;
+	for (size_t i = 0; i < job->recipient_count; i++)
+		count += job->verdicts[i].outcome == outcome;
+	return count;
+}
+
+/* All is said about a job. */
+static bool
+take_last_report(struct pool *pool, struct pool_worker *worker,
+    const struct report *report)
+{
+	const struct job *job = worker->job;
+	bool is_deferred =
+	    count_outcomes(job, OUTCOME_DEFERRED) == job->recipient_count;
+
+	if (count_outcomes(job, OUTCOME_NONE) > 0)
+		return false;
+	finish_job(pool, worker,
+	    report->is_unreached != 0 && is_deferred ? JOB_UNREACHED
+						     : JOB_ANSWERED);
+	return true;
+}
+
+/* Take a report as far as it can be true: workers deal with what remote hosts
+ * say, and we with what they may have been made to say. Returns false if it
+ * cannot. */
+static bool
+take_report(struct pool *pool, struct pool_worker *worker,
+    const struct report *report)
+{
+	struct job *job = worker->job;
+
+	if (report->is_done != 0)
+		return take_last_report(pool, worker, report);
+	if (report->recipient >= job->recipient_count ||
+	    !verdict_is_valid(&report->verdict))
+		return false;
+	job->verdicts[report->recipient] = report->verdict;
+	return true;
 }
 
 static void
@@ -250,19 +233,12 @@ hear(struct pool *pool, struct pool_worker *worker)
 {
 	struct report report;
 	ssize_t n = recv(worker->fd, &report, sizeof(report), 0);
-	struct job *job = NULL;
 
 	if (n == -1 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
 		return; /* it is still there */
-	if (n == sizeof(report))
-		job = find_reported(worker, &report);
-	if (job == NULL)
+	if (n != sizeof(report) || !take_report(pool, worker, &report))
 		end_worker(pool, worker,
 		    pool->is_closing ? JOB_GIVEN_BACK : JOB_ANSWERED);
-	else if (report.is_done != 0)
-		finish_job(pool, worker, report.job);
-	else
-		job->verdicts[report.recipient] = report.verdict;
 }
 
 nfds_t

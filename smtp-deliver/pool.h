@@ -17,6 +17,7 @@
 /* How a job came back from a worker. */
 enum job_end {
 	JOB_ANSWERED, /* with its verdicts */
+	JOB_UNREACHED, /* with its verdicts: no host could be connected to */
 	JOB_GIVEN_BACK, /* untried */
 };
 
@@ -29,9 +30,14 @@ struct pool {
 	const struct settings *settings;
 	struct spool *spool; /* where policies of domains are kept */
 	/* What to do with a job that comes back. Its worker waits meanwhile.
-	 * Returns whether it may go on to the next one. */
-	bool (*end_job)(void *context, struct job *job, enum job_end end);
-	/* A destination has lost its worker. */
+	 * Returns whether it may go on. */
+	bool (*end_job)(void *context, struct destination *destination,
+	    struct job *job, enum job_end end);
+	/* The next job for a worker that has done so many. NULL: it is to go
+	 * home. */
+	struct job *(*next_job)(void *context, struct destination *destination,
+	    size_t done);
+	/* A destination has lost a worker. */
 	void (*end_worker)(void *context, struct destination *destination);
 	void *context;
 	bool is_closing; /* workers are to go home after the job they do */
@@ -40,8 +46,11 @@ struct pool {
 	struct pool_worker_list workers;
 };
 
-/* Give waiting jobs of a destination a worker, if there may be one more.
- * Returns whether there may. */
+/* Whether there may be one more worker. */
+bool pool_has_room(const struct pool *pool);
+
+/* Give a destination that has jobs one more worker. Returns whether there are
+ * the means for that. */
 bool pool_start(struct pool *pool, struct destination *destination);
 
 /* Fill in what to poll(2) for; ret_pfds has room for SETTINGS_WORKERS_MAX.

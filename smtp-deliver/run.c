@@ -5,9 +5,10 @@
  *
  * Entries that are due are claimed as tasks, up to TASKS_MAX at a time. A task
  * has a job for each of its destinations (destination.c); a destination with
- * jobs gets a worker process (pool.c). This process alone touches the spool:
- * it records what workers report (task.c), before they go on, and settles the
- * tasks whose jobs are done.
+ * jobs gets worker processes (pool.c), one first, more as it takes what it is
+ * given, and each of them the next job when one is done. This process alone
+ * touches the spool: it records what workers report (task.c), before they go
+ * on, and settles the tasks whose jobs are done.
  */
 
 #include "config.h"
@@ -35,6 +36,8 @@
 #define SYNC_MS 1000
 #define DAY_MS INT64_C(86400000)
 #define SETTLE_MS 5000 /* between tries to move what could not be moved */
+#define TURN_JOBS 20 /* of a worker while others wait for one */
+#define UNREACHED_MS 60000
 #define LOCKED_WAIT_MIN_MS 20
 #define LOCKED_WAIT_MAX_MS 1000
 #define TROUBLE_WAIT_MS 10000
@@ -53,7 +56,8 @@ struct run {
 	bool is_scan_locked; /* it met entries that others hold for now */
 	bool is_scan_troubled; /* it met entries that could not be read */
 	bool has_left_some; /* there was no room for all that it met */
-	size_t left_count; /* how many of these since a worker has ended */
+	size_t left_count; /* how many of these since there was room again */
+	bool is_rescan_due; /* there is room for what this scan has left */
 	int64_t next_sync_ms;
 	int64_t next_settle_ms;
 	int64_t stop_ms; /* when to stop waiting for workers */
@@ -138,21 +142,65 @@ has_unsettled(const struct run *run)
 	return run->next_settle_ms != INT64_MAX;
 }
 
+/* What the worker's report says about the destination. */
+static void
+note_success(const struct run *run, struct destination *destination,
+    const struct job *job)
+{
+	const struct settings *settings = run->pool.settings;
+	size_t most = (size_t)settings->destination_workers;
+
+	/* One worker is left for others. */
+	if (settings->queue_workers > 1 &&
+	    most >= (size_t)settings->queue_workers)
+		most = (size_t)settings->queue_workers - 1;
+	for (size_t i = 0; i < job->recipient_count; i++)
+		if (verdict_is_good(&job->verdicts[i])) {
+			destination_note_success(destination, most);
+			return;
+		}
+}
+
+/* A worker could not connect. While others can, that is one worker too many
+ * there, and nothing about the message. Returns whether it is so. */
+static bool
+is_one_too_many(const struct run *run, struct destination *destination,
+    const struct job *job)
+{
+	bool has_others = destination->worker_count > 1;
+
+	destination_note_failure(destination);
+	if (has_others && !run->pool.is_closing)
+		return true;
+	/* RFC 5321 section 4.5.4.1: who cannot be reached now is not to be tried
+	 * for each message anew. */
+	destination->unreached_until_ms = clock_mono_ms() + UNREACHED_MS;
+	destination->unreached = job->verdicts[0];
+	return false;
+}
+
 /* A job came back from its worker, or never had one. */
 static bool
-end_job(void *context, struct job *job, enum job_end end)
+end_job(void *context, struct destination *destination, struct job *job,
+    enum job_end end)
 {
 	struct run *run = context;
 	struct task *task = job->task;
 
+	if (end == JOB_UNREACHED && is_one_too_many(run, destination, job)) {
+		destination_return_job(destination, job);
+		return false;
+	}
 	if (end == JOB_GIVEN_BACK)
 		task->is_given_back = run->has_left_some = true;
 	else
 		task_judge(job);
+	if (end == JOB_ANSWERED)
+		note_success(run, destination, job);
 	task->open_jobs--;
 	job_free(job);
 	settle(run, task);
-	return !has_unsettled(run);
+	return !has_unsettled(run) && end != JOB_UNREACHED;
 }
 
 /* ---- the queue ----------------------------------------------------------- */
@@ -238,7 +286,9 @@ end_scan(struct run *run)
 
 	scan_close(run->scan);
 	run->scan = NULL;
-	if (run->is_scan_locked) {
+	if (run->is_rescan_due) {
+		run->next_scan_ms = now_ms;
+	} else if (run->is_scan_locked) {
 		run->next_scan_ms = now_ms + run->locked_wait_ms;
 		run->locked_wait_ms =
 		    earlier(2 * run->locked_wait_ms, LOCKED_WAIT_MAX_MS);
@@ -266,13 +316,17 @@ can_claim(const struct run *run)
 static int
 begin_scan(struct run *run)
 {
+	struct destination *destination;
+
 	run->is_outdated = spool_is_gone(run->means.spool) ||
 	    wall_identify(run->pool.settings) != run->wall ||
 	    (run->is_watching && clock_real_ms() / DAY_MS != run->day);
 	if (run->is_outdated)
 		return -ESTALE;
 	run->is_scan_locked = run->is_scan_troubled = run->has_left_some =
-	    false;
+	    run->is_rescan_due = false;
+	TAILQ_FOREACH(destination, &run->destinations, entries)
+		destination->has_left_some = false;
 	return scan_open(run->means.spool, clock_real_ms(), &run->scan);
 }
 
@@ -304,16 +358,82 @@ claim_due(struct run *run)
 
 /* ---- workers ------------------------------------------------------------- */
 
+/* There is room again for what was left in the queue, or there is more in it.
+ */
+static void
+look_again(struct run *run)
+{
+	run->left_count = 0;
+	if (run->scan == NULL)
+		run->next_scan_ms = 0;
+	else
+		run->is_rescan_due = true;
+}
+
+/* Defer what goes where nobody could be reached a moment ago, and try again
+ * when the moment is over. */
+static void
+pass_by_unreached(struct run *run)
+{
+	int64_t now_ms = clock_mono_ms();
+	struct destination *destination, *next;
+	struct job *job;
+
+	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
+	     destination = next) {
+		next = TAILQ_NEXT(destination, entries);
+		if (destination->unreached_until_ms == 0)
+			continue;
+		if (now_ms >= destination->unreached_until_ms)
+			destination->unreached_until_ms = 0;
+		else
+			while (!has_unsettled(run) &&
+			    (job = destination_take_job(destination)) != NULL) {
+				job_set_verdict(job, &destination->unreached);
+				(void)end_job(run, destination, job,
+				    JOB_ANSWERED);
+			}
+		destination_forget(&run->destinations, destination);
+	}
+}
+
 static void
 start_workers(struct run *run)
 {
 	struct destination *destination;
 
-	if (has_unsettled(run))
-		return;
-	TAILQ_FOREACH(destination, &run->destinations, entries)
+	pass_by_unreached(run);
+	while (!has_unsettled(run) && pool_has_room(&run->pool) &&
+	    (destination = destination_choose(&run->destinations)) != NULL)
 		if (!pool_start(&run->pool, destination))
 			return;
+}
+
+/* Whether somebody who has no worker at all waits for one to go home. */
+static bool
+is_crowded(const struct run *run)
+{
+	const struct destination *waiting;
+
+	if (pool_has_room(&run->pool))
+		return false;
+	waiting = destination_choose(&run->destinations);
+	return waiting != NULL && waiting->worker_count == 0;
+}
+
+static struct job *
+next_job(void *context, struct destination *destination, size_t done)
+{
+	struct run *run = context;
+	struct job *job;
+
+	if (done > 0 && is_crowded(run) &&
+	    (destination->worker_count > 1 || done >= TURN_JOBS))
+		return NULL;
+	job = destination_take_job(destination);
+	if (destination_wants_more(destination))
+		look_again(run);
+	return job;
 }
 
 static void
@@ -321,11 +441,10 @@ end_worker(void *context, struct destination *destination)
 {
 	struct run *run = context;
 
+	destination_move_last(&run->destinations, destination);
 	destination_forget(&run->destinations, destination);
-	/* There is room again for what was left in the queue. */
-	run->left_count = 0;
 	if (run->has_left_some)
-		run->next_scan_ms = 0;
+		look_again(run);
 }
 
 /* ---- repair -------------------------------------------------------------- */
@@ -370,7 +489,7 @@ wind_up(struct run *run)
 	     destination = next) {
 		next = TAILQ_NEXT(destination, entries);
 		while ((job = destination_take_job(destination)) != NULL)
-			(void)end_job(run, job, JOB_GIVEN_BACK);
+			(void)end_job(run, destination, job, JOB_GIVEN_BACK);
 		destination_forget(&run->destinations, destination);
 	}
 }
@@ -455,7 +574,7 @@ wait_for_events(struct run *run)
 	if ((pfds[0].revents & POLLIN) != 0) {
 		while (read(run->watch_fd, events, sizeof(events)) > 0)
 			;
-		run->next_scan_ms = 0;
+		look_again(run);
 	}
 	pool_hear(&run->pool, pfds + 1, count);
 }
@@ -541,6 +660,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 			.settings = settings,
 			.spool = spool,
 			.end_job = end_job,
+			.next_job = next_job,
 			.end_worker = end_worker,
 		},
 	};
@@ -579,6 +699,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 	if (r == 0)
 		r = queue_sync(run.means.queue);
 	scan_close(run.scan);
+	destination_clear(&run.destinations);
 	if (run.watch_fd >= 0)
 		close(run.watch_fd);
 	counters_close(run.means.counters);

@@ -109,6 +109,13 @@ job_free(struct job *job)
 	free(job);
 }
 
+void
+job_set_verdict(struct job *job, const struct verdict *verdict)
+{
+	for (size_t i = 0; i < job->recipient_count; i++)
+		job->verdicts[i] = *verdict;
+}
+
 static void
 log_trouble(const struct task *task, const char *what, int error)
 {

@@ -61,6 +61,9 @@ const char *task_destination(const struct task *task, size_t recipient);
 struct job *task_new_job(struct task *task, const char *destination);
 void job_free(struct job *job);
 
+/* Give all of a job's recipients a verdict. */
+void job_set_verdict(struct job *job, const struct verdict *verdict);
+
 /* A job has its verdicts: put them into the audit trail, and count them. They
  * are to be on record before anything else happens: see task_settle(). */
 void task_judge(struct job *job);

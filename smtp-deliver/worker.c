@@ -23,6 +23,7 @@
 #include "lib/audit.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
+#include "smtp-deliver/order.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/transaction.h"
 #include "smtp-deliver/worker.h"
@@ -40,8 +41,8 @@ struct worker {
 	struct route route;
 	struct client *client; /* a connection that can be used again */
 	const char *client_host; /* of the route's, where that leads */
-	bool is_unreachable; /* no host could be used for the last job */
-	struct verdict unreachable; /* and why */
+	int client_messages; /* that went over it */
+	bool is_unreached; /* no host could be used for the last job */
 };
 
 /* A job while it is tried: who is open, and the worst that hosts did. */
@@ -129,6 +130,7 @@ send_message(struct worker *worker, struct trial *trial)
 		/* cppcheck-suppress unreadVariable ; the message has it */
 		recipients[i] = trial->job->recipients[trial->open[i]];
 	trial->was_connected = true;
+	worker->client_messages++;
 	end = transaction_run(worker->client, &message, verdicts);
 	take_verdicts(trial, verdicts);
 	free(verdicts);
@@ -156,17 +158,14 @@ log_missed(const struct job *job, const struct verdict *verdict)
 
 /* A host is not used. */
 static void
-pass_over(struct worker *worker, struct trial *trial,
-    const struct verdict *verdict)
+pass_over(struct trial *trial, const struct verdict *verdict)
 {
 	log_passed_over(trial->job, verdict);
 	set_open(trial, verdict);
-	worker->unreachable = *verdict;
 }
 
 /* A host that is tried, for those who are told of its addresses. */
 struct host {
-	struct worker *worker;
 	struct trial *trial;
 	const struct trust *trust;
 };
@@ -180,7 +179,7 @@ see_passed_over(void *context, const struct addrinfo *address,
 
 	client_set_unconnected(host->trust, address, reason, &verdict);
 	if (is_over)
-		pass_over(host->worker, host->trial, &verdict);
+		pass_over(host->trial, &verdict);
 	else
 		log_passed_over(host->trial->job, &verdict);
 }
@@ -207,7 +206,7 @@ static bool
 try_address(struct worker *worker, struct trial *trial, const char *name,
     const struct trust *trust, struct connect *connect)
 {
-	struct host host = { worker, trial, trust };
+	struct host host = { trial, trust };
 	const struct addrinfo *address;
 	struct verdict verdict;
 	int fd;
@@ -222,10 +221,11 @@ try_address(struct worker *worker, struct trial *trial, const char *name,
 	worker->client = NULL;
 	if (client_open(trust, fd, address, worker->settings, &worker->client,
 		&verdict) < 0) {
-		pass_over(worker, trial, &verdict);
+		pass_over(trial, &verdict);
 		return true;
 	}
 	worker->client_host = name;
+	worker->client_messages = 0;
 	see_tested(worker, trial, trust);
 	(void)send_message(worker, trial);
 	return true;
@@ -293,7 +293,7 @@ try_host(struct worker *worker, struct trial *trial, size_t number)
 	}
 	if (find_trust(worker, trial->job, host, &trust, &verdict) < 0) {
 		trial->was_any_address = true;
-		pass_over(worker, trial, &verdict);
+		pass_over(trial, &verdict);
 		return;
 	}
 	while (trial->open_count > 0 && !trial->is_over &&
@@ -330,6 +330,11 @@ try_connection(struct worker *worker, struct trial *trial)
 {
 	const char *host = worker->client_host;
 
+	/* Hosts may bear no more. That is seen to when there is more. */
+	if (worker->client_messages >= worker->settings->connection_messages) {
+		client_quit(worker->client);
+		worker->client = NULL;
+	}
 	if (worker->client == NULL)
 		return NULL;
 	trial->was_any_address = true;
@@ -350,10 +355,7 @@ try_route(struct worker *worker, struct trial *trial)
 			try_host(worker, trial, i);
 	if (!trial->was_any_address)
 		set_unreachable(trial, &worker->route);
-	/* RFC 5321 section 4.5.4.1: who cannot be reached now is not to be tried
-	 * for each message anew. */
-	worker->is_unreachable =
-	    trial->was_any_address && !trial->was_connected;
+	worker->is_unreached = trial->was_any_address && !trial->was_connected;
 }
 
 static void
@@ -372,9 +374,8 @@ do_job(struct worker *worker, const struct job *job)
 		open[i] = i;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
 	set_open(&trial, &verdict);
-	if (worker->is_unreachable)
-		set_open(&trial, &worker->unreachable);
-	else if (worker->route.host_count == 0 &&
+	worker->is_unreached = false;
+	if (worker->route.host_count == 0 &&
 	    route_find(worker->destination, worker->settings, &worker->route,
 		&verdict) < 0)
 		set_open(&trial, &verdict);
@@ -404,23 +405,11 @@ send_report(const struct worker *worker, const struct report *report)
 	return n == sizeof(*report);
 }
 
+/* Returns whether there is somebody who listens. */
 static bool
-wait_for_go_ahead(const struct worker *worker)
+report_job(const struct worker *worker, const struct job *job)
 {
-	char octet;
-	ssize_t n;
-
-	do
-		n = recv(worker->fd, &octet, 1, 0);
-	while (n == -1 && is_passing(errno));
-	return n == 1;
-}
-
-/* Returns whether there is somebody who listens, and who wants more. */
-static bool
-report_job(const struct worker *worker, size_t number, const struct job *job)
-{
-	struct report report = { .job = number };
+	struct report report = { .is_done = false };
 
 	for (size_t i = 0; i < job->recipient_count; i++) {
 		report.recipient = i;
@@ -429,12 +418,13 @@ report_job(const struct worker *worker, size_t number, const struct job *job)
 			return false;
 	}
 	report.is_done = true;
-	return send_report(worker, &report) && wait_for_go_ahead(worker);
+	report.is_unreached = worker->is_unreached;
+	return send_report(worker, &report);
 }
 
 void
-worker_work(int fd, const char *destination, struct job *const *jobs,
-    size_t job_count, struct fetcher *fetcher, const struct settings *settings)
+worker_work(int fd, const char *destination, struct fetcher *fetcher,
+    const struct settings *settings)
 {
 	struct worker worker = {
 		.fd = fd,
@@ -442,13 +432,14 @@ worker_work(int fd, const char *destination, struct job *const *jobs,
 		.fetcher = fetcher,
 		.settings = settings,
 	};
+	struct job *job;
+	bool is_heard = true;
 
 	dns_start();
-	for (size_t i = 0; i < job_count; i++) {
-		do_job(&worker, jobs[i]);
-		if (!report_job(&worker, i, jobs[i]))
-			break;
-		close(jobs[i]->task->claim->fd);
+	while (is_heard && order_receive(fd, &job) > 0) {
+		do_job(&worker, job);
+		is_heard = report_job(&worker, job);
+		order_free(job);
 	}
 	client_quit(worker.client);
 }

@@ -65,8 +65,9 @@ start_source() {
 		"$(network_ip4 gamma)" 2>>"$trail-$host"
 }
 
+# With one worker a kill can repeat one delivery.
 start_deliver() {
-	SMTP_HOSTNAME=$1.test start_on "$1" "$(program smtp-deliver)" --watch \
+	SMTP_DESTINATION_WORKERS=1 SMTP_HOSTNAME=$1.test start_on "$1" "$(program smtp-deliver)" --watch \
 		2>>"$trail-$1"
 }
 

@@ -104,6 +104,13 @@ is_queue_empty() {
 	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
 }
 
+# Whether a host has taken so many messages of send_many, each once.
+has_all() {
+	[ "$(odd_count "$1")" -eq "$2" ]
+	[ "$(find "$(odd "$1")" -name '*.eml' -exec grep -h ^Subject: {} + |
+		sort -u | wc -l)" -eq "$2" ]
+}
+
 # saw HOST TEXT: how many lines of a host's log begin with the text.
 saw() {
 	cut -d ' ' -f 2- "$(odd "$1")/log" | text=$2 awk '
@@ -111,11 +118,25 @@ saw() {
 		END { print found + 0 }'
 }
 
+has_seen() {
+	[ "$(saw "$1" "$2")" -ge "$3" ]
+}
+
 # said HOST: what the host was told and did, from MAIL on, on one line.
 said() {
 	cut -d ' ' -f 2- "$(odd "$1")/log" | sed -n '/^MAIL/,$p' |
 		sed -E 's/^(MAIL|RCPT) .*/\1/; s/^-- [0-9]+ octets/-- octets/' |
 		tr '\n' ','
+}
+
+# together HOST...: the most connections that there were at once, by their logs'
+# order: it is one host that logs.
+together() {
+	awk '$2 == "connect" { n++ }
+		$2 == "QUIT" || $2 == "disconnect" && !gone[$1] { n-- }
+		$2 == "QUIT" { gone[$1] = 1 }
+		n > most { most = n }
+		END { print most + 0 }' "$(odd "$1")/log"
 }
 
 # ---- groups of commands ------------------------------------------------------
@@ -251,4 +272,101 @@ QUIT,disconnect quit," ]
 	is_done "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
 	[ "$(grep -c "event=delivered" "$trail")" -eq 1000 ]
+}
+
+# ---- several workers for a destination ---------------------------------------
+
+@test "a destination gets more workers as it takes mail, five at the most" {
+	odd_start odd1 "dot=wait 0.3"
+	send_many 20 bob@odd.test >/dev/null
+	deliver
+	is_queue_empty
+	has_all odd1 20
+	[ "$(together odd1)" -eq 5 ]
+}
+
+@test "SMTP_DESTINATION_WORKERS limits the workers of a destination" {
+	odd_start odd1 "dot=wait 0.1"
+	send_many 20 bob@odd.test >/dev/null
+	SMTP_DESTINATION_WORKERS=2 deliver
+	has_all odd1 20
+	[ "$(together odd1)" -eq 2 ]
+}
+
+@test "a destination that has taken nothing yet has one worker" {
+	odd_start odd1 "dot=451 4.3.0 later"
+	send_many 20 bob@odd.test >/dev/null
+	deliver
+	[ "$(together odd1)" -eq 1 ]
+	[ "$(saw odd1 connect)" -eq 1 ]
+	[ "$(saw odd1 MAIL)" -eq 20 ]
+}
+
+@test "a host that bears two connections only gets two, and all of the mail" {
+	odd_start odd1 --sessions 2 "dot=wait 0.2"
+	send_many 20 bob@odd.test >/dev/null
+	deliver
+	is_queue_empty
+	has_all odd1 20
+	# No message was deferred for want of a connection; it was not tried often.
+	not grep -q event=deferred "$trail"
+	[ "$(saw odd1 "-- too many")" -ge 1 ]
+	[ "$(saw odd1 "-- too many")" -le 5 ]
+}
+
+@test "SMTP_CONNECTION_MESSAGES limits the messages of a connection" {
+	odd_start odd1
+	send_many 10 bob@odd.test >/dev/null
+	SMTP_DESTINATION_WORKERS=1 SMTP_CONNECTION_MESSAGES=4 deliver
+	has_all odd1 10
+	[ "$(saw odd1 connect)" -eq 3 ]
+	[ "$(saw odd1 QUIT)" -eq 3 ]
+}
+
+@test "a busy destination leaves a worker to others" {
+	odd_start odd1 "dot=wait 0.1"
+	odd_start odd2
+	send_many 40 bob@odd.test >/dev/null
+	start ip netns exec "$network_id-sender" env SMTP_QUEUE_WORKERS=2 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	wait_for 10 test -e "$(odd odd1)/5.eml"
+	id=$(send_many 1 bob@second.test)
+	wait_for 10 is_done "$id"
+	[ "$(odd_count odd1)" -lt 40 ]
+	[ "$(together odd1)" -eq 1 ]
+	wait_for 30 is_gone "$started"
+	has_all odd1 40
+}
+
+@test "with one worker a busy destination makes room as well" {
+	odd_start odd1 "dot=wait 0.02"
+	odd_start odd2
+	send_many 100 bob@odd.test >/dev/null
+	start ip netns exec "$network_id-sender" env SMTP_QUEUE_WORKERS=1 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	wait_for 10 test -e "$(odd odd1)/2.eml"
+	id=$(send_many 1 bob@second.test)
+	wait_for 10 is_done "$id"
+	[ "$(odd_count odd1)" -lt 100 ]
+	wait_for 30 is_gone "$started"
+	has_all odd1 100
+}
+
+@test "stuck destinations do not hold up the others" {
+	odd_start odd1 banner=deaf
+	odd_start odd2
+	for i in {1..10}; do
+		printf 'stuck%s.test. MX 10 mx.odd.test.\n' "$i"
+	done | dns
+	for i in {1..10}; do
+		send_many 30 "bob@stuck$i.test" >/dev/null
+	done
+	start ip netns exec "$network_id-sender" env SMTP_REMOTE_TIMEOUT=60 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	wait_for 10 has_seen odd1 connect 10
+	# New mail is seen while the run goes on, and goes out at once.
+	id=$(send_many 1 bob@second.test)
+	wait_for 5 is_done "$id"
+	[ "$(odd_count odd2)" -eq 1 ]
+	kill -KILL "$started"
 }

@@ -93,13 +93,15 @@ verify_seal(const struct claim *claim, const char *block,
 	return r;
 }
 
+/* Read the block that stands before the message. ret_block: the caller frees
+ * it, whatever is returned. */
 static int
-read_envelope(struct claim *claim, uint64_t file_size)
+read_block(struct claim *claim, uint64_t file_size, char **ret_block,
+    struct envelope_seal *ret_seal)
 {
 	size_t block_size = file_size < ENVELOPE_BLOCK_MAX ? (size_t)file_size
 							   : ENVELOPE_BLOCK_MAX;
-	char *block = malloc(block_size + 1);
-	struct envelope_seal seal = { .size_bytes = 0 };
+	char *block = *ret_block = malloc(block_size + 1);
 	size_t length = 0;
 	ssize_t n;
 	int r;
@@ -108,15 +110,26 @@ read_envelope(struct claim *claim, uint64_t file_size)
 		return -ENOMEM;
 	n = read_start(claim->fd, block, block_size);
 	r = n < 0 ? (int)n
-		  : envelope_parse(block, (size_t)n, &claim->envelope, &seal,
+		  : envelope_parse(block, (size_t)n, &claim->envelope, ret_seal,
 			&length);
 	if (r == 0) {
 		claim->content_offset = length;
-		claim->content_size = seal.size_bytes;
+		claim->content_size = ret_seal->size_bytes;
+	}
+	return r;
+}
+
+static int
+read_envelope(struct claim *claim, uint64_t file_size)
+{
+	struct envelope_seal seal = { .size_bytes = 0 };
+	char *block;
+	int r = read_block(claim, file_size, &block, &seal);
+
+	if (r == 0)
 		r = strcmp(claim->envelope.id, claim->entry.name) == 0
 		    ? verify_seal(claim, block, &seal, file_size)
 		    : -EBADMSG;
-	}
 	free(block);
 	return r;
 }
@@ -308,6 +321,32 @@ claim_open(struct spool *spool, const struct queue_entry *entry,
 		return r;
 	}
 	drop_twins(claim, &st);
+	*ret_claim = claim;
+	return 0;
+}
+
+int
+claim_view(int fd, struct claim **ret_claim)
+{
+	struct claim *claim = calloc(1, sizeof(*claim));
+	struct envelope_seal seal;
+	char *block = NULL;
+	struct stat st;
+	int r = 0;
+
+	if (claim == NULL)
+		return -ENOMEM;
+	claim->fd = fd;
+	if (fstat(fd, &st) == -1)
+		r = -errno;
+	else
+		r = read_block(claim, (uint64_t)st.st_size, &block, &seal);
+	free(block);
+	if (r < 0) {
+		claim->fd = -1;
+		claim_release(claim);
+		return r;
+	}
 	*ret_claim = claim;
 	return 0;
 }

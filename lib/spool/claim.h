@@ -39,6 +39,16 @@ struct claim {
  */
 int claim_open(struct spool *spool, const struct queue_entry *entry,
     struct claim **ret_claim);
+/*
+ * What a process sees of a claimed message that it was handed a descriptor of:
+ * envelope and content. It is no claim, no spool is needed, and nothing can be
+ * recorded.
+ *
+ * fd	becomes the view's, if it can be made.
+ *
+ * Returns 0 or a negative errno.
+ */
+int claim_view(int fd, struct claim **ret_claim);
 /* Let go of a message, wherever it is. NULL is fine. */
 void claim_release(struct claim *claim);
 

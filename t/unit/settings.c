@@ -85,6 +85,9 @@ static const struct { const char *variable, *value, *expected; } texts[] = {
 
 /* A variable, its value, and what the message has to say besides its name. */
 static const struct { const char *variable, *value, *expected; } errors[] = {
+	{ "SMTP_DESTINATION_WORKERS", "0", "\"0\"; expected a number from 1 to 1000" },
+	{ "SMTP_CONNECTION_MESSAGES", "0",
+	    "\"0\"; expected a number from 1 to 100000" },
 	{ "SMTP_QUEUE_WORKERS", "0", "\"0\"; expected a number from 1 to 1000" },
 	{ "SMTP_QUEUE_WORKERS", "1001", "from 1 to 1000" },
 	{ "SMTP_QUEUE_WORKERS", "-1", "from 1 to 1000" },
