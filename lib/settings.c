@@ -291,6 +291,98 @@ load_tls(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
 	return 0;
 }
 
+/* Take the first item off a list that is separated by commas. Returns false if
+ * it is too long; the list is NULL behind its last item. */
+static bool
+take_item(const char **list, char ret_item[SETTINGS_DKIM_SIZE])
+{
+	size_t length = strcspn(*list, ",");
+
+	if (length >= SETTINGS_DKIM_SIZE)
+		return false;
+	memcpy(ret_item, *list, length);
+	ret_item[length] = '\0';
+	*list = (*list)[length] == ',' ? *list + length + 1 : NULL;
+	return true;
+}
+
+/* A selector, or a domain that mail is signed for (RFC 6376 section 3.1): labels
+ * of letters, digits and "-"; some have "_", too. */
+static bool
+is_dns_name(const char *text)
+{
+	bool is_label_empty = true;
+
+	if (strlen(text) >= SETTINGS_DKIM_SIZE)
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text == '.' && is_label_empty)
+			return false;
+		if (*text != '.' && !isalnum((unsigned char)*text) &&
+		    strchr("-_", *text) == NULL)
+			return false;
+		is_label_empty = *text == '.';
+	}
+	return !is_label_empty;
+}
+
+static int
+load_dkim_keys(struct settings *settings, const char *selectors,
+    const char *paths, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *selector = selectors, *path = paths;
+
+	while (selector != NULL && path != NULL) {
+		struct settings_dkim *dkim =
+		    &settings->dkim[settings->dkim_count];
+
+		if (settings->dkim_count++ == SETTINGS_DKIM_KEYS_MAX)
+			break;
+		if (!take_item(&selector, dkim->selector) ||
+		    !is_dns_name(dkim->selector))
+			return fail(ret_error,
+			    "SMTP_DKIM_SELECTOR is \"%.64s\"; expected the name "
+			    "of a key in the DNS, or two, separated by a comma",
+			    selectors);
+		if (!take_item(&path, dkim->key_path) ||
+		    *dkim->key_path == '\0')
+			return fail(ret_error,
+			    "SMTP_DKIM_KEY_PATH is \"%.64s\"; expected a file, or "
+			    "two, separated by a comma",
+			    paths);
+	}
+	if (selector == NULL && path == NULL)
+		return 0;
+	return fail(ret_error,
+	    "SMTP_DKIM_SELECTOR is \"%.64s\"; expected one for each file of "
+	    "SMTP_DKIM_KEY_PATH, and %d at the most",
+	    selectors, SETTINGS_DKIM_KEYS_MAX);
+}
+
+static int
+load_dkim(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *selectors = get("SMTP_DKIM_SELECTOR", NULL);
+	const char *paths = get("SMTP_DKIM_KEY_PATH", NULL);
+
+	settings->dkim_domain = get("SMTP_DKIM_DOMAIN", NULL);
+	if ((selectors == NULL) != (paths == NULL))
+		return fail(ret_error,
+		    "%s is not set; expected SMTP_DKIM_SELECTOR and "
+		    "SMTP_DKIM_KEY_PATH both set, or neither",
+		    selectors == NULL ? "SMTP_DKIM_SELECTOR"
+				      : "SMTP_DKIM_KEY_PATH");
+	if (settings->dkim_domain != NULL &&
+	    (selectors == NULL || !is_dns_name(settings->dkim_domain)))
+		return fail(ret_error,
+		    "SMTP_DKIM_DOMAIN is \"%.64s\"; expected a domain, and "
+		    "SMTP_DKIM_SELECTOR set as well",
+		    settings->dkim_domain);
+	if (selectors == NULL)
+		return 0;
+	return load_dkim_keys(settings, selectors, paths, ret_error);
+}
+
 int
 settings_load(struct settings *ret_settings,
     char ret_error[SETTINGS_ERROR_SIZE])
@@ -309,7 +401,8 @@ settings_load(struct settings *ret_settings,
 	    (r = check_greeting(ret_settings, ret_error)) < 0 ||
 	    (r = load_ip_family(ret_settings, ret_error)) < 0 ||
 	    (r = load_bind_address(ret_settings, ret_error)) < 0 ||
-	    (r = load_tls(ret_settings, ret_error)) < 0)
+	    (r = load_tls(ret_settings, ret_error)) < 0 ||
+	    (r = load_dkim(ret_settings, ret_error)) < 0)
 		return r;
 	complete_sessions(ret_settings);
 	return 0;

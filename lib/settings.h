@@ -11,6 +11,8 @@
 #define SETTINGS_ERROR_SIZE 256
 #define SETTINGS_WORKERS_MAX 1000
 #define SETTINGS_SESSIONS_MAX 10000
+#define SETTINGS_DKIM_KEYS_MAX 2 /* one for each algorithm */
+#define SETTINGS_DKIM_SIZE 256 /* octets of a selector, a path, a domain */
 
 enum bare_newline {
 	BARE_NEWLINE_REJECT,
@@ -26,6 +28,12 @@ enum ip_family {
 	IP_PREFER_V6,
 };
 
+/* Where the public half of a key is published, and where the private one is. */
+struct settings_dkim {
+	char selector[SETTINGS_DKIM_SIZE];
+	char key_path[SETTINGS_DKIM_SIZE];
+};
+
 /* What the environment says, or the defaults. Strings belong to environ. */
 struct settings {
 	char hostname[SETTINGS_HOSTNAME_SIZE];
@@ -34,6 +42,9 @@ struct settings {
 	const char *tls_cert; /* NULL: STARTTLS is not offered */
 	const char *tls_key;
 	const char *tls_ca_file; /* NULL: the system's trust store */
+	size_t dkim_count; /* 0: nothing is signed */
+	struct settings_dkim dkim[SETTINGS_DKIM_KEYS_MAX];
+	const char *dkim_domain; /* NULL: that of each message's author */
 	enum bare_newline bare_newline;
 	bool is_debug;
 	int queue_workers;

@@ -25,6 +25,7 @@
 #include "lib/spool/able.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
+#include "smtp-deliver/dkim.h"
 #include "smtp-deliver/run.h"
 
 _Noreturn static void
@@ -91,6 +92,8 @@ main(int argc, char *argv[])
 	bool is_watching = parse_options(argc, argv);
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
+	char key_error[DKIM_ERROR_SIZE];
+	struct dkim *dkim;
 	struct spool *spool;
 	int r;
 
@@ -102,11 +105,14 @@ main(int argc, char *argv[])
 	audit_open("smtp-deliver", settings.is_debug);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
+	if (dkim_open(&settings, &dkim, key_error) < 0)
+		errx(EX_CONFIG, "%s", key_error);
 	raise_descriptor_limit();
 	tzset(); /* reads a file that is out of reach later */
 	spool = open_spool(settings.queue_path);
-	r = run_queue(spool, &settings, is_watching);
+	r = run_queue(spool, &settings, dkim, is_watching);
 	spool_close(spool);
+	dkim_close(dkim);
 	if (r == -ESTALE && is_watching) {
 		(void)sleep(1); /* whoever removes it may still be at it */
 		return SUPERVISE_AGAIN;

@@ -12,6 +12,7 @@
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
 #include "smtp-deliver/destination.h"
+#include "smtp-deliver/dkim.h"
 #include "smtp-deliver/task.h"
 
 /* How a job came back from a worker. */
@@ -29,6 +30,7 @@ TAILQ_HEAD(pool_worker_list, pool_worker);
 struct pool {
 	const struct settings *settings;
 	struct spool *spool; /* where policies of domains are kept */
+	const struct dkim *dkim; /* who signs, or NULL */
 	/* What to do with a job that comes back. Its worker waits meanwhile.
 	 * Returns whether it may go on. */
 	bool (*end_job)(void *context, struct destination *destination,

@@ -648,7 +648,7 @@ run_catch_signals(void)
 
 int
 run_queue(struct spool *spool, const struct settings *settings,
-    bool is_watching)
+    const struct dkim *dkim, bool is_watching)
 {
 	struct run run = {
 		.means = { .spool = spool },
@@ -659,6 +659,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 		.pool = {
 			.settings = settings,
 			.spool = spool,
+			.dkim = dkim,
 			.end_job = end_job,
 			.next_job = next_job,
 			.end_worker = end_worker,

@@ -7,6 +7,7 @@
 
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
+#include "smtp-deliver/dkim.h"
 
 /*
  * Have SIGTERM and SIGINT end a run in good order, and this before anything
@@ -18,6 +19,7 @@ void run_catch_signals(void);
  * Deliver what is due in the queue, and what falls due meanwhile, behind a wall
  * that stays closed.
  *
+ * dkim		who signs, or NULL.
  * is_watching	go on for ever; else return when nothing is due any more.
  *
  * SIGTERM and SIGINT end it after the messages that are being sent; a second
@@ -25,6 +27,6 @@ void run_catch_signals(void);
  * on at all; -ESTALE if the spool was removed, which only another process can open anew.
  */
 int run_queue(struct spool *spool, const struct settings *settings,
-    bool is_watching);
+    const struct dkim *dkim, bool is_watching);
 
 #endif

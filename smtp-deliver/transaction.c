@@ -55,6 +55,13 @@ read_block(const struct transaction_message *message, uint64_t done,
 	return n == -1 ? -errno : n;
 }
 
+/* Octets of what is sent, but for dots (RFC 1870 section 3). */
+static uint64_t
+size_sent(const struct transaction_message *message)
+{
+	return strlen(message->fields) + message->size_bytes;
+}
+
 /* Whether the message has octets outside ASCII, as far as can be read. */
 static bool
 is_8bit(const struct transaction_message *message)
@@ -106,7 +113,7 @@ can_take(const struct client *client, const struct transaction_message *message,
 
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	if (client->offers.size_max > 0 &&
-	    message->size_bytes > client->offers.size_max)
+	    size_sent(message) > client->offers.size_max)
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.3.4",
 		    "the host takes %ju octets at the most",
 		    (uintmax_t)client->offers.size_max);
@@ -148,7 +155,7 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 
 	if (client->offers.has_size)
 		(void)snprintf(size, sizeof(size), " SIZE=%ju",
-		    (uintmax_t)transaction->message->size_bytes);
+		    (uintmax_t)size_sent(transaction->message));
 	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
 	    "MAIL FROM:<%s>%s%s%s", envelope->sender, size,
 	    envelope->is_8bitmime && client->offers.has_8bitmime
@@ -380,6 +387,10 @@ send_content(struct client *client, const struct transaction_message *message)
 	uint64_t done = 0;
 	int r;
 
+	r = stream_put(client->dialogue.stream, message->fields,
+	    strlen(message->fields));
+	if (r < 0)
+		return r;
 	while (done < message->size_bytes) {
 		ssize_t n = read_block(message, done, buffer);
 

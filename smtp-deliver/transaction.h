@@ -16,6 +16,7 @@ struct transaction_message {
 	int fd; /* the message is within this file; its offset is not used */
 	uint64_t offset;
 	uint64_t size_bytes;
+	const char *fields; /* of its header, to be sent before it; may be "" */
 	const size_t *recipients; /* which of the envelope's */
 	size_t recipient_count;
 };

@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#include <string.h>
+
 #include "lib/identity.h"
 #include "lib/module.h"
 #include "lib/sandbox.h"
@@ -101,6 +103,11 @@ wall_identify(const struct settings *settings)
 		identity = identity_add(identity, readable[i]);
 	if (settings->tls_ca_file != NULL)
 		identity = identity_add(identity, settings->tls_ca_file);
+	/* A credential does not change while its service runs. */
+	for (size_t i = 0; i < settings->dkim_count; i++)
+		if (strchr(settings->dkim[i].key_path, '/') != NULL)
+			identity =
+			    identity_add(identity, settings->dkim[i].key_path);
 	return identity;
 }
 

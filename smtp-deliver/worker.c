@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/clock.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
 #include "smtp-deliver/order.h"
@@ -38,6 +39,7 @@ struct worker {
 	bool has_policy; /* the destination's was asked for */
 	int policy_error;
 	struct sts_policy policy;
+	const struct dkim *dkim; /* NULL: nothing is signed */
 	struct route route;
 	struct client *client; /* a connection that can be used again */
 	const char *client_host; /* of the route's, where that leads */
@@ -56,6 +58,8 @@ struct trial {
 	bool was_dns_trouble;
 	int host_count; /* that were looked at and may take mail */
 	bool was_other_family;
+	bool is_signed; /* signatures are there, or are not to be */
+	char signatures[DKIM_FIELDS_SIZE];
 };
 
 static const char *
@@ -104,6 +108,29 @@ take_verdicts(struct trial *trial, const struct verdict *verdicts)
 	trial->open_count = left;
 }
 
+/* Sign the message, once for all hosts. It is not to go out unsigned because
+ * something on this host is wrong; returns whether nothing is. */
+static bool
+sign_message(const struct worker *worker, struct trial *trial)
+{
+	const struct claim *claim = trial->job->task->claim;
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	int r;
+
+	if (trial->is_signed)
+		return true;
+	r = dkim_sign(worker->dkim, claim->fd, claim->content_offset,
+	    claim->content_size, clock_real_ms() / 1000, trial->signatures);
+	trial->is_signed = r == 0;
+	if (r == 0)
+		return true;
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0",
+	    "the message could not be signed: %s", strerror(-r));
+	set_open(trial, &verdict);
+	trial->is_over = true;
+	return false;
+}
+
 /* Offer the message over the connection there is. Returns whether that can be
  * used again; if not it is gone. */
 static bool
@@ -116,6 +143,7 @@ send_message(struct worker *worker, struct trial *trial)
 		.fd = claim->fd,
 		.offset = claim->content_offset,
 		.size_bytes = claim->content_size,
+		.fields = trial->signatures,
 		.recipients = recipients,
 		.recipient_count = trial->open_count,
 	};
@@ -123,13 +151,15 @@ send_message(struct worker *worker, struct trial *trial)
 	enum transaction_end end;
 
 	assert(trial->open_count > 0);
+	trial->was_connected = true;
+	if (!sign_message(worker, trial))
+		return true;
 	verdicts = calloc(trial->open_count, sizeof(*verdicts));
 	if (verdicts == NULL)
 		return true;
 	for (size_t i = 0; i < trial->open_count; i++)
 		/* cppcheck-suppress unreadVariable ; the message has it */
 		recipients[i] = trial->job->recipients[trial->open[i]];
-	trial->was_connected = true;
 	worker->client_messages++;
 	end = transaction_run(worker->client, &message, verdicts);
 	take_verdicts(trial, verdicts);
@@ -424,13 +454,14 @@ report_job(const struct worker *worker, const struct job *job)
 
 void
 worker_work(int fd, const char *destination, struct fetcher *fetcher,
-    const struct settings *settings)
+    const struct settings *settings, const struct dkim *dkim)
 {
 	struct worker worker = {
 		.fd = fd,
 		.destination = destination,
 		.fetcher = fetcher,
 		.settings = settings,
+		.dkim = dkim,
 	};
 	struct job *job;
 	bool is_heard = true;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "lib/settings.h"
+#include "smtp-deliver/dkim.h"
 #include "smtp-deliver/fetcher.h"
 #include "smtp-deliver/task.h"
 
@@ -25,8 +26,9 @@ struct report {
  *
  * fd		a socket of packets to who gives the jobs.
  * fetcher	the process that finds the destination's policy.
+ * dkim		who signs, or NULL.
  */
 void worker_work(int fd, const char *destination, struct fetcher *fetcher,
-    const struct settings *settings);
+    const struct settings *settings, const struct dkim *dkim);
 
 #endif

@@ -180,6 +180,7 @@ send_message(struct client *client, enum transaction_end *ret_state)
 		.envelope = &envelope,
 		.fd = message_fd,
 		.size_bytes = sizeof(content) - 1,
+		.fields = "",
 		.recipients = indices,
 		.recipient_count = 2,
 	};

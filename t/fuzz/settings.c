@@ -46,6 +46,13 @@ check_settings(const struct settings *settings)
 	must(is_between(settings->data_timeout_sec, 1, 3600));
 	must(is_between(settings->remote_timeout_sec, 1, 3600));
 	must(*settings->queue_path != '\0');
+	must(settings->dkim_count <= SETTINGS_DKIM_KEYS_MAX);
+	for (size_t i = 0; i < settings->dkim_count; i++) {
+		size_t selector = strlen(settings->dkim[i].selector);
+
+		must(selector > 0 && *settings->dkim[i].key_path != '\0');
+		must(fuzz_is_printable(settings->dkim[i].selector, selector));
+	}
 	must((settings->tls_cert == NULL) == (settings->tls_key == NULL));
 }
 

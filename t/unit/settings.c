@@ -81,6 +81,7 @@ static const struct { const char *variable, *value, *expected; } texts[] = {
 	{ "SMTP_TLS_CERT", NULL, NULL },
 	{ "SMTP_TLS_CERT", "", NULL },
 	{ "SMTP_TLS_KEY", NULL, NULL },
+	{ "SMTP_DKIM_DOMAIN", NULL, NULL },
 };
 
 /* A variable, its value, and what the message has to say besides its name. */
@@ -130,6 +131,30 @@ static const struct { const char *variable, *value, *expected; } errors[] = {
 	{ "SMTP_BANNER", X250 X50 X50 X50 "x", "401 octets; expected 400 at the most" },
 	{ "SMTP_TLS_CERT", "/cert.pem", "SMTP_TLS_KEY is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY both" },
 	{ "SMTP_TLS_KEY", "/key.pem", "SMTP_TLS_CERT is not set" },
+	{ "SMTP_DKIM_SELECTOR", "a", "SMTP_DKIM_KEY_PATH is not set; expected SMTP_DKIM_SELECTOR and" },
+	{ "SMTP_DKIM_KEY_PATH", "/key.pem", "SMTP_DKIM_SELECTOR is not set" },
+	{ "SMTP_DKIM_DOMAIN", "example.org", "\"example.org\"; expected a domain, and SMTP_DKIM_SELECTOR set" },
+};
+
+/* Selectors and files; how many pairs they are, or what is wrong with them. */
+static const struct { const char *selectors, *paths, *domain; size_t expected; const char *error; } keys[] = {
+	{ "a", "/a.pem", NULL, 1, NULL },
+	{ "2026-a.mail", "credential", "example.org", 1, NULL },
+	{ "a,b_c", "/a.pem,/b.pem", "sub.example.org", 2, NULL },
+	{ "a,b", "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is \"a,b\"; expected one for each" },
+	{ "a", "/a.pem,/b.pem", NULL, 0, "expected one for each" },
+	{ "a,b,c", "/a,/b,/c", NULL, 0, "2 at the most" },
+	{ "a,", "/a.pem,/b.pem", NULL, 0, "SMTP_DKIM_SELECTOR is \"a,\"; expected the name" },
+	{ "a,b", "/a.pem,", NULL, 0, "SMTP_DKIM_KEY_PATH is \"/a.pem,\"; expected a file" },
+	{ "a b", "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is \"a b\"" },
+	{ "a;d=x", "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is" },
+	{ ".a", "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is" },
+	{ "a.", "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is" },
+	{ X250 X10, "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is" },
+	{ "a", "/" X250 X10, NULL, 0, "SMTP_DKIM_KEY_PATH is" },
+	{ "a", "/a.pem", "b..c", 0, "SMTP_DKIM_DOMAIN is \"b..c\"; expected a domain" },
+	{ "a", "/a.pem", "b\r\nX: c", 0, "SMTP_DKIM_DOMAIN is \"b??X: c\"" },
+	{ "a", "/a.pem", X250 X10, 0, "SMTP_DKIM_DOMAIN is" },
 };
 /* clang-format on */
 
@@ -186,6 +211,8 @@ text_of(const struct settings *settings, const char *variable)
 		return settings->tls_ca_file;
 	if (strcmp(variable, "SMTP_TLS_CERT") == 0)
 		return settings->tls_cert;
+	if (strcmp(variable, "SMTP_DKIM_DOMAIN") == 0)
+		return settings->dkim_domain;
 	return settings->tls_key;
 }
 
@@ -276,6 +303,38 @@ bind_addresses_are_taken(void)
 }
 
 static void
+check_keys(void)
+{
+	struct settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		int r;
+
+		set("SMTP_DKIM_SELECTOR", keys[i].selectors);
+		need(setenv("SMTP_DKIM_KEY_PATH", keys[i].paths, 1) == 0);
+		if (keys[i].domain != NULL)
+			need(
+			    setenv("SMTP_DKIM_DOMAIN", keys[i].domain, 1) == 0);
+		r = settings_load(&settings, error);
+		if (keys[i].error != NULL)
+			ok(r == -EINVAL && strstr(error, keys[i].error) != NULL,
+			    "wrong keys are named: %s", error);
+		else
+			ok(r == 0 && settings.dkim_count == keys[i].expected,
+			    "%s and %s are pairs", keys[i].selectors,
+			    keys[i].paths);
+	}
+	set("SMTP_DKIM_SELECTOR", "a,b");
+	need(setenv("SMTP_DKIM_KEY_PATH", "/c,d", 1) == 0);
+	need(settings_load(&settings, error) == 0);
+	is_str(settings.dkim[0].selector, "a", "the first selector");
+	is_str(settings.dkim[0].key_path, "/c", "its file");
+	is_str(settings.dkim[1].selector, "b", "the second one");
+	is_str(settings.dkim[1].key_path, "d", "its file");
+}
+
+static void
 host_name_is_the_systems(void)
 {
 	struct settings settings;
@@ -294,6 +353,7 @@ main(void)
 	check_errors();
 	both_tls_files_are_taken();
 	bind_addresses_are_taken();
+	check_keys();
 	host_name_is_the_systems();
 	return done_testing();
 }

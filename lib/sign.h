@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SIGN_H
+#define SIGN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIGN_HASH_SIZE 32 /* octets of SHA-256 */
+#define SIGN_SIZE_MAX 512 /* octets of a signature: RSA with 4096 bits */
+#define SIGN_ERROR_SIZE 256
+
+/*
+ * A private key, from a PEM file that is read now: RSA with 1024 to 4096 bits
+ * (RFC 8301 section 3.2), or Ed25519. A file that everybody may read or write,
+ * and a key that is encrypted, are refused.
+ *
+ * Returns 0, or -ENOKEY with ret_error set to the reason, in words.
+ */
+struct sign_key;
+
+int sign_key_load(const char *path, struct sign_key **ret_key,
+    char ret_error[SIGN_ERROR_SIZE]);
+void sign_key_free(struct sign_key *key);
+
+/* What RFC 6376 and RFC 8463 call its signatures: "rsa-sha256" or
+ * "ed25519-sha256". */
+const char *sign_key_algorithm(const struct sign_key *key);
+
+/*
+ * SHA-256 of octets that come in pieces.
+ *
+ * sign_hash_open()	returns 0 or -ENOMEM.
+ * sign_hash_close()	frees it. NULL is fine; ret_hash may be NULL.
+ */
+struct sign_hash;
+
+int sign_hash_open(struct sign_hash **ret_hash);
+void sign_hash_add(struct sign_hash *hash, const void *data, size_t size);
+void sign_hash_close(struct sign_hash *hash, uint8_t ret_hash[SIGN_HASH_SIZE]);
+
+/*
+ * Sign a hash: with RSA PKCS #1 v1.5, or with Ed25519 as RFC 8463 section 3 has
+ * it, to which the hash is the message.
+ *
+ * Returns 0, or -EIO if the key cannot be used.
+ */
+int sign_make(const struct sign_key *key, const uint8_t hash[SIGN_HASH_SIZE],
+    uint8_t ret_signature[SIGN_SIZE_MAX], size_t *ret_length);
+
+#endif
