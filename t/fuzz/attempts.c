@@ -2,7 +2,7 @@
 
 /*
  * attempts.c - attempt files: a line that was read is written so that it is
- * read as the same.
+ * read as the same, and so is what its detail is made of.
  */
 
 #include "config.h"
@@ -42,6 +42,31 @@ check_attempt(const struct attempt *attempt)
 	must(memcmp(again, line, length) == 0);
 }
 
+static bool
+is_cut(const char *part)
+{
+	return strlen(part) == ATTEMPT_PART_SIZE - 1;
+}
+
+/* What a detail is made of can be put together and taken apart again, unless it
+ * was too long: what is left may look like something else. */
+static void
+check_detail(const struct attempt *attempt)
+{
+	struct attempt copy = *attempt;
+	struct attempt_detail detail, again;
+
+	attempt_get_detail(attempt, &detail);
+	attempt_set_detail(&copy, detail.host, detail.reason, detail.reply);
+	attempt_get_detail(&copy, &again);
+	if (is_cut(detail.host) || is_cut(detail.reason) ||
+	    (*detail.reason == '\0' && *detail.reply == '\0'))
+		return;
+	must(strcmp(again.host, detail.host) == 0);
+	must(strcmp(again.reason, detail.reason) == 0);
+	must(strcmp(again.reply, detail.reply) == 0);
+}
+
 /* As a claim reads a file: what is damaged is skipped. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -56,8 +81,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    &used)) != -EAGAIN) {
 		must(r == 0 || r == -EBADMSG);
 		must(used > 0 && used <= (size_t)(end - text));
-		if (r == 0)
+		if (r == 0) {
 			check_attempt(&attempt);
+			check_detail(&attempt);
+		}
 		text += used;
 	}
 	must(memchr(text, '\n', (size_t)(end - text)) == NULL);
