@@ -26,33 +26,43 @@
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
 #include "smtp-deliver/dkim.h"
+#include "smtp-deliver/explain.h"
 #include "smtp-deliver/run.h"
 
 _Noreturn static void
 usage(void)
 {
-	(void)fprintf(stderr, "usage: smtp-deliver [--watch]\n");
+	(void)fprintf(stderr,
+	    "usage: smtp-deliver [--watch]\n"
+	    "       smtp-deliver --explain ADDRESS...\n");
 	exit(EX_USAGE);
 }
 
-static bool
+enum mode {
+	MODE_RUN,
+	MODE_WATCH,
+	MODE_EXPLAIN,
+};
+
+static enum mode
 parse_options(int argc, char *argv[])
 {
 	static const struct option options[] = {
-		{ "watch", no_argument, NULL, 'w' },
+		{ "explain", no_argument, NULL, MODE_EXPLAIN },
+		{ "watch", no_argument, NULL, MODE_WATCH },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool is_watching = false;
+	enum mode mode = MODE_RUN;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'w')
+		if (option != MODE_EXPLAIN && option != MODE_WATCH)
 			usage();
-		is_watching = true;
+		mode = (enum mode)option;
 	}
-	if (optind < argc)
+	if ((optind < argc) != (mode == MODE_EXPLAIN))
 		usage();
-	return is_watching;
+	return mode;
 }
 
 /* A descriptor for each message that is claimed. */
@@ -86,10 +96,18 @@ open_spool(const char *path)
 	return spool;
 }
 
+static int
+explain(char *const addresses[], const struct settings *settings)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	return explain_addresses(addresses, settings) ? EX_OK : EX_UNAVAILABLE;
+}
+
 int
 main(int argc, char *argv[])
 {
-	bool is_watching = parse_options(argc, argv);
+	enum mode mode = parse_options(argc, argv);
+	bool is_watching = mode == MODE_WATCH;
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	char key_error[DKIM_ERROR_SIZE];
@@ -99,9 +117,12 @@ main(int argc, char *argv[])
 
 	if (is_watching)
 		supervise();
-	run_catch_signals();
+	if (mode != MODE_EXPLAIN)
+		run_catch_signals();
 	if (settings_load(&settings, error) < 0)
 		errx(EX_CONFIG, "%s", error);
+	if (mode == MODE_EXPLAIN)
+		return explain(argv + optind, &settings);
 	audit_open("smtp-deliver", settings.is_debug);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */

@@ -124,7 +124,7 @@ use_mx(struct dns_mx *records, size_t count, struct route *ret_route,
 		return -EHOSTUNREACH;
 	}
 	route_order(records, count);
-	*ret_route = (struct route){ .host_count = 0 };
+	*ret_route = (struct route){ .has_mx = true };
 	for (size_t i = 0; i < count; i++) {
 		size_t host = ret_route->host_count;
 

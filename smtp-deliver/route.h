@@ -16,6 +16,7 @@ struct route {
 	size_t host_count;
 	char hosts[DNS_MX_MAX][DNS_NAME_SIZE]; /* names, or IP addresses */
 	unsigned preferences[DNS_MX_MAX];
+	bool has_mx; /* the preferences mean something */
 	bool is_literal; /* somebody has named the host's address */
 	bool is_loop; /* it went on to this host, and was cut before that */
 	size_t known_count; /* hosts whose addresses were looked up */

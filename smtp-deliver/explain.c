@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * explain.c - smtp-deliver --explain: the way of a worker, with nothing to send,
+ * in words.
+ *
+ * For each address its route; for each host, as far as a worker would go, what
+ * is asked of it and whether it can be used. Who adds a policy adds it to the
+ * table of what is asked, and whatever finds it to find_trust().
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/address.h"
+#include "smtp-deliver/client.h"
+#include "smtp-deliver/connect.h"
+#include "smtp-deliver/explain.h"
+#include "smtp-deliver/route.h"
+#include "smtp-deliver/trust.h"
+#include "smtp-deliver/wall.h"
+
+#define LINE_SIZE 2048
+
+/* What a level asks of a host. */
+static const char *const asked[] = {
+	[TRUST_NONE] = "no TLS",
+	[TRUST_VERIFY] =
+	    "TLS if the host offers it, and then its certificate must verify",
+	[TRUST_STS] = "TLS, and its certificate must verify",
+	[TRUST_ENCRYPT] = "TLS with any certificate, for the host has TLSA "
+			  "records, but none that can be used",
+	[TRUST_DANE] = "TLS with a certificate that its TLSA records match",
+};
+
+/* A host while it is explained. */
+struct sight {
+	const struct settings *settings;
+	const char *destination;
+	const struct route *route;
+	size_t number;
+	struct trust trust;
+	bool is_usable;
+};
+
+/* Print a line. Hosts have a say in it, so it is to be nothing but a line. */
+__attribute__((format(printf, 1, 2))) static void
+say(const char *format, ...)
+{
+	char line[LINE_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	for (char *p = line; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
+	(void)puts(line);
+	(void)fflush(stdout);
+}
+
+static void
+say_verdict(const char *what, const struct verdict *verdict)
+{
+	say("    %s%s%s: %s %s%s%s", what, *verdict->host != '\0' ? " " : "",
+	    verdict->host, verdict->status, verdict->reason,
+	    *verdict->reply != '\0' ? ": " : "", verdict->reply);
+}
+
+/* ---- a host ---- */
+
+static void
+say_addresses(const struct connect *connect)
+{
+	for (size_t i = 0; i < connect->count; i++) {
+		const struct addrinfo *address = connect->attempts[i].address;
+		char ip[INET6_ADDRSTRLEN + 16] = "?";
+
+		(void)getnameinfo(address->ai_addr, address->ai_addrlen, ip,
+		    sizeof(ip), NULL, 0, NI_NUMERICHOST);
+		say("    address %s", ip);
+	}
+}
+
+static void
+see_passed_over(void *context, const struct addrinfo *address,
+    const char *reason, bool is_over)
+{
+	const struct sight *sight = context;
+	struct verdict verdict;
+
+	(void)is_over;
+	client_set_unconnected(&sight->trust, address, reason, &verdict);
+	say_verdict("not used", &verdict);
+}
+
+static void
+say_client(const struct client *client)
+{
+	const struct dialogue *dialogue = &client->dialogue;
+	const struct client_offers *offers = &client->offers;
+	char size[32] = "";
+
+	if (offers->has_size)
+		(void)snprintf(size, sizeof(size), " SIZE %" PRIu64,
+		    offers->size_max);
+	say("    connected to %s", dialogue->host);
+	if (*dialogue->tls != '\0')
+		say("    TLS: %s, policy %s, certificate %s", dialogue->tls,
+		    dialogue->policy, dialogue->fingerprint);
+	else
+		say("    no TLS: the host does not offer it");
+	say("    offers:%s%s%s%s", offers->has_pipelining ? " PIPELINING" : "",
+	    offers->has_8bitmime ? " 8BITMIME" : "",
+	    offers->has_smtputf8 ? " SMTPUTF8" : "", size);
+}
+
+/* Try its addresses, as a worker would. */
+static void
+meet_host(struct sight *sight, struct connect *connect)
+{
+	const struct addrinfo *address;
+	struct client *client;
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	int fd;
+
+	while (!sight->is_usable &&
+	    (fd = connect_next(connect, see_passed_over, sight, &address)) >=
+		0) {
+		if (client_open(&sight->trust, fd, address, sight->settings,
+			&client, &verdict) < 0) {
+			say_verdict("not used", &verdict);
+			continue;
+		}
+		say_client(client);
+		client_quit(client);
+		sight->is_usable = true;
+	}
+}
+
+/* What is asked of the host, or that nobody can know. */
+static bool
+find_trust(struct sight *sight)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	const struct trust *trust = &sight->trust;
+
+	if (trust_find(sight->destination, sight->route->hosts[sight->number],
+		sight->settings->remote_port, &sight->trust, &verdict) < 0) {
+		say_verdict("not used", &verdict);
+		return false;
+	}
+	say("    policy %s: %s", trust_name(trust->level), asked[trust->level]);
+	return true;
+}
+
+static void
+explain_host(struct sight *sight)
+{
+	const struct route *route = sight->route;
+	const char *host = route->hosts[sight->number];
+	struct connect connect;
+
+	if (route->has_mx)
+		say("  host %s, preference %u", host,
+		    route->preferences[sight->number]);
+	else
+		say("  host %s", host);
+	if (route->answers[sight->number] != DNS_FOUND) {
+		say("    %s",
+		    route->answers[sight->number] == DNS_TROUBLE
+			? "the DNS gave no answer about its addresses"
+			: "has no address");
+		return;
+	}
+	connect_begin(route->addresses[sight->number], sight->settings,
+	    &connect);
+	say_addresses(&connect);
+	if (connect.count == 0)
+		say("    has no address that SMTP_IP_FAMILY allows");
+	else if (find_trust(sight))
+		meet_host(sight, &connect);
+	say("    %s", sight->is_usable ? "usable" : "not usable");
+}
+
+/* ---- an address ---- */
+
+/* Returns whether a host can be used. All that might be are looked at. */
+static bool
+explain_hosts(const char *destination, struct route *route,
+    const struct settings *settings)
+{
+	int count = 0;
+	bool is_usable = false;
+
+	for (size_t i = 0;
+	     i < route->host_count && route_look_up(route, i, settings); i++) {
+		struct sight sight = {
+			.settings = settings,
+			.destination = destination,
+			.route = route,
+			.number = i,
+		};
+
+		if (route->answers[i] == DNS_FOUND ||
+		    route->answers[i] == DNS_TROUBLE)
+			count++;
+		if (count > settings->mx_hosts) {
+			say("  more hosts are not tried: SMTP_MX_HOSTS is %d",
+			    settings->mx_hosts);
+			return is_usable;
+		}
+		explain_host(&sight);
+		is_usable = is_usable || sight.is_usable;
+	}
+	if (route->is_loop)
+		say("  the next hosts are this one, or not better: mail would "
+		    "loop");
+	return is_usable;
+}
+
+static bool
+explain_address(const char *text, const struct settings *settings)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	struct address address;
+	char path[ADDRESS_PATH_MAX + 1];
+	struct route route;
+	size_t used;
+
+	say("%s", text);
+	if (snprintf(path, sizeof(path), "<%s>", text) >= (int)sizeof(path) ||
+	    address_parse_path(path, ADDRESS_UTF8, &address, &used) < 0 ||
+	    path[used] != '\0') {
+		say("  not an address");
+		return false;
+	}
+	if (route_find(address.domain, settings, &route, &verdict) < 0) {
+		say("  no route: %s %s", verdict.status, verdict.reason);
+		return false;
+	}
+	if (route.is_literal)
+		say("  route: the address itself");
+	else
+		say("  route: %s %s",
+		    route.has_mx ? "MX hosts of" : "no MX, so the host",
+		    address.domain);
+	return explain_hosts(address.domain, &route, settings);
+}
+
+bool
+explain_addresses(char *const addresses[], const struct settings *settings)
+{
+	bool is_good = true;
+
+	wall_close_worker(settings);
+	dns_start();
+	for (; *addresses != NULL; addresses++)
+		is_good = explain_address(*addresses, settings) && is_good;
+	return is_good;
+}
