@@ -142,8 +142,8 @@ static const struct call calls[] = {
 	{ SYS_socket, LISTENER | WORKERS, 0, UINT32_MAX, AF_UNIX },
 	{ SYS_socket, WORKERS, 0, UINT32_MAX, AF_INET },
 	{ SYS_socket, WORKERS, 0, UINT32_MAX, AF_INET6 },
-	{ SYS_bind,
-	    WORKER | DELIVERY }, /* SMTP_BIND_ADDRESS; listen(2) is not there */
+	/* For SMTP_BIND_ADDRESS; listen(2) is not there. */
+	{ SYS_bind, WORKER | DELIVERY },
 	{ SYS_connect, LISTENER | WORKERS },
 	{ SYS_sendmsg, LISTENER | WORKERS | HEALTH },
 	{ SYS_sendmmsg, WORKERS },
