@@ -51,6 +51,8 @@ see_offer(void *context, const char *text)
 		offers->has_smtputf8 = true;
 	else if (is_keyword(text, "PIPELINING"))
 		offers->has_pipelining = true;
+	else if (is_keyword(text, "DSN"))
+		offers->has_dsn = true;
 	else if (is_keyword(text, "SIZE")) {
 		offers->has_size = true;
 		offers->size_max = strtoull(text + 4, NULL, 10);

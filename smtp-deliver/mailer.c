@@ -22,11 +22,20 @@
 #include "smtp-deliver/backoff.h"
 #include "smtp-deliver/mailer.h"
 
-#define HEADER_MAX 65536 /* of a message, in a notice */
+/* Octets of a message in a notice: of its header, or all of it. */
+#define HEADER_MAX 65536
+#define WHOLE_MAX 262144
 
 static const char *const kind_reasons[] = {
 	[NOTICE_FAILED] = "it was not delivered to all of its recipients",
 	[NOTICE_DELAYED] = "it is late",
+	[NOTICE_RELAYED] = "it was relayed, and no more will be told",
+};
+
+static const unsigned kind_bits[] = {
+	[NOTICE_FAILED] = DSN_FAILURE,
+	[NOTICE_DELAYED] = DSN_DELAY,
+	[NOTICE_RELAYED] = DSN_SUCCESS,
 };
 
 /* A message's recipients, and what was last said of each. */
@@ -39,9 +48,15 @@ struct account {
 };
 
 bool
-mailer_can_tell(const struct claim *claim)
+mailer_can_tell(const struct claim *claim, size_t recipient,
+    enum notice_kind kind)
 {
-	return *claim->envelope.sender != '\0';
+	unsigned notify = claim->envelope.requests[recipient].notify;
+
+	if (notify == 0)
+		notify = DSN_FAILURE | DSN_DELAY;
+	return *claim->envelope.sender != '\0' &&
+	    (notify & kind_bits[kind]) != 0;
 }
 
 static bool
@@ -73,13 +88,15 @@ static void
 add_recipient(struct account *account, size_t recipient)
 {
 	const struct attempt *attempt = &account->attempts[recipient];
+	const struct envelope *envelope = &account->claim->envelope;
 	struct attempt_detail *detail =
 	    &account->details[account->recipient_count];
 
 	attempt_get_detail(attempt, detail);
 	account->recipients[account->recipient_count++] =
 	    (struct notice_recipient){
-		    .address = account->claim->envelope.recipients[recipient],
+		    .address = envelope->recipients[recipient],
+		    .orcpt = envelope->requests[recipient].orcpt,
 		    .status = attempt->status,
 		    .host = detail->host,
 		    .reply = detail->reply,
@@ -100,7 +117,7 @@ account_free(struct account *account)
 /* Find out what there is to tell of the recipients with an outcome. */
 static int
 account_make(struct account *account, const struct claim *claim,
-    enum outcome outcome)
+    enum notice_kind kind, enum outcome outcome)
 {
 	size_t total = claim->envelope.recipient_count;
 	int r;
@@ -121,7 +138,8 @@ account_make(struct account *account, const struct claim *claim,
 		return r;
 	}
 	for (size_t i = 0; i < total; i++)
-		if (claim->outcomes[i] == outcome)
+		if (claim->outcomes[i] == outcome &&
+		    mailer_can_tell(claim, i, kind))
 			add_recipient(account, i);
 	assert(account->recipient_count > 0);
 	return 0;
@@ -143,37 +161,54 @@ header_length(const char *text, size_t length)
 	return end != NULL ? (size_t)(end + 1 - text) : 0;
 }
 
-/* Read the message's header; the caller frees it. */
-static int
-read_header(const struct claim *claim, struct notice *notice, char **ret_text)
+/* Whether all of a message goes back with a notice: its sender has asked for it,
+ * it is not too large, and no message of RFC 6532. */
+static bool
+is_whole_wanted(const struct claim *claim, enum notice_kind kind)
 {
-	char *text = malloc(HEADER_MAX);
+	return kind == NOTICE_FAILED &&
+	    claim->envelope.dsn_return == DSN_RETURN_FULL &&
+	    claim->content_size <= WHOLE_MAX && !claim->envelope.is_smtputf8;
+}
+
+/* Read the message, or its header; the caller frees it. */
+static int
+read_original(const struct claim *claim, struct notice *notice, char **ret_text)
+{
+	size_t size = notice->is_whole ? WHOLE_MAX : HEADER_MAX;
+	char *text = malloc(size);
 	ssize_t n;
 
 	if (text == NULL)
 		return -ENOMEM;
-	if ((n = claim_read(claim, text, HEADER_MAX)) < 0) {
+	if ((n = claim_read(claim, text, size)) < 0) {
 		free(text);
 		return (int)n;
 	}
-	notice->header = *ret_text = text;
-	notice->header_length = header_length(text, (size_t)n);
+	notice->original = *ret_text = text;
+	notice->original_length =
+	    notice->is_whole ? (size_t)n : header_length(text, (size_t)n);
 	return 0;
 }
 
-/* From the null sender to the message's. */
+/* From the null sender to the message's; of the notice itself nobody is told
+ * (RFC 3461 section 6.1). */
 static int
-address_notice(const struct claim *claim, struct envelope *ret_envelope)
+address_notice(const struct claim *claim, bool is_whole,
+    struct envelope *ret_envelope)
 {
 	const char *sender = claim->envelope.sender;
 	int r;
 
 	*ret_envelope = (struct envelope){
 		.is_smtputf8 = has_high_octet(sender, strlen(sender)),
+		.is_8bitmime = is_whole && claim->envelope.is_8bitmime,
 	};
 	if ((r = id_make(ret_envelope->id)) < 0 ||
 	    (r = envelope_set_sender(ret_envelope, "")) < 0 ||
-	    (r = envelope_add_recipient(ret_envelope, sender)) < 0)
+	    (r = envelope_add_recipient(ret_envelope, sender)) < 0 ||
+	    (r = envelope_set_request(ret_envelope, sender, DSN_NEVER, NULL)) <
+		0)
 		envelope_clear(ret_envelope);
 	return r;
 }
@@ -198,17 +233,17 @@ static int
 render_and_store(const struct mailer *mailer, const struct account *account,
     struct notice *notice, const struct envelope *envelope)
 {
-	char *header = NULL, *text = NULL;
+	char *original = NULL, *text = NULL;
 	size_t length;
 	int r;
 
-	if ((r = read_header(account->claim, notice, &header)) < 0)
+	if ((r = read_original(account->claim, notice, &original)) < 0)
 		return r;
 	if ((r = notice_render(notice, &text, &length)) == 0) {
 		r = store(mailer, envelope, text, length);
 		free(text);
 	}
-	free(header);
+	free(original);
 	return r;
 }
 
@@ -236,17 +271,20 @@ tell(const struct mailer *mailer, const struct account *account,
     enum notice_kind kind)
 {
 	const struct claim *claim = account->claim;
+	bool is_whole = is_whole_wanted(claim, kind);
 	struct envelope envelope;
 	struct notice notice;
 	int r;
 
-	if ((r = address_notice(claim, &envelope)) < 0)
+	if ((r = address_notice(claim, is_whole, &envelope)) < 0)
 		return r;
 	notice = (struct notice){
 		.kind = kind,
 		.id = envelope.id,
 		.hostname = mailer->settings->hostname,
 		.sender = claim->envelope.sender,
+		.envid = claim->envelope.envid,
+		.is_whole = is_whole,
 		.now_ms = clock_real_ms(),
 		.arrival_ms = id_time_ms(claim->envelope.id),
 		.until_ms = backoff_expiry_ms(id_time_ms(claim->envelope.id),
@@ -270,7 +308,7 @@ mailer_tell(const struct mailer *mailer, const struct claim *claim,
 	struct account account;
 	int r;
 
-	if ((r = account_make(&account, claim, outcome)) < 0)
+	if ((r = account_make(&account, claim, kind, outcome)) < 0)
 		return r;
 	r = tell(mailer, &account, kind);
 	account_free(&account);

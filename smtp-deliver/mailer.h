@@ -17,15 +17,20 @@ struct mailer {
 	const struct settings *settings;
 };
 
-/* Whether a message has a sender who can be told of it. The null sender cannot:
- * notices come from it, and are not answered by others (RFC 5321 section
- * 4.5.5). */
-bool mailer_can_tell(const struct claim *claim);
+/*
+ * Whether a message's sender is to be told such a thing of a recipient. The null
+ * sender is not: notices come from it, and are not answered by others (RFC 5321
+ * section 4.5.5). Others are as NOTIFY says (RFC 3461 section 4.1): without it
+ * of a failure and a delay, but not of success.
+ */
+bool mailer_can_tell(const struct claim *claim, size_t recipient,
+    enum notice_kind kind);
 
 /*
  * Tell the sender of a claimed message of those of its recipients that have an
- * outcome, of whom there must be one: what is on record of them makes a notice,
- * which is put into the queue. When this returns 0 it is durable.
+ * outcome, and of whom he is to be told; there must be one. What is on record of
+ * them makes a notice, which is put into the queue. When this returns 0 it is
+ * durable.
  *
  * Returns 0 or a negative errno; nobody was told anything then.
  */

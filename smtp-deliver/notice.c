@@ -6,7 +6,8 @@
  *	multipart/report
  *	    text/plain			for people
  *	    message/delivery-status	for programs
- *	    text/rfc822-headers		of the message in question
+ *	    text/rfc822-headers		of the message in question, or
+ *	    message/rfc822		all of it
  *
  * Pure. What remote hosts and clients have said is in it: each such text is
  * made printable and folded before it gets there, so that it cannot be taken
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/dsn.h"
 #include "lib/utf8.h"
 #include "smtp-deliver/notice.h"
 
@@ -52,8 +54,16 @@ static const struct wording wordings[] = {
 		.subject = "Mail delayed",
 		.action = "delayed",
 		.opening = "has not been delivered yet to:",
-		.closing = "It is being tried again: you need do nothing. "
-			   "If it cannot be delivered you are\r\ntold so.",
+		.closing =
+		    "It is being tried again: you need do nothing. "
+		    "If it cannot be delivered you are\r\ntold so.",
+	},
+	[NOTICE_RELAYED] = {
+		.subject = "Mail relayed",
+		.action = "relayed",
+		.opening = "was taken by a host that tells nothing more, for:",
+		.closing =
+		    "You have asked to be told. It is in that host's hands.",
 	},
 };
 
@@ -75,6 +85,14 @@ static bool
 is_global(const struct notice *notice)
 {
 	return has_high_octet(notice->sender, strlen(notice->sender));
+}
+
+/* Such a message cannot be encoded: it goes back as it came. */
+static bool
+is_8bit(const struct notice *notice)
+{
+	return notice->is_whole &&
+	    has_high_octet(notice->original, notice->original_length);
 }
 
 /* ---- texts of others ------------------------------------------------------- */
@@ -241,23 +259,23 @@ put_encoded(FILE *file, const char *text, size_t length)
 	}
 }
 
-/* Write a part as it is if that can be. Fields of a status are not encoded:
- * their UTF-8 is there only where it may be. */
+/* Write a part as it is if that can be. Messages and fields of a status are not
+ * encoded: the UTF-8 of these is there only where it may be. */
 static void
 put_part(FILE *file, const struct notice *notice, const char *type,
     const char *text, size_t length)
 {
-	bool is_status = strncmp(type, "message/", 8) == 0;
+	bool is_message = strncmp(type, "message/", 8) == 0;
 	bool is_plain = is_7bit(text, length);
 
 	(void)fprintf(file,
 	    "--=_%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n"
 	    "\r\n",
 	    notice->id, type,
-	    is_plain        ? "7bit"
-		: is_status ? "8bit"
-			    : "quoted-printable");
-	if (is_plain || is_status)
+	    is_plain         ? "7bit"
+		: is_message ? "8bit"
+			     : "quoted-printable");
+	if (is_plain || is_message)
 		(void)fwrite(text, 1, length, file);
 	else
 		put_encoded(file, text, length);
@@ -303,10 +321,9 @@ put_text(FILE *file, const struct notice *notice)
 		put_explanation(file, &notice->recipients[i]);
 	}
 	(void)fprintf(file,
-	    "\r\n%s\r\n\r\n"
-	    "Below are a report for mail programs and the header of your "
-	    "message.\r\n",
-	    wording(notice)->closing);
+	    "\r\n%s\r\n\r\nBelow are a report for mail programs and %s.\r\n",
+	    wording(notice)->closing,
+	    notice->is_whole ? "your message" : "the header of your message");
 }
 
 /* ---- for programs ---------------------------------------------------------- */
@@ -382,11 +399,28 @@ put_host(FILE *file, const struct notice *notice, const char *host)
 	put_typed(file, notice, "Remote-MTA", "dns", name);
 }
 
+/* Without its xtext; in UTF-8 only where all may be. */
+static void
+put_original_recipient(FILE *file, const struct notice *notice,
+    const char *orcpt)
+{
+	char text[DSN_TEXT_SIZE], type[DSN_TEXT_SIZE];
+	size_t length = strcspn(orcpt, ";");
+
+	if (orcpt[length] == '\0')
+		return;
+	(void)snprintf(type, sizeof(type), "%.*s", (int)length, orcpt);
+	dsn_decode(orcpt + length + 1, text);
+	put_typed(file, notice, "Original-Recipient", type, text);
+}
+
 /* RFC 3464 section 2.3. */
 static void
 put_recipient_status(FILE *file, const struct notice *notice,
     const struct notice_recipient *recipient)
 {
+	if (recipient->orcpt != NULL)
+		put_original_recipient(file, notice, recipient->orcpt);
 	put_recipient_field(file, notice, recipient->address);
 	(void)fprintf(file, "Action: %s\r\nStatus: %s\r\n",
 	    wording(notice)->action, recipient->status);
@@ -404,8 +438,22 @@ put_recipient_status(FILE *file, const struct notice *notice,
 }
 
 static void
+put_envid(FILE *file, const struct notice *notice)
+{
+	static const char name[] = "Original-Envelope-Id:";
+	char text[DSN_TEXT_SIZE];
+
+	dsn_decode(notice->envid, text);
+	(void)fputs(name, file);
+	put_folded(file, sizeof(name), " ", text);
+	(void)fputs("\r\n", file);
+}
+
+static void
 put_status(FILE *file, const struct notice *notice)
 {
+	if (notice->envid != NULL)
+		put_envid(file, notice);
 	put_typed(file, notice, "Reporting-MTA", "dns", notice->hostname);
 	put_date(file, "Arrival-Date", notice->arrival_ms);
 	for (size_t i = 0; i < notice->recipient_count; i++) {
@@ -436,7 +484,7 @@ put_header(FILE *file, const struct notice *notice)
 	    notice->hostname, printable(notice->sender, true, sender),
 	    wording(notice)->subject, notice->id, notice->hostname,
 	    is_global(notice) ? "global-" : "", notice->id,
-	    is_global(notice) ? "8bit" : "7bit");
+	    is_global(notice) || is_8bit(notice) ? "8bit" : "7bit");
 }
 
 /* Write a part that has a text of its own first. */
@@ -469,8 +517,9 @@ put_parts(FILE *file, const struct notice *notice)
 				      : "message/delivery-status",
 		    put_status);
 	if (r == 0) {
-		put_part(file, notice, "text/rfc822-headers", notice->header,
-		    notice->header_length);
+		put_part(file, notice,
+		    notice->is_whole ? "message/rfc822" : "text/rfc822-headers",
+		    notice->original, notice->original_length);
 		(void)fprintf(file, "--=_%s--\r\n", notice->id);
 	}
 	return r;

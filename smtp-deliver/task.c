@@ -254,11 +254,15 @@ static void
 record_verdict(struct task *task, size_t recipient,
     const struct verdict *verdict)
 {
-	int r = add_to_record(task, recipient, verdict);
+	struct verdict on_record = *verdict;
+	int r;
 
-	if (r < 0)
+	if (verdict_is_good(verdict) && !verdict->is_told_on &&
+	    mailer_can_tell(task->claim, recipient, NOTICE_RELAYED))
+		on_record.outcome = OUTCOME_RELAYED;
+	if ((r = add_to_record(task, recipient, &on_record)) < 0)
 		log_trouble(task, "what became of a recipient is forgotten", r);
-	task->claim->outcomes[recipient] = verdict->outcome;
+	task->claim->outcomes[recipient] = on_record.outcome;
 	log_verdict(task, recipient, verdict);
 }
 
@@ -313,20 +317,33 @@ log_done(const struct task *task, const char *how)
 
 /* Have it put on record that the sender knows, should the message stay. */
 static void
-note_told(struct task *task, enum outcome of, enum outcome told)
+note_told(struct task *task, enum notice_kind kind, enum outcome of,
+    enum outcome told)
 {
 	struct verdict verdict = { .outcome = told };
 
 	(void)strlcpy(verdict.status, "2.0.0", sizeof(verdict.status));
 	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++) {
-		if (task->claim->outcomes[i] != of)
+		if (task->claim->outcomes[i] != of ||
+		    !mailer_can_tell(task->claim, i, kind))
 			continue;
-		if (told == OUTCOME_RETURNED)
+		if (told != OUTCOME_DELAYED)
 			task->claim->outcomes[i] = told;
 		if (add_to_record(task, i, &verdict) < 0)
 			log_trouble(task, "that a sender was told is forgotten",
 			    -ENOMEM);
 	}
+}
+
+static bool
+is_anybody_to_be_told_of(const struct task *task, enum notice_kind kind,
+    enum outcome of)
+{
+	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++)
+		if (task->claim->outcomes[i] == of &&
+		    mailer_can_tell(task->claim, i, kind))
+			return true;
+	return false;
 }
 
 /* Returns whether the sender has been told of the recipients with an outcome. */
@@ -336,14 +353,14 @@ tell(struct task *task, enum notice_kind kind, enum outcome of,
 {
 	int r;
 
-	if (count_outcomes(task, of) == 0 || !mailer_can_tell(task->claim))
+	if (!is_anybody_to_be_told_of(task, kind, of))
 		return false;
 	r = mailer_tell(&task->means->mailer, task->claim, kind, of);
 	if (r < 0) {
 		log_trouble(task, "the sender cannot be told", r);
 		return false;
 	}
-	note_told(task, of, told);
+	note_told(task, kind, of, told);
 	return true;
 }
 
@@ -355,6 +372,7 @@ tell_sender(struct task *task)
 	struct claim *claim = task->claim;
 
 	(void)tell(task, NOTICE_FAILED, OUTCOME_FAILED, OUTCOME_RETURNED);
+	(void)tell(task, NOTICE_RELAYED, OUTCOME_RELAYED, OUTCOME_DELIVERED);
 	if (!claim->is_delay_told &&
 	    is_late(id_time_ms(claim->envelope.id), clock_real_ms(),
 		task->means->mailer.settings->delay_notice_hours))

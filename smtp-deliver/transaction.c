@@ -151,26 +151,60 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 {
 	const struct client *client = transaction->client;
 	const struct envelope *envelope = transaction->message->envelope;
+	bool has_return =
+	    client->offers.has_dsn && envelope->dsn_return != DSN_RETURN_UNSAID;
+	bool has_envid = client->offers.has_dsn && envelope->envid != NULL;
 	char size[32] = "";
 
 	if (client->offers.has_size)
 		(void)snprintf(size, sizeof(size), " SIZE=%ju",
 		    (uintmax_t)size_sent(transaction->message));
 	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
-	    "MAIL FROM:<%s>%s%s%s", envelope->sender, size,
+	    "MAIL FROM:<%s>%s%s%s%s%s%s%s", envelope->sender, size,
 	    envelope->is_8bitmime && client->offers.has_8bitmime
 		? " BODY=8BITMIME"
 		: "",
 	    envelope->is_smtputf8 && client->offers.has_smtputf8 ? " SMTPUTF8"
-								 : "");
+								 : "",
+	    has_return ? " RET=" : "",
+	    has_return ? dsn_return_name(envelope->dsn_return) : "",
+	    has_envid ? " ENVID=" : "", has_envid ? envelope->envid : "");
 }
 
-static const char *
+/* An ORCPT in UTF-8 can go only where that is known. */
+static bool
+can_pass_on(const struct client *client, const char *orcpt)
+{
+	return client->offers.has_dsn && orcpt != NULL &&
+	    (client->offers.has_smtputf8 ||
+		!has_high_octet(orcpt, strlen(orcpt)));
+}
+
+static size_t
+orcpt_length(const struct dsn_request *request)
+{
+	return request->orcpt != NULL ? strlen(request->orcpt) : 0;
+}
+
+static int
+add_rcpt(const struct transaction *transaction, const char *recipient,
+    const struct dsn_request *request, struct verdict *ret_verdict)
+{
+	const struct client *client = transaction->client;
+	bool has_notify = client->offers.has_dsn && request->notify != 0;
+	bool has_orcpt = can_pass_on(client, request->orcpt);
+	char notify[DSN_NOTIFY_SIZE];
+
+	return dialogue_add(&client->dialogue, STEP_RCPT, ret_verdict,
+	    "RCPT TO:<%s>%s%s%s%s", recipient, has_notify ? " NOTIFY=" : "",
+	    has_notify ? dsn_format_notify(request->notify, notify) : "",
+	    has_orcpt ? " ORCPT=" : "", has_orcpt ? request->orcpt : "");
+}
+
+static size_t
 recipient_of(const struct transaction *transaction, size_t number)
 {
-	const struct transaction_message *message = transaction->message;
-
-	return message->envelope->recipients[message->recipients[number - 1]];
+	return transaction->message->recipients[number - 1];
 }
 
 /* Add the next command, and its octets to those of its group. */
@@ -179,18 +213,19 @@ add_next(struct transaction *transaction, struct verdict *ret_verdict,
     size_t *octets)
 {
 	const struct dialogue *dialogue = &transaction->client->dialogue;
-	size_t number = transaction->said++;
-	const char *recipient;
+	const struct envelope *envelope = transaction->message->envelope;
+	size_t number = transaction->said++, recipient;
 
 	switch (step_of(transaction, number)) {
 	case STEP_MAIL:
-		*octets += strlen(transaction->message->envelope->sender) + 64;
+		*octets += strlen(envelope->sender) + 64 + DSN_ENVID_MAX;
 		return add_mail(transaction, ret_verdict);
 	case STEP_RCPT:
 		recipient = recipient_of(transaction, number);
-		*octets += strlen(recipient) + 12;
-		return dialogue_add(dialogue, STEP_RCPT, ret_verdict,
-		    "RCPT TO:<%s>", recipient);
+		*octets += strlen(envelope->recipients[recipient]) + 64 +
+		    orcpt_length(&envelope->requests[recipient]);
+		return add_rcpt(transaction, envelope->recipients[recipient],
+		    &envelope->requests[recipient], ret_verdict);
 	default:
 		return dialogue_add(dialogue, STEP_DATA, ret_verdict, "DATA");
 	}
@@ -458,6 +493,7 @@ send_message(const struct transaction *transaction)
 		return TRANSACTION_LOST;
 	}
 	r = end_content(client, &verdict);
+	verdict.is_told_on = client->offers.has_dsn;
 	set_accepted(transaction, &verdict);
 	if (r < 0)
 		return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE

@@ -16,6 +16,8 @@
 /* What became of a recipient, and who said so. */
 struct verdict {
 	enum outcome outcome;
+	unsigned char is_told_on; /* delivered, with what its sender wants to be
+				   * told of: the host offers DSN */
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463 */
 	char host[VERDICT_HOST_SIZE]; /* "mx.example.org[192.0.2.1]", or "" */
 	char tls[VERDICT_TLS_SIZE]; /* protocol and cipher, or "" */

@@ -98,6 +98,24 @@ parse_body(const char *value, bool *ret_is_8bitmime)
 	return 0;
 }
 
+/* RET and ENVID (RFC 3461 sections 4.3 and 4.4). */
+static int
+parse_return(const char *value, struct mail_arguments *mail)
+{
+	if (value == NULL || mail->dsn_return != DSN_RETURN_UNSAID)
+		return -EDOM;
+	return dsn_parse_return(value, &mail->dsn_return);
+}
+
+static int
+parse_envid(const char *value, struct mail_arguments *mail)
+{
+	if (value == NULL || mail->envid != NULL || !is_dsn_envid(value))
+		return -EDOM;
+	mail->envid = value;
+	return 0;
+}
+
 static int
 parse_mail_parameter(const char *keyword, const char *value,
     struct mail_arguments *mail)
@@ -110,6 +128,10 @@ parse_mail_parameter(const char *keyword, const char *value,
 		mail->is_smtputf8 = true;
 		return value == NULL ? 0 : -EDOM;
 	}
+	if (strcasecmp(keyword, "RET") == 0)
+		return parse_return(value, mail);
+	if (strcasecmp(keyword, "ENVID") == 0)
+		return parse_envid(value, mail);
 	return -ENOTSUP;
 }
 
@@ -130,17 +152,41 @@ command_parse_mail(char *argument, struct mail_arguments *ret_mail)
 	return ret_mail->sender.is_utf8 && !ret_mail->is_smtputf8 ? -EILSEQ : 0;
 }
 
+/* NOTIFY and ORCPT (RFC 3461 sections 4.1 and 4.2). */
+static int
+parse_rcpt_parameter(const char *keyword, const char *value, bool is_smtputf8,
+    struct rcpt_arguments *rcpt)
+{
+	if (strcasecmp(keyword, "NOTIFY") == 0)
+		return value == NULL || rcpt->notify != 0
+		    ? -EDOM
+		    : dsn_parse_notify(value, &rcpt->notify);
+	if (strcasecmp(keyword, "ORCPT") != 0)
+		return -ENOTSUP;
+	if (value == NULL || rcpt->orcpt != NULL ||
+	    !is_dsn_orcpt(value, is_smtputf8))
+		return -EDOM;
+	rcpt->orcpt = value;
+	return 0;
+}
+
 int
 command_parse_rcpt(char *argument, bool is_smtputf8,
-    struct address *ret_recipient)
+    struct rcpt_arguments *ret_rcpt)
 {
 	unsigned flags = ADDRESS_POSTMASTER | (is_smtputf8 ? ADDRESS_UTF8 : 0);
-	char *rest, *value;
+	char *rest, *keyword, *value;
 	int r;
 
-	if ((r = parse_path(argument, "TO:", flags, ret_recipient, &rest)) < 0)
+	*ret_rcpt = (struct rcpt_arguments){ .orcpt = NULL };
+	r = parse_path(argument, "TO:", flags, &ret_rcpt->recipient, &rest);
+	if (r < 0)
 		return r;
-	return next_parameter(&rest, &value) != NULL ? -ENOTSUP : 0;
+	while ((keyword = next_parameter(&rest, &value)) != NULL)
+		if ((r = parse_rcpt_parameter(keyword, value, is_smtputf8,
+			 ret_rcpt)) < 0)
+			return r;
+	return 0;
 }
 
 bool

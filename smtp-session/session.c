@@ -188,7 +188,7 @@ cmd_ehlo(struct session *session, char *argument)
 		return reply;
 	session->is_esmtp = true;
 	(void)snprintf(session->text + used, sizeof(session->text) - used,
-	    "\nPIPELINING\nSIZE %d\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES%s",
+	    "\nPIPELINING\nSIZE %d\n8BITMIME\nSMTPUTF8\nDSN\nENHANCEDSTATUSCODES%s",
 	    MESSAGE_SIZE_MAX,
 	    session->settings->tls_cert != NULL && !session->is_tls
 		? "\nSTARTTLS"
@@ -284,14 +284,16 @@ begin_envelope(struct session *session, const struct mail_arguments *mail)
 	struct envelope *envelope = &session->envelope;
 	int r;
 
-	if ((r = id_make(envelope->id)) == 0)
-		r = envelope_set_sender(envelope, mail->sender.text);
+	if ((r = id_make(envelope->id)) == 0 &&
+	    (r = envelope_set_sender(envelope, mail->sender.text)) == 0)
+		r = envelope_set_envid(envelope, mail->envid);
 	if (r < 0) {
 		envelope_clear(envelope);
 		return r;
 	}
 	envelope->is_8bitmime = mail->is_8bitmime;
 	envelope->is_smtputf8 = mail->is_smtputf8;
+	envelope->dsn_return = mail->dsn_return;
 	return 0;
 }
 
@@ -348,22 +350,25 @@ log_recipient(const struct session *session, const char *address)
 static struct reply
 cmd_rcpt(struct session *session, char *argument)
 {
-	struct address recipient;
+	struct envelope *envelope = &session->envelope;
+	struct rcpt_arguments rcpt;
+	const char *address = rcpt.recipient.text;
 	int r;
 
-	r = command_parse_rcpt(argument, session->envelope.is_smtputf8,
-	    &recipient);
-	if (r == 0 && *recipient.domain == '\0')
-		r = complete_postmaster(session, &recipient);
+	r = command_parse_rcpt(argument, envelope->is_smtputf8, &rcpt);
+	if (r == 0 && *rcpt.recipient.domain == '\0')
+		r = complete_postmaster(session, &rcpt.recipient);
 	if (r < 0)
 		return path_reply(r, false);
-	r = envelope_add_recipient(&session->envelope, recipient.text);
+	if ((r = envelope_add_recipient(envelope, address)) == 0)
+		r = envelope_set_request(envelope, address, rcpt.notify,
+		    rcpt.orcpt);
 	if (r == -E2BIG)
 		return (struct reply){ 452, "4.5.3",
 			"too many recipients, send the rest later" };
 	if (r < 0)
 		return reply_local_error;
-	log_recipient(session, recipient.text);
+	log_recipient(session, address);
 	session->state = S_RCPT;
 	return (struct reply){ 250, "2.1.5", "recipient ok" };
 }

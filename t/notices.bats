@@ -357,3 +357,136 @@ says() {
 	read_notice
 	says "1 Action: failed" "1 Status: 4.4.7"
 }
+
+# ---- what senders ask for (RFC 3461) -----------------------------------------
+
+@test "what a sender asks for is passed on to a host that offers DSN" {
+	odd_start odd1 --offer "DSN,PIPELINING"
+	odd_start odd2 --offer "PIPELINING"
+	id=$(send "$alice RET=FULL ENVID=QQ+2B31" \
+		"bob@odd.test NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@odd.test" \
+		carol@odd.test dave@second.test)
+	deliver
+	[ "$(place "$id")" = "" ]
+	grep " MAIL FROM:<$alice> RET=FULL ENVID=QQ+2B31$" "$(odd odd1)/log"
+	grep " RCPT TO:<bob@odd.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@odd.test$" \
+		"$(odd odd1)/log"
+	grep " RCPT TO:<carol@odd.test>$" "$(odd odd1)/log"
+	grep " MAIL FROM:<$alice>$" "$(odd odd2)/log"
+	# That host tells the sender; nobody has asked about the other.
+	not told "$id" notice
+}
+
+@test "NOTIFY chooses: NEVER, or no FAILURE, and a message that fails is kept" {
+	never=$(send "$alice" "bob@nowhere.invalid.test NOTIFY=NEVER")
+	success=$(send "$alice" "bob@nowhere.invalid.test NOTIFY=SUCCESS,DELAY")
+	some=$(send "$alice ENVID=a+20b" \
+		"one@nowhere.invalid.test NOTIFY=NEVER" \
+		"two@nowhere.invalid.test NOTIFY=FAILURE ORCPT=rfc822;t+2Bwo@x.test" \
+		"three@nowhere.invalid.test NOTIFY=SUCCESS")
+	deliver
+	for id in "$never" "$success"; do
+		has_failed "$id"
+		not told "$id" notice
+	done
+	has_failed "$some"
+	told "$some" notice recipients=1
+	read_notice
+	says "message Original-Envelope-Id: a b" \
+		"1 Original-Recipient: rfc822; t+wo@x.test" \
+		"1 Final-Recipient: rfc822; two@nowhere.invalid.test"
+	not grep -q "^2 " "$fields"
+	grep -q " 1 returned " "$spool/queue/attempts/$some"
+}
+
+@test "who wants to hear of success is told by us if the next host has no DSN" {
+	odd_start odd1 --offer "PIPELINING"
+	id=$(send "$alice RET=FULL" "bob@odd.test NOTIFY=SUCCESS" \
+		"carol@odd.test NOTIFY=FAILURE" dave@odd.test)
+	deliver
+	[ "$(place "$id")" = "" ]
+	[ ! -e "$spool/queue/attempts/$id" ]
+	told "$id" message-done 'reason="delivered to all"'
+	[ "$(odd_count odd1)" -eq 1 ]
+	read_notice
+	says "header Subject: Mail relayed" "1 Action: relayed" \
+		"1 Status: 2.0.0" "1 Final-Recipient: rfc822; bob@odd.test" \
+		"1 Diagnostic-Code: smtp; 250 2.0.0 taken" \
+		"part text/rfc822-headers"
+	not grep -q "^2 " "$fields"
+	# A notice is never the cause of another one.
+	grep -q "^X-Smtpserver-Notify: NEVER" \
+		"$spool"/20*/"$(notices "$id")"_*.eml
+}
+
+@test "who is owed a notice of success gets it from the next run" {
+	id=$(send "$alice" "bob@odd.test NOTIFY=SUCCESS")
+	printf '1 1763836310123 0 relayed 2.0.0 %s\n' \
+		"mx.odd.test[192.0.2.9]: 250 taken" >"$spool/queue/attempts/$id"
+	deliver
+	[ "$(place "$id")" = "" ]
+	not told "$id" delivered
+	read_notice
+	says "1 Action: relayed" "1 Diagnostic-Code: smtp; 250 taken"
+}
+
+@test "NOTIFY without DELAY spares the sender the notice of a delay" {
+	odd_start odd1 "rcpt=450 4.2.0 come again"
+	quiet=$(send "$alice" "bob@odd.test NOTIFY=FAILURE")
+	id=$(send "$alice" "bob@odd.test NOTIFY=FAILURE" \
+		"carol@odd.test NOTIFY=DELAY")
+	ahead=$((5 * 3600)) deliver
+	not told "$quiet" notice
+	told "$id" notice recipients=1
+	read_notice
+	says "1 Action: delayed" "1 Final-Recipient: rfc822; carol@odd.test"
+}
+
+@test "RET=FULL has all of a message returned, unless it is large" {
+	id=$({
+		printf '%s\r\n' "Subject: x" "MIME-Version: 1.0" \
+			"Content-Type: text/plain; charset=utf-8" \
+			"Content-Transfer-Encoding: 8bit" "" "Grüße" ".dot"
+	} | submit "$alice RET=FULL BODY=8BITMIME" bob@nowhere.invalid.test)
+	deliver
+	was_returned "$id"
+	read_notice
+	says "part message/rfc822" "original Subject: x" \
+		"header Content-Transfer-Encoding: 8bit"
+	grep -q "^body .*\.dot" "$fields"
+	rm "$(mta_mail home "Delivered-To: $alice")"
+
+	id=$({
+		printf 'Subject: large\r\n\r\n'
+		yes "a line of text"$'\r' | head -n 20000
+	} | submit "$alice RET=FULL" bob@nowhere.invalid.test)
+	deliver
+	was_returned "$id"
+	read_notice
+	says "part text/rfc822-headers" "original Subject: large"
+}
+
+@test "a sender in UTF-8 is told in UTF-8" {
+	odd_start odd2
+	id=$(send "grün$BATS_TEST_NUMBER@second.test SMTPUTF8" \
+		"bärbel@nowhere.invalid.test ORCPT=utf-8;bär@x.test")
+	deliver
+	was_returned "$id"
+	[ "$(odd_count odd2)" -eq 1 ]
+	grep " MAIL FROM:<>.* SMTPUTF8" "$(odd odd2)/log"
+	fields=$BATS_TEST_TMPDIR/fields
+	python3 "$SMTPSERVER_SOURCE/t/lib/notice" "$(odd odd2)/1.eml" >"$fields"
+	says "part message/global-delivery-status" \
+		"1 Final-Recipient: utf-8; bärbel@nowhere.invalid.test" \
+		"1 Original-Recipient: utf-8; bär@x.test"
+}
+
+@test "a recipient in UTF-8 is told of in ASCII to a sender in ASCII" {
+	id=$(send "$alice SMTPUTF8" "bärbel@nowhere.invalid.test")
+	deliver
+	was_returned "$id"
+	read_notice
+	says "part message/delivery-status" \
+		"1 Final-Recipient: utf-8; b\\x{E4}rbel@nowhere.invalid.test" \
+		"text   <bärbel@nowhere.invalid.test>"
+}

@@ -26,6 +26,7 @@ static const char *const outcome_names[] = {
 	[OUTCOME_DEFERRED] = "deferred",
 	[OUTCOME_FAILED] = "failed",
 	[OUTCOME_RETURNED] = "returned",
+	[OUTCOME_RELAYED] = "relayed",
 	[OUTCOME_DELAYED] = "delayed",
 };
 

@@ -13,6 +13,7 @@ enum outcome {
 	OUTCOME_DEFERRED,
 	OUTCOME_FAILED,
 	OUTCOME_RETURNED, /* failed, and the sender has a notice of it */
+	OUTCOME_RELAYED, /* delivered, and the sender waits for a notice of it */
 	OUTCOME_DELAYED, /* the sender has a notice that it takes long: no
 			  * outcome of an attempt, and none that stays */
 };
@@ -39,7 +40,7 @@ static inline int
 is_final(enum outcome outcome)
 {
 	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_FAILED ||
-	    outcome == OUTCOME_RETURNED;
+	    outcome == OUTCOME_RETURNED || outcome == OUTCOME_RELAYED;
 }
 
 /* What a detail is made of, each with a NUL; "" for what there is none of. */

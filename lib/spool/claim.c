@@ -410,7 +410,8 @@ claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 		r = append_attempt(fd, &attempts[i]);
 		if (r == 0)
 			apply_outcome(claim, &attempts[i]);
-		has_delivery |= attempts[i].outcome == OUTCOME_DELIVERED;
+		has_delivery |= attempts[i].outcome == OUTCOME_DELIVERED ||
+		    attempts[i].outcome == OUTCOME_RELAYED;
 	}
 	if (has_delivery && flush_record(claim, fd) < 0 && r == 0)
 		r = -errno;

@@ -5,13 +5,16 @@
  *
  *	Return-Path: <sender@example.com>
  *	Envelope-To: <one@example.org>
+ *	X-Smtpserver-Notify: SUCCESS,FAILURE
+ *	X-Smtpserver-Orcpt: rfc822;first@example.org
  *	Envelope-To: <two@example.org>
  *	X-Smtpserver-Id: 019aad1f6b2e5d0c7f3a9be1
- *	X-Smtpserver-Options: 8BITMIME SMTPUTF8
+ *	X-Smtpserver-Options: 8BITMIME SMTPUTF8 RET=HDRS
+ *	X-Smtpserver-Envid: QQ314159
  *	X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef
  *
- * Lines end in CRLF, as the message's do. The options line is there if there
- * are any. The last line has a fixed width: it is filled in when the rest is
+ * Lines end in CRLF, as the message's do. Notify and Orcpt are of the recipient
+ * above them (RFC 3461); they, Options and Envid are there if there are any.The last line has a fixed width: it is filled in when the rest is
  * known. It has the checksum of the others: parsing need not be suspicious.
  */
 
@@ -30,16 +33,23 @@
 #define RECIPIENT_FIELD "Envelope-To: "
 #define ID_FIELD "X-Smtpserver-Id: "
 #define OPTIONS_FIELD "X-Smtpserver-Options:"
+#define NOTIFY_FIELD "X-Smtpserver-Notify: "
+#define ORCPT_FIELD "X-Smtpserver-Orcpt: "
+#define ENVID_FIELD "X-Smtpserver-Envid: "
 #define SEAL_FIELD "X-Smtpserver-Content: "
 
-#define LINE_SIZE 512
+#define LINE_SIZE 640
 
 void
 envelope_clear(struct envelope *envelope)
 {
-	for (size_t i = 0; i < envelope->recipient_count; i++)
+	for (size_t i = 0; i < envelope->recipient_count; i++) {
 		free(envelope->recipients[i]);
+		free(envelope->requests[i].orcpt);
+	}
 	free(envelope->recipients);
+	free(envelope->requests);
+	free(envelope->envid);
 	free(envelope->sender);
 	*envelope = (struct envelope){ .sender = NULL };
 }
@@ -56,20 +66,26 @@ envelope_set_sender(struct envelope *envelope, const char *address)
 	return 0;
 }
 
-/* Room for one more: the array grows by doubling. */
+/* Room for one more: the arrays grow by doubling. */
 static int
 make_room(struct envelope *envelope)
 {
 	size_t count = envelope->recipient_count;
-	char **larger;
+	size_t size = count > 0 ? 2 * count : 1;
+	struct dsn_request *requests;
+	char **recipients;
 
 	if (count > 0 && (count & (count - 1)) != 0)
 		return 0;
-	larger = reallocarray(envelope->recipients, count > 0 ? 2 * count : 1,
-	    sizeof(*larger));
-	if (larger == NULL)
+	recipients =
+	    reallocarray(envelope->recipients, size, sizeof(*recipients));
+	if (recipients == NULL)
 		return -ENOMEM;
-	envelope->recipients = larger;
+	envelope->recipients = recipients;
+	requests = reallocarray(envelope->requests, size, sizeof(*requests));
+	if (requests == NULL)
+		return -ENOMEM;
+	envelope->requests = requests;
 	return 0;
 }
 
@@ -89,21 +105,62 @@ envelope_add_recipient(struct envelope *envelope, const char *address)
 	room = &envelope->recipients[envelope->recipient_count];
 	if ((*room = strdup(address)) == NULL)
 		return -ENOMEM;
-	envelope->recipient_count++;
+	envelope->requests[envelope->recipient_count++] =
+	    (struct dsn_request){ .orcpt = NULL };
 	return 0;
+}
+
+/* Keep a copy of a text that was not there before. */
+static int
+keep_text(const char *text, char **slot)
+{
+	if (text == NULL || *slot != NULL)
+		return 0;
+	*slot = strdup(text);
+	return *slot != NULL ? 0 : -ENOMEM;
+}
+
+int
+envelope_set_request(struct envelope *envelope, const char *address,
+    unsigned notify, const char *orcpt)
+{
+	for (size_t i = 0; i < envelope->recipient_count; i++) {
+		struct dsn_request *request = &envelope->requests[i];
+
+		if (strcmp(envelope->recipients[i], address) != 0)
+			continue;
+		if (request->notify == 0)
+			request->notify = notify;
+		return keep_text(orcpt, &request->orcpt);
+	}
+	return 0;
+}
+
+int
+envelope_set_envid(struct envelope *envelope, const char *envid)
+{
+	return keep_text(envid, &envelope->envid);
 }
 
 /* What the block's fields take at the most, with a NUL. */
 static size_t
 block_size(const struct envelope *envelope)
 {
-	size_t size = sizeof(SENDER_FIELD "<>\r\n" ID_FIELD "\r\n" OPTIONS_FIELD
-					  " 8BITMIME SMTPUTF8\r\n") +
-	    strlen(envelope->sender) + strlen(envelope->id);
+	size_t size =
+	    sizeof(SENDER_FIELD "<>\r\n" ID_FIELD "\r\n" OPTIONS_FIELD
+				" 8BITMIME SMTPUTF8 RET=FULL\r\n" ENVID_FIELD
+				"\r\n") +
+	    strlen(envelope->sender) + strlen(envelope->id) +
+	    (envelope->envid != NULL ? strlen(envelope->envid) : 0);
 
-	for (size_t i = 0; i < envelope->recipient_count; i++)
-		size += sizeof(RECIPIENT_FIELD "<>\r\n") +
-		    strlen(envelope->recipients[i]);
+	for (size_t i = 0; i < envelope->recipient_count; i++) {
+		const char *orcpt = envelope->requests[i].orcpt;
+
+		size += sizeof(RECIPIENT_FIELD "<>\r\n" NOTIFY_FIELD
+					       "\r\n" ORCPT_FIELD "\r\n") +
+		    DSN_NOTIFY_SIZE + strlen(envelope->recipients[i]) +
+		    (orcpt != NULL ? strlen(orcpt) : 0);
+	}
 	return size;
 }
 
@@ -112,6 +169,38 @@ static char *
 put(char *end, const char *first, const char *second, const char *third)
 {
 	return stpcpy(stpcpy(stpcpy(end, first), second), third);
+}
+
+static char *
+put_recipient(char *end, const char *address, const struct dsn_request *request)
+{
+	char notify[DSN_NOTIFY_SIZE];
+
+	end = put(end, RECIPIENT_FIELD "<", address, ">\r\n");
+	if (request->notify != 0)
+		end = put(end, NOTIFY_FIELD,
+		    dsn_format_notify(request->notify, notify), "\r\n");
+	if (request->orcpt != NULL)
+		end = put(end, ORCPT_FIELD, request->orcpt, "\r\n");
+	return end;
+}
+
+static char *
+put_options(char *end, const struct envelope *envelope)
+{
+	bool has_return = envelope->dsn_return != DSN_RETURN_UNSAID;
+
+	if (envelope->is_8bitmime || envelope->is_smtputf8 || has_return) {
+		end = put(end, OPTIONS_FIELD,
+		    envelope->is_8bitmime ? " 8BITMIME" : "",
+		    envelope->is_smtputf8 ? " SMTPUTF8" : "");
+		end = put(end, has_return ? " RET=" : "",
+		    has_return ? dsn_return_name(envelope->dsn_return) : "",
+		    "\r\n");
+	}
+	if (envelope->envid != NULL)
+		end = put(end, ENVID_FIELD, envelope->envid, "\r\n");
+	return end;
 }
 
 int
@@ -124,15 +213,10 @@ envelope_render(const struct envelope *envelope, char **ret_text,
 		return -ENOMEM;
 	end = put(text, SENDER_FIELD "<", envelope->sender, ">\r\n");
 	for (size_t i = 0; i < envelope->recipient_count; i++)
-		end = put(end, RECIPIENT_FIELD "<", envelope->recipients[i],
-		    ">\r\n");
+		end = put_recipient(end, envelope->recipients[i],
+		    &envelope->requests[i]);
 	end = put(end, ID_FIELD, envelope->id, "\r\n");
-	if (envelope->is_8bitmime || envelope->is_smtputf8) {
-		end = put(end, OPTIONS_FIELD,
-		    envelope->is_8bitmime ? " 8BITMIME" : "",
-		    envelope->is_smtputf8 ? " SMTPUTF8" : "");
-		end = stpcpy(end, "\r\n");
-	}
+	end = put_options(end, envelope);
 	*ret_text = text;
 	*ret_length = (size_t)(end - text);
 	return 0;
@@ -179,10 +263,42 @@ parse_options(const char *value, struct envelope *envelope)
 			envelope->is_8bitmime = true;
 		else if (strcmp(word, "SMTPUTF8") == 0)
 			envelope->is_smtputf8 = true;
-		else if (*word != '\0')
+		else if (strncmp(word, "RET=", 4) == 0) {
+			if (dsn_parse_return(word + 4, &envelope->dsn_return) <
+			    0)
+				return -EBADMSG;
+		} else if (*word != '\0')
 			return -EBADMSG;
 	}
 	return 0;
+}
+
+/* What is said of the recipient whose line was the last. */
+static int
+parse_notify(const char *value, struct envelope *envelope)
+{
+	size_t count = envelope->recipient_count;
+
+	if (count == 0)
+		return -EBADMSG;
+	return dsn_parse_notify(value, &envelope->requests[count - 1].notify);
+}
+
+static int
+parse_orcpt(const char *value, struct envelope *envelope)
+{
+	size_t count = envelope->recipient_count;
+
+	if (count == 0 || !is_dsn_orcpt(value, true))
+		return -EBADMSG;
+	return keep_text(value, &envelope->requests[count - 1].orcpt);
+}
+
+static int
+parse_envid(const char *value, struct envelope *envelope)
+{
+	return is_dsn_envid(value) ? keep_text(value, &envelope->envid)
+				   : -EBADMSG;
 }
 
 static int
@@ -221,6 +337,12 @@ parse_line(const char *line, struct envelope *envelope,
 		}
 	} else if ((value = field_value(line, OPTIONS_FIELD)) != NULL)
 		r = parse_options(value, envelope);
+	else if ((value = field_value(line, NOTIFY_FIELD)) != NULL)
+		r = parse_notify(value, envelope);
+	else if ((value = field_value(line, ORCPT_FIELD)) != NULL)
+		r = parse_orcpt(value, envelope);
+	else if ((value = field_value(line, ENVID_FIELD)) != NULL)
+		r = parse_envid(value, envelope);
 	else if (field_value(line, SEAL_FIELD) != NULL)
 		r = parse_seal(line, ret_seal) == 0 ? 1 : -EBADMSG;
 	return r;

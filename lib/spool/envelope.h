@@ -7,13 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/dsn.h"
 #include "lib/id.h"
 
 /* RFC 5321 section 4.5.3.1.8 asks for 100 at the least. */
 #define ENVELOPE_RECIPIENTS_MAX 1000
 
-/* No block is larger: a line per recipient and a few more. */
-#define ENVELOPE_BLOCK_MAX (ENVELOPE_RECIPIENTS_MAX * 300 + 2048)
+/* No block is larger: up to three lines per recipient and a few more. */
+#define ENVELOPE_BLOCK_MAX (ENVELOPE_RECIPIENTS_MAX * 900 + 2048)
 
 /* "X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef\r\n" */
 #define ENVELOPE_SEAL_SIZE 63
@@ -27,6 +28,9 @@ struct envelope {
 	char *sender; /* "" for the null reverse-path; NULL: not set yet */
 	char **recipients;
 	size_t recipient_count;
+	struct dsn_request *requests; /* one for each recipient */
+	enum dsn_return dsn_return; /* RET (RFC 3461) */
+	char *envid; /* ENVID as it was given; NULL: not */
 	bool is_8bitmime; /* BODY=8BITMIME was given (RFC 6152) */
 	bool is_smtputf8; /* SMTPUTF8 was given (RFC 6531) */
 };
@@ -43,6 +47,13 @@ void envelope_clear(struct envelope *envelope);
  * recipient that is there already is not added again. */
 int envelope_set_sender(struct envelope *envelope, const char *address);
 int envelope_add_recipient(struct envelope *envelope, const char *address);
+
+/* Note what the sender has said of a recipient, who must have been added, unless
+ * something was noted of him before; or of the message. NULL: nothing. Return 0
+ * or -ENOMEM. */
+int envelope_set_request(struct envelope *envelope, const char *address,
+    unsigned notify, const char *orcpt);
+int envelope_set_envid(struct envelope *envelope, const char *envid);
 
 /*
  * Write the block that stands before a stored message, without its last line,

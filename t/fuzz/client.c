@@ -167,12 +167,16 @@ send_message(struct client *client, enum transaction_end *ret_state)
 {
 	char sender[] = "a@client.test", one[] = "b@example.org",
 	     other[] = "c@example.org";
+	char orcpt[] = "rfc822;b@example.org";
 	char *recipients[] = { one, other };
+	struct dsn_request requests[] = { { DSN_NEVER, orcpt }, { 0, NULL } };
 	struct envelope envelope = {
 		.id = "019aad1f6b2e5d0c7f3a9be1",
 		.sender = sender,
 		.recipients = recipients,
+		.requests = requests,
 		.recipient_count = 2,
+		.dsn_return = DSN_RETURN_FULL,
 		.is_8bitmime = true,
 	};
 	static const size_t indices[] = { 0, 1 };

@@ -91,15 +91,16 @@ static void
 check_rcpt(const char *argument, bool is_smtputf8)
 {
 	char *copy = strdup(argument);
-	struct address recipient;
+	struct rcpt_arguments rcpt;
 
 	must(copy != NULL);
-	if (command_parse_rcpt(copy, is_smtputf8, &recipient) == 0) {
-		check_address(&recipient);
-		must(is_smtputf8 || !recipient.is_utf8);
-		must(*recipient.text != '\0');
-		must(*recipient.domain != '\0' ||
-		    strcmp(recipient.text, "postmaster") == 0);
+	if (command_parse_rcpt(copy, is_smtputf8, &rcpt) == 0) {
+		check_address(&rcpt.recipient);
+		must(is_smtputf8 || !rcpt.recipient.is_utf8);
+		must(*rcpt.recipient.text != '\0');
+		must(rcpt.orcpt == NULL || is_dsn_orcpt(rcpt.orcpt, true));
+		must(*rcpt.recipient.domain != '\0' ||
+		    strcmp(rcpt.recipient.text, "postmaster") == 0);
 	}
 	free(copy);
 }

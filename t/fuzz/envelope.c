@@ -13,13 +13,31 @@
 #include "t/fuzz/fuzz.h"
 
 static void
+check_same_text(const char *a, const char *b)
+{
+	must((a == NULL) == (b == NULL));
+	must(a == NULL || strcmp(a, b) == 0);
+}
+
+static void
+check_same_recipient(const struct envelope *a, const struct envelope *b,
+    size_t i)
+{
+	must(strcmp(a->recipients[i], b->recipients[i]) == 0);
+	must(a->requests[i].notify == b->requests[i].notify);
+	check_same_text(a->requests[i].orcpt, b->requests[i].orcpt);
+}
+
+static void
 check_same(const struct envelope *a, const struct envelope *b)
 {
 	must(strcmp(a->id, b->id) == 0);
 	must(strcmp(a->sender, b->sender) == 0);
 	must(a->recipient_count == b->recipient_count);
 	for (size_t i = 0; i < a->recipient_count; i++)
-		must(strcmp(a->recipients[i], b->recipients[i]) == 0);
+		check_same_recipient(a, b, i);
+	must(a->dsn_return == b->dsn_return);
+	check_same_text(a->envid, b->envid);
 	must(a->is_8bitmime == b->is_8bitmime);
 	must(a->is_smtputf8 == b->is_smtputf8);
 }

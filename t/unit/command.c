@@ -54,6 +54,8 @@ static const struct {
 	{ "FROM:<a@b> BODY=7BIT", 0, "a@b", 0, false, false },
 	{ "FROM:<a@b> SMTPUTF8", 0, "a@b", 0, false, true },
 	{ "FROM:<\xc3\xbc@b> SMTPUTF8", 0, "\xc3\xbc@b", 0, false, true },
+	{ "FROM:<a@b> RET=HDRS ENVID=QQ+2B314159", 0, "a@b", 0, false, false },
+	{ "FROM:<a@b> envid=x ret=full SIZE=1", 0, "a@b", 1, false, false },
 	{ "FROM:<a@b> size=1 body=8bitmime smtputf8", 0, "a@b", 1, true, true },
 	{ "FROM:<a@b>  SMTPUTF8   SIZE=1", 0, "a@b", 1, false, true },
 	{ "FROM:<\"a b\"@c> SIZE=1", 0, "\"a b\"@c", 1, false, false },
@@ -77,7 +79,14 @@ static const struct {
 	{ "FROM:<a@b> FOO", -ENOTSUP },
 	{ "FROM:<a@b> FOO=1", -ENOTSUP },
 	{ "FROM:<a@b> AUTH=<>", -ENOTSUP },
-	{ "FROM:<a@b> RET=HDRS", -ENOTSUP },
+	{ "FROM:<a@b> RET=ALL", -EDOM },
+	{ "FROM:<a@b> RET", -EDOM },
+	{ "FROM:<a@b> RET=FULL RET=FULL", -EDOM },
+	{ "FROM:<a@b> ENVID=", -EDOM },
+	{ "FROM:<a@b> ENVID", -EDOM },
+	{ "FROM:<a@b> ENVID=a=b", -EDOM },
+	{ "FROM:<a@b> ENVID=a ENVID=a", -EDOM },
+	{ "FROM:<a@b> NOTIFY=NEVER", -ENOTSUP },
 	{ "FROM:<a@b> =1", -ENOTSUP },
 	{ "FROM:<a@b> SIZE=1 FOO", -ENOTSUP },
 	{ "FROM:<a@b> SIZE", -EDOM },
@@ -118,7 +127,17 @@ static const struct {
 	{ "<a@b>", false, -EINVAL, NULL },
 	{ "FROM:<a@b>", false, -EINVAL, NULL },
 	{ "TO:<a@b>,<c@d>", false, -EINVAL, NULL },
-	{ "TO:<a@b> NOTIFY=NEVER", false, -ENOTSUP, NULL },
+	{ "TO:<a@b> NOTIFY=NEVER", false, 0, "a@b" },
+	{ "TO:<a@b> notify=success,DELAY,FAILURE ORCPT=rfc822;a+2Bb@c", false, 0,
+	    "a@b" },
+	{ "TO:<a@b> NOTIFY=NEVER NOTIFY=NEVER", false, -EDOM, NULL },
+	{ "TO:<a@b> ORCPT=rfc822;a ORCPT=rfc822;a", false, -EDOM, NULL },
+	{ "TO:<a@b> NOTIFY", false, -EDOM, NULL },
+	{ "TO:<a@b> ORCPT", false, -EDOM, NULL },
+	{ "TO:<a@b> ORCPT=a", false, -EDOM, NULL },
+	{ "TO:<a@b> RET=FULL", false, -ENOTSUP, NULL },
+	{ "TO:<a@b> ORCPT=utf-8;\xc3\xbc@b", true, 0, "a@b" },
+	{ "TO:<a@b> ORCPT=utf-8;\xc3\xbc@b", false, -EDOM, NULL },
 	{ "TO:<a@b> SIZE=1", false, -ENOTSUP, NULL },
 };
 
@@ -206,13 +225,13 @@ check_rcpts(void)
 {
 	for (size_t i = 0; i < COUNT(rcpts); i++) {
 		char *argument = copy_of(rcpts[i].argument);
-		struct address recipient;
-		int r = command_parse_rcpt(argument, rcpts[i].is_smtputf8,
-		    &recipient);
+		struct rcpt_arguments rcpt;
+		int r =
+		    command_parse_rcpt(argument, rcpts[i].is_smtputf8, &rcpt);
 
 		is_int(r, rcpts[i].result, "RCPT %s", rcpts[i].argument);
 		if (r == 0)
-			is_str(recipient.text, rcpts[i].recipient, "is %s",
+			is_str(rcpt.recipient.text, rcpts[i].recipient, "is %s",
 			    rcpts[i].recipient);
 		free(argument);
 	}

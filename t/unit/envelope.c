@@ -48,6 +48,25 @@ static const char *const whole[] = {
 	"X-Smtpserver-Id: " ID "\r\n"
 	"X-Smtpserver-Options: SMTPUTF8\r\n"
 	SEAL,
+
+	/* with what RFC 3461 lets senders ask for */
+	"Return-Path: <a@example.com>\r\n"
+	"Envelope-To: <b@example.org>\r\n"
+	"X-Smtpserver-Notify: SUCCESS,FAILURE,DELAY\r\n"
+	"X-Smtpserver-Orcpt: rfc822;bob+2Btag@example.org\r\n"
+	"Envelope-To: <c@example.org>\r\n"
+	"Envelope-To: <d@example.org>\r\n"
+	"X-Smtpserver-Notify: NEVER\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	"X-Smtpserver-Options: RET=HDRS\r\n"
+	"X-Smtpserver-Envid: QQ314159\r\n"
+	SEAL,
+
+	"Return-Path: <a@example.com>\r\n"
+	"Envelope-To: <b@example.org>\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	"X-Smtpserver-Options: 8BITMIME SMTPUTF8 RET=FULL\r\n"
+	SEAL,
 };
 
 #define FROM "Return-Path: <a@b>\r\n"
@@ -80,6 +99,15 @@ static const char *const damaged[] = {
 	FROM TO "X-Smtpserver-Id: \r\n" SEAL,
 	FROM TO NAME "X-Smtpserver-Options: 7BIT\r\n" SEAL,
 	FROM TO NAME "X-Smtpserver-Options: 8bitmime\r\n" SEAL,
+	FROM TO NAME "X-Smtpserver-Options: RET=\r\n" SEAL,
+	FROM "X-Smtpserver-Notify: NEVER\r\n" TO NAME SEAL,
+	FROM "X-Smtpserver-Orcpt: rfc822;a\r\n" TO NAME SEAL,
+	FROM TO "X-Smtpserver-Notify: \r\n" NAME SEAL,
+	FROM TO "X-Smtpserver-Notify: NEVER,DELAY\r\n" NAME SEAL,
+	FROM TO "X-Smtpserver-Orcpt: a\r\n" NAME SEAL,
+	FROM TO "X-Smtpserver-Orcpt: rfc822;a b\r\n" NAME SEAL,
+	FROM TO NAME "X-Smtpserver-Envid: \r\n" SEAL,
+	FROM TO NAME "X-Smtpserver-Envid: a=b\r\n" SEAL,
 
 	/* seals */
 	FROM TO NAME "X-Smtpserver-Content: \r\n",

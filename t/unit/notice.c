@@ -35,8 +35,8 @@ start(void)
 		.arrival_ms = INT64_C(1763836300000),
 		.recipients = &recipient,
 		.recipient_count = 1,
-		.header = "Subject: hello\r\n",
-		.header_length = 16,
+		.original = "Subject: hello\r\n",
+		.original_length = 16,
 	};
 }
 
@@ -178,17 +178,17 @@ header_is_encoded_if_need_be(void)
 	static char line[3000];
 
 	start();
-	notice.header = "Subject: gr\xc3\xbcn = \r\nX: \x01\r\n";
-	notice.header_length = strlen(notice.header);
+	notice.original = "Subject: gr\xc3\xbcn = \r\nX: \x01\r\n";
+	notice.original_length = strlen(notice.original);
 	has("quoted-printable\r\n\r\n"
 	    "Subject: gr=C3=BCn =3D=20\r\nX: =01\r\n");
 	can_be_sent(false, "a header in 8 bits");
 
 	memset(line, 'x', sizeof(line) - 1);
-	notice.header = line;
-	notice.header_length = strlen(line);
+	notice.original = line;
+	notice.original_length = strlen(line);
 	can_be_sent(false, "a header with a long line");
-	notice.header_length = 0;
+	notice.original_length = 0;
 	can_be_sent(false, "no header");
 }
 
