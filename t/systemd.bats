@@ -435,6 +435,24 @@ heard() {
 	no_settings
 }
 
+@test "mail is signed with a credential, whose file only root can read" {
+	local id file
+	local credential=/etc/credstore/smtpserver.dkim-rsa
+
+	inside mkdir -p "${credential%/*}"
+	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 |
+		inside sh -c 'umask 077 && cat >"$0"' "$credential"
+	settings SMTP_DKIM_SELECTOR=test \
+		SMTP_DKIM_KEY_PATH=smtpserver.dkim-rsa
+	id=$(message signed | hand_in mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	no_settings
+	inside rm "$credential"
+	file=$(wait_for 10 mta_mail mx1 "$id" && mta_mail mx1 "$id")
+	grep -q '^DKIM-Signature: .*a=rsa-sha256;' "$file"
+	grep -q 'd=hosts.test; s=test;' "$file"
+}
+
 @test "SMTP_PORT and SMTP_HEALTH_ADDR move the sockets" {
 	settings SMTP_PORT=2626 SMTP_HEALTH_ADDR=0.0.0.0:9090
 	greeting 127.0.0.1 2626 | grep -q ^220
