@@ -329,7 +329,7 @@ int
 claim_view(int fd, struct claim **ret_claim)
 {
 	struct claim *claim = calloc(1, sizeof(*claim));
-	struct envelope_seal seal;
+	struct envelope_seal seal = { .size_bytes = 0 };
 	char *block = NULL;
 	struct stat st;
 	int r = 0;
