@@ -35,8 +35,8 @@ static const char *const asked[] = {
 	[TRUST_VERIFY] =
 	    "TLS if the host offers it, and then its certificate must verify",
 	[TRUST_STS] = "TLS, and its certificate must verify",
-	[TRUST_ENCRYPT] = "TLS with any certificate, for the host has TLSA "
-			  "records, but none that can be used",
+	[TRUST_ENCRYPT] =
+	    "TLS with any certificate: none of its TLSA records can be used",
 	[TRUST_DANE] = "TLS with a certificate that its TLSA records match",
 };
 
