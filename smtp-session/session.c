@@ -352,7 +352,7 @@ cmd_rcpt(struct session *session, char *argument)
 {
 	struct envelope *envelope = &session->envelope;
 	struct rcpt_arguments rcpt;
-	const char *address = rcpt.recipient.text;
+	const char *address;
 	int r;
 
 	r = command_parse_rcpt(argument, envelope->is_smtputf8, &rcpt);
@@ -360,6 +360,7 @@ cmd_rcpt(struct session *session, char *argument)
 		r = complete_postmaster(session, &rcpt.recipient);
 	if (r < 0)
 		return path_reply(r, false);
+	address = rcpt.recipient.text;
 	if ((r = envelope_add_recipient(envelope, address)) == 0)
 		r = envelope_set_request(envelope, address, rcpt.notify,
 		    rcpt.orcpt);

@@ -382,6 +382,7 @@ envelope_parse(const char *text, size_t length, struct envelope *ret_envelope,
 	int r = 0;
 
 	*ret_envelope = (struct envelope){ .sender = NULL };
+	*ret_seal = (struct envelope_seal){ .size_bytes = 0 };
 	while (r == 0) {
 		ssize_t n = get_line(text + used, length - used, line);
 
