@@ -45,6 +45,7 @@ struct settings {
 	size_t dkim_count; /* 0: nothing is signed */
 	struct settings_dkim dkim[SETTINGS_DKIM_KEYS_MAX];
 	const char *dkim_domain; /* NULL: that of each message's author */
+	const char *relayhost; /* next hops for all mail; NULL: MX hosts */
 	enum bare_newline bare_newline;
 	bool is_debug;
 	int queue_workers;

@@ -5,6 +5,7 @@
  * end (RFC 5321 sections 3.1, 3.2, 4.1.1; RFC 3207).
  *
  *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> ready
+ *	connect -> TLS -> GREETING -> EHLO -> ready		(RFC 8314)
  *
  * A connection that is lost, or on which something was said that we do not
  * understand, is not used any further.
@@ -84,17 +85,13 @@ say_hello(struct client *client, struct verdict *ret_verdict)
 }
 
 static int
-start_tls(struct client *client, const struct trust *trust,
+shake_hands(struct dialogue *dialogue, const struct trust *trust,
     struct verdict *ret_verdict)
 {
-	struct dialogue *dialogue = &client->dialogue;
 	struct tls_policy policy;
 	struct tls_result result;
 	int r;
 
-	r = dialogue_say(dialogue, STEP_STARTTLS, ret_verdict, "STARTTLS");
-	if (r < 0 || !verdict_is_good(ret_verdict))
-		return r < 0 ? r : -EHOSTUNREACH;
 	trust_get_tls_policy(trust, dialogue->settings, &policy);
 	r = tls_connect(dialogue->stream, &policy,
 	    dialogue_deadline(dialogue, HANDSHAKE_SEC), &result);
@@ -108,6 +105,21 @@ start_tls(struct client *client, const struct trust *trust,
 	}
 	(void)snprintf(dialogue->tls, sizeof(dialogue->tls), "%s %s",
 	    result.protocol, result.cipher);
+	return 0;
+}
+
+static int
+start_tls(struct client *client, const struct trust *trust,
+    struct verdict *ret_verdict)
+{
+	int r;
+
+	r = dialogue_say(&client->dialogue, STEP_STARTTLS, ret_verdict,
+	    "STARTTLS");
+	if (r < 0 || !verdict_is_good(ret_verdict))
+		return r < 0 ? r : -EHOSTUNREACH;
+	if ((r = shake_hands(&client->dialogue, trust, ret_verdict)) < 0)
+		return r;
 	return say_hello(client, ret_verdict);
 }
 
@@ -118,6 +130,8 @@ secure(struct client *client, const struct trust *trust,
 {
 	struct dialogue *dialogue = &client->dialogue;
 
+	if (trust->is_tls_first)
+		return 0;
 	if (client->offers.has_starttls && trust->level != TRUST_NONE)
 		return start_tls(client, trust, ret_verdict);
 	if (trust->is_tls_required) {
@@ -139,6 +153,9 @@ introduce(struct client *client, const struct trust *trust,
 {
 	int r;
 
+	if (trust->is_tls_first &&
+	    (r = shake_hands(&client->dialogue, trust, ret_verdict)) < 0)
+		return r;
 	r = dialogue_get_reply(&client->dialogue, STEP_GREETING, ret_verdict);
 	if (r < 0 || !verdict_is_good(ret_verdict))
 		return -EHOSTUNREACH;

@@ -24,7 +24,7 @@ struct client_offers {
 };
 
 /* A connection to a remote host over which messages can be sent: transaction.h.
- * STARTTLS (RFC 3207) was done as the host's policy wants it (promise P5). */
+ * TLS was started as the host's policy wants it (promise P5). */
 struct client {
 	struct dialogue dialogue;
 	struct client_offers offers;

@@ -11,7 +11,7 @@
 
 #include "smtp-deliver/task.h"
 
-/* Where messages are going, a domain or an address literal, and the jobs that
+/* Where messages are going, as task_destination() names it, and the jobs that
  * wait for a worker to take them there. */
 struct destination {
 	TAILQ_ENTRY(destination) entries;

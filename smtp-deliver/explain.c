@@ -43,7 +43,6 @@ static const char *const asked[] = {
 /* A host while it is explained. */
 struct sight {
 	const struct settings *settings;
-	const char *destination;
 	const struct route *route;
 	size_t number;
 	struct trust trust;
@@ -152,12 +151,14 @@ find_trust(struct sight *sight)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	const struct trust *trust = &sight->trust;
+	const struct route_host *host = &sight->route->hosts[sight->number];
 
-	if (trust_find(sight->destination, sight->route->hosts[sight->number],
-		sight->settings->remote_port, &sight->trust, &verdict) < 0) {
+	if (trust_find(host->domain, host->name, host->port, &sight->trust,
+		&verdict) < 0) {
 		say_verdict("not used", &verdict);
 		return false;
 	}
+	sight->trust.is_tls_first = host->is_tls_first;
 	say("    policy %s: %s", trust_name(trust->level), asked[trust->level]);
 	return true;
 }
@@ -166,14 +167,15 @@ static void
 explain_host(struct sight *sight)
 {
 	const struct route *route = sight->route;
-	const char *host = route->hosts[sight->number];
+	const struct route_host *host = &route->hosts[sight->number];
 	struct connect connect;
 
 	if (route->has_mx)
-		say("  host %s, preference %u", host,
-		    route->preferences[sight->number]);
+		say("  host %s, preference %u", host->name, host->preference);
+	else if (route->is_relayed)
+		say("  host %s, port %d", host->name, host->port);
 	else
-		say("  host %s", host);
+		say("  host %s", host->name);
 	if (route->answers[sight->number] != DNS_FOUND) {
 		say("    %s",
 		    route->answers[sight->number] == DNS_TROUBLE
@@ -195,17 +197,15 @@ explain_host(struct sight *sight)
 
 /* Returns whether a host can be used. All that might be are looked at. */
 static bool
-explain_hosts(const char *destination, struct route *route,
-    const struct settings *settings)
+explain_hosts(struct route *route, const struct settings *settings)
 {
 	int count = 0;
 	bool is_usable = false;
 
-	for (size_t i = 0;
-	     i < route->host_count && route_look_up(route, i, settings); i++) {
+	for (size_t i = 0; i < route->host_count && route_look_up(route, i);
+	     i++) {
 		struct sight sight = {
 			.settings = settings,
-			.destination = destination,
 			.route = route,
 			.number = i,
 		};
@@ -247,13 +247,15 @@ explain_address(const char *text, const struct settings *settings)
 		say("  no route: %s %s", verdict.status, verdict.reason);
 		return false;
 	}
-	if (route.is_literal)
+	if (route.is_relayed)
+		say("  route: SMTP_RELAYHOST, %s", settings->relayhost);
+	else if (route.is_literal)
 		say("  route: the address itself");
 	else
 		say("  route: %s %s",
 		    route.has_mx ? "MX hosts of" : "no MX, so the host",
 		    address.domain);
-	return explain_hosts(address.domain, &route, settings);
+	return explain_hosts(&route, settings);
 }
 
 bool

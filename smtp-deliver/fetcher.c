@@ -298,7 +298,7 @@ fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
 	fetcher->place.folder_fd = -1;
 	/* An address has no domain, and a domain that cannot be asked for has
 	 * no hosts. */
-	if (address_literal_ip(destination, ip) < 0 &&
+	if (destination != NULL && address_literal_ip(destination, ip) < 0 &&
 	    dns_to_ascii(destination, fetcher->domain) == 0)
 		fetcher->error =
 		    policies_open(spool, fetcher->domain, &fetcher->place);

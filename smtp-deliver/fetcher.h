@@ -20,7 +20,8 @@ struct fetcher {
 };
 
 /* Find the place in the spool, before all that is not needed is closed; its
- * descriptor, if it is not -1, is to be kept. */
+ * descriptor, if it is not -1, is to be kept. No destination: there is none that
+ * has a policy. */
 void fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
     const char *destination);
 

@@ -27,6 +27,7 @@
 #include "lib/supervise.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/explain.h"
+#include "smtp-deliver/nexthop.h"
 #include "smtp-deliver/run.h"
 
 _Noreturn static void
@@ -103,6 +104,17 @@ explain(char *const addresses[], const struct settings *settings)
 	return explain_addresses(addresses, settings) ? EX_OK : EX_UNAVAILABLE;
 }
 
+/* Mail that goes to the wrong host cannot be taken back. */
+static void
+check_relayhost(const char *relayhost)
+{
+	struct nexthops relays;
+	char error[NEXTHOP_ERROR_SIZE];
+
+	if (relayhost != NULL && nexthop_parse(relayhost, &relays, error) < 0)
+		errx(EX_CONFIG, "SMTP_RELAYHOST has %s", error);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -121,6 +133,7 @@ main(int argc, char *argv[])
 		run_catch_signals();
 	if (settings_load(&settings, error) < 0)
 		errx(EX_CONFIG, "%s", error);
+	check_relayhost(settings.relayhost);
 	if (mode == MODE_EXPLAIN)
 		return explain(argv + optind, &settings);
 	audit_open("smtp-deliver", settings.is_debug);

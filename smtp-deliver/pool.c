@@ -79,7 +79,10 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 		_exit(0);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
-	fetcher_prepare(&fetcher, pool->spool, own->destination->name);
+	/* Relays take all mail because the administrator says so, whatever a
+	 * domain publishes. */
+	fetcher_prepare(&fetcher, pool->spool,
+	    pool->settings->relayhost != NULL ? NULL : own->destination->name);
 	drop_others(fd, fetcher.place.folder_fd);
 	fetcher_start(&fetcher, pool->settings);
 	wall_close_worker(pool->settings);

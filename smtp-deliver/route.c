@@ -5,6 +5,8 @@
  *
  * MX records by preference; without any, the domain itself; an address literal
  * is its own host. A null MX (RFC 7505) or no such domain ends it at once.
+ *
+ * With SMTP_RELAYHOST all goes to its next hops, one after the other.
  */
 
 #include "config.h"
@@ -14,6 +16,7 @@
 #include <string.h>
 
 #include "lib/address.h"
+#include "smtp-deliver/nexthop.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/self.h"
 
@@ -41,11 +44,20 @@ route_order(struct dns_mx *records, size_t count)
 	qsort(records, count, sizeof(*records), compare_preferences);
 }
 
+/* Add a host that is like another, but for its name, and for being that much
+ * worse. Where there is no room for one there are enough. */
 static void
-use_one_host(const char *host, struct route *ret_route)
+add_host(struct route *route, const struct route_host *like, const char *name,
+    unsigned preference)
 {
-	*ret_route = (struct route){ .host_count = 1 };
-	(void)strlcpy(ret_route->hosts[0], host, sizeof(ret_route->hosts[0]));
+	struct route_host *host = &route->hosts[route->host_count];
+
+	if (route->host_count == ROUTE_HOSTS_MAX)
+		return;
+	*host = *like;
+	(void)strlcpy(host->name, name, sizeof(host->name));
+	host->preference += preference;
+	route->host_count++;
 }
 
 void
@@ -61,8 +73,8 @@ cut(struct route *route, unsigned preference)
 {
 	size_t count = 0;
 
-	while (
-	    count < route->host_count && route->preferences[count] < preference)
+	while (count < route->host_count &&
+	    route->hosts[count].preference < preference)
 		count++;
 	for (size_t i = count; i < route->known_count; i++)
 		if (route->answers[i] == DNS_FOUND)
@@ -79,8 +91,8 @@ cut_at_own_name(struct route *route, const struct settings *settings,
     struct verdict *ret_verdict)
 {
 	for (size_t i = 0; i < route->host_count; i++)
-		if (self_has_name(settings, route->hosts[i]))
-			cut(route, route->preferences[i]);
+		if (self_has_name(settings, route->hosts[i].name))
+			cut(route, route->hosts[i].preference);
 	if (route->host_count > 0)
 		return 0;
 	route_set_loop(ret_verdict);
@@ -88,35 +100,36 @@ cut_at_own_name(struct route *route, const struct settings *settings,
 }
 
 static void
-look_up(struct route *route, size_t host, const struct settings *settings)
+look_up(struct route *route, size_t host)
 {
-	route->answers[host] = dns_find_addresses(route->hosts[host],
-	    settings->remote_port, &route->addresses[host]);
-	if (!route->is_literal && route->answers[host] == DNS_FOUND &&
+	route->answers[host] = dns_find_addresses(route->hosts[host].name,
+	    route->hosts[host].port, &route->addresses[host]);
+	if (!route->is_literal && !route->is_relayed &&
+	    route->answers[host] == DNS_FOUND &&
 	    self_has_address(route->addresses[host]))
-		cut(route, route->preferences[host]);
+		cut(route, route->hosts[host].preference);
 }
 
 bool
-route_look_up(struct route *route, size_t host, const struct settings *settings)
+route_look_up(struct route *route, size_t host)
 {
-	unsigned preference = route->preferences[host];
+	unsigned preference = route->hosts[host].preference;
 	bool is_known = host < route->known_count;
 
 	while (route->known_count < route->host_count &&
-	    route->preferences[route->known_count] <= preference) {
+	    route->hosts[route->known_count].preference <= preference) {
 		route->known_count++;
-		look_up(route, route->known_count - 1, settings);
+		look_up(route, route->known_count - 1);
 	}
 	/* What had no answer for the last message may have one now. */
 	if (is_known && route->answers[host] == DNS_TROUBLE)
-		look_up(route, host, settings);
+		look_up(route, host);
 	return host < route->host_count;
 }
 
 static int
-use_mx(struct dns_mx *records, size_t count, struct route *ret_route,
-    struct verdict *ret_verdict)
+add_mx(struct route *route, const struct route_host *like,
+    struct dns_mx *records, size_t count, struct verdict *ret_verdict)
 {
 	if (count == 1 && records[0].host[0] == '\0') {
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.10",
@@ -124,38 +137,33 @@ use_mx(struct dns_mx *records, size_t count, struct route *ret_route,
 		return -EHOSTUNREACH;
 	}
 	route_order(records, count);
-	*ret_route = (struct route){ .has_mx = true };
-	for (size_t i = 0; i < count; i++) {
-		size_t host = ret_route->host_count;
-
-		if (records[i].host[0] == '\0')
-			continue;
-		(void)strlcpy(ret_route->hosts[host], records[i].host,
-		    DNS_NAME_SIZE);
-		ret_route->preferences[host] = records[i].preference;
-		ret_route->host_count++;
-	}
+	route->has_mx = !route->is_relayed;
+	for (size_t i = 0; i < count; i++)
+		if (records[i].host[0] != '\0')
+			add_host(route, like, records[i].host,
+			    records[i].preference);
 	return 0;
 }
 
+/* The hosts of like's domain. */
 static int
-find_domain(const char *domain, struct route *ret_route,
+add_domain(struct route *route, const struct route_host *like,
     struct verdict *ret_verdict)
 {
 	struct dns_mx records[DNS_MX_MAX];
 	char ascii[DNS_NAME_SIZE];
 	size_t count = 0;
 
-	if (dns_to_ascii(domain, ascii) < 0) {
+	if (dns_to_ascii(like->domain, ascii) < 0) {
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.2",
 		    "the domain cannot be written for the DNS");
 		return -EHOSTUNREACH;
 	}
 	switch (dns_find_mx(ascii, records, &count)) {
 	case DNS_FOUND:
-		return use_mx(records, count, ret_route, ret_verdict);
+		return add_mx(route, like, records, count, ret_verdict);
 	case DNS_NO_DATA:
-		use_one_host(ascii, ret_route);
+		add_host(route, like, ascii, 0);
 		return 0;
 	case DNS_NO_DOMAIN:
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.2",
@@ -169,18 +177,80 @@ find_domain(const char *domain, struct route *ret_route,
 	return -EHOSTUNREACH;
 }
 
+/* Those of one next hop come before those of the next. A next hop that cannot
+ * be used now leaves the others. */
+static int
+add_hop(struct route *route, const struct nexthop *hop, unsigned number,
+    int default_port, struct verdict *ret_verdict)
+{
+	struct route_host like = {
+		.port = hop->port != 0 ? hop->port : default_port,
+		.preference = number << 16,
+	};
+	char name[DNS_NAME_SIZE];
+
+	like.is_tls_first = like.port == NEXTHOP_PORT_TLS;
+	(void)strlcpy(like.domain, hop->name, sizeof(like.domain));
+	if (hop->is_domain)
+		return add_domain(route, &like, ret_verdict);
+	if (dns_to_ascii(hop->name, name) < 0)
+		(void)strlcpy(name, hop->name, sizeof(name)); /* IPv6 */
+	add_host(route, &like, name, 0);
+	return 0;
+}
+
+static void
+set_relay_trouble(const char *name, struct verdict *verdict)
+{
+	char reason[VERDICT_TEXT_SIZE];
+
+	(void)strlcpy(reason, verdict->reason, sizeof(reason));
+	verdict_set(verdict, OUTCOME_DEFERRED, "4.4.4", "relay %s: %s", name,
+	    reason);
+}
+
+/* The relays that are to be had. Without any the mail waits, whatever the DNS
+ * says of them: it is not the recipient who is wrong. */
+static int
+find_relays(const struct settings *settings, struct route *ret_route,
+    struct verdict *ret_verdict)
+{
+	char error[NEXTHOP_ERROR_SIZE];
+	struct nexthops relays;
+
+	ret_route->is_relayed = true;
+	if (nexthop_parse(settings->relayhost, &relays, error) < 0) {
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",
+		    "SMTP_RELAYHOST has %s", error);
+		return -EHOSTUNREACH;
+	}
+	for (size_t i = 0; i < relays.count; i++) {
+		const struct nexthop *relay = &relays.hops[i];
+
+		if (add_hop(ret_route, relay, (unsigned)i,
+			settings->remote_port, ret_verdict) < 0)
+			set_relay_trouble(relay->name, ret_verdict);
+	}
+	return ret_route->host_count > 0 ? 0 : -EHOSTUNREACH;
+}
+
 int
 route_find(const char *destination, const struct settings *settings,
     struct route *ret_route, struct verdict *ret_verdict)
 {
+	struct route_host like = { .port = settings->remote_port };
 	char ip[46];
 	int r;
 
+	*ret_route = (struct route){ .host_count = 0 };
+	if (settings->relayhost != NULL)
+		return find_relays(settings, ret_route, ret_verdict);
+	(void)strlcpy(like.domain, destination, sizeof(like.domain));
 	if (address_literal_ip(destination, ip) == 0) {
-		use_one_host(ip, ret_route);
 		ret_route->is_literal = true;
+		add_host(ret_route, &like, ip, 0);
 		return 0;
 	}
-	r = find_domain(destination, ret_route, ret_verdict);
+	r = add_domain(ret_route, &like, ret_verdict);
 	return r < 0 ? r : cut_at_own_name(ret_route, settings, ret_verdict);
 }

@@ -11,25 +11,37 @@
 #include "smtp-deliver/dns.h"
 #include "smtp-deliver/verdict.h"
 
+#define ROUTE_HOSTS_MAX DNS_MX_MAX
+
+struct route_host {
+	char name[DNS_NAME_SIZE]; /* or an IP address */
+	char domain[DNS_NAME_SIZE]; /* whose MX record names it, or itself */
+	int port;
+	bool is_tls_first; /* TLS from the first octet (RFC 8314) */
+	unsigned preference;
+};
+
 /* The hosts that take mail for a destination, the one to try first first. */
 struct route {
+	bool is_relayed; /* by the administrator's word, not the recipient's:
+			  * what is wrong with it makes nobody fail */
 	size_t host_count;
-	char hosts[DNS_MX_MAX][DNS_NAME_SIZE]; /* names, or IP addresses */
-	unsigned preferences[DNS_MX_MAX];
+	struct route_host hosts[ROUTE_HOSTS_MAX];
 	bool has_mx; /* the preferences mean something */
 	bool is_literal; /* somebody has named the host's address */
 	bool is_loop; /* it went on to this host, and was cut before that */
 	size_t known_count; /* hosts whose addresses were looked up */
-	enum dns_answer answers[DNS_MX_MAX];
-	struct addrinfo *addresses[DNS_MX_MAX]; /* with DNS_FOUND; ours */
+	enum dns_answer answers[ROUTE_HOSTS_MAX];
+	struct addrinfo *addresses[ROUTE_HOSTS_MAX]; /* with DNS_FOUND; ours */
 };
 
 /*
- * Find the way to a destination (RFC 5321 section 5.1, RFC 7505).
+ * Find the way to a destination (RFC 5321 section 5.1, RFC 7505), or by the
+ * relays that are to be used for all.
  *
  * destination	a domain, or an address literal.
  * settings	SMTP_HOSTNAME: where the route would lead to that name it is
- *		cut.
+ *		cut. SMTP_RELAYHOST: the relays, which may be there.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why there is no way
  * now (deferred) or at all (failed).
@@ -43,8 +55,7 @@ int route_find(const char *destination, const struct settings *settings,
  *
  * Returns whether there still is such a host.
  */
-bool route_look_up(struct route *route, size_t host,
-    const struct settings *settings);
+bool route_look_up(struct route *route, size_t host);
 
 /* That a route has only led to this host (RFC 5321 section 5.1). */
 void route_set_loop(struct verdict *ret_verdict);

@@ -68,6 +68,8 @@ task_destination(const struct task *task, size_t recipient)
 
 	if (is_final(claim->outcomes[recipient]))
 		return NULL;
+	if (task->means->mailer.settings->relayhost != NULL)
+		return task->means->mailer.settings->relayhost;
 	return address_domain(claim->envelope.recipients[recipient]);
 }
 

@@ -53,8 +53,9 @@ int task_open(const struct task_means *means, const struct queue_entry *entry,
 /* Let go of the message. All of its jobs must have been freed. */
 void task_free(struct task *task);
 
-/* The destination of one of its recipients, or NULL if nothing more is to be
- * done for that one. */
+/* The destination of one of its recipients: a domain, an address literal, or
+ * what SMTP_RELAYHOST says; or NULL if nothing more is to be done for that one.
+ */
 const char *task_destination(const struct task *task, size_t recipient);
 
 /* Make a job of the task's for all of its open recipients at a destination. */

@@ -49,6 +49,7 @@ trust_set_default(const char *host, struct trust *ret_trust)
 	ret_trust->level = TRUST_VERIFY;
 	ret_trust->is_tls_required = false;
 	ret_trust->is_tested = false;
+	ret_trust->is_tls_first = false;
 	ret_trust->base[0] = '\0';
 	ret_trust->domain[0] = '\0';
 	ret_trust->record_count = 0;

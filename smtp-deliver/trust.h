@@ -27,6 +27,7 @@ struct trust {
 	enum trust_level level;
 	bool is_tls_required; /* without STARTTLS the host is not used */
 	bool is_tested; /* the domain's MTA-STS policy is, by this delivery */
+	bool is_tls_first; /* before the greeting (RFC 8314): no STARTTLS */
 	char base[DNS_NAME_SIZE]; /* the name that the TLSA records are of */
 	char host[DNS_NAME_SIZE];
 	char domain[DNS_NAME_SIZE]; /* whose mail it takes */

@@ -13,6 +13,7 @@
 #include "lib/sandbox.h"
 #include "lib/spool/wall.h"
 #include "smtp-deliver/fetch.h"
+#include "smtp-deliver/nexthop.h"
 #include "smtp-deliver/wall.h"
 
 #define DNS_PORT 53
@@ -50,6 +51,24 @@ static const char *const readable[] = {
 	"/dev/null",
 	"/dev/urandom",
 };
+
+/* Where workers connect to: remote hosts, or the relays in their place. */
+static void
+allow_remote_ports(struct sandbox *sandbox, const struct settings *settings)
+{
+	char error[NEXTHOP_ERROR_SIZE];
+	struct nexthops relays = { .count = 0 };
+
+	if (settings->relayhost == NULL ||
+	    nexthop_parse(settings->relayhost, &relays, error) < 0) {
+		sandbox_allow_port(sandbox, (uint16_t)settings->remote_port);
+		return;
+	}
+	for (size_t i = 0; i < relays.count; i++)
+		sandbox_allow_port(sandbox,
+		    relays.hops[i].port != 0 ? relays.hops[i].port
+					     : (uint16_t)settings->remote_port);
+}
 
 static void
 allow_network(struct sandbox *sandbox, const struct settings *settings)
@@ -89,7 +108,7 @@ wall_close_run(struct spool *spool, const struct settings *settings,
 		return r;
 	allow_network(&sandbox, settings);
 	allow_fetching(&sandbox);
-	sandbox_allow_port(&sandbox, (uint16_t)settings->remote_port);
+	allow_remote_ports(&sandbox, settings);
 	*ret_missing = sandbox_close(&sandbox);
 	return 0;
 }
@@ -118,7 +137,7 @@ wall_close_worker(const struct settings *settings)
 
 	sandbox_begin(&sandbox, SANDBOX_WORKER);
 	allow_network(&sandbox, settings);
-	sandbox_allow_port(&sandbox, (uint16_t)settings->remote_port);
+	allow_remote_ports(&sandbox, settings);
 	(void)sandbox_close(&sandbox);
 }
 

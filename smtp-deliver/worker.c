@@ -42,7 +42,7 @@ struct worker {
 	const struct dkim *dkim; /* NULL: nothing is signed */
 	struct route route;
 	struct client *client; /* a connection that can be used again */
-	const char *client_host; /* of the route's, where that leads */
+	const struct route_host *client_host; /* where that leads */
 	int client_messages; /* that went over it */
 	bool is_unreached; /* no host could be used for the last job */
 };
@@ -233,8 +233,9 @@ see_tested(struct worker *worker, struct trial *trial,
 /* Try the next address of a host that answers. Returns whether there was one
  * left. */
 static bool
-try_address(struct worker *worker, struct trial *trial, const char *name,
-    const struct trust *trust, struct connect *connect)
+try_address(struct worker *worker, struct trial *trial,
+    const struct route_host *route_host, const struct trust *trust,
+    struct connect *connect)
 {
 	struct host host = { trial, trust };
 	const struct addrinfo *address;
@@ -254,7 +255,7 @@ try_address(struct worker *worker, struct trial *trial, const char *name,
 		pass_over(trial, &verdict);
 		return true;
 	}
-	worker->client_host = name;
+	worker->client_host = route_host;
 	worker->client_messages = 0;
 	see_tested(worker, trial, trust);
 	(void)send_message(worker, trial);
@@ -277,15 +278,17 @@ get_policy(struct worker *worker, struct verdict *ret_verdict)
 }
 
 /* Find what holds for a host: what is published for it, or else for the
- * destination (RFC 8461 section 2). */
+ * destination (RFC 8461 section 2). A relay is not the destination's choice. */
 static int
-find_trust(struct worker *worker, const struct job *job, const char *host,
-    struct trust *ret_trust, struct verdict *ret_verdict)
+find_trust(struct worker *worker, const struct job *job,
+    const struct route_host *host, struct trust *ret_trust,
+    struct verdict *ret_verdict)
 {
-	int r = trust_find(worker->destination, host,
-	    worker->settings->remote_port, ret_trust, ret_verdict);
+	int r = trust_find(host->domain, host->name, host->port, ret_trust,
+	    ret_verdict);
 
-	if (r < 0 || ret_trust->level > TRUST_STS)
+	ret_trust->is_tls_first = host->is_tls_first;
+	if (r < 0 || worker->route.is_relayed || ret_trust->level > TRUST_STS)
 		return r;
 	if ((r = get_policy(worker, ret_verdict)) < 0)
 		return r;
@@ -299,7 +302,7 @@ find_trust(struct worker *worker, const struct job *job, const char *host,
 static void
 try_host(struct worker *worker, struct trial *trial, size_t number)
 {
-	const char *host = worker->route.hosts[number];
+	const struct route_host *host = &worker->route.hosts[number];
 	const struct addrinfo *addresses = worker->route.addresses[number];
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	struct connect connect;
@@ -344,6 +347,9 @@ set_unreachable(struct trial *trial, const struct route *route)
 	else if (trial->was_dns_trouble)
 		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.3",
 		    "the DNS gave no address of a host for the domain");
+	else if (route->is_relayed)
+		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.4",
+		    "no host of SMTP_RELAYHOST has an address");
 	else if (route->is_loop)
 		route_set_loop(&verdict);
 	else
@@ -355,10 +361,10 @@ set_unreachable(struct trial *trial, const struct route *route)
 /* Offer the message over the connection that served the one before. Returns the
  * host that need not be tried again, or NULL: if the connection was lost since
  * then, that is no more than a reason to connect anew. */
-static const char *
+static const struct route_host *
 try_connection(struct worker *worker, struct trial *trial)
 {
-	const char *host = worker->client_host;
+	const struct route_host *host = worker->client_host;
 
 	/* Hosts may bear no more. That is seen to when there is more. */
 	if (worker->client_messages >= worker->settings->connection_messages) {
@@ -374,14 +380,14 @@ try_connection(struct worker *worker, struct trial *trial)
 static void
 try_route(struct worker *worker, struct trial *trial)
 {
-	const char *tried = try_connection(worker, trial);
+	const struct route_host *tried = try_connection(worker, trial);
 
 	for (size_t i = 0; i < worker->route.host_count &&
 	     trial->open_count > 0 && !trial->is_over &&
 	     trial->host_count < worker->settings->mx_hosts &&
-	     route_look_up(&worker->route, i, worker->settings);
+	     route_look_up(&worker->route, i);
 	     i++)
-		if (worker->route.hosts[i] != tried)
+		if (&worker->route.hosts[i] != tried)
 			try_host(worker, trial, i);
 	if (!trial->was_any_address)
 		set_unreachable(trial, &worker->route);

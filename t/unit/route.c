@@ -60,8 +60,8 @@ literal_is_its_own_host(void)
 		{ "[ipv6:2001:db8::1]", "2001:db8::1" },
 		{ "[IPv6:2001:db8::1]", "2001:db8::1" },
 	};
+	const struct settings settings = { .remote_port = 25 };
 	struct verdict verdict;
-	static struct settings settings;
 	struct route route;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -69,8 +69,39 @@ literal_is_its_own_host(void)
 			   &verdict),
 		    0, "there is a way to %s", rows[i].destination);
 		is_int((int64_t)route.host_count, 1, "by one host");
-		is_str(route.hosts[0], rows[i].host, "which is %s",
+		is_str(route.hosts[0].name, rows[i].host, "which is %s",
 		    rows[i].host);
+		is_int(route.hosts[0].port, 25, "at the usual port");
+	}
+}
+
+static void
+relays_take_the_place_of_destinations(void)
+{
+	const struct settings settings = {
+		.remote_port = 25,
+		.relayhost = "[a.example]:465 [192.0.2.1] [2001:db8::1]:587",
+	};
+	static const struct route_host hosts[] = {
+		{ "a.example", "a.example", 465, true },
+		{ "192.0.2.1", "192.0.2.1", 25, false },
+		{ "2001:db8::1", "2001:db8::1", 587, false },
+	};
+	struct verdict verdict;
+	struct route route;
+
+	is_int(route_find("example.test", &settings, &route, &verdict), 0,
+	    "there is a way by relays");
+	is_int(route.is_relayed, true, "which is known to be one");
+	is_int((int64_t)route.host_count, COUNT(hosts), "by all of them");
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		const struct route_host *host = &route.hosts[i];
+
+		is_str(host->name, hosts[i].name, "%s in turn", hosts[i].name);
+		is_str(host->domain, hosts[i].domain, "is its own domain");
+		is_int(host->port, hosts[i].port, "at its port");
+		is_int(host->is_tls_first, hosts[i].is_tls_first,
+		    "with TLS first where that is customary");
 	}
 }
 
@@ -79,5 +110,6 @@ main(void)
 {
 	equal_preferences_are_shuffled();
 	literal_is_its_own_host();
+	relays_take_the_place_of_destinations();
 	return done_testing();
 }

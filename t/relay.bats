@@ -1,0 +1,230 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# relay.bats - with SMTP_RELAYHOST all mail goes to the relays that it names, and
+# to nobody else: Postfix, and hosts that misbehave.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+
+setup_file() {
+	local host
+
+	need_root
+	network_start
+	for host in sender relay odd1 odd2; do
+		network_add_host "$host"
+	done
+	ca_issue relay relay.hosts.test "$(network_ip4 relay)"
+	# Port 25 is for whoever must not be asked.
+	mta_start relay relay
+	cat >>"$network_dir/mta-relay/etc/master.cf" <<-END
+		587 inet n - n - - smtpd
+		    -o smtpd_tls_security_level=encrypt
+		465 inet n - n - - smtpd
+		    -o smtpd_tls_wrappermode=yes
+	END
+	network_exec relay postfix -c "$network_dir/mta-relay/etc" reload \
+		>>"$network_dir/mta-relay/stderr" 2>&1 3>&-
+	wait_for 10 network_is_listening relay 587
+	wait_for 10 network_is_listening relay 465
+	dns <<-END
+		one.test.   MX 10 odd2.hosts.test.
+		two.test.   MX 10 odd2.hosts.test.
+		relay.test. MX 20 odd2.hosts.test.
+		relay.test. MX 10 odd1.hosts.test.
+		relay.test. A     $(network_ip4 odd2)
+		null.test.  MX 0  .
+	END
+}
+
+teardown_file() {
+	network_stop
+}
+
+setup() {
+	need_root
+	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
+	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=20
+	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+}
+
+teardown() {
+	stop_started
+	# For a test that has failed.
+	cat "$trail" >&2
+	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+}
+
+# ---- how these tests speak ---------------------------------------------------
+
+# send RECIPIENT...: hand in some message; prints its id.
+send() {
+	{
+		printf 'EHLO client.test\r\nMAIL FROM:<sender@client.test>\r\n'
+		printf 'RCPT TO:<%s>\r\n' "$@"
+		printf 'DATA\r\nSubject: test\r\n\r\ntext\r\n.\r\nQUIT\r\n'
+	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
+		tee -a "$trail" |
+		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
+		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
+}
+
+# deliver RELAYHOST: one run of smtp-deliver on the sending host.
+deliver() {
+	SMTP_RELAYHOST=$1 network_exec sender \
+		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
+told() {
+	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
+}
+
+# Whether the message waits for another attempt.
+is_deferred() {
+	[ -n "$(find "$spool/queue/retry" -name "$1" -type f)" ]
+}
+
+# How often a misbehaving host was told something.
+count_said() {
+	grep -cF -- " $2" "$(odd "$1")/log" || :
+}
+
+# ---- where it goes -----------------------------------------------------------
+
+@test "one message for several domains goes to the relay in one transaction" {
+	odd_start odd1 --port 2525
+	odd_start odd2
+	id=$(send a@one.test b@two.test "c@[192.0.2.200]" d@nowhere.test)
+	deliver "[odd1.hosts.test]:2525"
+	[ "$(odd_count odd1)" -eq 1 ]
+	[ "$(count_said odd1 MAIL)" -eq 1 ]
+	[ "$(count_said odd1 RCPT)" -eq 4 ]
+	[ ! -s "$(odd odd2)/spans" ]
+	told "$id" message-done "delivered to all"
+}
+
+@test "many messages for many domains share a connection to the relay" {
+	local i
+
+	odd_start odd1
+	for i in {1..5}; do
+		send "a@domain$i.test" >/dev/null
+	done
+	SMTP_DESTINATION_WORKERS=1 deliver "[$(network_ip4 odd1)]"
+	[ "$(odd_count odd1)" -eq 5 ]
+	[ "$(wc -l <"$(odd odd1)/spans")" -eq 1 ]
+}
+
+@test "a relay's name without brackets stands for its MX hosts" {
+	odd_start odd1
+	odd_start odd2
+	send a@one.test
+	deliver relay.test
+	[ "$(odd_count odd1)" -eq 1 ]
+	[ "$(odd_count odd2)" -eq 0 ]
+}
+
+@test "a relay's name in brackets stands for the host" {
+	odd_start odd1
+	odd_start odd2
+	send a@one.test
+	deliver "[relay.test]"
+	[ "$(odd_count odd1)" -eq 0 ]
+	[ "$(odd_count odd2)" -eq 1 ]
+}
+
+@test "the next relay is used when the first one is down, or defers" {
+	odd_start odd1 'rcpt=451 not now'
+	odd_start odd2
+	id=$(send a@one.test)
+	deliver "[sender.hosts.test]:2626, [odd1.hosts.test] [odd2.hosts.test]"
+	[ "$(odd_count odd2)" -eq 1 ]
+	[ "$(count_said odd1 RCPT)" -ge 1 ]
+	told "$id" host-passed-over "sender.hosts.test["
+}
+
+@test "the relay's refusal of a recipient is final" {
+	odd_start odd1 'rcpt:b@=550 no such user'
+	id=$(send a@one.test b@one.test)
+	deliver "[odd1.hosts.test]"
+	told "$id" delivered
+	told "$id" failed "no such user"
+}
+
+@test "--explain tells the way by the relays" {
+	SMTP_RELAYHOST="[relay.hosts.test]:465" run -0 network_exec sender \
+		timeout 60 "$(program smtp-deliver)" --explain a@one.test
+	[[ $output == *"route: SMTP_RELAYHOST, [relay.hosts.test]:465"* ]]
+	[[ $output == *"host relay.hosts.test, port 465"* ]]
+	[[ $output == *"TLS: TLS1.3"*"  usable"* ]]
+}
+
+# ---- trouble with the relay is nobody's failure ------------------------------
+
+@test "a relay that does not exist, or has no address, makes mail wait" {
+	id=$(send a@one.test)
+	deliver "nowhere.test null.test"
+	told "$id" deferred "status=4.4.4"
+	told "$id" deferred "relay null.test"
+	is_deferred "$id"
+	id=$(send a@one.test)
+	deliver "[nowhere.test]:587"
+	told "$id" deferred "status=4.4.4"
+	is_deferred "$id"
+}
+
+@test "a relay that cannot be understood is named, and nothing is sent" {
+	odd_start odd2
+	id=$(send a@one.test)
+	run -78 deliver "[odd2.hosts.test] odd2.hosts.test:smtp"
+	grep -F 'SMTP_RELAYHOST has "odd2.hosts.test:smtp"; expected' "$trail"
+	[ -e "$spool/queue/new/$id" ]
+	[ ! -s "$(odd odd2)/spans" ]
+}
+
+# ---- TLS ---------------------------------------------------------------------
+
+@test "Postfix takes mail on port 587, with STARTTLS" {
+	id=$(send a@one.test b@two.test)
+	deliver "[relay.hosts.test]:587"
+	told "$id" delivered 'tls="TLS1.3'
+	[ "$(mta_mail relay "$id" | wc -l)" -eq 2 ]
+}
+
+@test "Postfix takes mail on port 465, with TLS from the first octet" {
+	id=$(send a@one.test)
+	deliver "[relay.hosts.test]:465"
+	told "$id" delivered 'tls="TLS1.3'
+	told "$id" delivered 'policy=verify'
+	[ "$(mta_mail relay "$id" | wc -l)" -eq 1 ]
+	id=$(send a@one.test)
+	deliver "[$(network_ip4 relay)]:465"
+	told "$id" delivered 'tls="TLS1.3'
+}
+
+@test "a relay whose certificate is not its own is not used on port 465" {
+	dns <<-END
+		other.hosts.test. A $(network_ip4 relay)
+	END
+	id=$(send a@one.test)
+	deliver "[other.hosts.test]:465"
+	told "$id" deferred "status=4.7.5"
+	is_deferred "$id"
+	[ -z "$(mta_mail relay "$id")" ]
+}
+
+@test "port 465 without TLS is not spoken to" {
+	odd_start odd1 --port 465
+	id=$(send a@one.test)
+	deliver "[odd1.hosts.test]:465"
+	told "$id" deferred "TLS:"
+	[ "$(odd_count odd1)" -eq 0 ]
+	[ "$(count_said odd1 EHLO)" -eq 0 ]
+}
