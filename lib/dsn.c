@@ -181,8 +181,11 @@ dsn_decode(const char *value, char ret_text[DSN_TEXT_SIZE])
 	while (*value != '\0' && used < DSN_TEXT_SIZE - 1) {
 		int octet = *value == '+' ? hex_octet(value) : -1;
 
-		ret_text[used++] = octet >= 0 ? (char)octet : *value;
-		value += octet >= 0 ? 3 : 1;
+		if (octet >= 0) {
+			ret_text[used++] = (char)octet;
+			value += 3;
+		} else
+			ret_text[used++] = *value++;
 	}
 	ret_text[used] = '\0';
 }
