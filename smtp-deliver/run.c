@@ -116,8 +116,11 @@ settle(struct run *run, struct task *task)
 {
 	if (task_settle(task) < 0)
 		run->next_settle_ms = clock_mono_ms() + SETTLE_MS;
-	else if (task->open_jobs == 0)
+	else if (task->open_jobs == 0) {
+		/* It was ours when the queue was looked through last. */
+		run->has_left_some |= task->is_given_back;
 		end_task(run, task);
+	}
 }
 
 static void
@@ -192,7 +195,7 @@ end_job(void *context, struct destination *destination, struct job *job,
 		return false;
 	}
 	if (end == JOB_GIVEN_BACK)
-		task->is_given_back = run->has_left_some = true;
+		task->is_given_back = true;
 	else
 		task_judge(job);
 	if (end == JOB_ANSWERED)
@@ -251,10 +254,7 @@ take_entry(struct run *run, const struct queue_entry *entry)
 		TAILQ_INSERT_TAIL(&run->tasks, task, entries);
 		run->task_count++;
 		destination_plan(&run->destinations, task);
-		if (task->is_given_back) {
-			run->has_left_some = true;
-			run->left_count++;
-		}
+		run->left_count += task->is_given_back;
 		/* A crash may have left it here with everything done. */
 		settle(run, task);
 		break;
@@ -609,9 +609,11 @@ loop(struct run *run)
 		settle_again(run);
 		if (is_stopping)
 			stop(run);
-		else if ((r = claim_due(run)) == 0)
+		else if ((r = claim_due(run)) == 0) {
 			start_workers(run);
-		else if (run->is_outdated)
+			if (run->task_count == 0 && run->has_left_some)
+				look_again(run);
+		} else if (run->is_outdated)
 			make_way(run);
 		else if (run->task_count == 0)
 			return r;

@@ -352,6 +352,17 @@ QUIT,disconnect quit," ]
 	has_all odd1 100
 }
 
+@test "a run takes what it has left for want of room, too" {
+	send_many 30 bob@odd.test >/dev/null
+	send_many 30 carol@second.test bob@odd.test >/dev/null
+	odd_start odd1 "dot=wait 0.02"
+	odd_start odd2 "dot=wait 0.3"
+	deliver
+	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
+	[ "$(odd_count odd1)" -eq 60 ]
+	[ "$(odd_count odd2)" -eq 30 ]
+}
+
 @test "stuck destinations do not hold up the others" {
 	odd_start odd1 banner=deaf
 	odd_start odd2
