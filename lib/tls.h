@@ -42,7 +42,6 @@ struct tls_tlsa {
 enum tls_check {
 	TLS_CHECK_NAME, /* trust anchors must vouch that it is the host's */
 	TLS_CHECK_DANE, /* it must match one of these TLSA records (RFC 7671) */
-	TLS_CHECK_NOTHING, /* nothing */
 };
 
 #define TLS_NAMES_MAX 3

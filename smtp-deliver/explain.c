@@ -35,8 +35,6 @@ static const char *const asked[] = {
 	[TRUST_VERIFY] =
 	    "TLS if the host offers it, and then its certificate must verify",
 	[TRUST_STS] = "TLS, and its certificate must verify",
-	[TRUST_ENCRYPT] =
-	    "TLS with any certificate: none of its TLSA records can be used",
 	[TRUST_DANE] = "TLS with a certificate that its TLSA records match",
 };
 
@@ -159,7 +157,10 @@ find_trust(struct sight *sight)
 		return false;
 	}
 	sight->trust.is_tls_first = host->is_tls_first;
-	say("    policy %s: %s", trust_name(trust->level), asked[trust->level]);
+	say("    policy %s: %s", trust_name(trust->level),
+	    asked[trust->level == TRUST_VERIFY && trust->is_tls_required
+		    ? TRUST_STS
+		    : trust->level]);
 	return true;
 }
 

@@ -33,7 +33,6 @@ static const char *const names[] = {
 	[TRUST_NONE] = "none",
 	[TRUST_VERIFY] = "verify",
 	[TRUST_STS] = "sts",
-	[TRUST_ENCRYPT] = "encrypt",
 	[TRUST_DANE] = "dane",
 };
 
@@ -186,8 +185,10 @@ trust_find(const char *destination, const char *host, int port,
 		return 0;
 	switch (find_dane(host, port, ret_trust)) {
 	case DNS_FOUND:
-		ret_trust->level =
-		    ret_trust->record_count > 0 ? TRUST_DANE : TRUST_ENCRYPT;
+		/* Records that are of no use ask for TLS (RFC 7672 section 2.2);
+		 * with whom, trust anchors tell as ever (promise P5). */
+		if (ret_trust->record_count > 0)
+			ret_trust->level = TRUST_DANE;
 		ret_trust->is_tls_required = true;
 		if (dns_to_ascii(destination, ret_trust->domain) < 0)
 			ret_trust->domain[0] = '\0';
@@ -234,10 +235,9 @@ trust_get_tls_policy(const struct trust *trust, const struct settings *settings,
 		.host = trust->host,
 		.ca_file = settings->tls_ca_file,
 	};
-	if (trust->level != TRUST_DANE && trust->level != TRUST_ENCRYPT)
+	if (trust->level != TRUST_DANE)
 		return;
-	ret_policy->check =
-	    trust->level == TRUST_DANE ? TLS_CHECK_DANE : TLS_CHECK_NOTHING;
+	ret_policy->check = TLS_CHECK_DANE;
 	ret_policy->host = trust->base; /* RFC 7672 section 8.1 */
 	ret_policy->records = trust->records;
 	ret_policy->record_count = trust->record_count;

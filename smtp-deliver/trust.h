@@ -17,8 +17,6 @@ enum trust_level {
 	TRUST_NONE, /* nothing: no TLS */
 	TRUST_VERIFY, /* trust anchors vouch for its name, if it has TLS */
 	TRUST_STS, /* the same, and TLS is a must (MTA-STS, RFC 8461) */
-	TRUST_ENCRYPT, /* TLS with anybody: it has TLSA records, but none that
-			  we understand (RFC 7672 section 2.2) */
 	TRUST_DANE, /* TLS with who matches its TLSA records (RFC 7672) */
 };
 
@@ -70,7 +68,7 @@ size_t trust_select_records(struct tls_tlsa *records, size_t count);
 void trust_get_tls_policy(const struct trust *trust,
     const struct settings *settings, struct tls_policy *ret_policy);
 
-/* For the audit trail: "none", "verify", "sts", "encrypt", "dane". */
+/* For the audit trail: "none", "verify", "sts", "dane". */
 const char *trust_name(enum trust_level level);
 
 #endif

@@ -38,6 +38,7 @@ teardown_file() {
 # The CA of the network is the one that smtp-deliver trusts; ta is another.
 make_certificates() {
 	ca_issue good mx.plain.signed.test mx.mismatch.signed.test \
+		mx.pkix.signed.test \
 		mx.tlsa.insecure.test mx.ee.signed.test mx.odd.signed.test
 	ca_issue expired --expired mx.plain.signed.test
 	ca_issue wrong-name mx.elsewhere.test
@@ -382,12 +383,16 @@ fingerprint() {
 
 # ---- records that cannot be used ---------------------------------------------
 
-@test "DANE: with records of other kinds only, TLS is a must and any certificate will do" {
-	delivers pkix.signed.test anything encrypt
+@test "DANE: with records of other kinds only, trust anchors decide" {
+	delivers pkix.signed.test good verify
+}
+
+@test "DANE: with records of other kinds only, not any certificate will do" {
+	defers pkix.signed.test anything verify "NOT trusted"
 }
 
 @test "DANE: with records of other kinds only, a host without STARTTLS gets nothing" {
-	defers pkix.signed.test none encrypt STARTTLS
+	defers pkix.signed.test none verify STARTTLS
 }
 
 # ---- names -------------------------------------------------------------------
