@@ -333,15 +333,16 @@ families() {
 
 # ---- --explain ---------------------------------------------------------------
 
-# explain STATUS ADDRESS...: what it prints is in $output. As nobody, and with
-# no spool.
+# explain STATUS ADDRESS...: what it prints is in $output. As nobody, who may
+# not get to where we were built, and with no spool.
 explain() {
-	local status=$1
+	local status=$1 program=$network_dir/smtp-deliver
 
 	shift
+	install -m 755 "$(program smtp-deliver)" "$program"
 	run -"$status" network_exec sender env SMTP_QUEUE_PATH=/nonexistent/spool \
 		setpriv --reuid=nobody --regid=nogroup --clear-groups \
-		timeout 60 "$(program smtp-deliver)" --explain "$@"
+		timeout 60 "$program" --explain "$@"
 }
 
 # line TEXT: whether a line is that, but for spaces before it.
