@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * order.c - a job on its way from the run to a worker.
+ * order.c - a job on its way from the run to a worker, and back.
  */
 
 #include "config.h"
@@ -169,4 +169,29 @@ order_free(struct job *job)
 {
 	task_free(job->task);
 	job_free(job);
+}
+
+int
+order_report(int socket_fd, const struct report *report)
+{
+	ssize_t n;
+
+	do
+		n = send(socket_fd, report, sizeof(*report), MSG_NOSIGNAL);
+	while (n == -1 && is_passing(errno));
+	if (n == -1)
+		return -errno;
+	return n == sizeof(*report) ? 0 : -EIO;
+}
+
+int
+order_hear(int socket_fd, struct report *ret_report)
+{
+	ssize_t n = recv(socket_fd, ret_report, sizeof(*ret_report), 0);
+
+	if (n == -1 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
+		return 0;
+	if (n <= 0)
+		return n == 0 ? -EPIPE : -errno;
+	return n == sizeof(*ret_report) ? 1 : -EBADMSG;
 }

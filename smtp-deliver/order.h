@@ -3,13 +3,24 @@
 #ifndef ORDER_H
 #define ORDER_H
 
+#include <stddef.h>
+
 #include "smtp-deliver/task.h"
 
 /*
  * A job on its way from the run to a worker, over a socket of packets: which of
  * the message's recipients, with a descriptor to read the message by. What the
- * worker gets of the message is no claim (lib/spool/claim.h).
+ * worker gets of the message is no claim (lib/spool/claim.h). And what became
+ * of it on its way back.
  */
+
+/* What a worker tells of the job that it has, a packet each. */
+struct report {
+	unsigned char is_done; /* all is said about it */
+	unsigned char is_unreached; /* then: no host could be connected to */
+	size_t recipient; /* else: of the job's, and what became of it */
+	struct verdict verdict;
+};
 
 /* Give a job. Returns 0 or a negative errno: the worker has not got it. */
 int order_send(int socket_fd, const struct job *job);
@@ -22,5 +33,16 @@ int order_send(int socket_fd, const struct job *job);
  */
 int order_receive(int socket_fd, struct job **ret_job);
 void order_free(struct job *job);
+
+/* Send a report. Returns 0 or a negative errno: nobody listens. */
+int order_report(int socket_fd, const struct report *report);
+
+/*
+ * Take a report that has come. It may say anything: see pool.c.
+ *
+ * Returns 1, 0 if it cannot be had just now, or a negative errno: -EBADMSG for
+ * what is no report, -EPIPE if there will be no more.
+ */
+int order_hear(int socket_fd, struct report *ret_report);
 
 #endif

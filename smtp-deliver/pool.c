@@ -236,11 +236,11 @@ static void
 hear(struct pool *pool, struct pool_worker *worker)
 {
 	struct report report;
-	ssize_t n = recv(worker->fd, &report, sizeof(report), 0);
+	int r = order_hear(worker->fd, &report);
 
-	if (n == -1 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
+	if (r == 0)
 		return; /* it is still there */
-	if (n != sizeof(report) || !take_report(pool, worker, &report))
+	if (r < 0 || !take_report(pool, worker, &report))
 		end_worker(pool, worker,
 		    pool->is_closing ? JOB_GIVEN_BACK : JOB_ANSWERED);
 }

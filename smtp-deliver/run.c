@@ -3,12 +3,12 @@
 /*
  * run.c - work through the queue.
  *
- * Entries that are due are claimed as tasks, up to TASKS_MAX at a time. A task
- * has a job for each of its destinations (destination.c); a destination with
- * jobs gets worker processes (pool.c), one first, more as it takes what it is
- * given, and each of them the next job when one is done. This process alone
- * touches the spool: it records what workers report (task.c), before they go
- * on, and settles the tasks whose jobs are done.
+ * Entries that are due are claimed as tasks (intake.c), up to TASKS_MAX at a
+ * time. A task has a job for each of its destinations (destination.c); a
+ * destination with jobs gets worker processes (pool.c), one first, more as it
+ * takes what it is given, and each of them the next job when one is done. This
+ * process alone touches the spool: it records what workers report (task.c),
+ * before they go on, and settles the tasks whose jobs are done.
  */
 
 #include "config.h"
@@ -24,8 +24,8 @@
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "lib/spool/repair.h"
-#include "lib/spool/scan.h"
 #include "smtp-deliver/destination.h"
+#include "smtp-deliver/intake.h"
 #include "smtp-deliver/pool.h"
 #include "smtp-deliver/run.h"
 #include "smtp-deliver/task.h"
@@ -38,8 +38,6 @@
 #define SETTLE_MS 5000 /* between tries to move what could not be moved */
 #define TURN_JOBS 20 /* of a worker while others wait for one */
 #define UNREACHED_MS 60000
-#define LOCKED_WAIT_MIN_MS 20
-#define LOCKED_WAIT_MAX_MS 1000
 #define TROUBLE_WAIT_MS 10000
 #define STOP_MS 10000 /* for messages that are being sent when we are to stop */
 
@@ -50,14 +48,8 @@ struct run {
 	bool is_outdated; /* that is another thing now */
 	bool is_watching;
 	int watch_fd; /* -1: cannot be told of new mail */
-	struct scan *scan; /* NULL between two */
-	int64_t next_scan_ms;
-	int64_t locked_wait_ms;
-	bool is_scan_locked; /* it met entries that others hold for now */
-	bool is_scan_troubled; /* it met entries that could not be read */
-	bool has_left_some; /* there was no room for all that it met */
-	size_t left_count; /* how many of these since there was room again */
-	bool is_rescan_due; /* there is room for what this scan has left */
+	struct intake intake;
+	size_t left_count; /* met without room since there was some again */
 	int64_t next_sync_ms;
 	int64_t next_settle_ms;
 	int64_t stop_ms; /* when to stop waiting for workers */
@@ -106,7 +98,7 @@ end_task(struct run *run, struct task *task)
 	task_free(task);
 	/* Without being told of new mail we have to look again. */
 	if (run->watch_fd == -1 && run->task_count == 0)
-		run->next_scan_ms = 0;
+		intake_look_again(&run->intake);
 }
 
 /* What is known of a task goes on record; without open jobs it goes where it
@@ -118,7 +110,8 @@ settle(struct run *run, struct task *task)
 		run->next_settle_ms = clock_mono_ms() + SETTLE_MS;
 	else if (task->open_jobs == 0) {
 		/* It was ours when the queue was looked through last. */
-		run->has_left_some |= task->is_given_back;
+		if (task->is_given_back)
+			intake_note_left(&run->intake);
 		end_task(run, task);
 	}
 }
@@ -209,101 +202,35 @@ end_job(void *context, struct destination *destination, struct job *job,
 /* ---- the queue ----------------------------------------------------------- */
 
 static bool
-is_task(const struct run *run, const char *name)
+has_task(void *context, const char *id)
 {
+	const struct run *run = context;
 	const struct task *task;
 
 	TAILQ_FOREACH(task, &run->tasks, entries)
-		if (strcmp(task->claim->envelope.id, name) == 0)
+		if (strcmp(task->claim->envelope.id, id) == 0)
 			return true;
 	return false;
 }
 
-/* What is no message, or is kept from us, is not to be met at every run. */
 static void
-set_aside(struct run *run, const struct queue_entry *entry, int error)
+take_task(void *context, struct task *task)
 {
-	char reason[NAME_MAX + 64];
-	int r = queue_set_aside(run->means.queue, entry);
+	struct run *run = context;
 
-	if (r < 0 && r != -ENOENT) {
-		log_trouble("a damaged queue file cannot be set aside", r);
-		run->is_scan_troubled = true;
-		return;
-	}
-	(void)snprintf(reason, sizeof(reason), "%s: %s", entry->name,
-	    error == -EBADMSG ? "no whole message of ours" : strerror(-error));
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_SET_ASIDE,
-	    .message = is_id(entry->name) ? entry->name : NULL,
-	    .reason = reason,
-	});
-}
-
-static void
-take_entry(struct run *run, const struct queue_entry *entry)
-{
-	struct task *task;
-	int r;
-
-	if (is_task(run, entry->name))
-		return;
-	r = task_open(&run->means, entry, &task);
-	switch (r) {
-	case 0:
-		TAILQ_INSERT_TAIL(&run->tasks, task, entries);
-		run->task_count++;
-		destination_plan(&run->destinations, task);
-		run->left_count += task->is_given_back;
-		/* A crash may have left it here with everything done. */
-		settle(run, task);
-		break;
-	case -ENOENT:
-		break;
-	case -EWOULDBLOCK:
-		/* A retry that somebody else has is theirs; new mail may just
-		 * be on its way in. */
-		if (entry->place == QUEUE_NEW)
-			run->is_scan_locked = true;
-		break;
-	case -EBADMSG:
-	case -EACCES:
-	case -EPERM:
-	case -ENXIO:
-		set_aside(run, entry, r);
-		break;
-	default:
-		log_trouble("a message in the queue cannot be read", r);
-		run->is_scan_troubled = true;
-	}
-}
-
-/* The scan is over: when is the next one? */
-static void
-end_scan(struct run *run)
-{
-	int64_t now_ms = clock_mono_ms();
-
-	scan_close(run->scan);
-	run->scan = NULL;
-	if (run->is_rescan_due) {
-		run->next_scan_ms = now_ms;
-	} else if (run->is_scan_locked) {
-		run->next_scan_ms = now_ms + run->locked_wait_ms;
-		run->locked_wait_ms =
-		    earlier(2 * run->locked_wait_ms, LOCKED_WAIT_MAX_MS);
-	} else if (run->is_scan_troubled) {
-		run->next_scan_ms = now_ms + TROUBLE_WAIT_MS;
-	} else {
-		/* Retries fall due with the minute. */
-		run->next_scan_ms = now_ms + 60000 - clock_real_ms() % 60000;
-		run->locked_wait_ms = LOCKED_WAIT_MIN_MS;
-	}
+	TAILQ_INSERT_TAIL(&run->tasks, task, entries);
+	run->task_count++;
+	destination_plan(&run->destinations, task);
+	run->left_count += task->is_given_back;
+	/* A crash may have left it here with everything done. */
+	settle(run, task);
 }
 
 static bool
-can_claim(const struct run *run)
+has_room(void *context)
 {
+	const struct run *run = context;
+
 	if (run->is_outdated || run->task_count >= TASKS_MAX ||
 	    has_unsettled(run))
 		return false;
@@ -311,11 +238,12 @@ can_claim(const struct run *run)
 	return run->left_count < LEFT_MAX || run->task_count == 0;
 }
 
-/* Begin to look through the queue, which is done once a minute at the least: is
- * all that we work with still what is used? */
+/* Before the queue is looked through: is all that we work with still what is
+ * used? */
 static int
-begin_scan(struct run *run)
+begin_scan(void *context)
 {
+	struct run *run = context;
 	struct destination *destination;
 
 	run->is_outdated = spool_is_gone(run->means.spool) ||
@@ -323,40 +251,10 @@ begin_scan(struct run *run)
 	    (run->is_watching && clock_real_ms() / DAY_MS != run->day);
 	if (run->is_outdated)
 		return -ESTALE;
-	run->is_scan_locked = run->is_scan_troubled = run->has_left_some =
-	    run->is_rescan_due = false;
 	TAILQ_FOREACH(destination, &run->destinations, entries)
 		destination->has_left_some = false;
-	return scan_open(run->means.spool, clock_real_ms(), &run->scan);
-}
-
-/* Claim what is due, as far as there is room. */
-static int
-claim_due(struct run *run)
-{
-	struct queue_entry entry;
-	int r;
-
-	if (run->is_outdated)
-		return -ESTALE;
-	while (can_claim(run)) {
-		if (run->scan == NULL) {
-			if (clock_mono_ms() < run->next_scan_ms)
-				return 0;
-			if ((r = begin_scan(run)) < 0)
-				return r;
-		}
-		r = scan_next(run->scan, &entry);
-		if (r <= 0) {
-			end_scan(run);
-			return r;
-		}
-		take_entry(run, &entry);
-	}
 	return 0;
 }
-
-/* ---- workers ------------------------------------------------------------- */
 
 /* There is room again for what was left in the queue, or there is more in it.
  */
@@ -364,11 +262,10 @@ static void
 look_again(struct run *run)
 {
 	run->left_count = 0;
-	if (run->scan == NULL)
-		run->next_scan_ms = 0;
-	else
-		run->is_rescan_due = true;
+	intake_look_again(&run->intake);
 }
+
+/* ---- workers ------------------------------------------------------------- */
 
 /* Defer what goes where nobody could be reached a moment ago, and try again
  * when the moment is over. */
@@ -443,7 +340,7 @@ end_worker(void *context, struct destination *destination)
 
 	destination_move_last(&run->destinations, destination);
 	destination_forget(&run->destinations, destination);
-	if (run->has_left_some)
+	if (intake_has_left_some(&run->intake))
 		look_again(run);
 }
 
@@ -546,8 +443,8 @@ next_wake_ms(const struct run *run)
 {
 	int64_t wake_ms = earlier(run->next_settle_ms, run->stop_ms);
 
-	if (!is_stopping && run->scan == NULL && can_claim(run))
-		wake_ms = earlier(wake_ms, run->next_scan_ms);
+	if (!is_stopping)
+		wake_ms = earlier(wake_ms, intake_next_ms(&run->intake));
 	if (run->task_count > 0 || queue_is_dirty(run->means.queue))
 		wake_ms = earlier(wake_ms, run->next_sync_ms);
 	return earlier(wake_ms, clock_mono_ms() + 60000);
@@ -595,9 +492,14 @@ is_finished(struct run *run)
 		return false;
 	if (is_stopping || run->is_outdated)
 		return true;
-	return !run->is_watching && run->scan == NULL && !run->is_scan_locked &&
-	    !run->is_scan_troubled && clock_mono_ms() < run->next_scan_ms &&
+	return !run->is_watching && intake_is_done(&run->intake) &&
 	    !has_news(run);
+}
+
+static int
+claim(struct run *run)
+{
+	return run->is_outdated ? -ESTALE : intake_claim(&run->intake);
 }
 
 static int
@@ -609,9 +511,10 @@ loop(struct run *run)
 		settle_again(run);
 		if (is_stopping)
 			stop(run);
-		else if ((r = claim_due(run)) == 0) {
+		else if ((r = claim(run)) == 0) {
 			start_workers(run);
-			if (run->task_count == 0 && run->has_left_some)
+			if (run->task_count == 0 &&
+			    intake_has_left_some(&run->intake))
 				look_again(run);
 		} else if (run->is_outdated)
 			make_way(run);
@@ -619,7 +522,8 @@ loop(struct run *run)
 			return r;
 		else {
 			log_trouble("the queue cannot be read", r);
-			run->next_scan_ms = clock_mono_ms() + TROUBLE_WAIT_MS;
+			intake_wait(&run->intake,
+			    clock_mono_ms() + TROUBLE_WAIT_MS);
 		}
 		sync_if_due(run);
 		if (is_finished(run))
@@ -655,9 +559,14 @@ run_queue(struct spool *spool, const struct settings *settings,
 	struct run run = {
 		.means = { .spool = spool },
 		.is_watching = is_watching,
-		.locked_wait_ms = LOCKED_WAIT_MIN_MS,
 		.next_settle_ms = INT64_MAX,
 		.stop_ms = INT64_MAX,
+		.intake = {
+			.begin = begin_scan,
+			.has_room = has_room,
+			.has_task = has_task,
+			.take = take_task,
+		},
 		.pool = {
 			.settings = settings,
 			.spool = spool,
@@ -673,7 +582,9 @@ run_queue(struct spool *spool, const struct settings *settings,
 	TAILQ_INIT(&run.tasks);
 	TAILQ_INIT(&run.destinations);
 	TAILQ_INIT(&run.pool.workers);
-	run.pool.context = &run;
+	run.pool.context = run.intake.context = &run;
+	run.intake.means = &run.means;
+	intake_open(&run.intake);
 	/* A full disk may be delivered from: what leaves needs no room. */
 	r = spool_check_writable(spool);
 	if (r < 0 && r != -ENOSPC && r != -EDQUOT)
@@ -701,7 +612,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 	pool_wait(&run.pool);
 	if (r == 0)
 		r = queue_sync(run.means.queue);
-	scan_close(run.scan);
+	intake_close(&run.intake);
 	destination_clear(&run.destinations);
 	if (run.watch_fd >= 0)
 		close(run.watch_fd);

@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,8 +27,6 @@
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/transaction.h"
 #include "smtp-deliver/worker.h"
-
-#define TRY_AGAIN_MS 10
 
 struct worker {
 	int fd;
@@ -419,28 +416,6 @@ do_job(struct worker *worker, const struct job *job)
 		try_route(worker, &trial);
 }
 
-/* Wait a little for what the kernel lacks just now. Returns whether it is worth
- * another try. */
-static bool
-is_passing(int error)
-{
-	if (error == ENOBUFS || error == ENOMEM || error == EAGAIN)
-		(void)poll(NULL, 0, TRY_AGAIN_MS);
-	return error == EINTR || error == ENOBUFS || error == ENOMEM ||
-	    error == EAGAIN;
-}
-
-static bool
-send_report(const struct worker *worker, const struct report *report)
-{
-	ssize_t n;
-
-	do
-		n = send(worker->fd, report, sizeof(*report), MSG_NOSIGNAL);
-	while (n == -1 && is_passing(errno));
-	return n == sizeof(*report);
-}
-
 /* Returns whether there is somebody who listens. */
 static bool
 report_job(const struct worker *worker, const struct job *job)
@@ -450,12 +425,12 @@ report_job(const struct worker *worker, const struct job *job)
 	for (size_t i = 0; i < job->recipient_count; i++) {
 		report.recipient = i;
 		report.verdict = job->verdicts[i];
-		if (!send_report(worker, &report))
+		if (order_report(worker->fd, &report) < 0)
 			return false;
 	}
 	report.is_done = true;
 	report.is_unreached = worker->is_unreached;
-	return send_report(worker, &report);
+	return order_report(worker->fd, &report) == 0;
 }
 
 void

@@ -3,20 +3,9 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include <stddef.h>
-
 #include "lib/settings.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/fetcher.h"
-#include "smtp-deliver/task.h"
-
-/* What a worker tells of the job that it has, a packet each. */
-struct report {
-	unsigned char is_done; /* all is said about it */
-	unsigned char is_unreached; /* then: no host could be connected to */
-	size_t recipient; /* else: of the job's, and what became of it */
-	struct verdict verdict;
-};
 
 /*
  * The life of a worker process: take jobs at one destination (order.h), do one
