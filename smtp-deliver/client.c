@@ -54,6 +54,8 @@ see_offer(void *context, const char *text)
 		offers->has_pipelining = true;
 	else if (is_keyword(text, "DSN"))
 		offers->has_dsn = true;
+	else if (is_keyword(text, "REQUIRETLS"))
+		offers->has_requiretls = true;
 	else if (is_keyword(text, "SIZE")) {
 		offers->has_size = true;
 		offers->size_max = strtoull(text + 4, NULL, 10);

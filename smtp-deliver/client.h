@@ -19,6 +19,7 @@ struct client_offers {
 	bool has_smtputf8;
 	bool has_pipelining;
 	bool has_dsn;
+	bool has_requiretls;
 	bool has_size;
 	uint64_t size_max; /* 0: it set no limit */
 };

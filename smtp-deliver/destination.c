@@ -12,12 +12,14 @@
 #include "smtp-deliver/destination.h"
 
 struct destination *
-destination_get(struct destination_list *list, const char *name)
+destination_get(struct destination_list *list, const char *name,
+    bool is_tls_optional)
 {
 	struct destination *destination;
 
 	TAILQ_FOREACH(destination, list, entries)
-		if (strcmp(destination->name, name) == 0)
+		if (destination->is_tls_optional == is_tls_optional &&
+		    strcmp(destination->name, name) == 0)
 			return destination;
 	if ((destination = calloc(1, sizeof(*destination))) == NULL)
 		return NULL;
@@ -25,6 +27,7 @@ destination_get(struct destination_list *list, const char *name)
 		free(destination);
 		return NULL;
 	}
+	destination->is_tls_optional = is_tls_optional;
 	destination->limit = 1;
 	TAILQ_INIT(&destination->jobs);
 	TAILQ_INSERT_TAIL(list, destination, entries);
@@ -52,7 +55,8 @@ is_full(const struct destination *destination)
 static bool
 plan_job(struct destination_list *list, struct task *task, const char *name)
 {
-	struct destination *destination = destination_get(list, name);
+	struct destination *destination =
+	    destination_get(list, name, task->is_tls_optional);
 	struct job *job;
 
 	if (destination == NULL)

@@ -16,6 +16,8 @@
 struct destination {
 	TAILQ_ENTRY(destination) entries;
 	char *name;
+	bool is_tls_optional; /* for messages that put TLS policies aside, and
+			       * are not to share a connection with others */
 	struct job_list jobs;
 	size_t job_count;
 	bool has_left_some; /* there was no room for all that the queue has */
@@ -27,10 +29,10 @@ struct destination {
 };
 TAILQ_HEAD(destination_list, destination);
 
-/* The destination of that name, made if it is not in the list. NULL: no
+/* The destination of that name and kind, made if it is not in the list. NULL: no
  * memory. */
 struct destination *destination_get(struct destination_list *list,
-    const char *name);
+    const char *name, bool is_tls_optional);
 
 /* So many jobs may wait at a destination for each worker that it may have: one
  * that gets nothing done is not to keep many of a run's tasks. */

@@ -93,7 +93,7 @@ ask(const char *name, int type, struct message *ret_message)
 
 enum dns_answer
 dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
-    size_t *ret_count)
+    size_t *ret_count, bool *ret_is_secure)
 {
 	struct message message;
 	enum dns_answer result = ask(domain, ns_t_mx, &message);
@@ -102,6 +102,7 @@ dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
 		return result;
 	result = answer_parse_mx(message.octets, message.length, ret_records,
 	    ret_count);
+	*ret_is_secure = message.is_secure;
 	free_message(&message);
 	return result;
 }

@@ -36,10 +36,15 @@ void dns_start(void);
  * that an answer is authentic (trust-ad). No answer is secure without that. */
 bool dns_has_trust(void);
 
-/* Ask for the MX records of a domain (RFC 5321 section 5.1), at most
- * DNS_MX_MAX of them. */
+/*
+ * Ask for the MX records of a domain (RFC 5321 section 5.1), at most
+ * DNS_MX_MAX of them.
+ *
+ * ret_is_secure	set with DNS_FOUND: whether DNSSEC vouches for them.
+ */
 enum dns_answer dns_find_mx(const char *domain,
-    struct dns_mx ret_records[DNS_MX_MAX], size_t *ret_count);
+    struct dns_mx ret_records[DNS_MX_MAX], size_t *ret_count,
+    bool *ret_is_secure);
 
 /*
  * Ask for the TLSA records at a name (RFC 6698).

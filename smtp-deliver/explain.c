@@ -23,6 +23,7 @@
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
 #include "smtp-deliver/explain.h"
+#include "smtp-deliver/requiretls.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/trust.h"
 #include "smtp-deliver/wall.h"
@@ -115,9 +116,26 @@ say_client(const struct client *client)
 		    dialogue->policy, dialogue->fingerprint);
 	else
 		say("    no TLS: the host does not offer it");
-	say("    offers:%s%s%s%s", offers->has_pipelining ? " PIPELINING" : "",
+	say("    offers:%s%s%s%s%s",
+	    offers->has_pipelining ? " PIPELINING" : "",
 	    offers->has_8bitmime ? " 8BITMIME" : "",
-	    offers->has_smtputf8 ? " SMTPUTF8" : "", size);
+	    offers->has_smtputf8 ? " SMTPUTF8" : "",
+	    offers->has_requiretls ? " REQUIRETLS" : "", size);
+}
+
+/* Whether a message with REQUIRETLS could go there. */
+static void
+say_requiretls(const struct sight *sight, const struct client *client)
+{
+	const struct route_host *host = &sight->route->hosts[sight->number];
+	struct verdict verdict;
+
+	if (requiretls_check_client(client, &verdict) == 0 &&
+	    requiretls_check_name(host, NULL, &verdict) == 0)
+		say("    REQUIRETLS: usable");
+	else
+		say("    REQUIRETLS: not usable: %s %s", verdict.status,
+		    verdict.reason);
 }
 
 /* Try its addresses, as a worker would. */
@@ -138,6 +156,7 @@ meet_host(struct sight *sight, struct connect *connect)
 			continue;
 		}
 		say_client(client);
+		say_requiretls(sight, client);
 		client_quit(client);
 		sight->is_usable = true;
 	}

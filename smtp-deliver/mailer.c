@@ -162,13 +162,15 @@ header_length(const char *text, size_t length)
 }
 
 /* Whether all of a message goes back with a notice: its sender has asked for it,
- * it is not too large, and no message of RFC 6532. */
+ * but not for REQUIRETLS (RFC 8689 section 5), it is not too large, and no
+ * message of RFC 6532. */
 static bool
 is_whole_wanted(const struct claim *claim, enum notice_kind kind)
 {
 	return kind == NOTICE_FAILED &&
 	    claim->envelope.dsn_return == DSN_RETURN_FULL &&
-	    claim->content_size <= WHOLE_MAX && !claim->envelope.is_smtputf8;
+	    claim->content_size <= WHOLE_MAX && !claim->envelope.is_smtputf8 &&
+	    !claim->envelope.is_requiretls;
 }
 
 /* Read the message, or its header; the caller frees it. */
@@ -191,8 +193,8 @@ read_original(const struct claim *claim, struct notice *notice, char **ret_text)
 	return 0;
 }
 
-/* From the null sender to the message's; of the notice itself nobody is told
- * (RFC 3461 section 6.1). */
+/* From the null sender to the message's, as well protected; of the notice itself
+ * nobody is told (RFC 3461 section 6.1). */
 static int
 address_notice(const struct claim *claim, bool is_whole,
     struct envelope *ret_envelope)
@@ -203,6 +205,7 @@ address_notice(const struct claim *claim, bool is_whole,
 	*ret_envelope = (struct envelope){
 		.is_smtputf8 = has_high_octet(sender, strlen(sender)),
 		.is_8bitmime = is_whole && claim->envelope.is_8bitmime,
+		.is_requiretls = claim->envelope.is_requiretls,
 	};
 	if ((r = id_make(ret_envelope->id)) < 0 ||
 	    (r = envelope_set_sender(ret_envelope, "")) < 0 ||

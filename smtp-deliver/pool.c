@@ -86,8 +86,7 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 	drop_others(fd, fetcher.place.folder_fd);
 	fetcher_start(&fetcher, pool->settings);
 	wall_close_worker(pool->settings);
-	worker_work(fd, own->destination->name, &fetcher, pool->settings,
-	    pool->dkim);
+	worker_work(fd, own->destination, &fetcher, pool->settings, pool->dkim);
 	_exit(0);
 }
 

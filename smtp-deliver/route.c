@@ -147,7 +147,7 @@ add_mx(struct route *route, const struct route_host *like,
 
 /* The hosts of like's domain. */
 static int
-add_domain(struct route *route, const struct route_host *like,
+add_domain(struct route *route, struct route_host *like,
     struct verdict *ret_verdict)
 {
 	struct dns_mx records[DNS_MX_MAX];
@@ -159,10 +159,12 @@ add_domain(struct route *route, const struct route_host *like,
 		    "the domain cannot be written for the DNS");
 		return -EHOSTUNREACH;
 	}
-	switch (dns_find_mx(ascii, records, &count)) {
+	switch (dns_find_mx(ascii, records, &count, &like->is_name_secure)) {
 	case DNS_FOUND:
 		return add_mx(route, like, records, count, ret_verdict);
 	case DNS_NO_DATA:
+		/* Whoever has forged that must be the domain itself. */
+		like->is_name_secure = true;
 		add_host(route, like, ascii, 0);
 		return 0;
 	case DNS_NO_DOMAIN:
@@ -186,6 +188,7 @@ add_hop(struct route *route, const struct nexthop *hop, unsigned number,
 	struct route_host like = {
 		.port = hop->port != 0 ? hop->port : default_port,
 		.preference = number << 16,
+		.is_name_secure = true,
 	};
 	char name[DNS_NAME_SIZE];
 
@@ -238,7 +241,10 @@ int
 route_find(const char *destination, const struct settings *settings,
     struct route *ret_route, struct verdict *ret_verdict)
 {
-	struct route_host like = { .port = settings->remote_port };
+	struct route_host like = {
+		.port = settings->remote_port,
+		.is_name_secure = true,
+	};
 	char ip[46];
 	int r;
 

@@ -18,6 +18,8 @@ struct route_host {
 	char domain[DNS_NAME_SIZE]; /* whose MX record names it, or itself */
 	int port;
 	bool is_tls_first; /* TLS from the first octet (RFC 8314) */
+	bool is_name_secure; /* nobody can have forged it: DNSSEC vouches for
+			      * the MX record, or there is none */
 	unsigned preference;
 };
 

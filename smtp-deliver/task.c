@@ -20,13 +20,34 @@
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "smtp-deliver/backoff.h"
+#include "smtp-deliver/requiretls.h"
 #include "smtp-deliver/task.h"
+
+#define HEADER_MAX 65536 /* octets that are looked at */
 
 static const enum audit_event outcome_events[] = {
 	[OUTCOME_DELIVERED] = AUDIT_DELIVERED,
 	[OUTCOME_DEFERRED] = AUDIT_DEFERRED,
 	[OUTCOME_FAILED] = AUDIT_FAILED,
 };
+
+/* Whether the message's header says that TLS is optional. With REQUIRETLS that
+ * counts for nothing (RFC 8689 section 4.1), nor does what comes very late. */
+static bool
+is_tls_waived(const struct claim *claim)
+{
+	char *text;
+	ssize_t n;
+	bool is_waived;
+
+	if (claim->envelope.is_requiretls ||
+	    (text = malloc(HEADER_MAX)) == NULL)
+		return false;
+	n = claim_read(claim, text, HEADER_MAX);
+	is_waived = n > 0 && requiretls_is_waived(text, (size_t)n);
+	free(text);
+	return is_waived;
+}
 
 int
 task_open(const struct task_means *means, const struct queue_entry *entry,
@@ -49,6 +70,7 @@ task_open(const struct task_means *means, const struct queue_entry *entry,
 		task_free(task);
 		return r;
 	}
+	task->is_tls_optional = is_tls_waived(task->claim);
 	*ret_task = task;
 	return 0;
 }
@@ -156,6 +178,8 @@ log_verdict(const struct task *task, size_t recipient,
 		.reply = text_or_null(verdict->reply),
 		.reason = text_or_null(verdict->reason),
 		.attempt = task->claim->attempt,
+		.requiretls =
+		    task->claim->envelope.is_requiretls ? "yes" : NULL,
 	};
 
 	if (spool_token(task->means->spool, address, token) == 0)

@@ -2,7 +2,7 @@
 
 /*
  * transaction.c - hand one message to a remote host (RFC 5321 sections 3.3,
- * 4.1.1, 4.5.2; RFC 1870, 2920, 6152, 6531).
+ * 4.1.1, 4.5.2; RFC 1870, 2920, 6152, 6531, 8689).
  *
  *	ready -> MAIL -> RCPT ... -> DATA -> CONTENT -> ready
  *
@@ -12,6 +12,7 @@
 
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -160,12 +161,13 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 		(void)snprintf(size, sizeof(size), " SIZE=%ju",
 		    (uintmax_t)size_sent(transaction->message));
 	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
-	    "MAIL FROM:<%s>%s%s%s%s%s%s%s", envelope->sender, size,
+	    "MAIL FROM:<%s>%s%s%s%s%s%s%s%s", envelope->sender, size,
 	    envelope->is_8bitmime && client->offers.has_8bitmime
 		? " BODY=8BITMIME"
 		: "",
 	    envelope->is_smtputf8 && client->offers.has_smtputf8 ? " SMTPUTF8"
 								 : "",
+	    envelope->is_requiretls ? " REQUIRETLS" : "",
 	    has_return ? " RET=" : "",
 	    has_return ? dsn_return_name(envelope->dsn_return) : "",
 	    has_envid ? " ENVID=" : "", has_envid ? envelope->envid : "");
@@ -512,6 +514,8 @@ transaction_run(struct client *client,
 	};
 	struct verdict verdict;
 
+	assert(!message->envelope->is_requiretls ||
+	    (client_is_secure(client) && client->offers.has_requiretls));
 	if (!can_take(client, message, &verdict)) {
 		set_all(&verdict, message, ret_verdicts);
 		return TRANSACTION_READY;

@@ -32,7 +32,8 @@ enum transaction_end {
 /*
  * Hand a message over, in one transaction (RFC 5321 section 3.3).
  *
- * ret_verdicts		one for each of message->recipients.
+ * client	for a message with REQUIRETLS one that may have it: requiretls.h.
+ * ret_verdicts	one for each of message->recipients.
  */
 enum transaction_end transaction_run(struct client *client,
     const struct transaction_message *message, struct verdict *ret_verdicts);

@@ -24,13 +24,14 @@
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
 #include "smtp-deliver/order.h"
+#include "smtp-deliver/requiretls.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/transaction.h"
 #include "smtp-deliver/worker.h"
 
 struct worker {
 	int fd;
-	const char *destination;
+	const struct destination *destination;
 	const struct settings *settings;
 	struct fetcher *fetcher;
 	bool has_policy; /* the destination's was asked for */
@@ -55,6 +56,10 @@ struct trial {
 	bool was_dns_trouble;
 	int host_count; /* that were looked at and may take mail */
 	bool was_other_family;
+	int lack_count; /* of these: that cannot give what REQUIRETLS asks */
+	struct verdict lack; /* the last of them */
+	bool was_missed; /* a TLS policy was not met, */
+	struct verdict missed; /* so, at the last */
 	bool is_signed; /* signatures are there, or are not to be */
 	char signatures[DKIM_FIELDS_SIZE];
 };
@@ -87,6 +92,21 @@ set_open(struct trial *trial, const struct verdict *verdict)
 {
 	for (size_t i = 0; i < trial->open_count; i++)
 		trial->job->verdicts[trial->open[i]] = *verdict;
+}
+
+static bool
+is_tls_needed(const struct trial *trial)
+{
+	return trial->job->task->claim->envelope.is_requiretls;
+}
+
+/* Whether TLS policies are put aside for the messages that come here. What is
+ * asked of a relay is not for a message to say. */
+static bool
+is_tls_optional(const struct worker *worker)
+{
+	return worker->destination->is_tls_optional &&
+	    !worker->route.is_relayed;
 }
 
 /* Keep open who was deferred: another host may do better. */
@@ -169,16 +189,17 @@ send_message(struct worker *worker, struct trial *trial)
 	return false;
 }
 
-/* What the destination's MTA-STS policy, were it not only tested, would have
- * kept from being used. */
+/* What a policy, were it not only tested or put aside, would have kept from
+ * being used. */
 static void
-log_missed(const struct job *job, const struct verdict *verdict)
+log_missed(const struct job *job, const char *policy,
+    const struct verdict *verdict)
 {
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_POLICY_MISSED,
 	    .message = message_id(job),
 	    .host = verdict->host,
-	    .policy = "sts",
+	    .policy = policy,
 	    .reason = verdict->reason,
 	});
 }
@@ -189,6 +210,16 @@ pass_over(struct trial *trial, const struct verdict *verdict)
 {
 	log_passed_over(trial->job, verdict);
 	set_open(trial, verdict);
+}
+
+/* A host cannot give what a message with REQUIRETLS needs: nothing is wrong with
+ * it for others. */
+static void
+pass_over_lacking(struct trial *trial, const struct verdict *verdict)
+{
+	log_passed_over(trial->job, verdict);
+	trial->lack = *verdict;
+	trial->lack_count++;
 }
 
 /* A host that is tried, for those who are told of its addresses. */
@@ -224,11 +255,36 @@ see_tested(struct worker *worker, struct trial *trial,
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
 	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
 	    "domain asks for");
-	log_missed(trial->job, &verdict);
+	log_missed(trial->job, trust_name(TRUST_STS), &verdict);
 }
 
-/* Try the next address of a host that answers. Returns whether there was one
- * left. */
+/* Note what is not as the host's policy has it, where that can be put aside. */
+static void
+note_missed(struct trial *trial, const struct trust *trust,
+    const struct verdict *verdict)
+{
+	if (!trust->is_tls_required || *verdict->reply != '\0' ||
+	    strncmp(verdict->status, "4.7.", 4) != 0)
+		return;
+	trial->missed = *verdict;
+	trial->was_missed = true;
+}
+
+/* Whether the host at the other end may have the message. */
+static bool
+may_be_sent(const struct worker *worker, struct trial *trial)
+{
+	struct verdict verdict;
+
+	if (!is_tls_needed(trial) ||
+	    requiretls_check_client(worker->client, &verdict) == 0)
+		return true;
+	pass_over_lacking(trial, &verdict);
+	return false;
+}
+
+/* Try the next address of a host that answers. Returns whether there may be
+ * another one. */
 static bool
 try_address(struct worker *worker, struct trial *trial,
     const struct route_host *route_host, const struct trust *trust,
@@ -250,11 +306,14 @@ try_address(struct worker *worker, struct trial *trial,
 	if (client_open(trust, fd, address, worker->settings, &worker->client,
 		&verdict) < 0) {
 		pass_over(trial, &verdict);
+		note_missed(trial, trust, &verdict);
 		return true;
 	}
 	worker->client_host = route_host;
 	worker->client_messages = 0;
 	see_tested(worker, trial, trust);
+	if (!may_be_sent(worker, trial))
+		return false;
 	(void)send_message(worker, trial);
 	return true;
 }
@@ -285,25 +344,96 @@ find_trust(struct worker *worker, const struct job *job,
 	    ret_verdict);
 
 	ret_trust->is_tls_first = host->is_tls_first;
-	if (r < 0 || worker->route.is_relayed || ret_trust->level > TRUST_STS)
+	if (r < 0 || worker->route.is_relayed || is_tls_optional(worker) ||
+	    ret_trust->level > TRUST_STS)
 		return r;
 	if ((r = get_policy(worker, ret_verdict)) < 0)
 		return r;
 	r = trust_apply_sts(ret_trust, &worker->policy, ret_verdict);
 	if (r == 0 || !ret_trust->is_tested)
 		return r;
-	log_missed(job, ret_verdict);
+	log_missed(job, trust_name(TRUST_STS), ret_verdict);
 	return 0;
+}
+
+/* Whether a message may go to a host of that name: with REQUIRETLS, DNSSEC or the
+ * destination's policy must vouch for it. */
+static bool
+may_be_named(struct worker *worker, struct trial *trial,
+    const struct route_host *host)
+{
+	bool has_policy = !worker->route.is_relayed && !host->is_name_secure;
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+
+	if (!is_tls_needed(trial))
+		return true;
+	if (has_policy && get_policy(worker, &verdict) < 0)
+		pass_over(trial, &verdict);
+	else if (requiretls_check_name(host,
+		     has_policy ? &worker->policy : NULL, &verdict) < 0)
+		pass_over_lacking(trial, &verdict);
+	else
+		return true;
+	return false;
+}
+
+static void
+try_addresses(struct worker *worker, struct trial *trial, size_t number,
+    const struct trust *trust)
+{
+	const struct route_host *host = &worker->route.hosts[number];
+	struct connect connect;
+
+	connect_begin(worker->route.addresses[number], worker->settings,
+	    &connect);
+	while (trial->open_count > 0 && !trial->is_over &&
+	    try_address(worker, trial, host, trust, &connect))
+		;
+}
+
+/* Try a host as if nothing were published for it. What it shows must verify even
+ * so (promise P5). */
+static void
+try_without_policy(struct worker *worker, struct trial *trial, size_t number)
+{
+	const struct route_host *host = &worker->route.hosts[number];
+	const char *policy = trial->missed.policy;
+	struct trust trust;
+
+	log_missed(trial->job, *policy != '\0' ? policy : NULL, &trial->missed);
+	trust_set_default(host->name, &trust);
+	trust.is_tls_first = host->is_tls_first;
+	try_addresses(worker, trial, number, &trust);
+}
+
+/* Try a host that has an address, under the policy that holds for it. */
+static void
+try_found_host(struct worker *worker, struct trial *trial, size_t number)
+{
+	const struct route_host *host = &worker->route.hosts[number];
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	struct trust trust;
+
+	trial->was_any_address = true;
+	trial->was_missed = false;
+	if (!may_be_named(worker, trial, host))
+		return;
+	if (find_trust(worker, trial->job, host, &trust, &verdict) == 0)
+		try_addresses(worker, trial, number, &trust);
+	else {
+		pass_over(trial, &verdict);
+		trial->missed = verdict;
+		trial->was_missed = true;
+	}
+	if (trial->was_missed && is_tls_optional(worker) &&
+	    trial->open_count > 0 && !trial->is_over)
+		try_without_policy(worker, trial, number);
 }
 
 static void
 try_host(struct worker *worker, struct trial *trial, size_t number)
 {
-	const struct route_host *host = &worker->route.hosts[number];
-	const struct addrinfo *addresses = worker->route.addresses[number];
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	struct connect connect;
-	struct trust trust;
 
 	switch (worker->route.answers[number]) {
 	case DNS_FOUND:
@@ -316,19 +446,12 @@ try_host(struct worker *worker, struct trial *trial, size_t number)
 	default:
 		return;
 	}
-	connect_begin(addresses, worker->settings, &connect);
-	if (connect.count == 0) {
+	connect_begin(worker->route.addresses[number], worker->settings,
+	    &connect);
+	if (connect.count == 0)
 		trial->was_other_family = true;
-		return;
-	}
-	if (find_trust(worker, trial->job, host, &trust, &verdict) < 0) {
-		trial->was_any_address = true;
-		pass_over(trial, &verdict);
-		return;
-	}
-	while (trial->open_count > 0 && !trial->is_over &&
-	    try_address(worker, trial, host, &trust, &connect))
-		;
+	else
+		try_found_host(worker, trial, number);
 }
 
 /* No host of the route has an address. */
@@ -371,7 +494,23 @@ try_connection(struct worker *worker, struct trial *trial)
 	if (worker->client == NULL)
 		return NULL;
 	trial->was_any_address = true;
-	return send_message(worker, trial) ? host : NULL;
+	if (may_be_named(worker, trial, host) && may_be_sent(worker, trial) &&
+	    !send_message(worker, trial))
+		return NULL;
+	trial->host_count++;
+	return host;
+}
+
+/* The hosts that were tried lack what REQUIRETLS needs. That is final if it is
+ * so of all (RFC 8689 section 4.2.1). To others these hosts are as good as
+ * before: the next message begins with the first of them again. */
+static void
+end_lack(struct worker *worker, struct trial *trial)
+{
+	if (trial->lack_count == trial->host_count && !trial->is_over)
+		set_open(trial, &trial->lack);
+	client_quit(worker->client);
+	worker->client = NULL;
 }
 
 static void
@@ -388,7 +527,10 @@ try_route(struct worker *worker, struct trial *trial)
 			try_host(worker, trial, i);
 	if (!trial->was_any_address)
 		set_unreachable(trial, &worker->route);
-	worker->is_unreached = trial->was_any_address && !trial->was_connected;
+	worker->is_unreached = trial->was_any_address &&
+	    !trial->was_connected && trial->lack_count == 0;
+	if (trial->lack_count > 0)
+		end_lack(worker, trial);
 }
 
 static void
@@ -409,8 +551,8 @@ do_job(struct worker *worker, const struct job *job)
 	set_open(&trial, &verdict);
 	worker->is_unreached = false;
 	if (worker->route.host_count == 0 &&
-	    route_find(worker->destination, worker->settings, &worker->route,
-		&verdict) < 0)
+	    route_find(worker->destination->name, worker->settings,
+		&worker->route, &verdict) < 0)
 		set_open(&trial, &verdict);
 	else
 		try_route(worker, &trial);
@@ -434,8 +576,9 @@ report_job(const struct worker *worker, const struct job *job)
 }
 
 void
-worker_work(int fd, const char *destination, struct fetcher *fetcher,
-    const struct settings *settings, const struct dkim *dkim)
+worker_work(int fd, const struct destination *destination,
+    struct fetcher *fetcher, const struct settings *settings,
+    const struct dkim *dkim)
 {
 	struct worker worker = {
 		.fd = fd,

@@ -4,6 +4,7 @@
 #define WORKER_H
 
 #include "lib/settings.h"
+#include "smtp-deliver/destination.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/fetcher.h"
 
@@ -17,7 +18,8 @@
  * fetcher	the process that finds the destination's policy.
  * dkim		who signs, or NULL.
  */
-void worker_work(int fd, const char *destination, struct fetcher *fetcher,
-    const struct settings *settings, const struct dkim *dkim);
+void worker_work(int fd, const struct destination *destination,
+    struct fetcher *fetcher, const struct settings *settings,
+    const struct dkim *dkim);
 
 #endif

@@ -116,6 +116,16 @@ parse_envid(const char *value, struct mail_arguments *mail)
 	return 0;
 }
 
+/* It has no value (RFC 8689 section 2). */
+static int
+parse_requiretls(const char *value, struct mail_arguments *mail)
+{
+	if (value != NULL || mail->is_requiretls)
+		return -EDOM;
+	mail->is_requiretls = true;
+	return 0;
+}
+
 static int
 parse_mail_parameter(const char *keyword, const char *value,
     struct mail_arguments *mail)
@@ -132,6 +142,8 @@ parse_mail_parameter(const char *keyword, const char *value,
 		return parse_return(value, mail);
 	if (strcasecmp(keyword, "ENVID") == 0)
 		return parse_envid(value, mail);
+	if (strcasecmp(keyword, "REQUIRETLS") == 0)
+		return parse_requiretls(value, mail);
 	return -ENOTSUP;
 }
 

@@ -20,6 +20,7 @@ struct mail_arguments {
 	uint64_t size_bytes; /* SIZE= (RFC 1870); 0: not given */
 	bool is_8bitmime; /* BODY=8BITMIME (RFC 6152) */
 	bool is_smtputf8; /* SMTPUTF8 (RFC 6531) */
+	bool is_requiretls; /* REQUIRETLS (RFC 8689) */
 	enum dsn_return dsn_return; /* RET= (RFC 3461) */
 	const char *envid; /* ENVID= (RFC 3461), within the line; or NULL */
 };
@@ -47,7 +48,7 @@ void command_split(char *line, const char **ret_verb, char **ret_argument);
  * Returns 0, or -EINVAL for bad syntax around the path, -EBADMSG, -ENAMETOOLONG
  * or -EILSEQ as address_parse_path() does for the path itself, -ENOTSUP for an
  * unknown parameter, -EDOM for a known one with a bad value, and for those of
- * RFC 3461 if they come twice.
+ * RFC 3461 and RFC 8689 if they come twice.
  */
 int command_parse_mail(char *argument, struct mail_arguments *ret_mail);
 int command_parse_rcpt(char *argument, bool is_smtputf8,

@@ -178,6 +178,16 @@ cmd_helo(struct session *session, char *argument)
 	return greet_client(session, argument);
 }
 
+/* What is offered that has to do with TLS. REQUIRETLS is for who has come by
+ * TLS (RFC 8689 section 2): for no other, be he on this host or not. */
+static const char *
+tls_offer(const struct session *session)
+{
+	if (session->is_tls)
+		return "\nREQUIRETLS";
+	return session->settings->tls_cert != NULL ? "\nSTARTTLS" : "";
+}
+
 static struct reply
 cmd_ehlo(struct session *session, char *argument)
 {
@@ -189,10 +199,7 @@ cmd_ehlo(struct session *session, char *argument)
 	session->is_esmtp = true;
 	(void)snprintf(session->text + used, sizeof(session->text) - used,
 	    "\nPIPELINING\nSIZE %d\n8BITMIME\nSMTPUTF8\nDSN\nENHANCEDSTATUSCODES%s",
-	    MESSAGE_SIZE_MAX,
-	    session->settings->tls_cert != NULL && !session->is_tls
-		? "\nSTARTTLS"
-		: "");
+	    MESSAGE_SIZE_MAX, tls_offer(session));
 	return reply;
 }
 
@@ -293,6 +300,7 @@ begin_envelope(struct session *session, const struct mail_arguments *mail)
 	}
 	envelope->is_8bitmime = mail->is_8bitmime;
 	envelope->is_smtputf8 = mail->is_smtputf8;
+	envelope->is_requiretls = mail->is_requiretls;
 	envelope->dsn_return = mail->dsn_return;
 	return 0;
 }
@@ -305,6 +313,11 @@ cmd_mail(struct session *session, char *argument)
 
 	if ((r = command_parse_mail(argument, &mail)) < 0)
 		return path_reply(r, true);
+	if (mail.is_requiretls && !(session->is_tls && session->is_esmtp))
+		return (struct reply){
+			555, "5.5.4",
+			"REQUIRETLS is only for who has said STARTTLS and EHLO"
+		};
 	if (mail.size_bytes > MESSAGE_SIZE_MAX)
 		return (struct reply){ 552, "5.3.4", "message too large" };
 	if (session->storage.spool == NULL)
@@ -409,6 +422,7 @@ log_accepted(const struct session *session, const struct message *message)
 		record.address = envelope->recipients[0];
 	}
 	record.sender = envelope->sender;
+	record.requiretls = envelope->is_requiretls ? "yes" : NULL;
 	record.recipients = (int64_t)envelope->recipient_count;
 	record.size_bytes = (int64_t)message->size_bytes;
 	audit_write(&record);

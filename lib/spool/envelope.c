@@ -9,13 +9,14 @@
  *	X-Smtpserver-Orcpt: rfc822;first@example.org
  *	Envelope-To: <two@example.org>
  *	X-Smtpserver-Id: 019aad1f6b2e5d0c7f3a9be1
- *	X-Smtpserver-Options: 8BITMIME SMTPUTF8 RET=HDRS
+ *	X-Smtpserver-Options: 8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS
  *	X-Smtpserver-Envid: QQ314159
  *	X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef
  *
  * Lines end in CRLF, as the message's do. Notify and Orcpt are of the recipient
- * above them (RFC 3461); they, Options and Envid are there if there are any.The last line has a fixed width: it is filled in when the rest is
- * known. It has the checksum of the others: parsing need not be suspicious.
+ * above them (RFC 3461); they, Options and Envid are there if there are any.
+ * The last line has a fixed width: it is filled in when the rest is known. It
+ * has the checksum of the others: parsing need not be suspicious.
  */
 
 #include "config.h"
@@ -148,8 +149,8 @@ block_size(const struct envelope *envelope)
 {
 	size_t size =
 	    sizeof(SENDER_FIELD "<>\r\n" ID_FIELD "\r\n" OPTIONS_FIELD
-				" 8BITMIME SMTPUTF8 RET=FULL\r\n" ENVID_FIELD
-				"\r\n") +
+				" 8BITMIME SMTPUTF8 REQUIRETLS RET=FULL"
+				"\r\n" ENVID_FIELD "\r\n") +
 	    strlen(envelope->sender) + strlen(envelope->id) +
 	    (envelope->envid != NULL ? strlen(envelope->envid) : 0);
 
@@ -190,13 +191,15 @@ put_options(char *end, const struct envelope *envelope)
 {
 	bool has_return = envelope->dsn_return != DSN_RETURN_UNSAID;
 
-	if (envelope->is_8bitmime || envelope->is_smtputf8 || has_return) {
+	if (envelope->is_8bitmime || envelope->is_smtputf8 ||
+	    envelope->is_requiretls || has_return) {
 		end = put(end, OPTIONS_FIELD,
 		    envelope->is_8bitmime ? " 8BITMIME" : "",
 		    envelope->is_smtputf8 ? " SMTPUTF8" : "");
-		end = put(end, has_return ? " RET=" : "",
-		    has_return ? dsn_return_name(envelope->dsn_return) : "",
-		    "\r\n");
+		end = put(end, envelope->is_requiretls ? " REQUIRETLS" : "",
+		    has_return ? " RET=" : "",
+		    has_return ? dsn_return_name(envelope->dsn_return) : "");
+		end = stpcpy(end, "\r\n");
 	}
 	if (envelope->envid != NULL)
 		end = put(end, ENVID_FIELD, envelope->envid, "\r\n");
@@ -263,6 +266,8 @@ parse_options(const char *value, struct envelope *envelope)
 			envelope->is_8bitmime = true;
 		else if (strcmp(word, "SMTPUTF8") == 0)
 			envelope->is_smtputf8 = true;
+		else if (strcmp(word, "REQUIRETLS") == 0)
+			envelope->is_requiretls = true;
 		else if (strncmp(word, "RET=", 4) == 0) {
 			if (dsn_parse_return(word + 4, &envelope->dsn_return) <
 			    0)

@@ -33,6 +33,7 @@ struct envelope {
 	char *envid; /* ENVID as it was given; NULL: not */
 	bool is_8bitmime; /* BODY=8BITMIME was given (RFC 6152) */
 	bool is_smtputf8; /* SMTPUTF8 was given (RFC 6531) */
+	bool is_requiretls; /* REQUIRETLS was given (RFC 8689) */
 };
 
 /* What tells a whole message from a torn one. */

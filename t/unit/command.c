@@ -38,7 +38,7 @@ static const struct {
 	int result;
 	const char *sender;
 	uint64_t size_bytes;
-	bool is_8bitmime, is_smtputf8;
+	bool is_8bitmime, is_smtputf8, is_requiretls;
 } mails[] = {
 	{ "FROM:<a@b>", 0, "a@b", 0, false, false },
 	{ "from:<a@b>", 0, "a@b", 0, false, false },
@@ -58,6 +58,8 @@ static const struct {
 	{ "FROM:<a@b> envid=x ret=full SIZE=1", 0, "a@b", 1, false, false },
 	{ "FROM:<a@b> size=1 body=8bitmime smtputf8", 0, "a@b", 1, true, true },
 	{ "FROM:<a@b>  SMTPUTF8   SIZE=1", 0, "a@b", 1, false, true },
+	{ "FROM:<a@b> REQUIRETLS", 0, "a@b", 0, false, false, true },
+	{ "FROM:<> body=8bitmime requiretls RET=FULL", 0, "", 0, true, false, true },
 	{ "FROM:<\"a b\"@c> SIZE=1", 0, "\"a b\"@c", 1, false, false },
 
 	{ "", -EINVAL },
@@ -86,6 +88,9 @@ static const struct {
 	{ "FROM:<a@b> ENVID", -EDOM },
 	{ "FROM:<a@b> ENVID=a=b", -EDOM },
 	{ "FROM:<a@b> ENVID=a ENVID=a", -EDOM },
+	{ "FROM:<a@b> REQUIRETLS=", -EDOM },
+	{ "FROM:<a@b> REQUIRETLS=yes", -EDOM },
+	{ "FROM:<a@b> REQUIRETLS REQUIRETLS", -EDOM },
 	{ "FROM:<a@b> NOTIFY=NEVER", -ENOTSUP },
 	{ "FROM:<a@b> =1", -ENOTSUP },
 	{ "FROM:<a@b> SIZE=1 FOO", -ENOTSUP },
@@ -203,6 +208,8 @@ check_mails(void)
 			    "8BITMIME");
 			is_int(mail.is_smtputf8, mails[i].is_smtputf8,
 			    "SMTPUTF8");
+			is_int(mail.is_requiretls, mails[i].is_requiretls,
+			    "REQUIRETLS");
 		}
 		free(argument);
 	}

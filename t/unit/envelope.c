@@ -67,6 +67,19 @@ static const char *const whole[] = {
 	"X-Smtpserver-Id: " ID "\r\n"
 	"X-Smtpserver-Options: 8BITMIME SMTPUTF8 RET=FULL\r\n"
 	SEAL,
+
+	/* and RFC 8689 */
+	"Return-Path: <a@example.com>\r\n"
+	"Envelope-To: <b@example.org>\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	"X-Smtpserver-Options: REQUIRETLS\r\n"
+	SEAL,
+
+	"Return-Path: <a@example.com>\r\n"
+	"Envelope-To: <b@example.org>\r\n"
+	"X-Smtpserver-Id: " ID "\r\n"
+	"X-Smtpserver-Options: 8BITMIME SMTPUTF8 REQUIRETLS RET=FULL\r\n"
+	SEAL,
 };
 
 #define FROM "Return-Path: <a@b>\r\n"
@@ -100,6 +113,7 @@ static const char *const damaged[] = {
 	FROM TO NAME "X-Smtpserver-Options: 7BIT\r\n" SEAL,
 	FROM TO NAME "X-Smtpserver-Options: 8bitmime\r\n" SEAL,
 	FROM TO NAME "X-Smtpserver-Options: RET=\r\n" SEAL,
+	FROM TO NAME "X-Smtpserver-Options: REQUIRETLS=\r\n" SEAL,
 	FROM "X-Smtpserver-Notify: NEVER\r\n" TO NAME SEAL,
 	FROM "X-Smtpserver-Orcpt: rfc822;a\r\n" TO NAME SEAL,
 	FROM TO "X-Smtpserver-Notify: \r\n" NAME SEAL,

@@ -1,0 +1,456 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# requiretls.bats - a message with REQUIRETLS goes only where TLS protects it on
+# all of its way, and one with "TLS-Required: No" goes where policies would not
+# let it (RFC 8689).
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+load lib/dnssec
+
+# The host odd offers REQUIRETLS, unless a test says something else; mx is a
+# Postfix, which does not know it.
+setup_file() {
+	need_root
+	need certtool
+	network_start
+	for host in sender odd mx web hop; do network_add_host "$host"; done
+	make_certificates
+	make_zones
+	dnssec_start
+	dnssec_use sender trust-ad
+	dnssec_use hop trust-ad
+	mta_start mx good
+}
+
+teardown_file() {
+	network_stop
+}
+
+make_certificates() {
+	ca_issue good mx.plain.signed.test mx.ee.signed.test \
+		mx.postfix.signed.test nomx.signed.test mx.sts.test \
+		mx.hop.signed.test odd.hosts.test "$(network_ip4 odd)" \
+		mta-sts.enforce.sts.test mta-sts.testing.sts.test
+	ca_issue self --self-signed anything.test
+	ca_issue session localhost mx.hop.signed.test
+}
+
+make_zones() {
+	local odd mx
+
+	odd=$(network_ip4 odd)
+	mx=$(network_ip4 mx)
+	dnssec_zone signed.test <<-END
+		plain       MX 10 mx.plain
+		mx.plain    A $odd
+		ee          MX 10 mx.ee
+		mx.ee       A $odd
+		_25._tcp.mx.ee $(tlsa 3 1 1 self)
+		nomx        A $odd
+		postfix     MX 10 mx.postfix
+		mx.postfix  A $mx
+		mixed       MX 10 mx.postfix
+		mixed       MX 20 mx.plain
+		half        MX 10 mx.postfix
+		half        MX 20 mx.down
+		mx.down     A 192.0.2.250
+		hop         MX 10 mx.hop
+		mx.hop      A $(network_ip4 hop)
+	END
+	dns <<-END
+		insecure.test.     MX 10 mx.ee.signed.test.
+		enforce.sts.test.  MX 10 mx.sts.test.
+		testing.sts.test.  MX 10 mx.sts.test.
+		mx.sts.test.       A $odd
+		_mta-sts.enforce.sts.test. TXT "v=STSv1; id=1;"
+		_mta-sts.testing.sts.test. TXT "v=STSv1; id=1;"
+		mta-sts.enforce.sts.test.  A $(network_ip4 web)
+		mta-sts.testing.sts.test.  A $(network_ip4 web)
+	END
+}
+
+setup() {
+	need_root
+	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
+	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
+	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+}
+
+teardown() {
+	stop_started
+	# For a test that has failed.
+	cat "$trail" >&2
+	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+}
+
+# ---- how these tests speak ---------------------------------------------------
+
+# odd_has CERTIFICATE [ARGUMENT...]: the host odd offers REQUIRETLS and STARTTLS
+# with it; none: it has no TLS.
+odd_has() {
+	local certificate=$1 options=()
+
+	shift
+	[ "$certificate" = none ] ||
+		mapfile -t options < <(odd_certificate "$certificate")
+	odd_start odd "${options[@]}" --offer \
+		"PIPELINING,8BITMIME,SIZE 20000000,DSN,REQUIRETLS" "$@"
+}
+
+# submit ARGUMENT...: hand in a message within TLS; its id is in $id.
+submit() {
+	id=$(SMTP_TLS_CERT=$network_dir/ca/session.pem \
+		SMTP_TLS_KEY=$network_dir/ca/session.key \
+		"$SMTPSERVER_SOURCE/t/lib/submit" --ca "$network_dir/ca/ca.pem" \
+		"$@" 2>>"$trail")
+	[ -n "$id" ]
+}
+
+# submit_required RECIPIENT [ARGUMENT...]: one with REQUIRETLS.
+submit_required() {
+	submit --option REQUIRETLS "${@:2}" "$(program smtp-session)" "$1"
+}
+
+# submit_optional RECIPIENT [ARGUMENT...]: one with "TLS-Required: No".
+submit_optional() {
+	submit --field 'TLS-Required: No' "${@:2}" "$(program smtp-session)" "$1"
+}
+
+submit_plain() {
+	submit "$(program smtp-session)" "$1"
+}
+
+deliver() {
+	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# told EVENT [TEXT]: whether the audit trail has that event of the message.
+told() {
+	grep -F -- "message=$id event=$1 " "$trail" | grep -qF -- "${2:-}"
+}
+
+# What was said to the host odd in MAIL commands.
+mails() {
+	grep ' MAIL ' "$(odd odd)/log"
+}
+
+# is_delivered POLICY: the message went to the host odd with REQUIRETLS.
+is_delivered() {
+	told delivered "policy=$1"
+	told delivered requiretls=yes
+	[ "$(mails | grep -c ' REQUIRETLS')" -eq 1 ]
+	[ "$(odd_count odd)" -eq 1 ]
+}
+
+# is_failed STATUS [WHY]: it did not, and that is final.
+is_failed() {
+	told failed "status=$1"
+	told failed "${2:-}"
+	! mails
+}
+
+# policies_start DOMAIN MODE HOST: an MTA-STS policy is served.
+policies_start() {
+	web=$BATS_TEST_TMPDIR/web
+	mkdir -p "$web"
+	{
+		printf '200\ntext/plain; charset=utf-8\n'
+		printf 'version: STSv1\r\nmode: %s\r\n' "$2"
+		printf 'max_age: 86400\r\nmx: %s\r\n' "$3"
+	} >"$web/$1"
+	start ip netns exec "$network_id-web" \
+		"$SMTPSERVER_SOURCE/t/lib/policy-server" \
+		"$network_dir/ca/good.pem" "$network_dir/ca/good.key" "$web" \
+		2>>"$web/stderr"
+	wait_for 10 test -e "$web/ready"
+}
+
+# ---- who may have it ---------------------------------------------------------
+
+@test "REQUIRETLS: a host that a signed MX record names, with a certificate that verifies, gets it" {
+	odd_has good
+	submit_required bob@plain.signed.test --option RET=HDRS
+	deliver
+	is_delivered verify
+	mails | grep -q ' REQUIRETLS RET=HDRS'
+}
+
+@test "REQUIRETLS: a host whose TLSA records match its certificate gets it" {
+	odd_has self
+	submit_required bob@ee.signed.test
+	deliver
+	is_delivered dane
+}
+
+@test "REQUIRETLS: a host that a policy in enforce mode names gets it" {
+	policies_start enforce.sts.test enforce mx.sts.test
+	odd_has good
+	submit_required bob@enforce.sts.test
+	deliver
+	is_delivered sts
+}
+
+@test "REQUIRETLS: a domain that is its own host, and an address, need no MX record" {
+	odd_has good
+	submit_required bob@nomx.signed.test
+	deliver
+	is_delivered verify
+	submit_required "bob@[$(network_ip4 odd)]"
+	deliver
+	told delivered requiretls=yes
+}
+
+@test "REQUIRETLS: messages that need it and others share a connection" {
+	odd_has good
+	submit_required bob@plain.signed.test
+	submit_plain bob@plain.signed.test
+	submit_required bob@plain.signed.test
+	SMTP_DESTINATION_WORKERS=1 deliver
+	[ "$(odd_count odd)" -eq 3 ]
+	[ "$(grep -c ' connect ' "$(odd odd)/log")" -eq 1 ]
+	[ "$(mails | grep -c ' REQUIRETLS')" -eq 2 ]
+	[ "$(grep -c 'event=delivered .*requiretls=yes' "$trail")" -eq 2 ]
+}
+
+# ---- who may not -------------------------------------------------------------
+
+@test "REQUIRETLS: no host that an MX record names which is not signed" {
+	odd_has self
+	submit_required bob@insecure.test
+	deliver
+	is_failed 5.7.30 "neither DNSSEC"
+	run ! grep -q connect "$(odd odd)/log"
+	# Others go there: the host itself has TLSA records.
+	submit_plain bob@insecure.test
+	deliver
+	told delivered policy=dane
+}
+
+@test "REQUIRETLS: no host of a domain whose policy is only tested" {
+	policies_start testing.sts.test testing mx.sts.test
+	odd_has good
+	submit_required bob@testing.sts.test
+	deliver
+	is_failed 5.7.30 "neither DNSSEC"
+}
+
+@test "REQUIRETLS: no host at all by a resolver that is not to be trusted" {
+	odd_has good
+	dnssec_use sender
+	submit_required bob@plain.signed.test
+	deliver
+	dnssec_use sender trust-ad
+	is_failed 5.7.30 "neither DNSSEC"
+}
+
+@test "REQUIRETLS: a real MTA that does not offer it does not get it, but all other mail" {
+	submit_required bob@postfix.signed.test --field "Subject: secret"
+	deliver
+	told failed status=5.7.30
+	told failed "does not offer REQUIRETLS"
+	submit_required bob@postfix.signed.test --field "Subject: secret"
+	submit_plain open@postfix.signed.test
+	deliver
+	told delivered policy=verify
+	wait_for 10 mta_mail mx "Delivered-To: open@postfix.signed.test"
+	run ! mta_mail mx "Subject: secret"
+}
+
+@test "REQUIRETLS: an offer that was made before TLS counts for nothing" {
+	odd_has good 'ehlo=250 odd\nSTARTTLS\nREQUIRETLS;250 odd\nPIPELINING'
+	submit_required bob@plain.signed.test
+	deliver
+	is_failed 5.7.30 "does not offer REQUIRETLS"
+}
+
+@test "REQUIRETLS: a host that does not offer STARTTLS does not get it" {
+	odd_has none
+	submit_required bob@plain.signed.test
+	deliver
+	is_failed 5.7.10 "no TLS"
+}
+
+@test "REQUIRETLS: where a policy asks for TLS and the host has none, that is no more than trouble" {
+	odd_has none
+	submit_required bob@ee.signed.test
+	deliver
+	told deferred status=4.7.10
+}
+
+@test "REQUIRETLS: a certificate that does not verify is no more than trouble" {
+	odd_has self
+	submit_required bob@plain.signed.test
+	deliver
+	told deferred status=4.7.5
+	run ! mails
+}
+
+@test "REQUIRETLS: the next host is used, and for the next message the first again" {
+	odd_has good
+	submit_required bob@mixed.signed.test
+	submit_plain next@mixed.signed.test
+	SMTP_DESTINATION_WORKERS=1 deliver
+	[ "$(odd_count odd)" -eq 1 ]
+	mails | grep -q ' REQUIRETLS'
+	wait_for 10 mta_mail mx "Delivered-To: next@mixed.signed.test"
+}
+
+@test "REQUIRETLS: while a host cannot be reached it is not known that all lack it" {
+	submit_required bob@half.signed.test
+	SMTP_REMOTE_TIMEOUT=1 deliver
+	told host-passed-over status=5.7.30
+	told deferred 4.4.1
+}
+
+# ---- relays ------------------------------------------------------------------
+
+@test "REQUIRETLS: a relay that is named gets it, if it offers that" {
+	odd_has good
+	submit_required bob@insecure.test
+	SMTP_RELAYHOST='[odd.hosts.test]' deliver
+	is_delivered verify
+	submit_required bob@insecure.test
+	SMTP_RELAYHOST='[mx.postfix.signed.test]' deliver
+	told failed status=5.7.30
+}
+
+@test "REQUIRETLS: a relay by an MX record that is not signed does not get it" {
+	odd_has self
+	submit_required bob@plain.signed.test
+	SMTP_RELAYHOST=insecure.test deliver
+	is_failed 5.7.30 "neither DNSSEC"
+}
+
+# ---- notices -----------------------------------------------------------------
+
+@test "REQUIRETLS: a notice is as well protected, and has no more than the header" {
+	odd_has good
+	submit_required bob@postfix.signed.test --from sue@plain.signed.test \
+		--option RET=FULL --field "Subject: secret" --body "the text"
+	deliver
+	told notice
+	[ "$(odd_count odd)" -eq 1 ]
+	mails | grep -q 'FROM:<> .*REQUIRETLS'
+	grep -q "Subject: secret" "$(odd odd)/1.eml"
+	grep -q "Status: 5.7.30" "$(odd odd)/1.eml"
+	run ! grep -q "the text" "$(odd odd)/1.eml"
+}
+
+@test "REQUIRETLS: a notice that cannot go that way is kept" {
+	submit_required bob@postfix.signed.test --from sue@postfix.signed.test
+	deliver
+	told notice
+	[ "$(find "$spool/queue/failed" -type f | wc -l)" -eq 1 ]
+	grep -q "X-Smtpserver-Options:.* REQUIRETLS" "$spool"/queue/failed/*
+	run ! mta_mail mx "Delivered-To: sue@postfix.signed.test"
+}
+
+# ---- TLS-Required: No --------------------------------------------------------
+
+@test "TLS-Required: No: a host without STARTTLS is used although a policy asks for it" {
+	policies_start enforce.sts.test enforce mx.sts.test
+	odd_has none
+	submit_optional bob@enforce.sts.test
+	deliver
+	told delivered policy=none
+	stop_started
+	odd_has none
+	submit_optional bob@ee.signed.test
+	deliver
+	told policy-missed policy=dane
+	told delivered policy=none
+}
+
+@test "TLS-Required: No: a certificate that verifies is good although TLSA records do not match" {
+	odd_has good
+	submit_optional bob@ee.signed.test
+	deliver
+	told policy-missed policy=dane
+	told delivered policy=verify
+}
+
+@test "TLS-Required: No: a certificate that only TLSA records match is good" {
+	odd_has self
+	submit_optional bob@ee.signed.test
+	deliver
+	told delivered policy=dane
+	run ! told policy-missed
+}
+
+@test "TLS-Required: No: a certificate that nothing vouches for is not (promise P5)" {
+	odd_has self
+	submit_optional bob@plain.signed.test
+	deliver
+	told deferred status=4.7.5
+	run ! mails
+}
+
+@test "TLS-Required: No: other messages for the domain are not sent with it" {
+	odd_has none
+	submit_plain bob@ee.signed.test
+	first=$id
+	submit_optional bob@ee.signed.test
+	optional=$id
+	submit_plain bob@ee.signed.test
+	deliver
+	told deferred policy=dane
+	id=$first told deferred policy=dane
+	id=$optional told delivered policy=none
+	[ "$(odd_count odd)" -eq 1 ]
+}
+
+@test "TLS-Required: No: REQUIRETLS is stronger" {
+	odd_has none
+	submit_optional bob@plain.signed.test --option REQUIRETLS
+	deliver
+	is_failed 5.7.10
+}
+
+# ---- all the way -------------------------------------------------------------
+
+@test "REQUIRETLS: two hops of ours, and the last one tells the third" {
+	local hop=$BATS_TEST_TMPDIR/hop
+
+	SMTP_QUEUE_PATH=$hop/spool \
+		SMTP_TLS_CERT=$network_dir/ca/session.pem \
+		SMTP_TLS_KEY=$network_dir/ca/session.key \
+		start ip netns exec "$network_id-hop" \
+		"$SMTPSERVER_SOURCE/t/lib/front" 25 "$BATS_TEST_TMPDIR/ready" \
+		"$(program smtp-session)" 2>>"$trail"
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/ready"
+	odd_has good
+	submit_required bob@hop.signed.test
+	deliver
+	told delivered "tls=\"TLS1.3 "
+	told delivered requiretls=yes
+	[ "$(find "$hop/spool/queue/new" -type f | wc -l)" -eq 1 ]
+
+	# It is for somebody else, there.
+	SMTP_QUEUE_PATH=$hop/spool SMTP_HOSTNAME=hop.hosts.test \
+		SMTP_RELAYHOST='[odd.hosts.test]' network_exec hop \
+		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+	[ "$(odd_count odd)" -eq 1 ]
+	mails | grep -q ' REQUIRETLS'
+	[ "$(grep -c 'event=delivered .*requiretls=yes' "$trail")" -eq 2 ]
+}
+
+@test "--explain: it tells where messages with REQUIRETLS could go" {
+	odd_has good
+	run network_exec sender "$(program smtp-deliver)" --explain \
+		bob@plain.signed.test bob@postfix.signed.test
+	echo "$output"
+	[[ $output == *"offers:"*" REQUIRETLS"*"REQUIRETLS: usable"* ]]
+	[[ $output == *"REQUIRETLS: not usable: 5.7.30 the host does not offer"* ]]
+	stop_started
+	odd_has self
+	run network_exec sender "$(program smtp-deliver)" --explain \
+		bob@insecure.test
+	[[ $output == *"REQUIRETLS: not usable: 5.7.30 REQUIRETLS: neither"* ]]
+}
