@@ -520,7 +520,8 @@ try_route(struct worker *worker, struct trial *trial)
 
 	for (size_t i = 0; i < worker->route.host_count &&
 	     trial->open_count > 0 && !trial->is_over &&
-	     trial->host_count < worker->settings->mx_hosts &&
+	     trial->host_count - trial->lack_count <
+		 worker->settings->mx_hosts &&
 	     route_look_up(&worker->route, i);
 	     i++)
 		if (&worker->route.hosts[i] != tried)
