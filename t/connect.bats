@@ -11,6 +11,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	need_root
@@ -36,79 +37,16 @@ teardown_file() {
 }
 
 setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=20
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+	mail_setup
+	export SMTP_REMOTE_TIMEOUT=20
 }
 
 # ---- how these tests speak ---------------------------------------------------
-
-# bats lets a bare "!" pass.
-not() {
-	! "$@"
-}
-
-# send RECIPIENT: hand in some message; prints its id.
-send() {
-	printf '%s\r\n' "EHLO client.test" "MAIL FROM:<sender@client.test>" \
-		"RCPT TO:<$1>" DATA "Subject: test" "" text . QUIT |
-		"$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
-		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
-}
-
-# One run of smtp-deliver on the sending host.
-deliver() {
-	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
-}
 
 # passed_over ID: the addresses that were, in that order.
 passed_over() {
 	sed -n "s/.*message=$1 event=host-passed-over .*host=[^[]*\[\([^]]*\)\].*/\1/p" \
 		"$trail"
-}
-
-# place ID: where the message is: new, a minute, failed, damaged or nowhere.
-place() {
-	local path
-
-	path=$(find "$spool/queue" -name "$1" -type f ! -path '*/attempts/*')
-	path=${path%/*}
-	echo "${path##*/}"
-}
-
-is_done() {
-	[ "$(place "$1")" = "" ]
-}
-
-is_deferred() {
-	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
-}
-
-has_failed() {
-	[ "$(place "$1")" = failed ]
-}
-
-# Whether the log of a misbehaving host has a line that begins with the text.
-has_got() {
-	cut -d ' ' -f 2- "$(odd "$1")/log" | text=$2 awk '
-		index($0, ENVIRON["text"]) == 1 { found = 1 }
-		END { exit !found }'
 }
 
 # The families of the addresses that come on stdin, one after the other.

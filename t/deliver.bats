@@ -10,14 +10,12 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	need_root
-	need cc
 	network_start
-	cc -shared -fPIC -o "$network_dir/clock.so" \
-		"$SMTPSERVER_SOURCE/t/lib/clock.c"
-	chmod a+r "$network_dir/clock.so"
+	clock_build
 
 	for host in sender mx1 mx2 odd1 odd2 odd3; do
 		network_add_host "$host"
@@ -49,133 +47,7 @@ teardown_file() {
 	network_stop
 }
 
-setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
-}
-
 # ---- how these tests speak ---------------------------------------------------
-
-# bats lets a bare "!" pass.
-not() {
-	! "$@"
-}
-
-# A message as a client hands it in.
-message() {
-	printf '%s\r\n' "Subject: ${1:-test}" \
-		"Date: Sun, 22 Nov 2026 12:00:00 +0000" \
-		"Message-ID: <${1:-test}.$BATS_TEST_NUMBER@client.test>" \
-		"" "${2:-text}"
-}
-
-# submit SENDER RECIPIENT...: hand in the message on stdin; prints its id.
-# $parameters are MAIL's.
-submit() {
-	local sender=$1
-
-	shift
-	{
-		printf 'EHLO client.test\r\n'
-		printf 'MAIL FROM:<%s>%s\r\n' "$sender" "${parameters:-}"
-		printf 'RCPT TO:<%s>\r\n' "$@"
-		printf 'DATA\r\n'
-		LC_ALL=C sed 's/^\./../'
-		printf '.\r\nQUIT\r\n'
-	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
-		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
-}
-
-# send RECIPIENT...: hand in some message; prints its id.
-send() {
-	message | submit sender@client.test "$@"
-}
-
-# send_many NUMBER RECIPIENT...: hand in so many messages over one connection;
-# their subjects are number-1 and so on.
-send_many() {
-	local most=$1 i
-
-	shift
-	for ((i = 1; i <= most; i++)); do
-		printf 'MAIL FROM:<sender@client.test>\r\n'
-		printf 'RCPT TO:<%s>\r\n' "$@"
-		printf 'DATA\r\nSubject: number-%s\r\n\r\ntext\r\n.\r\n' "$i"
-	done | { printf 'EHLO client.test\r\n' && cat; } |
-		"$(program smtp-session)" >"$BATS_TEST_TMPDIR/replies" 2>>"$trail"
-	[ "$(find "$spool/queue/new" -type f | wc -l)" -eq "$most" ]
-}
-
-# Whether a host has taken so many messages of send_many, each once.
-has_all() {
-	[ "$(odd_count "$1")" -eq "$2" ]
-	[ "$(find "$(odd "$1")" -name '*.eml' -exec grep -h ^Subject: {} + |
-		sort -u | wc -l)" -eq "$2" ]
-}
-
-# One run of smtp-deliver on the sending host. $ahead: so many seconds from now.
-deliver() {
-	network_exec sender env ${ahead:+CLOCK_AHEAD="$ahead"} \
-		${ahead:+LD_PRELOAD="$network_dir/clock.so"} \
-		ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
-		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
-}
-
-# place ID: where the message is: new, a minute, failed, damaged or nowhere.
-place() {
-	local path
-
-	path=$(find "$spool/queue" -name "$1" -type f ! -path '*/attempts/*')
-	path=${path%/*}
-	echo "${path##*/}"
-}
-
-is_done() {
-	[ "$(place "$1")" = "" ] && [ ! -e "$spool/queue/attempts/$1" ]
-}
-
-is_deferred() {
-	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
-}
-
-# Whether it is kept, for its sender cannot be told that it has failed.
-has_failed() {
-	[ "$(place "$1")" = failed ]
-}
-
-# Whether it has failed, and its sender was told; t/notices.bats has the notices.
-was_returned() {
-	is_done "$1"
-	told "$1" notice
-}
-
-# Whether nothing is queued, has failed or was set aside.
-is_queue_empty() {
-	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
-}
-
-# Make a message due that is to be tried again.
-make_due() {
-	mkdir -p "$spool/queue/retry/202001010000"
-	mv "$spool/queue/retry/$(place "$1")/$1" "$spool/queue/retry/202001010000/"
-}
 
 # seconds_until BUCKET: from now to the minute that a bucket is named after.
 seconds_until() {
@@ -185,30 +57,15 @@ seconds_until() {
 	echo $((minute - EPOCHSECONDS))
 }
 
-# The stored message, without our envelope block.
-stored() {
-	LC_ALL=C sed '1,/^X-Smtpserver-Content: /d' "$spool"/20*/"$1"_*.eml
-}
-
-# Whether the log of a misbehaving host has a line that begins with the text.
-has_got() {
-	cut -d ' ' -f 2- "$(odd "$1")/log" | text=$2 awk '
-		index($0, ENVIRON["text"]) == 1 { found = 1 }
-		END { exit !found }'
-}
-
-counter() {
-	od -An -td8 -w8 -v "$spool/counters" | sed -n "$1p" | tr -d ' '
-}
-
 # ---- messages arrive as they are ---------------------------------------------
 
-# arrives NAME: hand in stdin, deliver it to a real MTA, compare.
+# arrives NAME [PARAMETER]: hand in stdin, MAIL with that parameter, deliver it to
+# a real MTA, compare.
 arrives() {
 	local file=$BATS_TEST_TMPDIR/$1 id
 
 	cat >"$file"
-	id=$(submit sender@client.test "$1@real.test" <"$file")
+	id=$(submit "sender@client.test${2:+ $2}" "$1@real.test" <"$file")
 	deliver
 	is_done "$id"
 	told "$id" delivered "host=mx1.hosts.test["
@@ -231,8 +88,8 @@ arrives() {
 }
 
 @test "8-bit octets arrive as they were handed in" {
-	parameters=" BODY=8BITMIME"
-	message octets $'Gr\xfc\xdfe \xc3\xbc \x80\xff \x01\x7f' | arrives octets
+	message octets $'Gr\xfc\xdfe \xc3\xbc \x80\xff \x01\x7f' |
+		arrives octets BODY=8BITMIME
 }
 
 @test "long lines arrive as they were handed in" {
@@ -471,7 +328,7 @@ arrives() {
 		xn--bcher-kva.test. MX 10 odd1.hosts.test.
 	END
 	odd_start odd1
-	id=$(message | parameters=" SMTPUTF8" submit "" bob@bücher.test)
+	id=$(message | submit " SMTPUTF8" bob@bücher.test)
 	deliver
 	is_done "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -603,7 +460,7 @@ refuses() {
 
 @test "8BITMIME and SIZE are used when they are offered" {
 	odd_start odd1 --offer "8BITMIME,SIZE 1000000"
-	id=$(message | parameters=" BODY=8BITMIME" submit "" bob@odd.test)
+	id=$(message | submit " BODY=8BITMIME" bob@odd.test)
 	deliver
 	is_done "$id"
 	grep " MAIL FROM:<>.* BODY=8BITMIME" "$(odd odd1)/log"
@@ -629,9 +486,8 @@ refuses() {
 
 @test "8-bit octets are not sent where 8BITMIME is not offered" {
 	odd_start odd1 --offer ""
-	parameters=" BODY=8BITMIME"
-	id=$(message eight $'\xfc' | submit "" bob@odd.test)
-	seven=$(message seven | submit "" bob@odd.test)
+	id=$(message eight $'\xfc' | submit " BODY=8BITMIME" bob@odd.test)
+	seven=$(message seven | submit " BODY=8BITMIME" bob@odd.test)
 	deliver
 	has_failed "$id"
 	told "$id" failed status=5.6.3
@@ -643,7 +499,7 @@ refuses() {
 
 @test "an address in UTF-8 is sent where SMTPUTF8 is offered" {
 	odd_start odd1
-	id=$(message | parameters=" SMTPUTF8" submit "" grün@odd.test)
+	id=$(message | submit " SMTPUTF8" grün@odd.test)
 	deliver
 	is_done "$id"
 	grep "MAIL FROM:<>.* SMTPUTF8" "$(odd odd1)/log"
@@ -652,7 +508,7 @@ refuses() {
 
 @test "an address in UTF-8 is not sent where SMTPUTF8 is not offered" {
 	odd_start odd1 --offer "8BITMIME"
-	id=$(message | parameters=" SMTPUTF8" submit "" grün@odd.test)
+	id=$(message | submit " SMTPUTF8" grün@odd.test)
 	deliver
 	has_failed "$id"
 	told "$id" failed status=5.6.7
@@ -1048,7 +904,7 @@ is_quiet() {
 
 @test "hundreds of messages for one destination are each delivered once" {
 	odd_start odd1
-	send_many 450 bob@odd.test
+	send_many 450 sender@client.test bob@odd.test
 	deliver
 	is_queue_empty
 	has_all odd1 450
@@ -1061,7 +917,7 @@ is_quiet() {
 		"mail=ok;cut;ok"; do
 		stop_started
 		odd_start odd1 "$action"
-		send_many 3 bob@odd.test
+		send_many 3 sender@client.test bob@odd.test
 		deliver
 		is_queue_empty
 		has_all odd1 3
@@ -1071,7 +927,7 @@ is_quiet() {
 @test "two runs at once deliver each message exactly once" {
 	odd_start odd1
 	odd_start odd2
-	send_many 60 a@odd.test b@second.test
+	send_many 60 sender@client.test a@odd.test b@second.test
 	deliver 3>&- &
 	pid=$!
 	deliver
@@ -1230,7 +1086,7 @@ deliver_in_vain() {
 
 @test "while a message that was delivered cannot leave the queue no other is sent" {
 	need strace
-	send_many 4 bob@odd.test
+	send_many 4 sender@client.test bob@odd.test
 	odd_start odd1
 	deliver_in_vain "the message keeps its place in the queue" \
 		strace -D -o /dev/null --quiet=all \
@@ -1243,7 +1099,7 @@ deliver_in_vain() {
 }
 
 @test "while a delivery cannot be put on record no other message is sent" {
-	send_many 4 bob@odd.test carol@second.test
+	send_many 4 sender@client.test bob@odd.test carol@second.test
 	odd_start odd1
 	odd_start odd2 banner=silent
 	# shellcheck disable=SC2016 # the inner shell's

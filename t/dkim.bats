@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	need_root
@@ -43,26 +44,11 @@ teardown_file() {
 }
 
 setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
+	mail_setup
 	export SMTP_DKIM_SELECTOR=rsa SMTP_DKIM_KEY_PATH=$keys/rsa.pem
 }
 
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
-}
-
 # ---- how these tests speak ---------------------------------------------------
-
-# bats lets a bare "!" pass.
-not() {
-	! "$@"
-}
 
 # make_key NAME ALGORITHM OPTION...: a private key in $keys/NAME.pem.
 make_key() {
@@ -90,36 +76,13 @@ publish() {
 	echo
 }
 
-# message [FROM-FIELD [BODY]]: a message as a client hands it in.
-message() {
+# message_from [FROM-FIELD [BODY]]: a message as a client hands it in.
+message_from() {
 	printf '%s\r\n' "From: ${1:-Sender <sender@client.test>}" \
 		"To: somebody@odd.test" "Subject: test" \
 		"Date: Sun, 22 Nov 2026 12:00:00 +0000" \
 		"Message-ID: <$BATS_TEST_NUMBER@client.test>" \
 		"" "${2:-text}"
-}
-
-# submit SENDER RECIPIENT...: hand in the message on stdin. $parameters are
-# MAIL's.
-submit() {
-	local sender=$1
-
-	shift
-	{
-		printf 'EHLO client.test\r\n'
-		printf 'MAIL FROM:<%s>%s\r\n' "$sender" "${parameters:-}"
-		printf 'RCPT TO:<%s>\r\n' "$@"
-		printf 'DATA\r\n'
-		LC_ALL=C sed 's/^\./../'
-		printf '.\r\nQUIT\r\n'
-	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" | grep -q event=message-accepted ||
-		{ cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
-}
-
-# One run of smtp-deliver on the sending host.
-deliver() {
-	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
 }
 
 # signed [FILE...]: what python3-dkim makes of what odd1 has taken, or of other
@@ -153,7 +116,7 @@ perl_passes() {
 # like.
 send_one() {
 	odd_start odd1
-	message | submit sender@client.test somebody@odd.test
+	message_from | submit sender@client.test somebody@odd.test >/dev/null
 	deliver
 	signed
 	stop_started
@@ -165,7 +128,7 @@ send_one() {
 	local changed=$BATS_TEST_TMPDIR/changed.eml file change
 
 	odd_start odd1
-	message | submit sender@client.test somebody@odd.test
+	message_from | submit sender@client.test somebody@odd.test
 	deliver
 	file=$(odd odd1)/1.eml
 	[ "$(signed)" = rsa-sha256/client.test/rsa/pass ]
@@ -257,7 +220,7 @@ send_one() {
 	# python3-dkim does not know that (RFC 5322 section 4.5).
 	{
 		printf 'SUBJECT : one  two\r\n'
-		message
+		message_from
 	} | submit sender@client.test somebody@odd.test
 	deliver
 	perl_passes "$(odd odd1)/1.eml"
@@ -296,7 +259,7 @@ send_one() {
 @test "a signature outlives a real MTA" {
 	local file
 
-	message | submit sender@client.test somebody@real.test
+	message_from | submit sender@client.test somebody@real.test
 	deliver
 	wait_for 10 mta_mail mx1 "<$BATS_TEST_NUMBER@client.test>"
 	# Without what it puts before the message for its mailbox.
@@ -311,18 +274,18 @@ send_one() {
 
 @test "a message is signed for its author's domain, if that is one" {
 	odd_start odd1
-	parameters=' SMTPUTF8'
+	local sender="sender@client.test SMTPUTF8"
 	for from in "a@client.test" "A <a@CLIENT.test>" "(x) \"b@c\" <a@sub.client.test>" \
 		"a@b$(printf '\303\274')cher.test" \
 		"a@client.test, b@client.test" "Nobody: ;" "a" "a@[192.0.2.1]"; do
-		message "$from" | submit sender@client.test somebody@odd.test
+		message_from "$from" | submit "$sender" somebody@odd.test
 	done
 	{
 		printf 'From: a@client.test\r\n'
-		message
-	} | submit sender@client.test somebody@odd.test
+		message_from
+	} | submit "$sender" somebody@odd.test
 	printf 'Subject: no author\r\n\r\ntext\r\n' |
-		submit sender@client.test somebody@odd.test
+		submit "$sender" somebody@odd.test
 	deliver
 	[ "$(odd_count odd1)" -eq 10 ]
 	[ "$(tally)" = "$(printf '%s\n' "6 none" \
@@ -337,7 +300,7 @@ send_one() {
 	odd_start odd1
 	for from in a@client.test a@sub.client.test a@xclient.test a@test \
 		a@client.test.x.test a@other.test; do
-		message "$from" | submit sender@client.test somebody@odd.test
+		message_from "$from" | submit sender@client.test somebody@odd.test
 	done
 	deliver
 	[ "$(odd_count odd1)" -eq 6 ]
@@ -347,7 +310,7 @@ send_one() {
 
 @test "a message without a sender is signed as well" {
 	odd_start odd1
-	message "MAILER-DAEMON@client.test" | submit "" somebody@odd.test
+	message_from "MAILER-DAEMON@client.test" | submit "" somebody@odd.test
 	deliver
 	grep -qF 'MAIL FROM:<>' "$(odd odd1)/log"
 	[ "$(signed)" = rsa-sha256/client.test/rsa/pass ]
@@ -364,7 +327,7 @@ send_one() {
 	local announced sent
 
 	odd_start odd1
-	message | submit sender@client.test somebody@odd.test
+	message_from | submit sender@client.test somebody@odd.test
 	deliver
 	announced=$(sed -n 's/.*MAIL FROM:.* SIZE=\([0-9]*\).*/\1/p' \
 		"$(odd odd1)/log")
@@ -374,7 +337,7 @@ send_one() {
 
 	# The same but for one octet of room; second.test has none either.
 	odd_start odd1 --offer "SIZE $((sent - 1))"
-	message | submit sender@client.test somebody@odd.test
+	message_from | submit sender@client.test somebody@odd.test
 	deliver
 	not grep -q 'MAIL FROM' "$(odd odd1)/log"
 	grep -q "event=failed .*the host takes $((sent - 1)) octets" "$trail"
@@ -383,7 +346,7 @@ send_one() {
 @test "each host that a message is offered to gets the same, and each attempt one signature" {
 	odd_start odd1 'dot=451 4.3.0 later'
 	odd_start odd2 'dot=451 4.3.0 later;ok'
-	message | submit sender@client.test somebody@odd.test
+	message_from | submit sender@client.test somebody@odd.test
 	deliver
 	[ "$(odd_count odd2)" -eq 0 ]
 	mkdir -p "$spool/queue/retry/202001010000"
@@ -413,7 +376,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
 	# of it for each.
 	words=$(yes 'a word  and more' | head -n 50 | tr '\n' ' ')
 	odd_start odd1
-	message | submit sender@client.test somebody@odd.test
+	message_from | submit sender@client.test somebody@odd.test
 	small=$(most_memory)
 	{
 		printf 'From: <sender@client.test>\r\nSubject: long\r\n'
@@ -423,7 +386,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
 	} | submit sender@client.test somebody@odd.test
 	{
 		yes "Comments: x$(printf '\r')" | head -n 60000
-		message
+		message_from
 	} | submit sender@client.test somebody@odd.test
 	large=$(most_memory)
 	echo "$small KiB, $large KiB" >&2
@@ -437,7 +400,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
 	for count in 195 201; do
 		{
 			yes "List-Help: x$(printf '\r')" | head -n "$count"
-			message
+			message_from
 		} | submit sender@client.test somebody@odd.test
 	done
 	deliver

@@ -10,14 +10,12 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	need_root
-	need cc
 	network_start
-	cc -shared -fPIC -o "$network_dir/clock.so" \
-		"$SMTPSERVER_SOURCE/t/lib/clock.c"
-	chmod a+r "$network_dir/clock.so"
+	clock_build
 	for host in sender home odd1 odd2; do
 		network_add_host "$host"
 	done
@@ -41,96 +39,21 @@ teardown_file() {
 }
 
 setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
+	mail_setup
 	alice=alice$BATS_TEST_NUMBER@home.test
 }
 
 teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
+	mail_teardown
 	cat "$BATS_TEST_TMPDIR/fields" >&2 2>/dev/null || :
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
 }
 
 # ---- how these tests speak ---------------------------------------------------
 
-# bats lets a bare "!" pass.
-not() {
-	! "$@"
-}
-
-# submit FROM TO...: hand in the message on stdin; prints its id. Each is an
-# address, with parameters behind a space.
-submit() {
-	local from=$1 to
-
-	shift
-	{
-		printf 'EHLO client.test\r\n'
-		printf 'MAIL FROM:<%s>%s\r\n' "${from%% *}" "${from#"${from%% *}"}"
-		for to; do
-			printf 'RCPT TO:<%s>%s\r\n' "${to%% *}" "${to#"${to%% *}"}"
-		done
-		printf 'DATA\r\n'
-		LC_ALL=C sed 's/^\./../'
-		printf '.\r\nQUIT\r\n'
-	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
-		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
-}
-
-# send FROM TO...: hand in some message; prints its id.
-send() {
+# send_from SENDER RECIPIENT...: hand in some message; prints its id.
+send_from() {
 	printf '%s\r\n' "Subject: lunch" "Message-ID: <lunch@client.test>" "" \
 		"the body" | submit "$@"
-}
-
-# One run of smtp-deliver on the sending host. $ahead: so many seconds from now.
-deliver() {
-	network_exec sender env ${ahead:+CLOCK_AHEAD="$ahead"} \
-		${ahead:+LD_PRELOAD="$network_dir/clock.so"} \
-		ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
-		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
-}
-
-# place ID: where the message is: new, a minute, failed, damaged or nowhere.
-place() {
-	local path
-
-	path=$(find "$spool/queue" -name "$1" -type f ! -path '*/attempts/*')
-	path=${path%/*}
-	echo "${path##*/}"
-}
-
-has_failed() {
-	[ "$(place "$1")" = failed ]
-}
-
-is_deferred() {
-	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
-}
-
-# Whether the message left the queue and its sender has a notice of it.
-was_returned() {
-	[ "$(place "$1")" = "" ]
-	[ ! -e "$spool/queue/attempts/$1" ]
-	told "$1" notice
-	told "$1" message-done 'reason="returned to the sender"'
-}
-
-make_due() {
-	mkdir -p "$spool/queue/retry/202001010000"
-	mv "$spool/queue/retry/$(place "$1")/$1" "$spool/queue/retry/202001010000/"
 }
 
 # notices ID: the ids of the notices about a message.
@@ -161,7 +84,7 @@ says() {
 
 @test "who sends to somebody who is not there gets a notice of it, in the same run" {
 	odd_start odd1 "rcpt:<bob@=550 5.1.1 nobody here\\nof that name"
-	id=$(send "$alice" bob@odd.test carol@odd.test)
+	id=$(send_from "$alice" bob@odd.test carol@odd.test)
 	deliver
 	was_returned "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -189,7 +112,7 @@ says() {
 }
 
 @test "a failure that no host has spoken about is explained as well" {
-	id=$(send "$alice" bob@nowhere.invalid.test)
+	id=$(send_from "$alice" bob@nowhere.invalid.test)
 	deliver
 	was_returned "$id"
 	read_notice
@@ -199,7 +122,7 @@ says() {
 }
 
 @test "the null sender gets no notice: the message is kept" {
-	id=$(send "" bob@nowhere.invalid.test)
+	id=$(send_from "" bob@nowhere.invalid.test)
 	deliver
 	has_failed "$id"
 	told "$id" message-done 'reason="kept in queue/failed"'
@@ -207,7 +130,7 @@ says() {
 }
 
 @test "a notice that fails is kept, and nobody is told of it" {
-	id=$(send nobody@nowhere.invalid.test bob@nowhere.invalid.test)
+	id=$(send_from nobody@nowhere.invalid.test bob@nowhere.invalid.test)
 	deliver
 	was_returned "$id"
 	has_failed "$(notices "$id")"
@@ -215,7 +138,7 @@ says() {
 }
 
 @test "a message is kept whose sender cannot be told" {
-	id=$(send "$alice" bob@nowhere.invalid.test)
+	id=$(send_from "$alice" bob@nowhere.invalid.test)
 	: >"$spool/key"
 	deliver
 	has_failed "$id"
@@ -227,7 +150,7 @@ says() {
 @test "the sender is told at once of who has failed, of others when they fail, of each once" {
 	odd_start odd1 "rcpt:<now@=550 5.1.1 not now" \
 		"rcpt:<later@=451 4.2.1 later;550 5.2.1 not later"
-	id=$(send "$alice" now@odd.test later@odd.test good@odd.test)
+	id=$(send_from "$alice" now@odd.test later@odd.test good@odd.test)
 	deliver
 	is_deferred "$id"
 	read_notice
@@ -245,7 +168,7 @@ says() {
 }
 
 @test "a notice has the words that a run before has heard" {
-	id=$(send "$alice" bob@odd.test)
+	id=$(send_from "$alice" bob@odd.test)
 	# As if that run had been killed once it was on record.
 	printf '1 1763836310123 0 failed 5.1.1 %s\n' \
 		"mx.odd.test[192.0.2.9]: refused at RCPT: 550 5.1.1 gone" \
@@ -260,7 +183,7 @@ says() {
 
 @test "who is given up is said what was heard at last" {
 	odd_start odd1 "rcpt=450 4.2.0 the mailbox is full"
-	id=$(send "$alice" bob@odd.test)
+	id=$(send_from "$alice" bob@odd.test)
 	for attempt in {1..8}; do
 		echo "$attempt 1763836310123 0 deferred 4.4.1 x"
 	done >"$spool/queue/attempts/$id"
@@ -275,7 +198,7 @@ says() {
 @test "a remote host's words cannot forge a notice" {
 	odd_start odd1 "rcpt:<one@=raw 550-a\\r\\n550 \\x00\\x1b[2J\\xff\\xc2\\x85Action: delivered\\r\\n" \
 		"rcpt:<two@=550 $(printf '%0900d' 0)"
-	id=$(send "$alice" one@odd.test two@odd.test)
+	id=$(send_from "$alice" one@odd.test two@odd.test)
 	deliver
 	was_returned "$id"
 	read_notice
@@ -303,7 +226,7 @@ says() {
 
 @test "after four hours the sender is told, once, that a message is late" {
 	odd_start odd1 "rcpt:<later@=450 4.2.0 come again"
-	id=$(send "$alice" later@odd.test good@odd.test)
+	id=$(send_from "$alice" later@odd.test good@odd.test)
 	ahead=$((4 * 3600 - 60)) deliver
 	is_deferred "$id"
 	not told "$id" notice
@@ -327,8 +250,8 @@ says() {
 
 @test "the sender is told of a delay when SMTP_DELAY_NOTICE says, or not at all" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
-	null=$(send "" bob@odd.test)
-	id=$(send "$alice" bob@odd.test)
+	null=$(send_from "" bob@odd.test)
+	id=$(send_from "$alice" bob@odd.test)
 	SMTP_DELAY_NOTICE=0 ahead=$((48 * 3600)) deliver
 	not told "$id" notice
 	make_due "$id"
@@ -345,7 +268,7 @@ says() {
 
 @test "SMTP_QUEUE_LIFETIME says for how long a message is tried" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
-	id=$(send "$alice" bob@odd.test)
+	id=$(send_from "$alice" bob@odd.test)
 	for attempt in {1..8}; do
 		echo "$attempt 1763836310123 0 deferred 4.4.1 x"
 	done >"$spool/queue/attempts/$id"
@@ -363,7 +286,7 @@ says() {
 @test "what a sender asks for is passed on to a host that offers DSN" {
 	odd_start odd1 --offer "DSN,PIPELINING"
 	odd_start odd2 --offer "PIPELINING"
-	id=$(send "$alice RET=FULL ENVID=QQ+2B31" \
+	id=$(send_from "$alice RET=FULL ENVID=QQ+2B31" \
 		"bob@odd.test NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@odd.test" \
 		carol@odd.test dave@second.test)
 	deliver
@@ -378,9 +301,9 @@ says() {
 }
 
 @test "NOTIFY chooses: NEVER, or no FAILURE, and a message that fails is kept" {
-	never=$(send "$alice" "bob@nowhere.invalid.test NOTIFY=NEVER")
-	success=$(send "$alice" "bob@nowhere.invalid.test NOTIFY=SUCCESS,DELAY")
-	some=$(send "$alice ENVID=a+20b" \
+	never=$(send_from "$alice" "bob@nowhere.invalid.test NOTIFY=NEVER")
+	success=$(send_from "$alice" "bob@nowhere.invalid.test NOTIFY=SUCCESS,DELAY")
+	some=$(send_from "$alice ENVID=a+20b" \
 		"one@nowhere.invalid.test NOTIFY=NEVER" \
 		"two@nowhere.invalid.test NOTIFY=FAILURE ORCPT=rfc822;t+2Bwo@x.test" \
 		"three@nowhere.invalid.test NOTIFY=SUCCESS")
@@ -401,7 +324,7 @@ says() {
 
 @test "who wants to hear of success is told by us if the next host has no DSN" {
 	odd_start odd1 --offer "PIPELINING"
-	id=$(send "$alice RET=FULL" "bob@odd.test NOTIFY=SUCCESS" \
+	id=$(send_from "$alice RET=FULL" "bob@odd.test NOTIFY=SUCCESS" \
 		"carol@odd.test NOTIFY=FAILURE" dave@odd.test)
 	deliver
 	[ "$(place "$id")" = "" ]
@@ -420,7 +343,7 @@ says() {
 }
 
 @test "who is owed a notice of success gets it from the next run" {
-	id=$(send "$alice" "bob@odd.test NOTIFY=SUCCESS")
+	id=$(send_from "$alice" "bob@odd.test NOTIFY=SUCCESS")
 	printf '1 1763836310123 0 relayed 2.0.0 %s\n' \
 		"mx.odd.test[192.0.2.9]: 250 taken" >"$spool/queue/attempts/$id"
 	deliver
@@ -432,8 +355,8 @@ says() {
 
 @test "NOTIFY without DELAY spares the sender the notice of a delay" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
-	quiet=$(send "$alice" "bob@odd.test NOTIFY=FAILURE")
-	id=$(send "$alice" "bob@odd.test NOTIFY=FAILURE" \
+	quiet=$(send_from "$alice" "bob@odd.test NOTIFY=FAILURE")
+	id=$(send_from "$alice" "bob@odd.test NOTIFY=FAILURE" \
 		"carol@odd.test NOTIFY=DELAY")
 	ahead=$((5 * 3600)) deliver
 	not told "$quiet" notice
@@ -468,7 +391,7 @@ says() {
 
 @test "a sender in UTF-8 is told in UTF-8" {
 	odd_start odd2
-	id=$(send "grün$BATS_TEST_NUMBER@second.test SMTPUTF8" \
+	id=$(send_from "grün$BATS_TEST_NUMBER@second.test SMTPUTF8" \
 		"bärbel@nowhere.invalid.test ORCPT=utf-8;bär@x.test")
 	deliver
 	was_returned "$id"
@@ -482,7 +405,7 @@ says() {
 }
 
 @test "a recipient in UTF-8 is told of in ASCII to a sender in ASCII" {
-	id=$(send "$alice SMTPUTF8" "bärbel@nowhere.invalid.test")
+	id=$(send_from "$alice SMTPUTF8" "bärbel@nowhere.invalid.test")
 	deliver
 	was_returned "$id"
 	read_notice

@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	local host
@@ -47,53 +48,15 @@ teardown_file() {
 }
 
 setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=20
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+	mail_setup
+	export SMTP_REMOTE_TIMEOUT=20
 }
 
 # ---- how these tests speak ---------------------------------------------------
 
-# send RECIPIENT...: hand in some message; prints its id.
-send() {
-	{
-		printf 'EHLO client.test\r\nMAIL FROM:<sender@client.test>\r\n'
-		printf 'RCPT TO:<%s>\r\n' "$@"
-		printf 'DATA\r\nSubject: test\r\n\r\ntext\r\n.\r\nQUIT\r\n'
-	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
-		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
-}
-
-# deliver RELAYHOST: one run of smtp-deliver on the sending host.
-deliver() {
-	SMTP_RELAYHOST=$1 network_exec sender \
-		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
-}
-
-# Whether the message waits for another attempt.
-is_deferred() {
-	[ -n "$(find "$spool/queue/retry" -name "$1" -type f)" ]
-}
-
-# How often a misbehaving host was told something.
-count_said() {
-	grep -cF -- " $2" "$(odd "$1")/log" || :
+# deliver_by RELAYHOST: one run with that.
+deliver_by() {
+	SMTP_RELAYHOST=$1 deliver
 }
 
 # ---- where it goes -----------------------------------------------------------
@@ -102,10 +65,10 @@ count_said() {
 	odd_start odd1 --port 2525
 	odd_start odd2
 	id=$(send a@one.test b@two.test "c@[192.0.2.200]" d@nowhere.test)
-	deliver "[odd1.hosts.test]:2525"
+	deliver_by "[odd1.hosts.test]:2525"
 	[ "$(odd_count odd1)" -eq 1 ]
-	[ "$(count_said odd1 MAIL)" -eq 1 ]
-	[ "$(count_said odd1 RCPT)" -eq 4 ]
+	[ "$(saw odd1 MAIL)" -eq 1 ]
+	[ "$(saw odd1 RCPT)" -eq 4 ]
 	[ ! -s "$(odd odd2)/spans" ]
 	told "$id" message-done "delivered to all"
 }
@@ -117,7 +80,7 @@ count_said() {
 	for i in {1..5}; do
 		send "a@domain$i.test" >/dev/null
 	done
-	SMTP_DESTINATION_WORKERS=1 deliver "[$(network_ip4 odd1)]"
+	SMTP_DESTINATION_WORKERS=1 deliver_by "[$(network_ip4 odd1)]"
 	[ "$(odd_count odd1)" -eq 5 ]
 	[ "$(wc -l <"$(odd odd1)/spans")" -eq 1 ]
 }
@@ -126,7 +89,7 @@ count_said() {
 	odd_start odd1
 	odd_start odd2
 	send a@one.test
-	deliver relay.test
+	deliver_by relay.test
 	[ "$(odd_count odd1)" -eq 1 ]
 	[ "$(odd_count odd2)" -eq 0 ]
 }
@@ -135,7 +98,7 @@ count_said() {
 	odd_start odd1
 	odd_start odd2
 	send a@one.test
-	deliver "[relay.test]"
+	deliver_by "[relay.test]"
 	[ "$(odd_count odd1)" -eq 0 ]
 	[ "$(odd_count odd2)" -eq 1 ]
 }
@@ -144,16 +107,16 @@ count_said() {
 	odd_start odd1 'rcpt=451 not now'
 	odd_start odd2
 	id=$(send a@one.test)
-	deliver "[sender.hosts.test]:2626, [odd1.hosts.test] [odd2.hosts.test]"
+	deliver_by "[sender.hosts.test]:2626, [odd1.hosts.test] [odd2.hosts.test]"
 	[ "$(odd_count odd2)" -eq 1 ]
-	[ "$(count_said odd1 RCPT)" -ge 1 ]
+	[ "$(saw odd1 RCPT)" -ge 1 ]
 	told "$id" host-passed-over "sender.hosts.test["
 }
 
 @test "the relay's refusal of a recipient is final" {
 	odd_start odd1 'rcpt:b@=550 no such user'
 	id=$(send a@one.test b@one.test)
-	deliver "[odd1.hosts.test]"
+	deliver_by "[odd1.hosts.test]"
 	told "$id" delivered
 	told "$id" failed "no such user"
 }
@@ -170,12 +133,12 @@ count_said() {
 
 @test "a relay that does not exist, or has no address, makes mail wait" {
 	id=$(send a@one.test)
-	deliver "nowhere.test null.test"
+	deliver_by "nowhere.test null.test"
 	told "$id" deferred "status=4.4.4"
 	told "$id" deferred "relay null.test"
 	is_deferred "$id"
 	id=$(send a@one.test)
-	deliver "[nowhere.test]:587"
+	deliver_by "[nowhere.test]:587"
 	told "$id" deferred "status=4.4.4"
 	is_deferred "$id"
 }
@@ -183,7 +146,7 @@ count_said() {
 @test "a relay that cannot be understood is named, and nothing is sent" {
 	odd_start odd2
 	id=$(send a@one.test)
-	run -78 deliver "[odd2.hosts.test] odd2.hosts.test:smtp"
+	run -78 deliver_by "[odd2.hosts.test] odd2.hosts.test:smtp"
 	grep -F 'SMTP_RELAYHOST has "odd2.hosts.test:smtp"; expected' "$trail"
 	[ -e "$spool/queue/new/$id" ]
 	[ ! -s "$(odd odd2)/spans" ]
@@ -193,19 +156,19 @@ count_said() {
 
 @test "Postfix takes mail on port 587, with STARTTLS" {
 	id=$(send a@one.test b@two.test)
-	deliver "[relay.hosts.test]:587"
+	deliver_by "[relay.hosts.test]:587"
 	told "$id" delivered 'tls="TLS1.3'
 	[ "$(mta_mail relay "$id" | wc -l)" -eq 2 ]
 }
 
 @test "Postfix takes mail on port 465, with TLS from the first octet" {
 	id=$(send a@one.test)
-	deliver "[relay.hosts.test]:465"
+	deliver_by "[relay.hosts.test]:465"
 	told "$id" delivered 'tls="TLS1.3'
 	told "$id" delivered 'policy=verify'
 	[ "$(mta_mail relay "$id" | wc -l)" -eq 1 ]
 	id=$(send a@one.test)
-	deliver "[$(network_ip4 relay)]:465"
+	deliver_by "[$(network_ip4 relay)]:465"
 	told "$id" delivered 'tls="TLS1.3'
 }
 
@@ -214,7 +177,7 @@ count_said() {
 		other.hosts.test. A $(network_ip4 relay)
 	END
 	id=$(send a@one.test)
-	deliver "[other.hosts.test]:465"
+	deliver_by "[other.hosts.test]:465"
 	told "$id" deferred "status=4.7.5"
 	is_deferred "$id"
 	[ -z "$(mta_mail relay "$id")" ]
@@ -223,8 +186,8 @@ count_said() {
 @test "port 465 without TLS is not spoken to" {
 	odd_start odd1 --port 465
 	id=$(send a@one.test)
-	deliver "[odd1.hosts.test]:465"
+	deliver_by "[odd1.hosts.test]:465"
 	told "$id" deferred "TLS:"
 	[ "$(odd_count odd1)" -eq 0 ]
-	[ "$(count_said odd1 EHLO)" -eq 0 ]
+	[ "$(saw odd1 EHLO)" -eq 0 ]
 }

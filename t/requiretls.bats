@@ -11,6 +11,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 load lib/dnssec
 
 # The host odd offers REQUIRETLS, unless a test says something else; mx is a
@@ -75,21 +76,6 @@ make_zones() {
 	END
 }
 
-setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
-}
-
 # ---- how these tests speak ---------------------------------------------------
 
 # odd_has CERTIFICATE [ARGUMENT...]: the host odd offers REQUIRETLS and STARTTLS
@@ -104,8 +90,8 @@ odd_has() {
 		"PIPELINING,8BITMIME,SIZE 20000000,DSN,REQUIRETLS" "$@"
 }
 
-# submit ARGUMENT...: hand in a message within TLS; its id is in $id.
-submit() {
+# submit_tls ARGUMENT...: hand in a message within TLS; its id is in $id.
+submit_tls() {
 	id=$(SMTP_TLS_CERT=$network_dir/ca/session.pem \
 		SMTP_TLS_KEY=$network_dir/ca/session.key \
 		"$SMTPSERVER_SOURCE/t/lib/submit" --ca "$network_dir/ca/ca.pem" \
@@ -115,25 +101,16 @@ submit() {
 
 # submit_required RECIPIENT [ARGUMENT...]: one with REQUIRETLS.
 submit_required() {
-	submit --option REQUIRETLS "${@:2}" "$(program smtp-session)" "$1"
+	submit_tls --option REQUIRETLS "${@:2}" "$(program smtp-session)" "$1"
 }
 
 # submit_optional RECIPIENT [ARGUMENT...]: one with "TLS-Required: No".
 submit_optional() {
-	submit --field 'TLS-Required: No' "${@:2}" "$(program smtp-session)" "$1"
+	submit_tls --field 'TLS-Required: No' "${@:2}" "$(program smtp-session)" "$1"
 }
 
 submit_plain() {
-	submit "$(program smtp-session)" "$1"
-}
-
-deliver() {
-	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$id event=$1 " "$trail" | grep -qF -- "${2:-}"
+	submit_tls "$(program smtp-session)" "$1"
 }
 
 # What was said to the host odd in MAIL commands.
@@ -143,16 +120,16 @@ mails() {
 
 # is_delivered POLICY: the message went to the host odd with REQUIRETLS.
 is_delivered() {
-	told delivered "policy=$1"
-	told delivered requiretls=yes
+	told "$id" delivered "policy=$1"
+	told "$id" delivered requiretls=yes
 	[ "$(mails | grep -c ' REQUIRETLS')" -eq 1 ]
 	[ "$(odd_count odd)" -eq 1 ]
 }
 
 # is_failed STATUS [WHY]: it did not, and that is final.
 is_failed() {
-	told failed "status=$1"
-	told failed "${2:-}"
+	told "$id" failed "status=$1"
+	told "$id" failed "${2:-}"
 	! mails
 }
 
@@ -204,7 +181,7 @@ policies_start() {
 	is_delivered verify
 	submit_required "bob@[$(network_ip4 odd)]"
 	deliver
-	told delivered requiretls=yes
+	told "$id" delivered requiretls=yes
 }
 
 @test "REQUIRETLS: messages that need it and others share a connection" {
@@ -230,7 +207,7 @@ policies_start() {
 	# Others go there: the host itself has TLSA records.
 	submit_plain bob@insecure.test
 	deliver
-	told delivered policy=dane
+	told "$id" delivered policy=dane
 }
 
 @test "REQUIRETLS: no host of a domain whose policy is only tested" {
@@ -253,12 +230,12 @@ policies_start() {
 @test "REQUIRETLS: a real MTA that does not offer it does not get it, but all other mail" {
 	submit_required bob@postfix.signed.test --field "Subject: secret"
 	deliver
-	told failed status=5.7.30
-	told failed "does not offer REQUIRETLS"
+	told "$id" failed status=5.7.30
+	told "$id" failed "does not offer REQUIRETLS"
 	submit_required bob@postfix.signed.test --field "Subject: secret"
 	submit_plain open@postfix.signed.test
 	deliver
-	told delivered policy=verify
+	told "$id" delivered policy=verify
 	wait_for 10 mta_mail mx "Delivered-To: open@postfix.signed.test"
 	run ! mta_mail mx "Subject: secret"
 }
@@ -281,14 +258,14 @@ policies_start() {
 	odd_has none
 	submit_required bob@ee.signed.test
 	deliver
-	told deferred status=4.7.10
+	told "$id" deferred status=4.7.10
 }
 
 @test "REQUIRETLS: a certificate that does not verify is no more than trouble" {
 	odd_has self
 	submit_required bob@plain.signed.test
 	deliver
-	told deferred status=4.7.5
+	told "$id" deferred status=4.7.5
 	run ! mails
 }
 
@@ -308,10 +285,10 @@ policies_start() {
 	submit_plain open@half.signed.test
 	deliver
 	# That is nothing to others, for whom a host can be reached.
-	told delivered policy=verify
+	told "$id" delivered policy=verify
 	id=$first
-	told host-passed-over status=5.7.30
-	told deferred 4.4.1
+	told "$id" host-passed-over status=5.7.30
+	told "$id" deferred 4.4.1
 }
 
 # ---- relays ------------------------------------------------------------------
@@ -323,7 +300,7 @@ policies_start() {
 	is_delivered verify
 	submit_required bob@insecure.test
 	SMTP_RELAYHOST='[mx.postfix.signed.test]' deliver
-	told failed status=5.7.30
+	told "$id" failed status=5.7.30
 }
 
 @test "REQUIRETLS: a relay by an MX record that is not signed does not get it" {
@@ -340,7 +317,7 @@ policies_start() {
 	submit_required bob@postfix.signed.test --from sue@plain.signed.test \
 		--option RET=FULL --field "Subject: secret" --body "the text"
 	deliver
-	told notice
+	told "$id" notice
 	[ "$(odd_count odd)" -eq 1 ]
 	mails | grep -q 'FROM:<> .*REQUIRETLS'
 	grep -q "Subject: secret" "$(odd odd)/1.eml"
@@ -351,7 +328,7 @@ policies_start() {
 @test "REQUIRETLS: a notice that cannot go that way is kept" {
 	submit_required bob@postfix.signed.test --from sue@postfix.signed.test
 	deliver
-	told notice
+	told "$id" notice
 	[ "$(find "$spool/queue/failed" -type f | wc -l)" -eq 1 ]
 	grep -q "X-Smtpserver-Options:.* REQUIRETLS" "$spool"/queue/failed/*
 	run ! mta_mail mx "Delivered-To: sue@postfix.signed.test"
@@ -364,36 +341,36 @@ policies_start() {
 	odd_has none
 	submit_optional bob@enforce.sts.test
 	deliver
-	told delivered policy=none
+	told "$id" delivered policy=none
 	stop_started
 	odd_has none
 	submit_optional bob@ee.signed.test
 	deliver
-	told policy-missed policy=dane
-	told delivered policy=none
+	told "$id" policy-missed policy=dane
+	told "$id" delivered policy=none
 }
 
 @test "TLS-Required: No: a certificate that verifies is good although TLSA records do not match" {
 	odd_has good
 	submit_optional bob@ee.signed.test
 	deliver
-	told policy-missed policy=dane
-	told delivered policy=verify
+	told "$id" policy-missed policy=dane
+	told "$id" delivered policy=verify
 }
 
 @test "TLS-Required: No: a certificate that only TLSA records match is good" {
 	odd_has self
 	submit_optional bob@ee.signed.test
 	deliver
-	told delivered policy=dane
-	run ! told policy-missed
+	told "$id" delivered policy=dane
+	run ! told "$id" policy-missed
 }
 
 @test "TLS-Required: No: a certificate that nothing vouches for is not (promise P5)" {
 	odd_has self
 	submit_optional bob@plain.signed.test
 	deliver
-	told deferred status=4.7.5
+	told "$id" deferred status=4.7.5
 	run ! mails
 }
 
@@ -405,9 +382,9 @@ policies_start() {
 	optional=$id
 	submit_plain bob@ee.signed.test
 	deliver
-	told deferred policy=dane
-	id=$first told deferred policy=dane
-	id=$optional told delivered policy=none
+	told "$id" deferred policy=dane
+	told "$first" deferred policy=dane
+	told "$optional" delivered policy=none
 	[ "$(odd_count odd)" -eq 1 ]
 }
 
@@ -415,8 +392,8 @@ policies_start() {
 	odd_has none
 	submit_optional bob@ee.signed.test --option REQUIRETLS
 	deliver
-	told deferred status=4.7.10
-	run ! told policy-missed
+	told "$id" deferred status=4.7.10
+	run ! told "$id" policy-missed
 }
 
 # ---- all the way -------------------------------------------------------------
@@ -434,8 +411,8 @@ policies_start() {
 	odd_has good
 	submit_required bob@hop.signed.test
 	deliver
-	told delivered "tls=\"TLS1.3 "
-	told delivered requiretls=yes
+	told "$id" delivered "tls=\"TLS1.3 "
+	told "$id" delivered requiretls=yes
 	[ "$(find "$hop/spool/queue/new" -type f | wc -l)" -eq 1 ]
 
 	# It is for somebody else, there.

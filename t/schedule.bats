@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	need_root
@@ -29,98 +30,7 @@ teardown_file() {
 	network_stop
 }
 
-setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
-}
-
 # ---- how these tests speak ---------------------------------------------------
-
-# bats lets a bare "!" pass.
-not() {
-	! "$@"
-}
-
-# send_many NUMBER RECIPIENT...: hand in so many messages over one connection;
-# their subjects are number-1 and so on. Prints their ids. Nobody can be told of
-# what fails: it is kept.
-send_many() {
-	local most=$1 i
-
-	shift
-	for ((i = 1; i <= most; i++)); do
-		printf 'MAIL FROM:<>\r\n'
-		printf 'RCPT TO:<%s>\r\n' "$@"
-		printf 'DATA\r\nSubject: number-%s\r\n\r\ntext\r\n.\r\n' "$i"
-	done | { printf 'EHLO client.test\r\n' && cat; } |
-		"$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
-		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
-}
-
-# One run of smtp-deliver on the sending host.
-deliver() {
-	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
-}
-
-# place ID: where the message is: new, a minute, failed, damaged or nowhere.
-place() {
-	local path
-
-	path=$(find "$spool/queue" -name "$1" -type f ! -path '*/attempts/*')
-	path=${path%/*}
-	echo "${path##*/}"
-}
-
-is_done() {
-	[ "$(place "$1")" = "" ]
-}
-
-is_deferred() {
-	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
-}
-
-has_failed() {
-	[ "$(place "$1")" = failed ]
-}
-
-# Whether nothing is queued, has failed or was set aside.
-is_queue_empty() {
-	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
-}
-
-# Whether a host has taken so many messages of send_many, each once.
-has_all() {
-	[ "$(odd_count "$1")" -eq "$2" ]
-	[ "$(find "$(odd "$1")" -name '*.eml' -exec grep -h ^Subject: {} + |
-		sort -u | wc -l)" -eq "$2" ]
-}
-
-# saw HOST TEXT: how many lines of a host's log begin with the text.
-saw() {
-	cut -d ' ' -f 2- "$(odd "$1")/log" | text=$2 awk '
-		index($0, ENVIRON["text"]) == 1 { found++ }
-		END { print found + 0 }'
-}
-
-has_seen() {
-	[ "$(saw "$1" "$2")" -ge "$3" ]
-}
 
 # said HOST: what the host was told and did, from MAIL on, on one line.
 said() {
@@ -143,7 +53,7 @@ together() {
 
 @test "MAIL, RCPT and DATA go out together where PIPELINING is offered" {
 	odd_start odd1 --offer PIPELINING
-	id=$(send_many 1 one@odd.test two@odd.test three@odd.test)
+	id=$(send_many 1 "" one@odd.test two@odd.test three@odd.test)
 	deliver
 	is_done "$id"
 	[ "$(said odd1)" = "MAIL,-- 4 more at once,RCPT,-- 3 more at once,\
@@ -153,7 +63,7 @@ QUIT,disconnect quit," ]
 
 @test "commands go out one by one where PIPELINING is not offered" {
 	odd_start odd1 --offer 8BITMIME
-	id=$(send_many 1 one@odd.test two@odd.test)
+	id=$(send_many 1 "" one@odd.test two@odd.test)
 	deliver
 	is_done "$id"
 	[ "$(said odd1)" = "MAIL,RCPT,RCPT,DATA,-- octets,-- taken,\
@@ -170,7 +80,7 @@ comes_to() {
 		stop_started
 		odd_start odd1 --offer "$offer" "$@"
 		: >"$trail"
-		id=$(send_many 1 one@odd.test two@odd.test three@odd.test)
+		id=$(send_many 1 "" one@odd.test two@odd.test three@odd.test)
 		SMTP_DEBUG=1 SMTP_REMOTE_TIMEOUT=2 deliver
 		[ "$(outcomes_of "$id")" = "$outcomes" ]
 		rm -rf "$spool/queue/retry"/* "$spool/queue/failed"/* \
@@ -209,7 +119,7 @@ outcomes_of() {
 @test "a host that says 354 with nobody accepted gets a lone dot" {
 	odd_start odd1 --offer PIPELINING --gullible \
 		"rcpt:<one@=550 5.1.1 nobody;ok" "dot=554 5.5.1 for whom?;ok"
-	send_many 2 one@odd.test >/dev/null
+	send_many 2 "" one@odd.test >/dev/null
 	deliver
 	[ "$(grep -c "event=failed .* status=5.1.1" "$trail")" -eq 1 ]
 	# The connection is in step: the next message goes over it.
@@ -223,7 +133,7 @@ QUIT,disconnect quit," ]
 	stop_started
 	odd_start odd1 --offer PIPELINING --gullible "mail=451 4.7.1 later;ok"
 	: >"$trail"
-	send_many 2 one@odd.test >/dev/null
+	send_many 2 "" one@odd.test >/dev/null
 	deliver
 	[ "$(grep -c "event=deferred .* status=4.7.1" "$trail")" -eq 1 ]
 	[ "$(grep -c "event=delivered" "$trail")" -eq 1 ]
@@ -244,7 +154,7 @@ QUIT,disconnect quit," ]
 @test "nobody fails by the word of a host that says more than it was asked" {
 	odd_start odd1 --offer PIPELINING \
 		"rcpt:<one@=raw 250 2.1.5 ok\r\n550 5.1.1 nobody\r\n"
-	id=$(send_many 1 one@odd.test two@odd.test)
+	id=$(send_many 1 "" one@odd.test two@odd.test)
 	deliver
 	is_deferred "$id"
 	[ "$(odd_count odd1)" -eq 0 ]
@@ -254,7 +164,7 @@ QUIT,disconnect quit," ]
 @test "who was refused is so where a host says 421 behind its replies" {
 	odd_start odd1 --offer PIPELINING "rcpt=550 5.1.1 nobody" \
 		"data=raw 554 5.5.1 nobody\r\n421 4.7.0 too many errors\r\n"
-	id=$(send_many 1 one@odd.test two@odd.test)
+	id=$(send_many 1 "" one@odd.test two@odd.test)
 	deliver
 	has_failed "$id"
 	[ "$(grep -c "event=failed" "$trail")" -eq 2 ]
@@ -267,7 +177,7 @@ QUIT,disconnect quit," ]
 
 	mapfile -t recipients < <(printf 'recipient-%s@odd.test\n' {1..1000})
 	odd_start odd1 --offer PIPELINING "rcpt=lines 100"
-	id=$(send_many 1 "${recipients[@]}")
+	id=$(send_many 1 "" "${recipients[@]}")
 	deliver
 	is_done "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -278,7 +188,7 @@ QUIT,disconnect quit," ]
 
 @test "a destination gets more workers as it takes mail, five at the most" {
 	odd_start odd1 "dot=wait 0.3"
-	send_many 20 bob@odd.test >/dev/null
+	send_many 20 "" bob@odd.test >/dev/null
 	deliver
 	is_queue_empty
 	has_all odd1 20
@@ -287,7 +197,7 @@ QUIT,disconnect quit," ]
 
 @test "SMTP_DESTINATION_WORKERS limits the workers of a destination" {
 	odd_start odd1 "dot=wait 0.1"
-	send_many 20 bob@odd.test >/dev/null
+	send_many 20 "" bob@odd.test >/dev/null
 	SMTP_DESTINATION_WORKERS=2 deliver
 	has_all odd1 20
 	[ "$(together odd1)" -eq 2 ]
@@ -295,7 +205,7 @@ QUIT,disconnect quit," ]
 
 @test "a destination that has taken nothing yet has one worker" {
 	odd_start odd1 "dot=451 4.3.0 later"
-	send_many 20 bob@odd.test >/dev/null
+	send_many 20 "" bob@odd.test >/dev/null
 	deliver
 	[ "$(together odd1)" -eq 1 ]
 	[ "$(saw odd1 connect)" -eq 1 ]
@@ -304,7 +214,7 @@ QUIT,disconnect quit," ]
 
 @test "a host that bears two connections only gets two, and all of the mail" {
 	odd_start odd1 --sessions 2 "dot=wait 0.2"
-	send_many 20 bob@odd.test >/dev/null
+	send_many 20 "" bob@odd.test >/dev/null
 	deliver
 	is_queue_empty
 	has_all odd1 20
@@ -316,7 +226,7 @@ QUIT,disconnect quit," ]
 
 @test "SMTP_CONNECTION_MESSAGES limits the messages of a connection" {
 	odd_start odd1
-	send_many 10 bob@odd.test >/dev/null
+	send_many 10 "" bob@odd.test >/dev/null
 	SMTP_DESTINATION_WORKERS=1 SMTP_CONNECTION_MESSAGES=4 deliver
 	has_all odd1 10
 	[ "$(saw odd1 connect)" -eq 3 ]
@@ -326,11 +236,11 @@ QUIT,disconnect quit," ]
 @test "a busy destination leaves a worker to others" {
 	odd_start odd1 "dot=wait 0.1"
 	odd_start odd2
-	send_many 40 bob@odd.test >/dev/null
+	send_many 40 "" bob@odd.test >/dev/null
 	start ip netns exec "$network_id-sender" env SMTP_QUEUE_WORKERS=2 \
 		"$(program smtp-deliver)" 2>>"$trail"
 	wait_for 10 test -e "$(odd odd1)/5.eml"
-	id=$(send_many 1 bob@second.test)
+	id=$(send_many 1 "" bob@second.test)
 	wait_for 10 is_done "$id"
 	[ "$(odd_count odd1)" -lt 40 ]
 	[ "$(together odd1)" -eq 1 ]
@@ -341,11 +251,11 @@ QUIT,disconnect quit," ]
 @test "with one worker a busy destination makes room as well" {
 	odd_start odd1 "dot=wait 0.02"
 	odd_start odd2
-	send_many 100 bob@odd.test >/dev/null
+	send_many 100 "" bob@odd.test >/dev/null
 	start ip netns exec "$network_id-sender" env SMTP_QUEUE_WORKERS=1 \
 		"$(program smtp-deliver)" 2>>"$trail"
 	wait_for 10 test -e "$(odd odd1)/2.eml"
-	id=$(send_many 1 bob@second.test)
+	id=$(send_many 1 "" bob@second.test)
 	wait_for 10 is_done "$id"
 	[ "$(odd_count odd1)" -lt 100 ]
 	wait_for 30 is_gone "$started"
@@ -353,8 +263,8 @@ QUIT,disconnect quit," ]
 }
 
 @test "a run takes what it has left for want of room, too" {
-	send_many 30 bob@odd.test >/dev/null
-	send_many 30 carol@second.test bob@odd.test >/dev/null
+	send_many 30 "" bob@odd.test >/dev/null
+	send_many 30 "" carol@second.test bob@odd.test >/dev/null
 	odd_start odd1 "dot=wait 0.02"
 	odd_start odd2 "dot=wait 0.3"
 	deliver
@@ -370,13 +280,13 @@ QUIT,disconnect quit," ]
 		printf 'stuck%s.test. MX 10 mx.odd.test.\n' "$i"
 	done | dns
 	for i in {1..10}; do
-		send_many 30 "bob@stuck$i.test" >/dev/null
+		send_many 30 "" "bob@stuck$i.test" >/dev/null
 	done
 	start ip netns exec "$network_id-sender" env SMTP_REMOTE_TIMEOUT=60 \
 		"$(program smtp-deliver)" 2>>"$trail"
-	wait_for 10 has_seen odd1 connect 10
+	wait_for 10 has_got odd1 connect 10
 	# New mail is seen while the run goes on, and goes out at once.
-	id=$(send_many 1 bob@second.test)
+	id=$(send_many 1 "" bob@second.test)
 	wait_for 5 is_done "$id"
 	[ "$(odd_count odd2)" -eq 1 ]
 	kill -KILL "$started"

@@ -11,6 +11,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 load lib/dnssec
 
 # All domains with an MTA-STS policy have the same host for it.
@@ -182,21 +183,6 @@ make_zones() {
 	END
 }
 
-setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
-}
-
 # ---- how these tests speak ---------------------------------------------------
 
 # host_has CERTIFICATE: the host offers STARTTLS with it; none: it does not.
@@ -207,33 +193,22 @@ host_has() {
 	odd_start odd "${options[@]}"
 }
 
-# send DOMAIN: hand in a message to it and run smtp-deliver; its id is in $id.
-send() {
-	id=$({
-		printf 'EHLO client.test\r\nMAIL FROM:<sender@client.test>\r\n'
-		printf 'RCPT TO:<bob@%s>\r\nDATA\r\n' "$1"
-		printf 'Subject: %s\r\n\r\ntext\r\n.\r\nQUIT\r\n' "$1"
-	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p')
-	[ -n "$id" ]
-	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$id event=$1 " "$trail" | grep -qF -- "${2:-}"
+# try DOMAIN: hand in a message to it and run smtp-deliver; its id is in $id.
+try() {
+	id=$(send "bob@$1")
+	deliver
 }
 
 # delivers DOMAIN CERTIFICATE POLICY: a message for the domain goes to the host
 # that shows it, and the journal says which policy held.
 delivers() {
 	host_has "$2"
-	send "$1"
-	told delivered "policy=$3"
+	try "$1"
+	told "$id" delivered "policy=$3"
 	[ "$(odd_count odd)" -eq 1 ]
 	[ "$2" = none ] || {
-		told delivered 'tls="TLS1.3 '
-		told delivered "fingerprint=$(fingerprint "$2")"
+		told "$id" delivered 'tls="TLS1.3 '
+		told "$id" delivered "fingerprint=$(fingerprint "$2")"
 	}
 }
 
@@ -241,9 +216,9 @@ delivers() {
 # does not get to see it.
 defers() {
 	host_has "$2"
-	send "$1"
-	told deferred "policy=$3"
-	told deferred "$4"
+	try "$1"
+	told "$id" deferred "policy=$3"
+	told "$id" deferred "$4"
 	[ -n "$(find "$spool/queue/retry" -name "$id")" ]
 	run ! grep -q MAIL "$(odd odd)/log"
 }
@@ -324,9 +299,9 @@ fingerprint() {
 }
 
 @test "DANE-EE: a real MTA with a self-signed certificate is delivered to" {
-	send real.signed.test
-	told delivered policy=dane
-	told delivered "fingerprint=$(fingerprint self)"
+	try real.signed.test
+	told "$id" delivered policy=dane
+	told "$id" delivered "fingerprint=$(fingerprint self)"
 	wait_for 10 mta_mail mx "Delivered-To: bob@real.signed.test"
 }
 
@@ -336,10 +311,10 @@ fingerprint() {
 
 @test "DANE-EE: the next host is used when the first does not match" {
 	host_has good
-	send two.signed.test
-	told host-passed-over policy=dane
-	told host-passed-over "fingerprint=$(fingerprint good)"
-	told delivered host=mx.real.signed.test
+	try two.signed.test
+	told "$id" host-passed-over policy=dane
+	told "$id" host-passed-over "fingerprint=$(fingerprint good)"
+	told "$id" delivered host=mx.real.signed.test
 	run ! grep -q MAIL "$(odd odd)/log"
 }
 
@@ -350,8 +325,8 @@ fingerprint() {
 @test "DANE: a host that refuses STARTTLS gets nothing" {
 	mapfile -t options < <(odd_certificate anything)
 	odd_start odd "${options[@]}" "starttls=454 4.7.0 not now"
-	send ee.signed.test
-	told deferred policy=dane
+	try ee.signed.test
+	told "$id" deferred policy=dane
 	run ! grep -q MAIL "$(odd odd)/log"
 }
 
@@ -427,23 +402,23 @@ fingerprint() {
 
 @test "broken DNSSEC: a host whose TLSA records cannot be believed is not connected to" {
 	host_has anything
-	send lost.signed.test
-	told host-passed-over host=mx.lost.signed.test
-	told deferred 4.4.3
+	try lost.signed.test
+	told "$id" host-passed-over host=mx.lost.signed.test
+	told "$id" deferred 4.4.3
 	run ! grep -q connect "$(odd odd)/log"
 }
 
 @test "broken DNSSEC: a host whose addresses cannot be believed is not connected to" {
 	host_has anything
-	send half.test
-	told deferred 4.4.3
+	try half.test
+	told "$id" deferred 4.4.3
 	run ! grep -q connect "$(odd odd)/log"
 }
 
 @test "broken DNSSEC: a domain whose MX records cannot be believed waits" {
 	host_has anything
-	send broken.test
-	told deferred 4.4.3
+	try broken.test
+	told "$id" deferred 4.4.3
 	run ! grep -q connect "$(odd odd)/log"
 }
 
@@ -489,13 +464,13 @@ fingerprint() {
 	policies_start
 	policy testing.sts.test testing mx.sts.test
 	delivers testing.sts.test none none
-	told policy-missed "does not offer STARTTLS"
+	told "$id" policy-missed "does not offer STARTTLS"
 	stop_started
 
 	policies_start
 	policy tested.sts.test testing mx.other.test
 	delivers tested.sts.test policies verify
-	told policy-missed "does not name"
+	told "$id" policy-missed "does not name"
 }
 
 @test "STS testing: what would be delivered is, and there is nothing to tell" {
@@ -524,8 +499,8 @@ fingerprint() {
 	policy kept.sts.test enforce mx.sts.test
 	delivers kept.sts.test policies sts
 	policy kept.sts.test none
-	send kept.sts.test
-	told delivered policy=sts
+	try kept.sts.test
+	told "$id" delivered policy=sts
 	[ "$(fetches kept.sts.test)" -eq 1 ]
 	# No name of a domain is the name of a file (promise P6).
 	[ -n "$(find "$spool/policies" -type f)" ]
@@ -533,8 +508,8 @@ fingerprint() {
 
 	sed -i 's/^\(_mta-sts.kept.*id=\)1;/\12;/' "$network_dir/dns/records"
 	dns </dev/null
-	send kept.sts.test
-	told delivered policy=verify
+	try kept.sts.test
+	told "$id" delivered policy=verify
 	[ "$(fetches kept.sts.test)" -eq 2 ]
 }
 
@@ -547,7 +522,7 @@ fingerprint() {
 	sed -i 's/^\(_mta-sts.late.*id=\)1;/\12;/' "$network_dir/dns/records"
 	dns </dev/null
 	defers late.sts.test none sts STARTTLS
-	told policy-missed "cannot be fetched" || grep -q policy-missed "$trail"
+	told "$id" policy-missed "cannot be fetched" || grep -q policy-missed "$trail"
 	stop_started
 	sed -i '/^_mta-sts.late/d' "$network_dir/dns/records"
 	dns </dev/null
@@ -568,8 +543,8 @@ fingerprint() {
 	host_has none
 	for kind in html missing wrong redirect large; do
 		cp "$web/$kind" "$web/strange.sts.test"
-		send strange.sts.test
-		told delivered policy=none
+		try strange.sts.test
+		told "$id" delivered policy=none
 		grep -q "event=policy-missed" "$trail"
 		: >"$trail"
 	done
@@ -591,10 +566,10 @@ fingerprint() {
 	delivers kept.sts.test policies sts
 	for size in 0 20 60 100; do
 		truncate -s "$size" "$spool"/policies/*
-		send kept.sts.test
-		told delivered policy=sts
+		try kept.sts.test
+		told "$id" delivered policy=sts
 	done
 	[ "$(fetches kept.sts.test)" -eq 5 ]
-	send kept.sts.test
+	try kept.sts.test
 	[ "$(fetches kept.sts.test)" -eq 5 ]
 }

@@ -49,6 +49,11 @@ need() {
 	done
 }
 
+# bats lets a bare "!" pass.
+not() {
+	! "$@"
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds. Its last output is
 # shown if it never does.
 wait_for() {
