@@ -3,9 +3,6 @@
 #ifndef REQUIRETLS_H
 #define REQUIRETLS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/sts.h"
@@ -26,13 +23,5 @@ int requiretls_check_name(const struct route_host *host,
     const struct sts_policy *policy, struct verdict *ret_verdict);
 int requiretls_check_client(const struct client *client,
     struct verdict *ret_verdict);
-
-/*
- * Whether a message asks to be delivered rather than protected: it has one
- * TLS-Required field, and that says No (RFC 8689 section 3).
- *
- * text		the message, or the beginning of it.
- */
-bool requiretls_is_waived(const char *text, size_t length);
 
 #endif

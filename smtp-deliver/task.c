@@ -20,8 +20,8 @@
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "smtp-deliver/backoff.h"
-#include "smtp-deliver/requiretls.h"
 #include "smtp-deliver/task.h"
+#include "smtp-deliver/waiver.h"
 
 #define HEADER_MAX 65536 /* octets that are looked at */
 
@@ -44,7 +44,7 @@ is_tls_waived(const struct claim *claim)
 	    (text = malloc(HEADER_MAX)) == NULL)
 		return false;
 	n = claim_read(claim, text, HEADER_MAX);
-	is_waived = n > 0 && requiretls_is_waived(text, (size_t)n);
+	is_waived = n > 0 && has_waiver(text, (size_t)n);
 	free(text);
 	return is_waived;
 }

@@ -29,7 +29,7 @@ struct task {
 	struct claim *claim;
 	size_t open_jobs; /* destinations that have not answered yet */
 	bool is_tls_optional; /* the TLS policies of domains are not to keep it
-			       * from being delivered: requiretls.h */
+			       * from being delivered: waiver.h */
 	bool is_given_back; /* one was not tried: leave the message in place */
 	bool has_next_minute;
 	int64_t next_minute; /* when to try again what is deferred */
