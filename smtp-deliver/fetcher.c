@@ -206,7 +206,8 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 	    ERROR_SIZE);
 }
 
-/* Returns whether there is a policy. */
+/* Returns whether there is a policy. One that cannot be had is unknown; what was
+ * served in place of one is none. */
 static bool
 fetch_policy(const struct search *search, const char *id,
     struct sts_policy *ret_policy)
@@ -217,26 +218,32 @@ fetch_policy(const struct search *search, const char *id,
 
 	if (fetch(search, text, sizeof(text), &length, error) < 0) {
 		log_failure(search->domain, error);
+		ret_policy->is_unknown = true;
 		return false;
 	}
 	if (sts_parse_policy(text, length, ret_policy) < 0) {
 		log_failure(search->domain, "it is none (RFC 8461)");
+		*ret_policy = (struct sts_policy){ .mode = STS_NONE };
 		return false;
 	}
 	keep(search, id, text, length);
 	return true;
 }
 
-/* The id of the policy that the domain has now. Returns whether it has one. */
-static bool
+/* The id of the policy that the domain has now. */
+static enum dns_answer
 find_id(const char *domain, char ret_id[STS_ID_SIZE])
 {
 	char name[DNS_NAME_SIZE], text[DNS_TEXT_SIZE];
+	enum dns_answer result;
 
-	return snprintf(name, sizeof(name), "_mta-sts.%s", domain) <
-	    (int)sizeof(name) &&
-	    dns_find_text(name, "v=STSv1", text) == DNS_FOUND &&
-	    sts_parse_record(text, ret_id) == 0;
+	if (snprintf(name, sizeof(name), "_mta-sts.%s", domain) >=
+	    (int)sizeof(name))
+		return DNS_NO_DATA;
+	result = dns_find_text(name, "v=STSv1", text);
+	if (result == DNS_FOUND && sts_parse_record(text, ret_id) < 0)
+		return DNS_NO_DATA;
+	return result;
 }
 
 static void
@@ -245,14 +252,16 @@ find_policy(const struct search *search, struct sts_policy *ret_policy)
 	static struct kept kept;
 	bool is_kept = read_kept(search, &kept);
 	char id[STS_ID_SIZE];
+	enum dns_answer result = find_id(search->domain, id);
 
 	*ret_policy = (struct sts_policy){ .mode = STS_NONE };
-	if (find_id(search->domain, id) &&
-	    !(is_kept && strcmp(id, kept.id) == 0) &&
+	if (result == DNS_FOUND && !(is_kept && strcmp(id, kept.id) == 0) &&
 	    fetch_policy(search, id, ret_policy))
 		return;
-	*ret_policy =
-	    is_kept ? kept.policy : (struct sts_policy){ .mode = STS_NONE };
+	if (is_kept)
+		*ret_policy = kept.policy;
+	else if (result == DNS_TROUBLE)
+		ret_policy->is_unknown = true;
 }
 
 /* ---- the process ----------------------------------------------------------- */

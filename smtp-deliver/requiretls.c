@@ -23,10 +23,16 @@ requiretls_check_name(const struct route_host *host,
 		sts_has_host(policy, host->name)))
 		return 0;
 	*ret_verdict = (struct verdict){ .outcome = OUTCOME_NONE };
+	(void)strlcpy(ret_verdict->host, host->name, sizeof(ret_verdict->host));
+	if (policy != NULL && policy->is_unknown) {
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
+		    "REQUIRETLS: the MTA-STS policy of the domain, which is to "
+		    "vouch for the host, cannot be had now");
+		return -EAGAIN;
+	}
 	verdict_set(ret_verdict, OUTCOME_FAILED, "5.7.30",
 	    "REQUIRETLS: neither DNSSEC nor an MTA-STS policy vouches that the "
 	    "host is the domain's");
-	(void)strlcpy(ret_verdict->host, host->name, sizeof(ret_verdict->host));
 	return -EPROTONOSUPPORT;
 }
 

@@ -17,7 +17,8 @@
  * policy	the MTA-STS policy of the domain; NULL: there can be none.
  *
  * Return 0, or -EPROTONOSUPPORT with ret_verdict telling what is lacking: that
- * is final where no host of a route has it.
+ * is final where no host of a route has it. Or -EAGAIN if the policy, which may
+ * vouch for the name, could not be had.
  */
 int requiretls_check_name(const struct route_host *host,
     const struct sts_policy *policy, struct verdict *ret_verdict);

@@ -23,6 +23,8 @@ enum sts_mode {
 /* The MTA-STS policy of a domain (RFC 8461 section 3.2). */
 struct sts_policy {
 	enum sts_mode mode;
+	unsigned char is_unknown; /* STS_NONE, for now: there may be one that
+				   * could not be had */
 	int64_t max_age_sec;
 	size_t mx_count;
 	char mx[STS_MX_MAX][DNS_NAME_SIZE]; /* hosts; "*." stands for a label */

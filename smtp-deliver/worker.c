@@ -364,17 +364,20 @@ may_be_named(struct worker *worker, struct trial *trial,
 {
 	bool has_policy = !worker->route.is_relayed && !host->is_name_secure;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	int r = 0;
 
 	if (!is_tls_needed(trial))
 		return true;
-	if (has_policy && get_policy(worker, &verdict) < 0)
-		pass_over(trial, &verdict);
-	else if (requiretls_check_name(host,
-		     has_policy ? &worker->policy : NULL, &verdict) < 0)
+	if (has_policy)
+		r = get_policy(worker, &verdict);
+	if (r == 0)
+		r = requiretls_check_name(host,
+		    has_policy ? &worker->policy : NULL, &verdict);
+	if (r == -EPROTONOSUPPORT)
 		pass_over_lacking(trial, &verdict);
-	else
-		return true;
-	return false;
+	else if (r < 0)
+		pass_over(trial, &verdict);
+	return r == 0;
 }
 
 static void

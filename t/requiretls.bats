@@ -37,7 +37,8 @@ make_certificates() {
 	ca_issue good mx.plain.signed.test mx.ee.signed.test \
 		mx.postfix.signed.test nomx.signed.test mx.sts.test \
 		mx.hop.signed.test odd.hosts.test "$(network_ip4 odd)" \
-		mta-sts.enforce.sts.test mta-sts.testing.sts.test
+		mta-sts.enforce.sts.test mta-sts.testing.sts.test \
+		mta-sts.both.sts.test
 	ca_issue self --self-signed anything.test
 	ca_issue session localhost mx.hop.signed.test
 }
@@ -68,11 +69,14 @@ make_zones() {
 		insecure.test.     MX 10 mx.ee.signed.test.
 		enforce.sts.test.  MX 10 mx.sts.test.
 		testing.sts.test.  MX 10 mx.sts.test.
+		both.sts.test.     MX 10 mx.ee.signed.test.
 		mx.sts.test.       A $odd
 		_mta-sts.enforce.sts.test. TXT "v=STSv1; id=1;"
 		_mta-sts.testing.sts.test. TXT "v=STSv1; id=1;"
+		_mta-sts.both.sts.test.    TXT "v=STSv1; id=1;"
 		mta-sts.enforce.sts.test.  A $(network_ip4 web)
 		mta-sts.testing.sts.test.  A $(network_ip4 web)
+		mta-sts.both.sts.test.     A $(network_ip4 web)
 	END
 }
 
@@ -172,6 +176,32 @@ policies_start() {
 	submit_required bob@enforce.sts.test
 	deliver
 	is_delivered sts
+}
+
+@test "REQUIRETLS: while a policy cannot be had the message waits for it" {
+	odd_has good
+	submit_required bob@enforce.sts.test
+	deliver
+	told "$id" deferred "cannot be had now"
+	run ! grep -q connect "$(odd odd)/log"
+	policies_start enforce.sts.test enforce mx.sts.test
+	make_due "$id"
+	deliver
+	is_delivered sts
+}
+
+@test "REQUIRETLS: a policy names a host, and TLSA records say what its certificate is" {
+	policies_start both.sts.test enforce mx.ee.signed.test
+	odd_has self
+	submit_required bob@both.sts.test
+	deliver
+	is_delivered dane
+	# Nobody vouches for the name of another one.
+	sed -i 's/^mx: .*/mx: mx.other.test\r/' "$web/both.sts.test"
+	rm "$spool"/policies/*
+	submit_required bob@both.sts.test
+	deliver
+	told "$id" failed status=5.7.30
 }
 
 @test "REQUIRETLS: a domain that is its own host, and an address, need no MX record" {
