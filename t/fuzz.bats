@@ -49,7 +49,7 @@ row() {
 		[ "${words[4]%.*}" -ge 70 ]
 		targets=$((targets + 1))
 	done
-	[ "$targets" -ge 10 ]
+	[ "$targets" -ge 15 ]
 }
 
 # ---- tests of the test -------------------------------------------------------
