@@ -11,18 +11,26 @@
 
 #include "config.h"
 
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/address.h"
+#include "lib/sandbox.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
 #include "smtp-deliver/explain.h"
+#include "smtp-deliver/fetcher.h"
 #include "smtp-deliver/requiretls.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/trust.h"
@@ -39,10 +47,25 @@ static const char *const asked[] = {
 	[TRUST_DANE] = "TLS with a certificate that its TLSA records match",
 };
 
+static const char *const modes[] = {
+	[STS_NONE] = "none",
+	[STS_TESTING] = "testing",
+	[STS_ENFORCE] = "enforce",
+};
+
+/* The MTA-STS policy of a domain. */
+struct published {
+	struct fetcher fetcher;
+	bool is_asked_for;
+	int error;
+	struct fetcher_answer answer;
+};
+
 /* A host while it is explained. */
 struct sight {
 	const struct settings *settings;
 	const struct route *route;
+	struct published *published;
 	size_t number;
 	struct trust trust;
 	bool is_usable;
@@ -71,6 +94,65 @@ say_verdict(const char *what, const struct verdict *verdict)
 	say("    %s%s%s: %s %s%s%s", what, *verdict->host != '\0' ? " " : "",
 	    verdict->host, verdict->status, verdict->reason,
 	    *verdict->reply != '\0' ? ": " : "", verdict->reply);
+}
+
+/* ---- the policy of its domain ---- */
+
+static void
+say_policy(const struct published *published)
+{
+	const struct fetcher_answer *answer = &published->answer;
+	const struct sts_policy *policy = &answer->policy;
+
+	if (published->error < 0)
+		say("    MTA-STS policy: there is no knowing: %s",
+		    strerror(-published->error));
+	if (answer->failure[0] != '\0')
+		say("    MTA-STS policy: cannot be fetched: %s",
+		    answer->failure);
+	if (published->error < 0 || published->fetcher.domain[0] == '\0')
+		return;
+	say("    MTA-STS policy of %s: %s%s", published->fetcher.domain,
+	    policy->is_unknown ? "unknown" : modes[policy->mode],
+	    policy->mx_count == 0      ? ""
+		: answer->is_kept != 0 ? ", kept from before"
+				       : ", fetched now");
+	for (size_t i = 0; i < policy->mx_count; i++)
+		say("      mx: %s", policy->mx[i]);
+}
+
+/* Returns whether it is known. */
+static bool
+ask_for_policy(struct published *published)
+{
+	if (!published->is_asked_for) {
+		published->is_asked_for = true;
+		published->error =
+		    fetcher_ask(&published->fetcher, &published->answer);
+		say_policy(published);
+	}
+	return published->error == 0;
+}
+
+/* Apply it to a host. Returns whether that can be used. */
+static bool
+apply_policy(struct sight *sight)
+{
+	const struct sts_policy *policy = &sight->published->answer.policy;
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+
+	if (sight->route->is_relayed || sight->trust.level > TRUST_STS)
+		return true;
+	if (!ask_for_policy(sight->published))
+		return false;
+	if (trust_apply_sts(&sight->trust, policy, &verdict) == 0) {
+		if (policy->mode != STS_NONE)
+			say("    the MTA-STS policy names this host");
+		return true;
+	}
+	say_verdict(sight->trust.is_tested ? "only tested:" : "not used",
+	    &verdict);
+	return sight->trust.is_tested;
 }
 
 /* ---- a host ---- */
@@ -128,10 +210,14 @@ static void
 say_requiretls(const struct sight *sight, const struct client *client)
 {
 	const struct route_host *host = &sight->route->hosts[sight->number];
+	const struct sts_policy *policy = NULL;
 	struct verdict verdict;
 
+	if (!sight->route->is_relayed && !host->is_name_secure &&
+	    ask_for_policy(sight->published))
+		policy = &sight->published->answer.policy;
 	if (requiretls_check_client(client, &verdict) == 0 &&
-	    requiretls_check_name(host, NULL, &verdict) == 0)
+	    requiretls_check_name(host, policy, &verdict) == 0)
 		say("    REQUIRETLS: usable");
 	else
 		say("    REQUIRETLS: not usable: %s %s", verdict.status,
@@ -156,6 +242,9 @@ meet_host(struct sight *sight, struct connect *connect)
 			continue;
 		}
 		say_client(client);
+		if (sight->trust.is_tested && *client->dialogue.tls == '\0')
+			say("    only tested: the MTA-STS policy of the domain "
+			    "asks for TLS");
 		say_requiretls(sight, client);
 		client_quit(client);
 		sight->is_usable = true;
@@ -176,6 +265,8 @@ find_trust(struct sight *sight)
 		return false;
 	}
 	sight->trust.is_tls_first = host->is_tls_first;
+	if (!apply_policy(sight))
+		return false;
 	say("    policy %s: %s", trust_name(trust->level),
 	    asked[trust->level == TRUST_VERIFY && trust->is_tls_required
 		    ? TRUST_STS
@@ -217,7 +308,8 @@ explain_host(struct sight *sight)
 
 /* Returns whether a host can be used. All that might be are looked at. */
 static bool
-explain_hosts(struct route *route, const struct settings *settings)
+explain_hosts(struct route *route, struct published *published,
+    const struct settings *settings)
 {
 	int count = 0;
 	bool is_usable = false;
@@ -227,6 +319,7 @@ explain_hosts(struct route *route, const struct settings *settings)
 		struct sight sight = {
 			.settings = settings,
 			.route = route,
+			.published = published,
 			.number = i,
 		};
 
@@ -247,23 +340,26 @@ explain_hosts(struct route *route, const struct settings *settings)
 	return is_usable;
 }
 
+/* Returns whether the text is an address. */
 static bool
-explain_address(const char *text, const struct settings *settings)
+parse(const char *text, struct address *ret_address)
 {
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	struct address address;
 	char path[ADDRESS_PATH_MAX + 1];
-	struct route route;
 	size_t used;
 
-	say("%s", text);
-	if (snprintf(path, sizeof(path), "<%s>", text) >= (int)sizeof(path) ||
-	    address_parse_path(path, ADDRESS_UTF8, &address, &used) < 0 ||
-	    path[used] != '\0') {
-		say("  not an address");
-		return false;
-	}
-	if (route_find(address.domain, settings, &route, &verdict) < 0) {
+	return snprintf(path, sizeof(path), "<%s>", text) < (int)sizeof(path) &&
+	    address_parse_path(path, ADDRESS_UTF8, ret_address, &used) == 0 &&
+	    path[used] == '\0';
+}
+
+static bool
+explain_domain(const char *domain, struct published *published,
+    const struct settings *settings)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	struct route route;
+
+	if (route_find(domain, settings, &route, &verdict) < 0) {
 		say("  no route: %s %s", verdict.status, verdict.reason);
 		return false;
 	}
@@ -274,18 +370,65 @@ explain_address(const char *text, const struct settings *settings)
 	else
 		say("  route: %s %s",
 		    route.has_mx ? "MX hosts of" : "no MX, so the host",
-		    address.domain);
-	return explain_hosts(&route, settings);
+		    domain);
+	return explain_hosts(&route, published, settings);
+}
+
+/* Do what a worker does before its wall closes, and close it. */
+static void
+become_worker(struct published *published, struct spool *spool,
+    const char *domain, const struct settings *settings, pid_t parent)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+	fetcher_prepare(&published->fetcher, spool,
+	    settings->relayhost != NULL ? NULL : domain);
+	sandbox_keep_only(&published->fetcher.place.folder_fd,
+	    published->fetcher.place.folder_fd >= 0);
+	fetcher_start(&published->fetcher, settings);
+	wall_close_worker(settings);
+	dns_start();
+}
+
+/* In a process of its own, as a worker is: behind its wall there is no fetcher
+ * for the next one. */
+static bool
+explain_address(const char *text, struct spool *spool,
+    const struct settings *settings)
+{
+	static struct published published;
+	struct address address;
+	pid_t parent = getpid(), pid;
+	int status;
+
+	say("%s", text);
+	if (!parse(text, &address)) {
+		say("  not an address");
+		return false;
+	}
+	if ((pid = fork()) == 0) {
+		become_worker(&published, spool, address.domain, settings,
+		    parent);
+		_exit(explain_domain(address.domain, &published, settings) ? 0
+									   : 1);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
+	    !WIFEXITED(status)) {
+		say("  the process that looks ended before its time");
+		return false;
+	}
+	return WEXITSTATUS(status) == 0;
 }
 
 bool
-explain_addresses(char *const addresses[], const struct settings *settings)
+explain_addresses(char *const addresses[], struct spool *spool,
+    const struct settings *settings)
 {
 	bool is_good = true;
 
-	wall_close_worker(settings);
-	dns_start();
 	for (; *addresses != NULL; addresses++)
-		is_good = explain_address(*addresses, settings) && is_good;
+		is_good =
+		    explain_address(*addresses, spool, settings) && is_good;
 	return is_good;
 }

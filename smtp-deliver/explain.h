@@ -6,17 +6,18 @@
 #include <stdbool.h>
 
 #include "lib/settings.h"
+#include "lib/spool/spool.h"
 
 /*
  * Print how mail to addresses would go: route, hosts, what is asked of them,
- * and what they say up to where a message could be sent. Sends none, and needs
- * no spool. A wall is closed meanwhile: nothing but this can be done afterwards.
+ * and what they say up to where a message could be sent. Sends none.
  *
  * addresses	of recipients, without brackets; ends with NULL.
+ * spool	where policies of domains are kept, or NULL: they are fetched.
  *
  * Returns whether each of them has a host that takes mail.
  */
-bool explain_addresses(char *const addresses[],
+bool explain_addresses(char *const addresses[], struct spool *spool,
     const struct settings *settings);
 
 #endif

@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #include "lib/address.h"
-#include "lib/audit.h"
 #include "lib/clock.h"
 #include "lib/module.h"
 #include "lib/sandbox.h"
@@ -44,7 +43,6 @@
 #define HEAD_SIZE 512
 #define KEPT_SIZE (HEAD_SIZE + STS_TEXT_MAX)
 #define ADDRESSES_SIZE 1024
-#define ERROR_SIZE 256
 
 /* A policy that was kept, or is to be. */
 struct kept {
@@ -93,7 +91,7 @@ parse_kept(const char *text, size_t length, const char *domain,
 	return fetched_ms <= clock_real_ms() ? 0 : -EBADMSG;
 }
 
-/* Returns whether there is one that still holds. */
+/* Returns whether there is one that still holds. Without a place none is. */
 static bool
 read_kept(const struct search *search, struct kept *ret_kept)
 {
@@ -122,21 +120,6 @@ keep(const struct search *search, const char *id, const char *policy,
 }
 
 /* ---- what is fetched ------------------------------------------------------- */
-
-static void
-log_failure(const char *domain, const char *why)
-{
-	char reason[ERROR_SIZE * 2];
-
-	(void)snprintf(reason, sizeof(reason),
-	    "the MTA-STS policy cannot be fetched: %s", why);
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_POLICY_MISSED,
-	    .host = domain,
-	    .policy = "sts",
-	    .reason = reason,
-	});
-}
 
 /* The addresses of a host in the form in which libcurl takes them, so that it
  * asks nobody. Returns whether there are any. */
@@ -168,7 +151,7 @@ find_addresses(const char *host, char ret_text[ADDRESSES_SIZE])
 /* Fetch the policy's text. Returns 0, or -EPROTO with ret_error. */
 static int
 fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
-    char ret_error[ERROR_SIZE])
+    char ret_error[FETCHER_FAILURE_SIZE])
 {
 	char host[DNS_NAME_SIZE + 16], url[DNS_NAME_SIZE + 64];
 	char addresses[ADDRESSES_SIZE];
@@ -189,7 +172,8 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 	(void)snprintf(host, sizeof(host), "mta-sts.%s", search->domain);
 	(void)snprintf(url, sizeof(url), "https://%s/.well-known/mta-sts.txt",
 	    host);
-	(void)strlcpy(ret_error, "its host has no address", ERROR_SIZE);
+	(void)strlcpy(ret_error, "its host has no address",
+	    FETCHER_FAILURE_SIZE);
 	if (!find_addresses(host, addresses))
 		return -EPROTO;
 	if ((module = module_open(FETCH_MODULE)) != NULL)
@@ -199,31 +183,31 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 		(void)strlcpy(ret_error,
 		    functions == NULL ? dlerror()
 				      : FETCH_MODULE " is of another version",
-		    ERROR_SIZE);
+		    FETCHER_FAILURE_SIZE);
 		return -EPROTO;
 	}
 	return functions->get(&request, text, size, ret_length, ret_error,
-	    ERROR_SIZE);
+	    FETCHER_FAILURE_SIZE);
 }
 
 /* Returns whether there is a policy. One that cannot be had is unknown; what was
  * served in place of one is none. */
 static bool
 fetch_policy(const struct search *search, const char *id,
-    struct sts_policy *ret_policy)
+    struct fetcher_answer *answer)
 {
 	static char text[STS_TEXT_MAX];
-	char error[ERROR_SIZE];
 	size_t length = 0;
 
-	if (fetch(search, text, sizeof(text), &length, error) < 0) {
-		log_failure(search->domain, error);
-		ret_policy->is_unknown = true;
+	if (fetch(search, text, sizeof(text), &length, answer->failure) < 0) {
+		answer->policy.is_unknown = true;
 		return false;
 	}
-	if (sts_parse_policy(text, length, ret_policy) < 0) {
-		log_failure(search->domain, "it is none (RFC 8461)");
-		*ret_policy = (struct sts_policy){ .mode = STS_NONE };
+	answer->failure[0] = '\0';
+	if (sts_parse_policy(text, length, &answer->policy) < 0) {
+		(void)strlcpy(answer->failure, "it is none (RFC 8461)",
+		    sizeof(answer->failure));
+		answer->policy = (struct sts_policy){ .mode = STS_NONE };
 		return false;
 	}
 	keep(search, id, text, length);
@@ -247,21 +231,22 @@ find_id(const char *domain, char ret_id[STS_ID_SIZE])
 }
 
 static void
-find_policy(const struct search *search, struct sts_policy *ret_policy)
+find_policy(const struct search *search, struct fetcher_answer *ret_answer)
 {
 	static struct kept kept;
 	bool is_kept = read_kept(search, &kept);
 	char id[STS_ID_SIZE];
 	enum dns_answer result = find_id(search->domain, id);
 
-	*ret_policy = (struct sts_policy){ .mode = STS_NONE };
+	*ret_answer = (struct fetcher_answer){ .is_kept = false };
 	if (result == DNS_FOUND && !(is_kept && strcmp(id, kept.id) == 0) &&
-	    fetch_policy(search, id, ret_policy))
+	    fetch_policy(search, id, ret_answer))
 		return;
+	ret_answer->is_kept = is_kept;
 	if (is_kept)
-		*ret_policy = kept.policy;
+		ret_answer->policy = kept.policy;
 	else if (result == DNS_TROUBLE)
-		ret_policy->is_unknown = true;
+		ret_answer->policy.is_unknown = true;
 }
 
 /* ---- the process ----------------------------------------------------------- */
@@ -270,18 +255,15 @@ find_policy(const struct search *search, struct sts_policy *ret_policy)
 static void
 keep_own(int fd, int folder_fd)
 {
-	int kept[3] = { fd, folder_fd };
-	size_t count = 2;
+	int kept[2] = { fd, folder_fd };
 
-	if (audit_fd() >= 0)
-		kept[count++] = audit_fd();
-	sandbox_keep_only(kept, count);
+	sandbox_keep_only(kept, folder_fd >= 0 ? 2 : 1);
 }
 
 _Noreturn static void
 serve(int fd, const struct search *search, pid_t parent)
 {
-	static struct sts_policy policy;
+	static struct fetcher_answer answer;
 	char octet;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -291,8 +273,8 @@ serve(int fd, const struct search *search, pid_t parent)
 	wall_close_fetcher(search->settings, search->place->folder_fd);
 	if (recv(fd, &octet, 1, 0) == 1) {
 		dns_start();
-		find_policy(search, &policy);
-		(void)send(fd, &policy, sizeof(policy), MSG_NOSIGNAL);
+		find_policy(search, &answer);
+		(void)send(fd, &answer, sizeof(answer), MSG_NOSIGNAL);
 	}
 	_exit(0);
 }
@@ -307,8 +289,10 @@ fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
 	fetcher->place.folder_fd = -1;
 	/* An address has no domain, and a domain that cannot be asked for has
 	 * no hosts. */
-	if (destination != NULL && address_literal_ip(destination, ip) < 0 &&
-	    dns_to_ascii(destination, fetcher->domain) == 0)
+	if (destination == NULL || address_literal_ip(destination, ip) == 0 ||
+	    dns_to_ascii(destination, fetcher->domain) < 0)
+		fetcher->domain[0] = '\0';
+	else if (spool != NULL)
 		fetcher->error =
 		    policies_open(spool, fetcher->domain, &fetcher->place);
 }
@@ -324,7 +308,7 @@ fetcher_start(struct fetcher *fetcher, const struct settings *settings)
 	pid_t parent = getpid();
 	int fds[2];
 
-	if (fetcher->place.folder_fd < 0)
+	if (fetcher->domain[0] == '\0' || fetcher->error < 0)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) {
 		fetcher->error = -errno;
@@ -336,16 +320,20 @@ fetcher_start(struct fetcher *fetcher, const struct settings *settings)
 	}
 	/* Without a process this ends the socket, as its death would. */
 	close(fds[1]);
-	close(fetcher->place.folder_fd);
+	if (fetcher->place.folder_fd >= 0)
+		close(fetcher->place.folder_fd);
 	fetcher->place.folder_fd = -1;
 	fetcher->fd = fds[0];
 }
 
 /* What a process that talks to remote hosts has put together is looked at. */
 static bool
-is_valid(const struct sts_policy *policy)
+is_valid(const struct fetcher_answer *answer)
 {
-	if (policy->mode < STS_NONE || policy->mode > STS_ENFORCE ||
+	const struct sts_policy *policy = &answer->policy;
+
+	if (memchr(answer->failure, '\0', sizeof(answer->failure)) == NULL ||
+	    policy->mode < STS_NONE || policy->mode > STS_ENFORCE ||
 	    policy->mx_count > STS_MX_MAX)
 		return false;
 	for (size_t i = 0; i < policy->mx_count; i++)
@@ -355,19 +343,19 @@ is_valid(const struct sts_policy *policy)
 }
 
 int
-fetcher_ask(struct fetcher *fetcher, struct sts_policy *ret_policy)
+fetcher_ask(struct fetcher *fetcher, struct fetcher_answer *ret_answer)
 {
 	struct pollfd pfd = { .fd = fetcher->fd, .events = POLLIN };
 	int r = fetcher->error;
 
-	*ret_policy = (struct sts_policy){ .mode = STS_NONE };
+	*ret_answer = (struct fetcher_answer){ .is_kept = false };
 	if (fetcher->fd < 0)
 		return r;
 	if (send(fetcher->fd, "", 1, MSG_NOSIGNAL) != 1 ||
 	    poll(&pfd, 1, ANSWER_SEC * 1000) != 1 ||
-	    recv(fetcher->fd, ret_policy, sizeof(*ret_policy), 0) !=
-		sizeof(*ret_policy) ||
-	    !is_valid(ret_policy))
+	    recv(fetcher->fd, ret_answer, sizeof(*ret_answer), 0) !=
+		sizeof(*ret_answer) ||
+	    !is_valid(ret_answer))
 		r = -EIO;
 	close(fetcher->fd);
 	fetcher->fd = -1;

@@ -16,21 +16,31 @@ struct fetcher {
 	int fd; /* to the process, or -1: there is none */
 	int error; /* why, or 0: there can be no policy */
 	char domain[DNS_NAME_SIZE]; /* as the DNS has it */
-	struct policy_place place;
+	struct policy_place place; /* its folder_fd is -1: nothing is kept */
+};
+
+#define FETCHER_FAILURE_SIZE 256
+
+/* What it has found. */
+struct fetcher_answer {
+	struct sts_policy policy; /* STS_NONE: none, or none that can be had */
+	int is_kept; /* not 0: it is one that was fetched before */
+	char failure[FETCHER_FAILURE_SIZE]; /* why the one that the domain has
+					     * now could not be, or "" */
 };
 
 /* Find the place in the spool, before all that is not needed is closed; its
  * descriptor, if it is not -1, is to be kept. No destination: there is none that
- * has a policy. */
+ * has a policy. No spool: what is fetched is not kept. */
 void fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
     const char *destination);
 
 /* Start the process: before the worker's wall is closed, which forks nothing. */
 void fetcher_start(struct fetcher *fetcher, const struct settings *settings);
 
-/* Ask for the policy, and wait for it: STS_NONE if there is none, or none that
- * can be had (RFC 8461 section 5). To be called once. Returns 0, or a negative
- * errno: nobody knows, for something is wrong on this host. */
-int fetcher_ask(struct fetcher *fetcher, struct sts_policy *ret_policy);
+/* Ask for the policy, and wait for it (RFC 8461 section 5). To be called once.
+ * Returns 0, or a negative errno: nobody knows, for something is wrong on this
+ * host. */
+int fetcher_ask(struct fetcher *fetcher, struct fetcher_answer *ret_answer);
 
 #endif

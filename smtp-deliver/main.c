@@ -100,8 +100,16 @@ open_spool(const char *path)
 static int
 explain(char *const addresses[], const struct settings *settings)
 {
+	struct spool *spool = NULL;
+	bool is_good;
+
 	(void)signal(SIGPIPE, SIG_IGN);
-	return explain_addresses(addresses, settings) ? EX_OK : EX_UNAVAILABLE;
+	/* Who may not look into the spool does without what is kept there. */
+	if (spool_exists(settings->queue_path))
+		(void)spool_open(settings->queue_path, &spool);
+	is_good = explain_addresses(addresses, spool, settings);
+	spool_close(spool);
+	return is_good ? EX_OK : EX_UNAVAILABLE;
 }
 
 /* Mail that goes to the wrong host cannot be taken back. */

@@ -149,7 +149,9 @@ wall_close_fetcher(const struct settings *settings, int policies_fd)
 	sandbox_begin(&sandbox, SANDBOX_FETCHER);
 	allow_network(&sandbox, settings);
 	allow_fetching(&sandbox);
-	sandbox_allow(&sandbox, policies_fd,
-	    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE);
+	if (policies_fd >= 0)
+		sandbox_allow(&sandbox, policies_fd,
+		    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE |
+			SANDBOX_REMOVE);
 	(void)sandbox_close(&sandbox);
 }

@@ -26,7 +26,8 @@ uint64_t wall_identify(const struct settings *settings);
 void wall_close_worker(const struct settings *settings);
 
 /* Close the one around the fetcher beside it: it connects to web servers in
- * place of mail hosts, and writes in one folder of the spool. */
+ * place of mail hosts, and writes in one folder of the spool, if that is not
+ * -1. */
 void wall_close_fetcher(const struct settings *settings, int policies_fd);
 
 #endif

@@ -318,13 +318,38 @@ try_address(struct worker *worker, struct trial *trial,
 	return true;
 }
 
+static void
+log_failure(const char *domain, const char *why)
+{
+	char reason[VERDICT_TEXT_SIZE];
+
+	(void)snprintf(reason, sizeof(reason),
+	    "the MTA-STS policy cannot be fetched: %s", why);
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_POLICY_MISSED,
+	    .host = domain,
+	    .policy = trust_name(TRUST_STS),
+	    .reason = reason,
+	});
+}
+
+static void
+ask_for_policy(struct worker *worker)
+{
+	static struct fetcher_answer answer;
+
+	worker->policy_error = fetcher_ask(worker->fetcher, &answer);
+	if (answer.failure[0] != '\0')
+		log_failure(worker->fetcher->domain, answer.failure);
+	worker->policy = answer.policy;
+	worker->has_policy = true;
+}
+
 static int
 get_policy(struct worker *worker, struct verdict *ret_verdict)
 {
 	if (!worker->has_policy)
-		worker->policy_error =
-		    fetcher_ask(worker->fetcher, &worker->policy);
-	worker->has_policy = true;
+		ask_for_policy(worker);
 	if (worker->policy_error == 0)
 		return 0;
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",

@@ -573,3 +573,94 @@ fingerprint() {
 	try kept.sts.test
 	[ "$(fetches kept.sts.test)" -eq 5 ]
 }
+
+# ---- --explain ---------------------------------------------------------------
+
+# explain STATUS ADDRESS...: what it prints is in $output, and shown.
+explain() {
+	local status=$1
+
+	shift
+	run -"$status" network_exec sender timeout 60 \
+		"$(program smtp-deliver)" --explain "$@"
+	printf '%s\n' "$output"
+}
+
+# line TEXT: whether a line is that, but for spaces before it.
+line() {
+	printf '%s\n' "$output" | sed 's/^ *//' | grep -qxF -- "$1"
+}
+
+# The same as nobody, who may look neither into the spool nor to where we were
+# built.
+explain_as_nobody() {
+	local dir=$network_dir/installed status=$1
+
+	shift
+	install -m 755 -D "$(program smtp-deliver)" "$dir/bin/smtp-deliver"
+	install -m 755 -D -t "$dir/lib/smtpserver" \
+		"$SMTPSERVER_BUILD"/lib/smtpserver/*.so
+	chmod a+rx "$dir" "$dir/bin" "$dir/lib" "$network_dir/ca"
+	chmod a+r "$network_dir/ca/ca.pem"
+	run -"$status" network_exec sender \
+		setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		timeout 60 "$dir/bin/smtp-deliver" --explain "$@"
+	printf '%s\n' "$output"
+}
+
+@test "--explain prints the MTA-STS policy, from where it is, and what it makes of a host" {
+	policies_start
+	policy enforce.sts.test enforce mx.other.test '*.sts.test'
+	host_has policies
+	explain 0 bob@enforce.sts.test
+	line "MTA-STS policy of enforce.sts.test: enforce, fetched now"
+	line "mx: mx.other.test"
+	line "mx: *.sts.test"
+	line "the MTA-STS policy names this host"
+	line "policy sts: TLS, and its certificate must verify"
+	line usable
+	# There was no spool, and there is none now.
+	[ ! -e "$spool" ]
+
+	try enforce.sts.test
+	told "$id" delivered policy=sts
+	explain 0 bob@enforce.sts.test carol@other.sts.test
+	line "MTA-STS policy of enforce.sts.test: enforce, kept from before"
+	grep -F "MTA-STS policy: cannot be fetched: " <<<"$output"
+	line "MTA-STS policy of other.sts.test: unknown"
+	line "policy verify: TLS if the host offers it, and then its certificate must verify"
+	# Before there was a spool, for the message, and now.
+	explain_as_nobody 0 bob@enforce.sts.test
+	line "MTA-STS policy of enforce.sts.test: enforce, fetched now"
+	[ "$(fetches enforce.sts.test)" -eq 3 ]
+}
+
+@test "--explain says what an MTA-STS policy, enforced or tested, does not let through" {
+	policies_start
+	policy other.sts.test enforce mx.other.test
+	policy testing.sts.test testing mx.sts.test
+	policy tested.sts.test testing mx.other.test
+	policy dane.sts.test enforce mx.other.test
+	host_has policies
+	explain 69 bob@other.sts.test
+	line "not used mx.sts.test: 4.7.0 the MTA-STS policy of the domain does not name this host"
+	line "not usable"
+	explain 0 bob@tested.sts.test
+	line "only tested: mx.sts.test: 4.7.0 the MTA-STS policy of the domain does not name this host"
+	line usable
+	run ! grep -q MAIL "$(odd odd)/log"
+	stop_started
+
+	policies_start
+	host_has none
+	explain 0 bob@testing.sts.test
+	line "only tested: the MTA-STS policy of the domain asks for TLS"
+	stop_started
+
+	# It does not count where there are TLSA records.
+	policies_start
+	host_has anything
+	explain 0 bob@dane.sts.test
+	line "policy dane: TLS with a certificate that its TLSA records match"
+	not grep -q "only tested\|names this" <<<"$output"
+}

@@ -242,6 +242,16 @@ spool_open(const char *path, struct spool **ret_spool)
 	return 0;
 }
 
+bool
+spool_exists(const char *path)
+{
+	char key[PATH_MAX];
+
+	return snprintf(key, sizeof(key), "%s/%s", path, NAME_KEY) <
+	    (int)sizeof(key) &&
+	    access(key, F_OK) == 0;
+}
+
 void
 spool_close(struct spool *spool)
 {

@@ -29,6 +29,10 @@ struct spool;
 int spool_open(const char *path, struct spool **ret_spool);
 void spool_close(struct spool *spool);
 
+/* Whether there is a spool that mail has been in, and nothing needs to be made;
+ * false where that cannot be seen, too. */
+bool spool_exists(const char *path);
+
 /* The token of a recipient under the spool's key, which is made at the first
  * call that anybody ever makes. -EBADMSG: the key on disk is damaged. */
 int spool_token(struct spool *spool, const char *address,
