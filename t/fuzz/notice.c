@@ -122,7 +122,8 @@ check_fields(const char *text, size_t length)
 	must(count(text, header, "\r\nTo: ") == 1);
 	must(count(text, header, "\r\nContent-Type: ") == 1);
 	must(count(status, left, "\r\nContent-Type: ") == 1);
-	must(count(status, left, "\r\n\r\n") == 2);
+	/* Behind the part's header, and around the recipient's fields. */
+	must(count(status, left, "\r\n\r\n") == 3);
 	must(count(status, left, "\r\nFinal-Recipient: ") == 1);
 	must(count(status, left, "\r\nAction: ") == 1);
 	must(count(status, left, "\r\nStatus: ") == 1);
