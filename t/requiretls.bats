@@ -467,3 +467,14 @@ policies_start() {
 		bob@insecure.test
 	[[ $output == *"REQUIRETLS: not usable: 5.7.30 REQUIRETLS: neither"* ]]
 }
+
+@test "--explain: a policy that vouches for a host lets messages with REQUIRETLS go there" {
+	odd_has good
+	run network_exec sender "$(program smtp-deliver)" --explain \
+		bob@enforce.sts.test
+	[[ $output == *"REQUIRETLS: not usable: 4.7.0 "*"cannot be had now"* ]]
+	policies_start enforce.sts.test enforce mx.sts.test
+	run network_exec sender "$(program smtp-deliver)" --explain \
+		bob@enforce.sts.test
+	[[ $output == *"REQUIRETLS: usable"* ]]
+}
