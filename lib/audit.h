@@ -24,6 +24,8 @@ enum audit_event {
 	AUDIT_DEFERRED, /* one attempt for a recipient failed */
 	AUDIT_FAILED, /* a recipient failed for good */
 	AUDIT_HOST_PASSED_OVER, /* a remote host was not used, and why */
+	AUDIT_UNREACHED, /* none of a destination's hosts answers */
+	AUDIT_REACHED_AGAIN, /* one of such a destination's hosts answers */
 	AUDIT_POLICY_MISSED, /* a domain's TLS policy could not be followed */
 	AUDIT_MESSAGE_DONE, /* a message left the queue */
 	AUDIT_NOTICE, /* a notice to a message's sender is in the spool */

@@ -14,19 +14,50 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 #define DOUBLINGS_MAX 6 /* 2^6 is the cap */
+#define REACH_DOUBLINGS_MAX 5
+#define FOLLOW_MINUTES_MAX 5
+
+static int64_t
+least_wait_ms(unsigned attempt, unsigned doublings_max)
+{
+	unsigned doublings = attempt > 0 ? attempt - 1 : 0;
+
+	return MINUTE_MS << (doublings < doublings_max ? doublings
+						       : doublings_max);
+}
+
+/* Up to a quarter later, and up to the next whole minute. */
+static int64_t
+minute_after(int64_t real_ms, int64_t wait_ms, uint32_t chance)
+{
+	wait_ms += (int64_t)(chance % ((uint64_t)wait_ms / 4 + 1));
+	return (real_ms + wait_ms + MINUTE_MS - 1) / MINUTE_MS;
+}
 
 int64_t
 backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance)
 {
-	unsigned doublings = attempt > 0 ? attempt - 1 : 0;
-	int64_t wait_ms;
+	return minute_after(real_ms, least_wait_ms(attempt, DOUBLINGS_MAX),
+	    chance);
+}
 
-	if (doublings > DOUBLINGS_MAX)
-		doublings = DOUBLINGS_MAX;
-	wait_ms = MINUTE_MS << doublings;
-	wait_ms += (int64_t)(chance % ((uint64_t)wait_ms / 4 + 1));
-	/* Up to the next whole minute. */
-	return (real_ms + wait_ms + MINUTE_MS - 1) / MINUTE_MS;
+int64_t
+backoff_reach_ms(int64_t real_ms, unsigned failures, uint32_t chance)
+{
+	int64_t wait_ms = least_wait_ms(failures, REACH_DOUBLINGS_MAX);
+
+	return minute_after(real_ms, wait_ms, chance) * MINUTE_MS;
+}
+
+int64_t
+backoff_follow_minute(int64_t until_ms, unsigned failures, uint32_t chance)
+{
+	int64_t wait_ms = least_wait_ms(failures, REACH_DOUBLINGS_MAX);
+	int64_t spread = wait_ms / MINUTE_MS;
+
+	if (spread > FOLLOW_MINUTES_MAX)
+		spread = FOLLOW_MINUTES_MAX;
+	return until_ms / MINUTE_MS + chance % (spread + 1);
 }
 
 int64_t

@@ -26,6 +26,23 @@
 int64_t backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance);
 
 /*
+ * When to try a destination again none of whose hosts could be used: as above,
+ * and a cap of 32 minutes. And when to look again at a message that waits for
+ * that: some minutes later, up to 5 and mostly fewer than the wait is long, so
+ * that not all of them fall due with the one that is tried.
+ *
+ * failures	how many there were, from 1
+ *
+ * The one returns a time, of a whole minute, the other a minute.
+ */
+int64_t backoff_reach_ms(int64_t real_ms, unsigned failures, uint32_t chance);
+int64_t backoff_follow_minute(int64_t until_ms, unsigned failures,
+    uint32_t chance);
+
+/* No such time is further ahead than that. */
+#define BACKOFF_REACH_MAX_MS INT64_C(2460000)
+
+/*
  * Whether a message has been tried for long enough. The clock alone does not
  * tell: it may have been set forward, or back.
  *

@@ -90,6 +90,7 @@ connect_begin(const struct addrinfo *addresses, const struct settings *settings,
 	ret_connect->settings = settings;
 	ret_connect->count = 0;
 	ret_connect->next_ms = 0;
+	ret_connect->failures = 0;
 	for (size_t turn = 0; (next[0] != NULL || next[1] != NULL) &&
 	     ret_connect->count < CONNECT_ADDRESSES_MAX;
 	     turn = 1 - turn) {
@@ -171,16 +172,35 @@ stop_attempt(struct connect_attempt *attempt)
 	attempt->fd = -1;
 }
 
+/* Whether an error is about the network or the other host, and not about what
+ * this one has run out of. */
+static enum connect_failure
+failure_of(int error)
+{
+	switch (-error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return CONNECT_FAILED_THERE;
+	default:
+		return CONNECT_FAILED_HERE;
+	}
+}
+
 /* An address cannot be connected to. */
 static void
-fail_attempt(struct connect_attempt *attempt, const char *what, int error,
-    const struct listener *listener)
+fail_attempt(struct connect *connect, struct connect_attempt *attempt,
+    const char *what, int error, const struct listener *listener)
 {
 	char reason[CONNECT_REASON_SIZE];
 
 	if (is_under_way(attempt))
 		stop_attempt(attempt);
 	attempt->is_over = true;
+	connect->failures |= failure_of(error);
 	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
 	    strerror(-error));
 	listener->passed_over(listener->context, attempt->address, reason,
@@ -196,7 +216,7 @@ begin_attempt(struct connect *connect, struct connect_attempt *attempt,
 
 	fd = begin_connection(connect->settings, attempt->address, what);
 	if (fd < 0) {
-		fail_attempt(attempt, what, fd, listener);
+		fail_attempt(connect, attempt, what, fd, listener);
 		return;
 	}
 	if (seconds > CONNECT_SEC)
@@ -289,7 +309,8 @@ see_attempts(struct connect *connect, const struct pollfd *pfds,
 		if ((r = see_attempt(attempt, &pfds[i])) == 0)
 			return attempt;
 		if (r != -EINPROGRESS) {
-			fail_attempt(attempt, "no connection", r, listener);
+			fail_attempt(connect, attempt, "no connection", r,
+			    listener);
 			connect->next_ms = 0;
 		}
 	}

@@ -21,12 +21,19 @@ struct connect_attempt {
 	int64_t deadline_ms;
 };
 
+/* What has failed, a bit each. */
+enum connect_failure {
+	CONNECT_FAILED_HERE = 1, /* this host lacks something */
+	CONNECT_FAILED_THERE = 2, /* the other does not answer */
+};
+
 /* The addresses of one host, in the order in which they are tried. */
 struct connect {
 	const struct settings *settings;
 	size_t count;
 	struct connect_attempt attempts[CONNECT_ADDRESSES_MAX];
 	int64_t next_ms; /* not before then is the next one tried */
+	unsigned failures; /* of enum connect_failure, of any address so far */
 };
 
 /* Told of an address that is passed over, and why. */

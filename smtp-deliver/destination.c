@@ -43,13 +43,13 @@ has_job(const struct destination *destination, const struct task *task)
 	return last != NULL && last->task == task;
 }
 
-/* Those that are not to be tried do not stay. */
+/* Those of a destination that is left alone do not stay. */
 static bool
 is_full(const struct destination *destination)
 {
 	return destination->job_count >=
 	    DESTINATION_JOBS * destination->limit &&
-	    destination->unreached_until_ms == 0;
+	    !destination->is_waiting;
 }
 
 static bool
@@ -61,6 +61,7 @@ plan_job(struct destination_list *list, struct task *task, const char *name)
 
 	if (destination == NULL)
 		return false;
+	destination->is_urged |= task_is_urged(task);
 	if (has_job(destination, task))
 		return true;
 	if (is_full(destination) || (job = task_new_job(task, name)) == NULL) {
@@ -136,7 +137,7 @@ may_have_worker(const struct destination *destination)
 {
 	return !TAILQ_EMPTY(&destination->jobs) &&
 	    destination->worker_count < destination->limit &&
-	    destination->unreached_until_ms == 0;
+	    !destination->is_waiting;
 }
 
 struct destination *
@@ -173,7 +174,7 @@ destination_forget(struct destination_list *list,
     struct destination *destination)
 {
 	if (destination->worker_count == 0 && TAILQ_EMPTY(&destination->jobs) &&
-	    destination->unreached_until_ms == 0)
+	    !destination->is_waiting)
 		drop(list, destination);
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/spool/unreached.h"
 #include "smtp-deliver/task.h"
 
 /* Where messages are going, as task_destination() names it, and the jobs that
@@ -24,8 +25,17 @@ struct destination {
 	size_t worker_count;
 	size_t limit; /* of workers now, from 1 */
 	size_t ceiling; /* more are not borne there; 0: not known */
-	int64_t unreached_until_ms; /* 0: not so; on clock_mono_ms()'s clock */
-	struct verdict unreached; /* why nobody is to be tried until then */
+	/* For patience.c: */
+	bool is_waiting; /* it is left alone now: no worker for it */
+	bool is_urged; /* somebody has had its mail tried again at once */
+	bool is_known; /* what is remembered was looked up */
+	bool is_unreached; /* and is here */
+	struct unreached unreached;
+	int64_t unusable_until_ms; /* or it answers, and is of no use: until
+				    * then, on clock_mono_ms()'s clock, or 0 */
+	struct verdict unusable; /* so */
+	int64_t failed_ms; /* when this run tried it; on clock_mono_ms()'s
+			    * clock, or 0 */
 };
 TAILQ_HEAD(destination_list, destination);
 

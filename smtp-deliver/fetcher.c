@@ -54,7 +54,7 @@ struct kept {
 struct search {
 	const char *domain;
 	const struct settings *settings;
-	const struct policy_place *place;
+	const struct note_place *place;
 };
 
 /* ---- what is kept ---------------------------------------------------------- */
@@ -96,7 +96,7 @@ static bool
 read_kept(const struct search *search, struct kept *ret_kept)
 {
 	static char text[KEPT_SIZE];
-	ssize_t n = policies_read(search->place, text, sizeof(text));
+	ssize_t n = note_read(search->place, text, sizeof(text));
 
 	return n >= 0 &&
 	    parse_kept(text, (size_t)n, search->domain, ret_kept) == 0 &&
@@ -116,7 +116,7 @@ keep(const struct search *search, const char *id, const char *policy,
 		return;
 	memcpy(text + head, policy, length);
 	/* Where that fails it is fetched again the next time. */
-	(void)policies_write(search->place, text, (size_t)head + length);
+	(void)note_write(search->place, text, (size_t)head + length);
 }
 
 /* ---- what is fetched ------------------------------------------------------- */
@@ -293,8 +293,8 @@ fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
 	    dns_to_ascii(destination, fetcher->domain) < 0)
 		fetcher->domain[0] = '\0';
 	else if (spool != NULL)
-		fetcher->error =
-		    policies_open(spool, fetcher->domain, &fetcher->place);
+		fetcher->error = note_open(spool, NOTE_POLICY, fetcher->domain,
+		    &fetcher->place);
 }
 
 void

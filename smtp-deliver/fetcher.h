@@ -4,7 +4,7 @@
 #define FETCHER_H
 
 #include "lib/settings.h"
-#include "lib/spool/policies.h"
+#include "lib/spool/note.h"
 #include "smtp-deliver/sts.h"
 
 /*
@@ -16,7 +16,7 @@ struct fetcher {
 	int fd; /* to the process, or -1: there is none */
 	int error; /* why, or 0: there can be no policy */
 	char domain[DNS_NAME_SIZE]; /* as the DNS has it */
-	struct policy_place place; /* its folder_fd is -1: nothing is kept */
+	struct note_place place; /* its folder_fd is -1: nothing is kept */
 };
 
 #define FETCHER_FAILURE_SIZE 256

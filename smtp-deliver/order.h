@@ -14,10 +14,18 @@
  * of it on its way back.
  */
 
+/* How far a worker got with a job. */
+enum reach {
+	REACH_NOWHERE, /* it was not about hosts */
+	REACH_NO_HOST, /* there are some, and none answers */
+	REACH_UNUSABLE, /* one may answer, and none could be used */
+	REACH_HOST, /* one could be used */
+};
+
 /* What a worker tells of the job that it has, a packet each. */
 struct report {
 	unsigned char is_done; /* all is said about it */
-	unsigned char is_unreached; /* then: no host could be connected to */
+	unsigned char reach; /* then: an enum reach */
 	size_t recipient; /* else: of the job's, and what became of it */
 	struct verdict verdict;
 };

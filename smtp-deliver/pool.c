@@ -129,7 +129,7 @@ give_job(struct pool *pool, struct pool_worker *worker)
 	worker->job =
 	    pool->next_job(pool->context, worker->destination, worker->done);
 	if (worker->job == NULL || order_send(worker->fd, worker->job) < 0)
-		end_worker(pool, worker, JOB_ANSWERED);
+		end_worker(pool, worker, JOB_JUDGED);
 }
 
 bool
@@ -196,6 +196,21 @@ count_outcomes(const struct job *job, enum outcome outcome)
 	return count;
 }
 
+static enum job_end
+end_of(const struct report *report, bool is_deferred)
+{
+	switch (report->reach) {
+	case REACH_HOST:
+		return JOB_ANSWERED;
+	case REACH_NO_HOST:
+		return is_deferred ? JOB_UNREACHED : JOB_JUDGED;
+	case REACH_UNUSABLE:
+		return is_deferred ? JOB_UNUSABLE : JOB_JUDGED;
+	default:
+		return JOB_JUDGED;
+	}
+}
+
 /* All is said about a job. */
 static bool
 take_last_report(struct pool *pool, struct pool_worker *worker,
@@ -207,9 +222,7 @@ take_last_report(struct pool *pool, struct pool_worker *worker,
 
 	if (count_outcomes(job, OUTCOME_NONE) > 0)
 		return false;
-	finish_job(pool, worker,
-	    report->is_unreached != 0 && is_deferred ? JOB_UNREACHED
-						     : JOB_ANSWERED);
+	finish_job(pool, worker, end_of(report, is_deferred));
 	return true;
 }
 
@@ -241,7 +254,7 @@ hear(struct pool *pool, struct pool_worker *worker)
 		return; /* it is still there */
 	if (r < 0 || !take_report(pool, worker, &report))
 		end_worker(pool, worker,
-		    pool->is_closing ? JOB_GIVEN_BACK : JOB_ANSWERED);
+		    pool->is_closing ? JOB_GIVEN_BACK : JOB_JUDGED);
 }
 
 nfds_t

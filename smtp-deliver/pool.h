@@ -17,8 +17,10 @@
 
 /* How a job came back from a worker. */
 enum job_end {
-	JOB_ANSWERED, /* with its verdicts */
+	JOB_ANSWERED, /* with its verdicts, of a host */
 	JOB_UNREACHED, /* with its verdicts: no host could be connected to */
+	JOB_UNUSABLE, /* with its verdicts: one could, and none be used */
+	JOB_JUDGED, /* with its verdicts, that are about no host */
 	JOB_GIVEN_BACK, /* untried */
 };
 

@@ -26,6 +26,7 @@
 #include "lib/spool/repair.h"
 #include "smtp-deliver/destination.h"
 #include "smtp-deliver/intake.h"
+#include "smtp-deliver/patience.h"
 #include "smtp-deliver/pool.h"
 #include "smtp-deliver/run.h"
 #include "smtp-deliver/task.h"
@@ -37,7 +38,6 @@
 #define DAY_MS INT64_C(86400000)
 #define SETTLE_MS 5000 /* between tries to move what could not be moved */
 #define TURN_JOBS 20 /* of a worker while others wait for one */
-#define UNREACHED_MS 60000
 #define TROUBLE_WAIT_MS 10000
 #define STOP_MS 10000 /* for messages that are being sent when we are to stop */
 
@@ -160,8 +160,7 @@ note_success(const struct run *run, struct destination *destination,
 /* A worker could not connect. While others can, that is one worker too many
  * there, and nothing about the message. Returns whether it is so. */
 static bool
-is_one_too_many(const struct run *run, struct destination *destination,
-    const struct job *job)
+is_one_too_many(const struct run *run, struct destination *destination)
 {
 	bool has_others = destination->worker_count > 1;
 
@@ -169,10 +168,46 @@ is_one_too_many(const struct run *run, struct destination *destination,
 	if (has_others && !run->pool.is_closing)
 		return true;
 	/* RFC 5321 section 4.5.4.1: who cannot be reached now is not to be tried
-	 * for each message anew. */
-	destination->unreached_until_ms = clock_mono_ms() + UNREACHED_MS;
-	destination->unreached = job->verdicts[0];
+	 * for each message anew. When he can be he may have many workers. */
+	destination->ceiling = 0;
 	return false;
+}
+
+static void
+drop_job(struct run *run, struct job *job)
+{
+	struct task *task = job->task;
+
+	task->open_jobs--;
+	job_free(job);
+	settle(run, task);
+}
+
+/* What came back of a job goes on record. */
+static void
+judge(struct run *run, struct destination *destination, struct job *job,
+    enum job_end end)
+{
+	switch (end) {
+	case JOB_GIVEN_BACK:
+		job->task->is_given_back = true;
+		return;
+	case JOB_UNREACHED:
+		patience_note_failure(run->means.spool, destination,
+		    &job->verdicts[0], job->task->claim->envelope.id);
+		task_judge(job, destination->unreached.until_ms / 60000);
+		return;
+	case JOB_UNUSABLE:
+		patience_note_unusable(destination, &job->verdicts[0]);
+		break;
+	case JOB_ANSWERED:
+		patience_note_answer(run->means.spool, destination);
+		note_success(run, destination, job);
+		break;
+	case JOB_JUDGED:
+		break;
+	}
+	task_judge(job, 0);
 }
 
 /* A job came back from its worker, or never had one. */
@@ -181,22 +216,15 @@ end_job(void *context, struct destination *destination, struct job *job,
     enum job_end end)
 {
 	struct run *run = context;
-	struct task *task = job->task;
+	bool is_failure = end == JOB_UNREACHED || end == JOB_UNUSABLE;
 
-	if (end == JOB_UNREACHED && is_one_too_many(run, destination, job)) {
+	if (is_failure && is_one_too_many(run, destination)) {
 		destination_return_job(destination, job);
 		return false;
 	}
-	if (end == JOB_GIVEN_BACK)
-		task->is_given_back = true;
-	else
-		task_judge(job);
-	if (end == JOB_ANSWERED)
-		note_success(run, destination, job);
-	task->open_jobs--;
-	job_free(job);
-	settle(run, task);
-	return !has_unsettled(run) && end != JOB_UNREACHED;
+	judge(run, destination, job, end);
+	drop_job(run, job);
+	return !has_unsettled(run) && !is_failure;
 }
 
 /* ---- the queue ----------------------------------------------------------- */
@@ -267,29 +295,35 @@ look_again(struct run *run)
 
 /* ---- workers ------------------------------------------------------------- */
 
-/* Defer what goes where nobody could be reached a moment ago, and try again
- * when the moment is over. */
+/* Defer a job that is not to be tried now. */
+static void
+pass_by(struct run *run, const struct destination *destination, struct job *job)
+{
+	if (patience_is_unreached(destination))
+		task_pass_by(job, &destination->unreached,
+		    patience_next_minute(destination));
+	else {
+		job_set_verdict(job, &destination->unusable);
+		task_judge(job, 0);
+	}
+	drop_job(run, job);
+}
+
+/* Defer what goes where nobody could be reached and nobody is to be tried yet.
+ */
 static void
 pass_by_unreached(struct run *run)
 {
-	int64_t now_ms = clock_mono_ms();
 	struct destination *destination, *next;
 	struct job *job;
 
 	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
 	     destination = next) {
 		next = TAILQ_NEXT(destination, entries);
-		if (destination->unreached_until_ms == 0)
-			continue;
-		if (now_ms >= destination->unreached_until_ms)
-			destination->unreached_until_ms = 0;
-		else
-			while (!has_unsettled(run) &&
-			    (job = destination_take_job(destination)) != NULL) {
-				job_set_verdict(job, &destination->unreached);
-				(void)end_job(run, destination, job,
-				    JOB_ANSWERED);
-			}
+		patience_look(run->means.spool, destination);
+		while (destination->is_waiting && !has_unsettled(run) &&
+		    (job = destination_take_job(destination)) != NULL)
+			pass_by(run, destination, job);
 		destination_forget(&run->destinations, destination);
 	}
 }

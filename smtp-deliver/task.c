@@ -228,6 +228,18 @@ is_delivered_to_all(const struct task *task)
 	    task->claim->envelope.recipient_count;
 }
 
+static int64_t
+accepted_ms(const struct task *task)
+{
+	return id_time_ms(task->claim->envelope.id);
+}
+
+static int
+lifetime_days(const struct task *task)
+{
+	return task->means->mailer.settings->queue_lifetime_days;
+}
+
 static void
 fill_attempt(const struct verdict *verdict, size_t recipient,
     struct attempt *ret_attempt)
@@ -292,28 +304,103 @@ record_verdict(struct task *task, size_t recipient,
 	log_verdict(task, recipient, verdict);
 }
 
+/* The message is to be looked at again in that minute, if not before. */
+static void
+plan(struct task *task, int64_t minute)
+{
+	if (task->next_minute == 0 || minute < task->next_minute)
+		task->next_minute = minute;
+}
+
 /* The wait for the next attempt begins with the first that this one finds out.
  */
-static void
-choose_next_minute(struct task *task)
+static int64_t
+own_minute(struct task *task)
 {
-	if (task->has_next_minute)
-		return;
-	task->has_next_minute = true;
-	task->next_minute = backoff_next_minute(clock_real_ms(),
-	    task->claim->attempt, arc4random());
+	if (task->own_minute == 0)
+		task->own_minute = backoff_next_minute(clock_real_ms(),
+		    task->claim->attempt, arc4random());
+	return task->own_minute;
 }
 
 void
-task_judge(struct job *job)
+task_judge(struct job *job, int64_t earliest)
 {
 	struct task *task = job->task;
+	int64_t minute = own_minute(task);
 
-	choose_next_minute(task);
+	plan(task, minute > earliest ? minute : earliest);
 	for (size_t i = 0; i < job->recipient_count; i++)
 		record_verdict(task, job->recipients[i], &job->verdicts[i]);
 	for (size_t i = 0; i < job->recipient_count; i++)
 		count_verdict(task, &job->verdicts[i]);
+}
+
+static void
+fill_verdict(const struct attempt *attempt, struct verdict *ret_verdict)
+{
+	struct attempt_detail detail;
+
+	*ret_verdict = (struct verdict){ .outcome = OUTCOME_DEFERRED };
+	attempt_get_detail(attempt, &detail);
+	(void)strlcpy(ret_verdict->status, attempt->status,
+	    sizeof(ret_verdict->status));
+	(void)strlcpy(ret_verdict->host, detail.host,
+	    sizeof(ret_verdict->host));
+	(void)strlcpy(ret_verdict->reason, detail.reason,
+	    sizeof(ret_verdict->reason));
+	(void)strlcpy(ret_verdict->reply, detail.reply,
+	    sizeof(ret_verdict->reply));
+}
+
+/* Of who was never tried the reason goes on record once, for notices. */
+static void
+note_untried(struct task *task, size_t recipient, const struct verdict *verdict)
+{
+	if (task->claim->outcomes[recipient] != OUTCOME_NONE)
+		return;
+	if (add_to_record(task, recipient, verdict) == 0)
+		task->unwritten[task->unwritten_count - 1].is_untried = true;
+	task->claim->outcomes[recipient] = OUTCOME_DEFERRED;
+}
+
+void
+task_pass_by(struct job *job, const struct unreached *unreached, int64_t minute)
+{
+	struct task *task = job->task;
+	struct verdict verdict;
+
+	plan(task, minute);
+	if (unreached->last.number > task->remembered_attempts)
+		task->remembered_attempts = unreached->last.number;
+	task->is_unsure |= unreached->last.time_ms <=
+	    backoff_expiry_ms(accepted_ms(task), lifetime_days(task));
+	fill_verdict(&unreached->last, &verdict);
+	for (size_t i = 0; i < job->recipient_count; i++) {
+		note_untried(task, job->recipients[i], &verdict);
+		log_verdict(task, job->recipients[i], &verdict);
+	}
+}
+
+bool
+task_is_urged(const struct task *task)
+{
+	return task->claim->entry.place == QUEUE_NEW &&
+	    count_outcomes(task, OUTCOME_DEFERRED) > 0;
+}
+
+/* Whether the message has been tried for long enough, by itself or by others
+ * that go where it goes. */
+static bool
+is_over(const struct task *task)
+{
+	unsigned attempts = task->claim->attempt;
+
+	if (attempts < task->remembered_attempts)
+		attempts = task->remembered_attempts;
+	return count_outcomes(task, OUTCOME_DEFERRED) > 0 && !task->is_unsure &&
+	    is_expired(accepted_ms(task), clock_real_ms(), attempts,
+		lifetime_days(task));
 }
 
 /* It has been tried for long enough: who is still deferred has failed. */
@@ -400,7 +487,7 @@ tell_sender(struct task *task)
 	(void)tell(task, NOTICE_FAILED, OUTCOME_FAILED, OUTCOME_RETURNED);
 	(void)tell(task, NOTICE_RELAYED, OUTCOME_RELAYED, OUTCOME_DELIVERED);
 	if (!claim->is_delay_told &&
-	    is_late(id_time_ms(claim->envelope.id), clock_real_ms(),
+	    is_late(accepted_ms(task), clock_real_ms(),
 		task->means->mailer.settings->delay_notice_hours))
 		claim->is_delay_told = tell(task, NOTICE_DELAYED,
 		    OUTCOME_DEFERRED, OUTCOME_DELAYED);
@@ -436,10 +523,7 @@ task_settle(struct task *task)
 
 	if (task->open_jobs > 0 || task->is_given_back)
 		return write_record(task);
-	if (count_outcomes(task, OUTCOME_DEFERRED) > 0 &&
-	    is_expired(id_time_ms(task->claim->envelope.id), clock_real_ms(),
-		task->claim->attempt,
-		task->means->mailer.settings->queue_lifetime_days))
+	if (is_over(task))
 		expire(task);
 	if (!is_delivered_to_all(task) && (r = write_record(task)) < 0)
 		return r;

@@ -11,6 +11,7 @@
 
 #include "lib/counters.h"
 #include "lib/spool/queue.h"
+#include "lib/spool/unreached.h"
 #include "smtp-deliver/mailer.h"
 #include "smtp-deliver/verdict.h"
 
@@ -31,8 +32,12 @@ struct task {
 	bool is_tls_optional; /* the TLS policies of domains are not to keep it
 			       * from being delivered: waiver.h */
 	bool is_given_back; /* one was not tried: leave the message in place */
-	bool has_next_minute;
-	int64_t next_minute; /* when to try again what is deferred */
+	int64_t
+	    own_minute; /* of the message's own back-off, or 0: not chosen */
+	int64_t next_minute; /* when to try again what is deferred, or 0 */
+	unsigned remembered_attempts; /* that were made at a destination of its
+				       * own, in place of its own */
+	bool is_unsure; /* somebody was not tried since its time is over */
 	size_t unwritten_count; /* of what is to be put on record */
 	struct attempt *unwritten;
 };
@@ -67,9 +72,26 @@ void job_free(struct job *job);
 /* Give all of a job's recipients a verdict. */
 void job_set_verdict(struct job *job, const struct verdict *verdict);
 
+/* Whether somebody has moved the message back among the new ones, to have it
+ * tried again at once. */
+bool task_is_urged(const struct task *task);
+
 /* A job has its verdicts: put them into the audit trail, and count them. They
- * are to be on record before anything else happens: see task_settle(). */
-void task_judge(struct job *job);
+ * are to be on record before anything else happens: see task_settle().
+ *
+ * earliest	no attempt before that minute at who is deferred; 0: none
+ */
+void task_judge(struct job *job, int64_t earliest);
+
+/*
+ * A job was not tried, as its destination is left alone: its recipients are
+ * deferred, for the reason that is remembered. That is no attempt at the
+ * message. It ends its time only if one was made since that was over.
+ *
+ * minute	when to look at it again
+ */
+void task_pass_by(struct job *job, const struct unreached *unreached,
+    int64_t minute);
 
 /*
  * Put what is known of the message on record. With no open jobs left it leaves

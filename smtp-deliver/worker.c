@@ -42,7 +42,7 @@ struct worker {
 	struct client *client; /* a connection that can be used again */
 	const struct route_host *client_host; /* where that leads */
 	int client_messages; /* that went over it */
-	bool is_unreached; /* no host could be used for the last job */
+	enum reach reach; /* of the last job */
 };
 
 /* A job while it is tried: who is open, and the worst that hosts did. */
@@ -52,7 +52,10 @@ struct trial {
 	size_t open_count;
 	bool is_over; /* no other host may be tried now */
 	bool was_any_address;
-	bool was_connected;
+	bool was_reached; /* a host answered to a connection, */
+	bool was_connected; /* was of use, and the message offered to it */
+	bool was_withheld; /* a host was not even tried */
+	unsigned failures; /* to connect, of enum connect_failure */
 	bool was_dns_trouble;
 	int host_count; /* that were looked at and may take mail */
 	bool was_other_family;
@@ -168,7 +171,7 @@ send_message(struct worker *worker, struct trial *trial)
 	enum transaction_end end;
 
 	assert(trial->open_count > 0);
-	trial->was_connected = true;
+	trial->was_reached = trial->was_connected = true;
 	if (!sign_message(worker, trial))
 		return true;
 	verdicts = calloc(trial->open_count, sizeof(*verdicts));
@@ -301,6 +304,7 @@ try_address(struct worker *worker, struct trial *trial,
 	fd = connect_next(connect, see_passed_over, &host, &address);
 	if (fd < 0)
 		return false;
+	trial->was_reached = true;
 	client_quit(worker->client);
 	worker->client = NULL;
 	if (client_open(trust, fd, address, worker->settings, &worker->client,
@@ -417,6 +421,7 @@ try_addresses(struct worker *worker, struct trial *trial, size_t number,
 	while (trial->open_count > 0 && !trial->is_over &&
 	    try_address(worker, trial, host, trust, &connect))
 		;
+	trial->failures |= connect.failures;
 }
 
 /* Try a host as if nothing were published for it. What it shows must verify even
@@ -450,6 +455,7 @@ try_found_host(struct worker *worker, struct trial *trial, size_t number)
 		try_addresses(worker, trial, number, &trust);
 	else {
 		pass_over(trial, &verdict);
+		trial->was_withheld = true;
 		trial->missed = verdict;
 		trial->was_missed = true;
 	}
@@ -541,6 +547,21 @@ end_lack(struct worker *worker, struct trial *trial)
 	worker->client = NULL;
 }
 
+/* How far a trial has got: what that tells of the destination. */
+static enum reach
+reach_of(const struct trial *trial)
+{
+	if (trial->was_connected ||
+	    (trial->was_reached && trial->lack_count > 0))
+		return REACH_HOST;
+	if (!trial->was_any_address || trial->lack_count > 0)
+		return REACH_NOWHERE;
+	if (trial->was_reached || trial->was_withheld ||
+	    (trial->failures & CONNECT_FAILED_HERE) != 0)
+		return REACH_UNUSABLE;
+	return REACH_NO_HOST;
+}
+
 static void
 try_route(struct worker *worker, struct trial *trial)
 {
@@ -556,8 +577,7 @@ try_route(struct worker *worker, struct trial *trial)
 			try_host(worker, trial, i);
 	if (!trial->was_any_address)
 		set_unreachable(trial, &worker->route);
-	worker->is_unreached = trial->was_any_address &&
-	    !trial->was_connected && trial->lack_count == 0;
+	worker->reach = reach_of(trial);
 	if (trial->lack_count > 0)
 		end_lack(worker, trial);
 }
@@ -578,7 +598,7 @@ do_job(struct worker *worker, const struct job *job)
 		open[i] = i;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
 	set_open(&trial, &verdict);
-	worker->is_unreached = false;
+	worker->reach = REACH_NOWHERE;
 	if (worker->route.host_count == 0 &&
 	    route_find(worker->destination->name, worker->settings,
 		&worker->route, &verdict) < 0)
@@ -600,7 +620,7 @@ report_job(const struct worker *worker, const struct job *job)
 			return false;
 	}
 	report.is_done = true;
-	report.is_unreached = worker->is_unreached;
+	report.reach = worker->reach;
 	return order_report(worker->fd, &report) == 0;
 }
 

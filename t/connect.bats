@@ -135,6 +135,7 @@ families() {
 
 @test "SMTP_IP_FAMILY says which addresses are used, and which first" {
 	for row in any=6464 ipv4=44 ipv6=66 prefer-ipv4=4646 prefer-ipv6=6464; do
+		forget_unreached
 		id=$(send bob@two.test)
 		SMTP_IP_FAMILY=${row%=*} deliver
 		is_deferred "$id"
@@ -261,6 +262,7 @@ families() {
 	deliver
 	is_deferred "$id"
 	[ "$(passed_over "$id" | wc -l)" -eq 5 ]
+	forget_unreached
 	id=$(send bob@seven.test)
 	SMTP_MX_HOSTS=2 deliver
 	is_deferred "$id"

@@ -156,6 +156,7 @@ parse_line(const char *line, struct attempt *ret_attempt)
 		return -EBADMSG;
 	(void)strlcpy(ret_attempt->detail, line + detail + 1,
 	    sizeof(ret_attempt->detail));
+	ret_attempt->is_untried = false;
 	return parse_outcome(name, &ret_attempt->outcome);
 }
 

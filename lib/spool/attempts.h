@@ -3,6 +3,7 @@
 #ifndef SPOOL_ATTEMPTS_H
 #define SPOOL_ATTEMPTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,11 +27,13 @@ enum outcome {
 /* One line of an attempt file. */
 struct attempt {
 	int64_t time_ms; /* when: milliseconds since 1970 */
-	unsigned number; /* which attempt at the message, from 1 */
+	unsigned number; /* which attempt at the message, from 1; 0 for what was
+			  * said before the first */
 	size_t recipient; /* which of the envelope's, from 0 */
 	enum outcome outcome;
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463, such as 4.4.1 */
 	char detail[ATTEMPT_LINE_SIZE]; /* the host and its reply, or why */
+	bool is_untried; /* to be put on record: there was no attempt */
 };
 
 const char *outcome_name(enum outcome outcome);

@@ -406,7 +406,7 @@ claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 		return fd;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		attempts[i].time_ms = clock_real_ms();
-		attempts[i].number = claim->attempt;
+		attempts[i].number = claim->attempt - attempts[i].is_untried;
 		r = append_attempt(fd, &attempts[i]);
 		if (r == 0)
 			apply_outcome(claim, &attempts[i]);

@@ -54,7 +54,8 @@ void claim_release(struct claim *claim);
 
 /*
  * Put on record what became of some recipients. Time and number of the attempt
- * are filled in here. A delivery that was recorded survives a power cut.
+ * are filled in here; what is_untried goes with the attempt before. A delivery
+ * that was recorded survives a power cut.
  */
 int claim_record(struct claim *claim, struct attempt *attempts, size_t count);
 

@@ -18,6 +18,7 @@
 #define NAME_SWEPT "queue/swept"
 #define NAME_SCRATCH "scratch"
 #define NAME_POLICIES "policies"
+#define NAME_UNREACHED "unreached"
 #define NAME_KEY "key"
 #define NAME_COUNTERS "counters"
 #define NAME_SESSIONS "sessions"

@@ -11,6 +11,7 @@
  *	queue/attempts/<else>		moved to queue/damaged
  *
  *	policies/<any>, old		no policy holds for longer: removed
+ *	unreached/<any>, old		nothing has gone there for so long: removed
  *
  * What is wrong with the entries themselves shows when they are claimed.
  */
@@ -33,6 +34,7 @@
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 #include "lib/spool/repair.h"
+#include "lib/spool/unreached.h"
 
 #define INTERVAL_SEC (24 * 3600)
 
@@ -42,6 +44,9 @@
 
 /* RFC 8461 section 3.2: the most that a policy can say of itself. */
 #define POLICY_AGE_SEC 31557600
+
+/* It was written last when its destination failed, and held for an hour. */
+#define UNREACHED_AGE_SEC (UNREACHED_AGE_MS / 1000 + 3600)
 
 /* A session locks its file right after it has made it. */
 #define SCRATCH_AGE_SEC 60
@@ -214,16 +219,31 @@ look_at_attempts(struct sweep *sweep, enum spool_folder folder,
 	    "attempts at a message that is gone: removed");
 }
 
-/* That one is old is nothing to be reported. */
-static int
-look_at_policy(struct sweep *sweep, enum spool_folder folder, const char *name)
+/* That a note is old is nothing to be reported. */
+static void
+drop_if_older(struct sweep *sweep, enum spool_folder folder, const char *name,
+    time_t age_sec)
 {
 	int folder_fd = layout_folder(sweep->spool, folder);
 	struct stat st;
 
 	if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    is_older(&st, POLICY_AGE_SEC))
+	    is_older(&st, age_sec))
 		(void)unlinkat(folder_fd, name, 0);
+}
+
+static int
+look_at_policy(struct sweep *sweep, enum spool_folder folder, const char *name)
+{
+	drop_if_older(sweep, folder, name, POLICY_AGE_SEC);
+	return 0;
+}
+
+static int
+look_at_unreached(struct sweep *sweep, enum spool_folder folder,
+    const char *name)
+{
+	drop_if_older(sweep, folder, name, UNREACHED_AGE_SEC);
 	return 0;
 }
 
@@ -282,7 +302,8 @@ repair_sweep(struct spool *spool, repair_report *report_to, void *context)
 	if ((r = sweep_folder(&sweep, FOLDER_SCRATCH, look_at_scratch)) < 0 ||
 	    (r = sweep_folder(&sweep, FOLDER_RETRY, look_at_bucket)) < 0 ||
 	    (r = sweep_folder(&sweep, FOLDER_ATTEMPTS, look_at_attempts)) < 0 ||
-	    (r = sweep_folder(&sweep, FOLDER_POLICIES, look_at_policy)) < 0)
+	    (r = sweep_folder(&sweep, FOLDER_POLICIES, look_at_policy)) < 0 ||
+	    (r = sweep_folder(&sweep, FOLDER_UNREACHED, look_at_unreached)) < 0)
 		return r;
 	return note_sweep(spool);
 }

@@ -6,7 +6,8 @@
  *	key			made once: what tokens are keyed with
  *	counters, sessions	what smtp-health shows
  *	scratch/		where files cannot be made without a name
- *	policies/		TLS policies of domains (policies.c)
+ *	policies/		TLS policies of domains (note.c)
+ *	unreached/		destinations that cannot be reached (unreached.c)
  *	2026-11-22/		mail stored on that day
  *	queue/new, retry, attempts, failed, damaged
  *
@@ -62,6 +63,7 @@ static const char *const folder_names[FOLDERS] = {
 	[FOLDER_DAMAGED] = NAME_DAMAGED,
 	[FOLDER_SCRATCH] = NAME_SCRATCH,
 	[FOLDER_POLICIES] = NAME_POLICIES,
+	[FOLDER_UNREACHED] = NAME_UNREACHED,
 };
 
 static int

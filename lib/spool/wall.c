@@ -134,6 +134,8 @@ allow_notices(struct spool *spool, struct sandbox *sandbox)
 int
 wall_allow_delivery(struct spool *spool, struct sandbox *sandbox)
 {
+	const unsigned notes = SANDBOX_READ | SANDBOX_WRITE | SANDBOX_LIST |
+	    SANDBOX_MAKE | SANDBOX_REMOVE;
 	int r;
 
 	allow_notices(spool, sandbox);
@@ -142,9 +144,8 @@ wall_allow_delivery(struct spool *spool, struct sandbox *sandbox)
 	    (r = allow_folder(spool, sandbox, FOLDER_QUEUE, SANDBOX_ALL)) < 0 ||
 	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH, SANDBOX_ALL)) <
 		0 ||
-	    (r = allow_folder(spool, sandbox, FOLDER_POLICIES,
-		 SANDBOX_READ | SANDBOX_WRITE | SANDBOX_LIST | SANDBOX_MAKE |
-		     SANDBOX_REMOVE)) < 0)
+	    (r = allow_folder(spool, sandbox, FOLDER_POLICIES, notes)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_UNREACHED, notes)) < 0)
 		return r;
 	allow_flush(spool, sandbox);
 	return 0;

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "lib/spool/attempts.h"
+#include "lib/spool/unreached.h"
 #include "t/fuzz/fuzz.h"
 
 static void
@@ -73,10 +74,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *copy = fuzz_copy(data, size);
 	const char *text = copy, *end = copy + size;
+	struct unreached unreached;
 	struct attempt attempt;
 	size_t used;
 	int r;
 
+	(void)unreached_parse(text, size, &unreached); /* looks by itself */
 	while ((r = attempt_parse(text, (size_t)(end - text), &attempt,
 		    &used)) != -EAGAIN) {
 		must(r == 0 || r == -EBADMSG);

@@ -122,10 +122,14 @@ deliver() {
 		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
 }
 
-# Make a message due that is to be tried again.
+# Have a message tried again now, as smtp-deliver(8) says.
 make_due() {
-	mkdir -p "$spool/queue/retry/202001010000"
-	mv "$spool/queue/retry/$(place "$1")/$1" "$spool/queue/retry/202001010000/"
+	mv "$spool/queue/retry/$(place "$1")/$1" "$spool/queue/new/"
+}
+
+# As if no destination had been found unreachable.
+forget_unreached() {
+	rm -f "$spool"/unreached/*
 }
 
 # ---- what became of a message ------------------------------------------------

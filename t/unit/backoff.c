@@ -53,6 +53,54 @@ check_row(size_t row)
 	    rows[row].attempt);
 }
 
+/* After so many failures, the least and the most minutes that a destination is
+ * left alone, and what waits for it after that. */
+static const struct {
+	unsigned failures;
+	int64_t least, most;
+	int64_t follow_most;
+} reach_rows[] = {
+	{ 1, 1, 2, 1 },
+	{ 2, 2, 3, 2 },
+	{ 3, 4, 5, 4 },
+	{ 4, 8, 10, 5 },
+	{ 5, 16, 20, 5 },
+	{ 6, 32, 40, 5 },
+	{ 7, 32, 40, 5 },
+	{ UINT32_MAX, 32, 40, 5 },
+};
+
+static void
+check_reach_row(size_t row)
+{
+	int64_t least = INT64_MAX, most = 0, first = INT64_MAX, last = 0;
+	uint32_t chance = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		unsigned failures = reach_rows[row].failures;
+		int64_t until_ms = backoff_reach_ms(REAL_MS, failures, chance);
+		int64_t wait = until_ms / 60000 - MINUTE;
+		int64_t follow =
+		    backoff_follow_minute(until_ms, failures, chance) -
+		    until_ms / 60000;
+
+		need(until_ms % 60000 == 0);
+		least = wait < least ? wait : least;
+		most = wait > most ? wait : most;
+		first = follow < first ? follow : first;
+		last = follow > last ? follow : last;
+		chance += UINT32_C(2654435761);
+	}
+	is_int(least, reach_rows[row].least, "failure %u: at the least",
+	    reach_rows[row].failures);
+	is_int(most, reach_rows[row].most, "failure %u: at the most",
+	    reach_rows[row].failures);
+	ok(most * 60000 <= BACKOFF_REACH_MAX_MS - 60000,
+	    "which is no longer than it can be");
+	is_int(first, 0, "what waits is looked at then");
+	is_int(last, reach_rows[row].follow_most, "or soon after");
+}
+
 static void
 no_retry_comes_too_early(void)
 {
@@ -99,6 +147,8 @@ main(void)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check_row(i);
+	for (size_t i = 0; i < sizeof(reach_rows) / sizeof(reach_rows[0]); i++)
+		check_reach_row(i);
 	no_retry_comes_too_early();
 	messages_expire();
 	messages_are_late();

@@ -152,6 +152,16 @@ attempts_with_message(void)
 	is_int(sweep(), 1, "and go when the message has gone");
 }
 
+static void
+destination_that_was_not_reached(void)
+{
+	write_old(NAME_UNREACHED "/" GONE);
+	folder_write(NAME_UNREACHED "/" HELD, "x", 1);
+	is_int(sweep(), 0, "what is known of destinations is not reported");
+	ok(!folder_has(NAME_UNREACHED "/" GONE), "it goes when it is old");
+	ok(folder_has(NAME_UNREACHED "/" HELD), "and not before");
+}
+
 int
 main(void)
 {
@@ -163,6 +173,7 @@ main(void)
 	names_of_nobody();
 	attempts_without_message();
 	attempts_with_message();
+	destination_that_was_not_reached();
 	spool_close(spool);
 	folder_remove();
 	return done_testing();

@@ -29,7 +29,8 @@
 #include "lib/spool/able.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
-#include "lib/spool/policies.h"
+#include "lib/spool/note.h"
+#include "lib/spool/unreached.h"
 #include "lib/spool/queue.h"
 #include "lib/spool/repair.h"
 #include "lib/spool/scan.h"
@@ -86,7 +87,7 @@ static int message_fd, findings_fd;
 static struct counters *counters;
 static int sessions_fd;
 static struct queue *queue;
-static struct policy_place place;
+static struct note_place place;
 
 static int
 result(int r)
@@ -616,14 +617,14 @@ end_child(void)
 static int
 keep_policy(void)
 {
-	return policies_write(&place, "xyz", 3);
+	return note_write(&place, "xyz", 3);
 }
 
 static int
 read_policy(void)
 {
 	char text[8];
-	ssize_t n = policies_read(&place, text, sizeof(text));
+	ssize_t n = note_read(&place, text, sizeof(text));
 
 	return n == 3 ? 0 : n < 0 ? (int)n : -EBADMSG;
 }
@@ -632,6 +633,19 @@ static int
 read_policy_by_name(void)
 {
 	return opening(folder_at("spool/policies/%s", place.name), O_RDONLY);
+}
+
+static int
+remember_unreached(void)
+{
+	struct unreached unreached = {
+		.last = { .number = 1,
+		    .outcome = OUTCOME_DEFERRED,
+		    .status = "4.4.1" },
+	};
+	int r = unreached_remember(spool, "example.org", &unreached);
+
+	return r < 0 ? r : unreached_recall(spool, "example.org", &unreached);
 }
 
 /* ---- the table ------------------------------------------------------------ */
@@ -719,6 +733,8 @@ static const struct trial {
 	{ "read a policy", read_policy, FETCHER, FETCHER, 0 },
 	{ "read a policy by its name", read_policy_by_name, DELIVERY | FETCHER,
 	    ALL, FILES },
+	{ "remember who cannot be reached", remember_unreached, DELIVERY, ALL,
+	    FILES },
 	{ "read a message that is open", read_open_message, WORKER, WORKER, 0 },
 };
 
@@ -790,8 +806,8 @@ try_all(enum sandbox_role role)
 	need(counters_open(spool_open_counters(spool), &counters) == 0);
 	sessions_fd = spool_open_sessions(spool);
 	need(queue_open(spool, &queue) == 0);
-	need(policies_open(spool, "example.org", &place) == 0);
-	need(policies_write(&place, "y", 1) == 0);
+	need(note_open(spool, NOTE_POLICY, "example.org", &place) == 0);
+	need(note_write(&place, "y", 1) == 0);
 	message_fd =
 	    open(queued(), (role == SANDBOX_WORKER ? O_RDONLY : O_RDWR));
 	need(message_fd >= 0);
