@@ -392,6 +392,7 @@ settings_load(struct settings *ret_settings,
 	*ret_settings = (struct settings){
 		.queue_path = get("SMTP_QUEUE_PATH", "./data/spool"),
 		.relayhost = get("SMTP_RELAYHOST", NULL),
+		.routes = get("SMTP_ROUTES", NULL),
 	};
 	if ((r = load_numbers(ret_settings, ret_error)) < 0 ||
 	    (r = load_flag("SMTP_DEBUG", &ret_settings->is_debug, ret_error)) <

@@ -61,6 +61,14 @@ struct published {
 	struct fetcher_answer answer;
 };
 
+/* What is known of all addresses. */
+struct plan {
+	const char *sender; /* or NULL */
+	struct spool *spool;
+	const struct settings *settings;
+	const struct rules *rules;
+};
+
 /* A host while it is explained. */
 struct sight {
 	const struct settings *settings;
@@ -141,7 +149,7 @@ apply_policy(struct sight *sight)
 	const struct sts_policy *policy = &sight->published->answer.policy;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
-	if (sight->route->is_relayed || sight->trust.level > TRUST_STS)
+	if (!route_has_policy(sight->route) || sight->trust.level > TRUST_STS)
 		return true;
 	if (!ask_for_policy(sight->published))
 		return false;
@@ -213,7 +221,7 @@ say_requiretls(const struct sight *sight, const struct client *client)
 	const struct sts_policy *policy = NULL;
 	struct verdict verdict;
 
-	if (!sight->route->is_relayed && !host->is_name_secure &&
+	if (route_has_policy(sight->route) && !host->is_name_secure &&
 	    ask_for_policy(sight->published))
 		policy = &sight->published->answer.policy;
 	if (requiretls_check_client(client, &verdict) == 0 &&
@@ -251,12 +259,11 @@ meet_host(struct sight *sight, struct connect *connect)
 	}
 }
 
-/* What is asked of the host, or that nobody can know. */
+/* Find what is published for the host. */
 static bool
-find_trust(struct sight *sight)
+find_published_trust(struct sight *sight)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	const struct trust *trust = &sight->trust;
 	const struct route_host *host = &sight->route->hosts[sight->number];
 
 	if (trust_find(host->domain, host->name, host->port, &sight->trust,
@@ -265,8 +272,27 @@ find_trust(struct sight *sight)
 		return false;
 	}
 	sight->trust.is_tls_first = host->is_tls_first;
-	if (!apply_policy(sight))
+	return apply_policy(sight);
+}
+
+/* What is asked of the host, or that nobody can know. */
+static bool
+find_trust(struct sight *sight)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	const struct route *route = sight->route;
+	const struct trust *trust = &sight->trust;
+
+	if (route->has_level && route->level == TRUST_NONE)
+		trust_set_default(route->hosts[sight->number].name,
+		    &sight->trust);
+	else if (!find_published_trust(sight))
 		return false;
+	if (route->has_level &&
+	    trust_require(&sight->trust, route->level, &verdict) < 0) {
+		say_verdict("not used", &verdict);
+		return false;
+	}
 	say("    policy %s: %s", trust_name(trust->level),
 	    asked[trust->level == TRUST_VERIFY && trust->is_tls_required
 		    ? TRUST_STS
@@ -340,6 +366,17 @@ explain_hosts(struct route *route, struct published *published,
 	return is_usable;
 }
 
+/* Which rule it is that sends mail there. */
+static void
+say_rule(const struct rule *rule, const struct settings *settings)
+{
+	if (rule->line != 0)
+		say("  rule: %s:%u: %s %s", settings->routes, rule->line,
+		    rule->who, rule->way);
+	else if (settings->relayhost != NULL)
+		say("  route: SMTP_RELAYHOST, %s", settings->relayhost);
+}
+
 /* Returns whether the text is an address. */
 static bool
 parse(const char *text, struct address *ret_address)
@@ -352,53 +389,56 @@ parse(const char *text, struct address *ret_address)
 	    path[used] == '\0';
 }
 
+/* The name is one that way_format() writes. */
 static bool
-explain_domain(const char *domain, struct published *published,
+explain_destination(const char *destination, struct published *published,
     const struct settings *settings)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	struct route route;
 
-	if (route_find(domain, settings, &route, &verdict) < 0) {
+	if (route_find(destination, settings, &route, &verdict) < 0) {
 		say("  no route: %s %s", verdict.status, verdict.reason);
 		return false;
 	}
-	if (route.is_relayed)
-		say("  route: SMTP_RELAYHOST, %s", settings->relayhost);
-	else if (route.is_literal)
+	if (route.is_literal)
 		say("  route: the address itself");
-	else
+	else if (!route.is_relayed)
 		say("  route: %s %s",
 		    route.has_mx ? "MX hosts of" : "no MX, so the host",
-		    domain);
+		    route.hosts[0].domain);
 	return explain_hosts(&route, published, settings);
 }
 
 /* Do what a worker does before its wall closes, and close it. */
 static void
-become_worker(struct published *published, struct spool *spool,
-    const char *domain, const struct settings *settings, pid_t parent)
+become_worker(struct published *published, const char *destination,
+    const struct plan *plan, pid_t parent)
 {
+	struct way way;
+
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
-	fetcher_prepare(&published->fetcher, spool,
-	    settings->relayhost != NULL ? NULL : domain);
+	fetcher_prepare(&published->fetcher, plan->spool,
+	    way_parse_name(destination, &way) == 0 ? way_policy_domain(&way)
+						   : NULL);
 	sandbox_keep_only(&published->fetcher.place.folder_fd,
 	    published->fetcher.place.folder_fd >= 0);
-	fetcher_start(&published->fetcher, settings);
-	wall_close_worker(settings);
+	fetcher_start(&published->fetcher, plan->settings);
+	wall_close_worker(plan->settings, plan->rules);
 	dns_start();
 }
 
 /* In a process of its own, as a worker is: behind its wall there is no fetcher
  * for the next one. */
 static bool
-explain_address(const char *text, struct spool *spool,
-    const struct settings *settings)
+explain_address(const char *text, const struct plan *plan)
 {
 	static struct published published;
 	struct address address;
+	const struct rule *rule;
+	char destination[WAY_SIZE];
 	pid_t parent = getpid(), pid;
 	int status;
 
@@ -407,11 +447,15 @@ explain_address(const char *text, struct spool *spool,
 		say("  not an address");
 		return false;
 	}
+	rule = rules_find(plan->rules, plan->sender, address.text);
+	rules_name_destination(rule, address.text, destination);
+	say_rule(rule, plan->settings);
 	if ((pid = fork()) == 0) {
-		become_worker(&published, spool, address.domain, settings,
-		    parent);
-		_exit(explain_domain(address.domain, &published, settings) ? 0
-									   : 1);
+		become_worker(&published, destination, plan, parent);
+		_exit(
+		    explain_destination(destination, &published, plan->settings)
+			? 0
+			: 1);
 	}
 	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
 	    !WIFEXITED(status)) {
@@ -422,13 +466,14 @@ explain_address(const char *text, struct spool *spool,
 }
 
 bool
-explain_addresses(char *const addresses[], struct spool *spool,
-    const struct settings *settings)
+explain_addresses(char *const addresses[], const char *sender,
+    struct spool *spool, const struct settings *settings,
+    const struct rules *rules)
 {
+	const struct plan plan = { sender, spool, settings, rules };
 	bool is_good = true;
 
 	for (; *addresses != NULL; addresses++)
-		is_good =
-		    explain_address(*addresses, spool, settings) && is_good;
+		is_good = explain_address(*addresses, &plan) && is_good;
 	return is_good;
 }

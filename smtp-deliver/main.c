@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@
 #include "lib/supervise.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/explain.h"
-#include "smtp-deliver/nexthop.h"
+#include "smtp-deliver/rules.h"
 #include "smtp-deliver/run.h"
 
 _Noreturn static void
@@ -35,7 +36,8 @@ usage(void)
 {
 	(void)fprintf(stderr,
 	    "usage: smtp-deliver [--watch]\n"
-	    "       smtp-deliver --explain ADDRESS...\n");
+	    "       smtp-deliver --explain [--from ADDRESS] ADDRESS...\n"
+	    "       smtp-deliver --check-routes [FILE]\n");
 	exit(EX_USAGE);
 }
 
@@ -43,12 +45,16 @@ enum mode {
 	MODE_RUN,
 	MODE_WATCH,
 	MODE_EXPLAIN,
+	MODE_CHECK_ROUTES,
+	OPTION_FROM, /* no mode, but part of one */
 };
 
 static enum mode
-parse_options(int argc, char *argv[])
+parse_options(int argc, char *argv[], const char **ret_sender)
 {
 	static const struct option options[] = {
+		{ "check-routes", no_argument, NULL, MODE_CHECK_ROUTES },
+		{ "from", required_argument, NULL, OPTION_FROM },
 		{ "explain", no_argument, NULL, MODE_EXPLAIN },
 		{ "watch", no_argument, NULL, MODE_WATCH },
 		{ NULL, 0, NULL, 0 },
@@ -57,11 +63,17 @@ parse_options(int argc, char *argv[])
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != MODE_EXPLAIN && option != MODE_WATCH)
+		if (option == OPTION_FROM)
+			*ret_sender = optarg;
+		else if (option == '?')
 			usage();
-		mode = (enum mode)option;
+		else
+			mode = (enum mode)option;
 	}
-	if ((optind < argc) != (mode == MODE_EXPLAIN))
+	if ((mode == MODE_EXPLAIN && optind == argc) ||
+	    (mode == MODE_CHECK_ROUTES && optind + 1 < argc) ||
+	    (mode < MODE_EXPLAIN && optind < argc) ||
+	    (mode != MODE_EXPLAIN && *ret_sender != NULL))
 		usage();
 	return mode;
 }
@@ -98,52 +110,131 @@ open_spool(const char *path)
 }
 
 static int
-explain(char *const addresses[], const struct settings *settings)
+explain(char *const addresses[], const char *sender,
+    const struct settings *settings, const struct rules *rules)
 {
 	struct spool *spool = NULL;
 	bool is_good;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (sender != NULL && strcmp(sender, "<>") == 0)
+		sender = "";
 	/* Who may not look into the spool does without what is kept there. */
 	if (spool_exists(settings->queue_path))
 		(void)spool_open(settings->queue_path, &spool);
-	is_good = explain_addresses(addresses, spool, settings);
+	is_good = explain_addresses(addresses, sender, spool, settings, rules);
 	spool_close(spool);
 	return is_good ? EX_OK : EX_UNAVAILABLE;
 }
 
-/* Mail that goes to the wrong host cannot be taken back. */
-static void
-check_relayhost(const char *relayhost)
-{
-	struct nexthops relays;
-	char error[NEXTHOP_ERROR_SIZE];
+/* ---- routes -------------------------------------------------------------- */
 
-	if (relayhost != NULL && nexthop_parse(relayhost, &relays, error) < 0)
+/* What the lines are of. */
+struct finding {
+	const char *path;
+};
+
+static void
+print_finding(void *context, unsigned line, bool is_mistake, const char *text)
+{
+	const struct finding *finding = context;
+
+	(void)printf("%s:%u: %s%s\n", finding->path, line,
+	    is_mistake ? "" : "warning: ", text);
+}
+
+/* Mail that goes to the wrong host cannot be taken back: none is sent. */
+static void
+end_at_mistake(void *context, unsigned line, bool is_mistake, const char *text)
+{
+	const struct finding *finding = context;
+
+	if (is_mistake)
+		errx(EX_CONFIG,
+		    "SMTP_ROUTES: %s:%u: %s (--check-routes tells all)",
+		    finding->path, line, text);
+}
+
+static struct rules *
+open_rules(const char *relayhost)
+{
+	struct rules *rules;
+	char error[WAY_ERROR_SIZE];
+
+	if (rules_open(relayhost, &rules, error) < 0)
 		errx(EX_CONFIG, "SMTP_RELAYHOST has %s", error);
+	return rules;
+}
+
+static int
+read_routes(struct rules *rules, const char *path, rules_see *see)
+{
+	struct finding finding = { path };
+	FILE *file = fopen(path, "re");
+	int r;
+
+	if (file == NULL)
+		errc(EX_CONFIG, errno, "SMTP_ROUTES: %s", path);
+	r = rules_read(rules, file, see, &finding);
+	(void)fclose(file);
+	return r;
+}
+
+static struct rules *
+load_rules(const struct settings *settings)
+{
+	struct rules *rules = open_rules(settings->relayhost);
+
+	if (settings->routes != NULL)
+		(void)read_routes(rules, settings->routes, end_at_mistake);
+	return rules;
+}
+
+static int
+check_routes(const char *path)
+{
+	struct rules *rules = open_rules(NULL);
+	size_t count;
+	int r;
+
+	if (path == NULL)
+		errx(EX_USAGE,
+		    "there is no routes file: SMTP_ROUTES is not set");
+	r = read_routes(rules, path, print_finding);
+	count = rules_count(rules);
+	if (r == 0)
+		(void)printf("%s: %zu rule%s\n", path, count,
+		    count == 1 ? "" : "s");
+	rules_close(rules);
+	return r == 0 ? EX_OK : EX_CONFIG;
 }
 
 int
 main(int argc, char *argv[])
 {
-	enum mode mode = parse_options(argc, argv);
+	const char *sender = NULL;
+	enum mode mode = parse_options(argc, argv, &sender);
 	bool is_watching = mode == MODE_WATCH;
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	char key_error[DKIM_ERROR_SIZE];
 	struct dkim *dkim;
+	struct rules *rules;
 	struct spool *spool;
 	int r;
 
 	if (is_watching)
 		supervise();
-	if (mode != MODE_EXPLAIN)
+	if (mode < MODE_EXPLAIN)
 		run_catch_signals();
 	if (settings_load(&settings, error) < 0)
 		errx(EX_CONFIG, "%s", error);
-	check_relayhost(settings.relayhost);
+	if (mode == MODE_CHECK_ROUTES)
+		return check_routes(
+		    optind < argc ? argv[optind] : settings.routes);
+	rules = load_rules(&settings);
 	if (mode == MODE_EXPLAIN)
-		return explain(argv + optind, &settings);
+		return explain(argv + optind, sender, &settings, rules);
 	audit_open("smtp-deliver", settings.is_debug);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
@@ -152,8 +243,9 @@ main(int argc, char *argv[])
 	raise_descriptor_limit();
 	tzset(); /* reads a file that is out of reach later */
 	spool = open_spool(settings.queue_path);
-	r = run_queue(spool, &settings, dkim, is_watching);
+	r = run_queue(spool, &settings, dkim, rules, is_watching);
 	spool_close(spool);
+	rules_close(rules);
 	dkim_close(dkim);
 	if (r == -ESTALE && is_watching) {
 		(void)sleep(1); /* whoever removes it may still be at it */

@@ -72,6 +72,7 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
     pid_t parent)
 {
 	struct fetcher fetcher;
+	struct way way;
 
 	/* Nobody would record what an orphan does. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -79,13 +80,13 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 		_exit(0);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
-	/* Relays take all mail because the administrator says so, whatever a
-	 * domain publishes. */
 	fetcher_prepare(&fetcher, pool->spool,
-	    pool->settings->relayhost != NULL ? NULL : own->destination->name);
+	    way_parse_name(own->destination->name, &way) == 0
+		? way_policy_domain(&way)
+		: NULL);
 	drop_others(fd, fetcher.place.folder_fd);
 	fetcher_start(&fetcher, pool->settings);
-	wall_close_worker(pool->settings);
+	wall_close_worker(pool->settings, pool->rules);
 	worker_work(fd, own->destination, &fetcher, pool->settings, pool->dkim);
 	_exit(0);
 }

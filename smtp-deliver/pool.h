@@ -13,6 +13,7 @@
 #include "lib/spool/spool.h"
 #include "smtp-deliver/destination.h"
 #include "smtp-deliver/dkim.h"
+#include "smtp-deliver/rules.h"
 #include "smtp-deliver/task.h"
 
 /* How a job came back from a worker. */
@@ -33,6 +34,7 @@ struct pool {
 	const struct settings *settings;
 	struct spool *spool; /* where policies of domains are kept */
 	const struct dkim *dkim; /* who signs, or NULL */
+	const struct rules *rules; /* where mail may go */
 	/* What to do with a job that comes back. Its worker waits meanwhile.
 	 * Returns whether it may go on. */
 	bool (*end_job)(void *context, struct destination *destination,

@@ -6,7 +6,7 @@
  * MX records by preference; without any, the domain itself; an address literal
  * is its own host. A null MX (RFC 7505) or no such domain ends it at once.
  *
- * With SMTP_RELAYHOST all goes to its next hops, one after the other.
+ * Relays that take their place are used one after the other.
  */
 
 #include "config.h"
@@ -19,6 +19,7 @@
 #include "smtp-deliver/nexthop.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/self.h"
+#include "smtp-deliver/way.h"
 
 static int
 compare_preferences(const void *a, const void *b)
@@ -215,20 +216,11 @@ set_relay_trouble(const char *name, struct verdict *verdict)
 /* The relays that are to be had. Without any the mail waits, whatever the DNS
  * says of them: it is not the recipient who is wrong. */
 static int
-find_relays(const struct settings *settings, struct route *ret_route,
-    struct verdict *ret_verdict)
+find_relays(const struct nexthops *relays, const struct settings *settings,
+    struct route *ret_route, struct verdict *ret_verdict)
 {
-	char error[NEXTHOP_ERROR_SIZE];
-	struct nexthops relays;
-
-	ret_route->is_relayed = true;
-	if (nexthop_parse(settings->relayhost, &relays, error) < 0) {
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",
-		    "SMTP_RELAYHOST has %s", error);
-		return -EHOSTUNREACH;
-	}
-	for (size_t i = 0; i < relays.count; i++) {
-		const struct nexthop *relay = &relays.hops[i];
+	for (size_t i = 0; i < relays->count; i++) {
+		const struct nexthop *relay = &relays->hops[i];
 
 		if (add_hop(ret_route, relay, (unsigned)i,
 			settings->remote_port, ret_verdict) < 0)
@@ -245,14 +237,24 @@ route_find(const char *destination, const struct settings *settings,
 		.port = settings->remote_port,
 		.is_name_secure = true,
 	};
+	struct way way;
 	char ip[46];
 	int r;
 
 	*ret_route = (struct route){ .host_count = 0 };
-	if (settings->relayhost != NULL)
-		return find_relays(settings, ret_route, ret_verdict);
-	(void)strlcpy(like.domain, destination, sizeof(like.domain));
-	if (address_literal_ip(destination, ip) == 0) {
+	if (way_parse_name(destination, &way) < 0) {
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",
+		    "this is no destination");
+		return -EHOSTUNREACH;
+	}
+	ret_route->has_level = way.has_level;
+	ret_route->level = way.level;
+	ret_route->is_relayed = way.is_relayed;
+	if (way.is_relayed)
+		return find_relays(&way.relays, settings, ret_route,
+		    ret_verdict);
+	(void)strlcpy(like.domain, way.domain, sizeof(like.domain));
+	if (address_literal_ip(way.domain, ip) == 0) {
 		ret_route->is_literal = true;
 		add_host(ret_route, &like, ip, 0);
 		return 0;

@@ -9,6 +9,7 @@
 
 #include "lib/settings.h"
 #include "smtp-deliver/dns.h"
+#include "smtp-deliver/trust.h"
 #include "smtp-deliver/verdict.h"
 
 #define ROUTE_HOSTS_MAX DNS_MX_MAX
@@ -25,6 +26,8 @@ struct route_host {
 
 /* The hosts that take mail for a destination, the one to try first first. */
 struct route {
+	bool has_level; /* so much is asked of TLS there, or nothing */
+	enum trust_level level;
 	bool is_relayed; /* by the administrator's word, not the recipient's:
 			  * what is wrong with it makes nobody fail */
 	size_t host_count;
@@ -39,11 +42,12 @@ struct route {
 
 /*
  * Find the way to a destination (RFC 5321 section 5.1, RFC 7505), or by the
- * relays that are to be used for all.
+ * relays that are to be used in its place.
  *
- * destination	a domain, or an address literal.
+ * destination	a name as way_format() writes it: a domain, an address literal,
+ *		or relays.
  * settings	SMTP_HOSTNAME: where the route would lead to that name it is
- *		cut. SMTP_RELAYHOST: the relays, which may be there.
+ *		cut. Relays may be there.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why there is no way
  * now (deferred) or at all (failed).
@@ -58,6 +62,15 @@ int route_find(const char *destination, const struct settings *settings,
  * Returns whether there still is such a host.
  */
 bool route_look_up(struct route *route, size_t host);
+
+/* Whether the MTA-STS policy of the destination is of interest. A relay is not the
+ * recipients' choice: their domain's is not. */
+static inline bool
+route_has_policy(const struct route *route)
+{
+	return !route->is_relayed ||
+	    (route->has_level && route->level == TRUST_STS);
+}
 
 /* That a route has only led to this host (RFC 5321 section 5.1). */
 void route_set_loop(struct verdict *ret_verdict);

@@ -588,10 +588,10 @@ run_catch_signals(void)
 
 int
 run_queue(struct spool *spool, const struct settings *settings,
-    const struct dkim *dkim, bool is_watching)
+    const struct dkim *dkim, const struct rules *rules, bool is_watching)
 {
 	struct run run = {
-		.means = { .spool = spool },
+		.means = { .spool = spool, .rules = rules },
 		.is_watching = is_watching,
 		.next_settle_ms = INT64_MAX,
 		.stop_ms = INT64_MAX,
@@ -605,6 +605,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 			.settings = settings,
 			.spool = spool,
 			.dkim = dkim,
+			.rules = rules,
 			.end_job = end_job,
 			.next_job = next_job,
 			.end_worker = end_worker,
@@ -637,7 +638,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 		run.watch_fd = -1;
 	run.wall = wall_identify(settings);
 	run.day = clock_real_ms() / DAY_MS;
-	if ((r = wall_close_run(spool, settings, &missing)) == 0) {
+	if ((r = wall_close_run(spool, settings, rules, &missing)) == 0) {
 		sweep_if_due(spool, missing);
 		r = loop(&run);
 	}

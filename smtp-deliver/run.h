@@ -8,6 +8,7 @@
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
 #include "smtp-deliver/dkim.h"
+#include "smtp-deliver/rules.h"
 
 /*
  * Have SIGTERM and SIGINT end a run in good order, and this before anything
@@ -20,6 +21,7 @@ void run_catch_signals(void);
  * that stays closed.
  *
  * dkim		who signs, or NULL.
+ * rules	which way mail goes.
  * is_watching	go on for ever; else return when nothing is due any more.
  *
  * SIGTERM and SIGINT end it after the messages that are being sent; a second
@@ -27,6 +29,6 @@ void run_catch_signals(void);
  * on at all; -ESTALE if the spool was removed, which only another process can open anew.
  */
 int run_queue(struct spool *spool, const struct settings *settings,
-    const struct dkim *dkim, bool is_watching);
+    const struct dkim *dkim, const struct rules *rules, bool is_watching);
 
 #endif

@@ -49,6 +49,43 @@ is_tls_waived(const struct claim *claim)
 	return is_waived;
 }
 
+/* Find where one recipient's mail goes. What need not be copied is not: there
+ * may be many recipients, and relays in many words. */
+static int
+find_destination(const struct task *task, size_t recipient)
+{
+	const struct envelope *envelope = &task->claim->envelope;
+	const char *address = envelope->recipients[recipient];
+	struct task_destination *destination = &task->destinations[recipient];
+	const struct rule *rule =
+	    rules_find(task->means->rules, envelope->sender, address);
+	char name[WAY_SIZE];
+
+	rules_name_destination(rule, address, name);
+	if (strcmp(name, rule->way) == 0)
+		destination->name = rule->way;
+	else if (strcmp(name, address_domain(address)) == 0)
+		destination->name = address_domain(address);
+	else
+		destination->name = destination->own = strdup(name);
+	return destination->name != NULL ? 0 : -ENOMEM;
+}
+
+/* Find where it goes; the rules stay the same for as long as a run. */
+static int
+find_destinations(struct task *task)
+{
+	size_t count = task->claim->envelope.recipient_count;
+	int r = 0;
+
+	task->destinations = calloc(count, sizeof(*task->destinations));
+	if (task->destinations == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = find_destination(task, i);
+	return r;
+}
+
 int
 task_open(const struct task_means *means, const struct queue_entry *entry,
     struct task **ret_task)
@@ -63,6 +100,10 @@ task_open(const struct task_means *means, const struct queue_entry *entry,
 		return r;
 	}
 	task->means = means;
+	if ((r = find_destinations(task)) < 0) {
+		task_free(task);
+		return r;
+	}
 	r = queue_confirm(means->queue, task->claim,
 	    backoff_next_minute(clock_real_ms(), task->claim->attempt,
 		arc4random()));
@@ -78,6 +119,12 @@ task_open(const struct task_means *means, const struct queue_entry *entry,
 void
 task_free(struct task *task)
 {
+	/* In a worker there are none, and maybe no claim. */
+	if (task->destinations != NULL)
+		for (size_t i = 0; i < task->claim->envelope.recipient_count;
+		     i++)
+			free(task->destinations[i].own);
+	free(task->destinations);
 	claim_release(task->claim);
 	free(task->unwritten);
 	free(task);
@@ -86,13 +133,9 @@ task_free(struct task *task)
 const char *
 task_destination(const struct task *task, size_t recipient)
 {
-	const struct claim *claim = task->claim;
-
-	if (is_final(claim->outcomes[recipient]))
+	if (is_final(task->claim->outcomes[recipient]))
 		return NULL;
-	if (task->means->mailer.settings->relayhost != NULL)
-		return task->means->mailer.settings->relayhost;
-	return address_domain(claim->envelope.recipients[recipient]);
+	return task->destinations[recipient].name;
 }
 
 struct job *

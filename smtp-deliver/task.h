@@ -13,6 +13,7 @@
 #include "lib/spool/queue.h"
 #include "lib/spool/unreached.h"
 #include "smtp-deliver/mailer.h"
+#include "smtp-deliver/rules.h"
 #include "smtp-deliver/verdict.h"
 
 /* What a task works with. */
@@ -21,6 +22,13 @@ struct task_means {
 	struct queue *queue;
 	struct counters *counters;
 	struct mailer mailer;
+	const struct rules *rules;
+};
+
+/* Where a recipient's mail goes. */
+struct task_destination {
+	const char *name;
+	char *own; /* NULL: the name belongs to the envelope, or to a rule */
 };
 
 /* A message that this run has claimed, from then to where it goes next. */
@@ -28,6 +36,7 @@ struct task {
 	TAILQ_ENTRY(task) entries;
 	const struct task_means *means;
 	struct claim *claim;
+	struct task_destination *destinations; /* of its recipients */
 	size_t open_jobs; /* destinations that have not answered yet */
 	bool is_tls_optional; /* the TLS policies of domains are not to keep it
 			       * from being delivered: waiver.h */
@@ -60,9 +69,8 @@ int task_open(const struct task_means *means, const struct queue_entry *entry,
 /* Let go of the message. All of its jobs must have been freed. */
 void task_free(struct task *task);
 
-/* The destination of one of its recipients: a domain, an address literal, or
- * what SMTP_RELAYHOST says; or NULL if nothing more is to be done for that one.
- */
+/* The destination of one of its recipients, as way_format() names it; or NULL if
+ * nothing more is to be done for that one. */
 const char *task_destination(const struct task *task, size_t recipient);
 
 /* Make a job of the task's for all of its open recipients at a destination. */

@@ -226,6 +226,30 @@ trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
 	return -EHOSTUNREACH;
 }
 
+int
+trust_require(struct trust *trust, enum trust_level least,
+    struct verdict *ret_verdict)
+{
+	if (least == TRUST_NONE) {
+		trust->level = TRUST_NONE;
+		trust->is_tls_required = false;
+		return 0;
+	}
+	trust->is_tls_required = true;
+	if (trust->level >= least)
+		return 0;
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
+	    "tls %s is asked for by a route, and the host has %s", names[least],
+	    least == TRUST_DANE ? "no TLSA records that can be believed"
+				: "neither TLSA records nor an MTA-STS policy "
+				  "that is enforced");
+	(void)strlcpy(ret_verdict->host, trust->host,
+	    sizeof(ret_verdict->host));
+	(void)strlcpy(ret_verdict->policy, names[trust->level],
+	    sizeof(ret_verdict->policy));
+	return -EHOSTUNREACH;
+}
+
 void
 trust_get_tls_policy(const struct trust *trust, const struct settings *settings,
     struct tls_policy *ret_policy)

@@ -56,6 +56,17 @@ int trust_find(const char *destination, const char *host, int port,
 int trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
     struct verdict *ret_verdict);
 
+/*
+ * Ask for as much as an administrator does, where the policy that was found asks
+ * for less: TLS is a must then, and TRUST_STS and TRUST_DANE must be published.
+ * TRUST_NONE, for a host that he has named himself, asks for nothing at all.
+ *
+ * Returns 0, or -EHOSTUNREACH with ret_verdict telling why the host must not be
+ * used.
+ */
+int trust_require(struct trust *trust, enum trust_level least,
+    struct verdict *ret_verdict);
+
 /* Nothing is published: a host that offers TLS must verify (promise P5). */
 void trust_set_default(const char *host, struct trust *ret_trust);
 

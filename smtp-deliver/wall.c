@@ -13,7 +13,6 @@
 #include "lib/sandbox.h"
 #include "lib/spool/wall.h"
 #include "smtp-deliver/fetch.h"
-#include "smtp-deliver/nexthop.h"
 #include "smtp-deliver/wall.h"
 
 #define DNS_PORT 53
@@ -54,20 +53,15 @@ static const char *const readable[] = {
 
 /* Where workers connect to: remote hosts, or the relays in their place. */
 static void
-allow_remote_ports(struct sandbox *sandbox, const struct settings *settings)
+allow_remote_ports(struct sandbox *sandbox, const struct settings *settings,
+    const struct rules *rules)
 {
-	char error[NEXTHOP_ERROR_SIZE];
-	struct nexthops relays = { .count = 0 };
+	size_t count;
+	const uint16_t *ports = rules_ports(rules, &count);
 
-	if (settings->relayhost == NULL ||
-	    nexthop_parse(settings->relayhost, &relays, error) < 0) {
-		sandbox_allow_port(sandbox, (uint16_t)settings->remote_port);
-		return;
-	}
-	for (size_t i = 0; i < relays.count; i++)
+	for (size_t i = 0; i < count; i++)
 		sandbox_allow_port(sandbox,
-		    relays.hops[i].port != 0 ? relays.hops[i].port
-					     : (uint16_t)settings->remote_port);
+		    ports[i] != 0 ? ports[i] : (uint16_t)settings->remote_port);
 }
 
 static void
@@ -98,7 +92,7 @@ allow_fetching(struct sandbox *sandbox)
 
 int
 wall_close_run(struct spool *spool, const struct settings *settings,
-    unsigned *ret_missing)
+    const struct rules *rules, unsigned *ret_missing)
 {
 	struct sandbox sandbox;
 	int r;
@@ -108,7 +102,7 @@ wall_close_run(struct spool *spool, const struct settings *settings,
 		return r;
 	allow_network(&sandbox, settings);
 	allow_fetching(&sandbox);
-	allow_remote_ports(&sandbox, settings);
+	allow_remote_ports(&sandbox, settings, rules);
 	*ret_missing = sandbox_close(&sandbox);
 	return 0;
 }
@@ -122,6 +116,8 @@ wall_identify(const struct settings *settings)
 		identity = identity_add(identity, readable[i]);
 	if (settings->tls_ca_file != NULL)
 		identity = identity_add(identity, settings->tls_ca_file);
+	if (settings->routes != NULL)
+		identity = identity_add(identity, settings->routes);
 	/* A credential does not change while its service runs. */
 	for (size_t i = 0; i < settings->dkim_count; i++)
 		if (strchr(settings->dkim[i].key_path, '/') != NULL)
@@ -131,13 +127,13 @@ wall_identify(const struct settings *settings)
 }
 
 void
-wall_close_worker(const struct settings *settings)
+wall_close_worker(const struct settings *settings, const struct rules *rules)
 {
 	struct sandbox sandbox;
 
 	sandbox_begin(&sandbox, SANDBOX_WORKER);
 	allow_network(&sandbox, settings);
-	allow_remote_ports(&sandbox, settings);
+	allow_remote_ports(&sandbox, settings, rules);
 	(void)sandbox_close(&sandbox);
 }
 

@@ -7,15 +7,17 @@
 
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
+#include "smtp-deliver/rules.h"
 
 /*
  * Close the wall around a run: within it are the queue, and what workers need.
  * Returns 0, or a negative errno if the spool cannot be worked with.
  *
+ * rules	they say which ports are connected to.
  * ret_missing	pieces that the wall lacks, as sandbox_close() tells.
  */
 int wall_close_run(struct spool *spool, const struct settings *settings,
-    unsigned *ret_missing);
+    const struct rules *rules, unsigned *ret_missing);
 
 /* What the paths within it lead to now. Another number than before says that
  * there is something that this run and its workers cannot reach. */
@@ -23,7 +25,8 @@ uint64_t wall_identify(const struct settings *settings);
 
 /* Close the narrower one around a worker: it resolves names, looks at trust
  * anchors, connects to hosts, and changes no file. */
-void wall_close_worker(const struct settings *settings);
+void wall_close_worker(const struct settings *settings,
+    const struct rules *rules);
 
 /* Close the one around the fetcher beside it: it connects to web servers in
  * place of mail hosts, and writes in one folder of the spool, if that is not

@@ -104,12 +104,12 @@ is_tls_needed(const struct trial *trial)
 }
 
 /* Whether TLS policies are put aside for the messages that come here. What is
- * asked of a relay is not for a message to say. */
+ * asked of a relay, or by a route, is not for a message to say. */
 static bool
 is_tls_optional(const struct worker *worker)
 {
 	return worker->destination->is_tls_optional &&
-	    !worker->route.is_relayed;
+	    !worker->route.is_relayed && !worker->route.has_level;
 }
 
 /* Keep open who was deferred: another host may do better. */
@@ -362,10 +362,10 @@ get_policy(struct worker *worker, struct verdict *ret_verdict)
 	return -EHOSTUNREACH;
 }
 
-/* Find what holds for a host: what is published for it, or else for the
- * destination (RFC 8461 section 2). A relay is not the destination's choice. */
+/* Find what is published for a host, or else for the destination (RFC 8461
+ * section 2). */
 static int
-find_trust(struct worker *worker, const struct job *job,
+find_published_trust(struct worker *worker, const struct job *job,
     const struct route_host *host, struct trust *ret_trust,
     struct verdict *ret_verdict)
 {
@@ -373,8 +373,8 @@ find_trust(struct worker *worker, const struct job *job,
 	    ret_verdict);
 
 	ret_trust->is_tls_first = host->is_tls_first;
-	if (r < 0 || worker->route.is_relayed || is_tls_optional(worker) ||
-	    ret_trust->level > TRUST_STS)
+	if (r < 0 || !route_has_policy(&worker->route) ||
+	    is_tls_optional(worker) || ret_trust->level > TRUST_STS)
 		return r;
 	if ((r = get_policy(worker, ret_verdict)) < 0)
 		return r;
@@ -385,13 +385,33 @@ find_trust(struct worker *worker, const struct job *job,
 	return 0;
 }
 
+/* Find what holds for a host: that, or more, or nothing, as a route says. */
+static int
+find_trust(struct worker *worker, const struct job *job,
+    const struct route_host *host, struct trust *ret_trust,
+    struct verdict *ret_verdict)
+{
+	const struct route *route = &worker->route;
+	int r;
+
+	if (route->has_level && route->level == TRUST_NONE) {
+		trust_set_default(host->name, ret_trust);
+		return trust_require(ret_trust, TRUST_NONE, ret_verdict);
+	}
+	r = find_published_trust(worker, job, host, ret_trust, ret_verdict);
+	return r == 0 && route->has_level
+	    ? trust_require(ret_trust, route->level, ret_verdict)
+	    : r;
+}
+
 /* Whether a message may go to a host of that name: with REQUIRETLS, DNSSEC or the
  * destination's policy must vouch for it. */
 static bool
 may_be_named(struct worker *worker, struct trial *trial,
     const struct route_host *host)
 {
-	bool has_policy = !worker->route.is_relayed && !host->is_name_secure;
+	bool has_policy =
+	    route_has_policy(&worker->route) && !host->is_name_secure;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	int r = 0;
 
@@ -503,7 +523,7 @@ set_unreachable(struct trial *trial, const struct route *route)
 		    "the DNS gave no address of a host for the domain");
 	else if (route->is_relayed)
 		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.4",
-		    "no host of SMTP_RELAYHOST has an address");
+		    "no relay has an address");
 	else if (route->is_loop)
 		route_set_loop(&verdict);
 	else

@@ -763,23 +763,34 @@ keep_what_fetchers_keep(void)
 	sandbox_keep_only(fds, sizeof(fds) / sizeof(fds[0]));
 }
 
+static struct rules *
+make_rules(void)
+{
+	struct rules *rules;
+	char error[WAY_ERROR_SIZE];
+
+	need(rules_open(settings.relayhost, &rules, error) == 0);
+	return rules;
+}
+
 static unsigned
 close_wall(enum sandbox_role role)
 {
+	struct rules *rules = make_rules();
 	struct sandbox sandbox;
 	unsigned missing = 0;
 
 	switch (role) {
 	case SANDBOX_DELIVERY:
-		need(wall_close_run(spool, &settings, &missing) == 0);
+		need(wall_close_run(spool, &settings, rules, &missing) == 0);
 		return missing;
 	case SANDBOX_WORKER:
-		need(wall_close_run(spool, &settings, &missing) == 0);
+		need(wall_close_run(spool, &settings, rules, &missing) == 0);
 		keep_what_workers_keep();
-		wall_close_worker(&settings);
+		wall_close_worker(&settings, rules);
 		return missing;
 	case SANDBOX_FETCHER:
-		need(wall_close_run(spool, &settings, &missing) == 0);
+		need(wall_close_run(spool, &settings, rules, &missing) == 0);
 		keep_what_fetchers_keep();
 		wall_close_fetcher(&settings, place.folder_fd);
 		return missing;

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * rules.c - the routes file: what is told of it is text with a line, a rule that
+ * is found is one of the file or the one behind them, and the destination that
+ * it names is the same when it is parsed and written again.
+ *
+ * Input is SMTP_RELAYHOST in the first line, a sender and a recipient in the next
+ * two, then the file.
+ */
+
+#include "config.h"
+
+#include "smtp-deliver/rules.h"
+#include "t/fuzz/fuzz.h"
+
+struct told {
+	size_t lines;
+	bool has_mistake;
+};
+
+static void
+see(void *context, unsigned line, bool is_mistake, const char *text)
+{
+	struct told *told = context;
+
+	must(line <= told->lines);
+	must(*text != '\0');
+	for (const char *p = text; *p != '\0'; p++)
+		must((unsigned char)*p >= ' ' && *p != 0x7f);
+	told->has_mistake = told->has_mistake || is_mistake;
+}
+
+/* What no session takes for an address is nothing to us. */
+static bool
+is_address(const char *text)
+{
+	const char *domain = address_domain(text);
+
+	return *domain != '\0' && strlen(text) <= ADDRESS_PATH_MAX &&
+	    domain[strcspn(domain, " \t")] == '\0';
+}
+
+static void
+check_rule(const struct rules *rules, const char *sender, const char *recipient,
+    size_t lines)
+{
+	const struct rule *rule = rules_find(rules, sender, recipient);
+	char name[WAY_SIZE], again[WAY_SIZE];
+	struct way way;
+
+	must(rule->line <= lines);
+	must(strncmp(rule->way, "via ", 4) == 0);
+	if (!is_address(recipient))
+		return;
+	rules_name_destination(rule, recipient, name);
+	must(way_parse_name(name, &way) == 0);
+	must(!way.is_relayed || strcmp(name, rule->way) == 0);
+	must(way.is_relayed ||
+	    strcmp(way.domain, address_domain(recipient)) == 0);
+	way_format(&way, again);
+	must(strcmp(name, again) == 0);
+}
+
+/* The first line, which ends there; the rest is left. */
+static char *
+take_line(char **text)
+{
+	char *line = strsep(text, "\n");
+
+	if (*text == NULL)
+		*text = line + strlen(line);
+	return line;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = fuzz_text(data, size), *rest = text;
+	const char *relayhost = take_line(&rest);
+	const char *sender = take_line(&rest), *recipient = take_line(&rest);
+	struct told told = { .lines = 1 };
+	char error[WAY_ERROR_SIZE];
+	struct rules *rules;
+	FILE *file;
+
+	for (const char *p = rest; *p != '\0'; p++)
+		told.lines += *p == '\n';
+	if (rules_open(*relayhost != '\0' ? relayhost : NULL, &rules, error) <
+	    0) {
+		must(*error != '\0' && strlen(error) < sizeof(error));
+		free(text);
+		return 0;
+	}
+	if (*rest != '\0') {
+		file = fmemopen(rest, strlen(rest), "r");
+		must(file != NULL);
+		must((rules_read(rules, file, see, &told) == 0) ==
+		    !told.has_mistake);
+		must(fclose(file) == 0);
+		must(rules_count(rules) <= told.lines);
+	}
+	check_rule(rules, sender, recipient, told.lines);
+	check_rule(rules, NULL, recipient, told.lines);
+	rules_close(rules);
+	free(text);
+	return 0;
+}

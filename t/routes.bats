@@ -1,0 +1,371 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# routes.bats - which way mail goes is what the routes file says, and so is what
+# TLS is asked for; who has written it is told of every mistake: Postfix, signed
+# zones, an MTA-STS policy, and hosts that note what they are told.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+load lib/dnssec
+
+setup_file() {
+	local host
+
+	need_root
+	need certtool
+	network_start
+	for host in sender relay odd1 odd2 web; do
+		network_add_host "$host"
+	done
+	ca_issue relay relay.hosts.test
+	ca_issue other other.hosts.test
+	ca_issue odd1 odd1.hosts.test mx.sts.test
+	ca_issue policies mta-sts.enforced.test mta-sts.tested.test
+	ca_issue anything --self-signed anything.test
+	dnssec_zone signed.test <<-END
+		mx       A $(network_ip4 odd2)
+		_25._tcp.mx $(tlsa 3 1 1 anything)
+		bare     A $(network_ip4 odd2)
+	END
+	dns < <(
+		for host in one two three; do
+			echo "$host.test. MX 10 odd2.hosts.test."
+		done
+		for host in enforced tested; do
+			echo "$host.test. MX 10 mx.sts.test."
+			echo "_mta-sts.$host.test. TXT \"v=STSv1; id=1;\""
+			echo "mta-sts.$host.test. A $(network_ip4 web)"
+		done
+		echo "mx.sts.test. A $(network_ip4 odd1)"
+		echo "dane.test. MX 10 mx.signed.test."
+		echo "sub.one.test. MX 10 odd2.hosts.test."
+	)
+	dnssec_start
+	dnssec_use sender trust-ad
+	mta_start relay other
+}
+
+teardown_file() {
+	network_stop
+}
+
+setup() {
+	need_root
+	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
+	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=20
+	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+	export SMTP_ROUTES=$BATS_TEST_TMPDIR/routes
+}
+
+teardown() {
+	stop_started
+	# For a test that has failed.
+	cat "$trail" >&2
+	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+}
+
+# ---- how these tests speak ---------------------------------------------------
+
+# routes: the file is what is on stdin.
+routes() {
+	cat >"$SMTP_ROUTES"
+}
+
+# send SENDER RECIPIENT...: hand in some message; prints its id.
+send() {
+	local sender=$1
+
+	shift
+	{
+		printf 'EHLO client.test\r\nMAIL FROM:<%s>\r\n' "$sender"
+		printf 'RCPT TO:<%s>\r\n' "$@"
+		printf 'DATA\r\nSubject: test\r\n\r\ntext\r\n.\r\nQUIT\r\n'
+	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
+		tee -a "$trail" |
+		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
+		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
+}
+
+# One run of smtp-deliver on the sending host.
+deliver() {
+	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
+told() {
+	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
+}
+
+# Whether the message waits for another attempt.
+is_deferred() {
+	[ -n "$(find "$spool/queue/retry" -name "$1" -type f)" ]
+}
+
+# How often a host that notes it was told something.
+count_said() {
+	grep -cF -- " $2" "$(odd "$1")/log" || :
+}
+
+# Whether Postfix has delivered a message, which takes a moment.
+has_arrived() {
+	[ -n "$(mta_mail relay "$1")" ]
+}
+
+# with_certificate HOST NAME: that host offers STARTTLS, and shows it.
+with_certificate() {
+	local options
+
+	mapfile -t options < <(odd_certificate "$2")
+	odd_start "$1" "${options[@]}"
+}
+
+# policy DOMAIN MODE: serve an MTA-STS policy that names mx.sts.test.
+policy() {
+	local web=$BATS_TEST_TMPDIR/web
+
+	mkdir -p "$web"
+	{
+		printf '200\ntext/plain; charset=utf-8\n'
+		printf 'version: STSv1\r\nmode: %s\r\n' "$2"
+		printf 'max_age: 86400\r\nmx: mx.sts.test\r\n'
+	} >"$web/$1"
+	[ ! -e "$web/ready" ] || return 0
+	start ip netns exec "$network_id-web" \
+		"$SMTPSERVER_SOURCE/t/lib/policy-server" \
+		"$network_dir"/ca/policies.{pem,key} "$web" 2>>"$web/stderr"
+	wait_for 10 test -e "$web/ready"
+}
+
+# ---- where it goes -----------------------------------------------------------
+
+@test "recipients go where the first rule for them says, in one transaction" {
+	odd_start odd1 --port 2525
+	odd_start odd2
+	routes <<-END
+		# A comment.
+		to direct.one.test	via [odd2.hosts.test]
+		to .one.test		via [odd1.hosts.test]:2525
+		to bob@two.test		via [ODD1.hosts.test]:2525	# the same
+		to one.test		via mx
+	END
+	id=$(send a@here.test a@sub.one.test b@x.y.one.test bob@two.test \
+		a@direct.one.test c@one.test alice@two.test)
+	deliver
+	told "$id" message-done "delivered to all"
+	[ "$(odd_count odd1)" -eq 1 ]
+	[ "$(count_said odd1 RCPT)" -eq 3 ]
+	# The relay, and the domains two and one, whose host it is as well.
+	[ "$(odd_count odd2)" -eq 3 ]
+	[ "$(count_said odd2 RCPT)" -eq 3 ]
+}
+
+@test "senders have their own rules, and the null sender" {
+	odd_start odd1
+	odd_start odd2
+	routes <<-END
+		from app@here.test	via [odd1.hosts.test]
+		from <>			via [odd1.hosts.test]
+	END
+	send app@here.test a@one.test >/dev/null
+	send "" a@one.test >/dev/null
+	send other@here.test a@one.test >/dev/null
+	deliver
+	[ "$(odd_count odd1)" -eq 2 ]
+	[ "$(odd_count odd2)" -eq 1 ]
+}
+
+@test "SMTP_RELAYHOST takes what no rule is about, and may ask for TLS" {
+	odd_start odd1
+	odd_start odd2
+	routes <<<"to one.test via mx"
+	id=$(send a@here.test a@one.test a@two.test)
+	SMTP_RELAYHOST="[odd1.hosts.test]" deliver
+	[ "$(odd_count odd1)" -eq 1 ]
+	[ "$(odd_count odd2)" -eq 1 ]
+	id=$(send a@here.test a@two.test)
+	SMTP_RELAYHOST="[odd1.hosts.test] tls verify" deliver
+	told "$id" deferred STARTTLS
+}
+
+# ---- what is asked of TLS ----------------------------------------------------
+
+@test "tls verify: a host without STARTTLS is not used, nor a wrong certificate" {
+	odd_start odd1
+	routes <<<"all via [odd1.hosts.test] tls verify"
+	id=$(send a@here.test a@one.test)
+	deliver
+	told "$id" deferred STARTTLS
+	is_deferred "$id"
+	[ "$(count_said odd1 MAIL)" -eq 0 ]
+	routes <<<"all via [relay.hosts.test] tls verify"
+	id=$(send a@here.test a@one.test)
+	deliver
+	told "$id" deferred "4.7.5"
+	routes <<<"all via [relay.hosts.test] [odd2.hosts.test] tls verify"
+	with_certificate odd2 anything
+	id=$(send a@here.test a@one.test)
+	deliver
+	told "$id" deferred "4.7.5"
+}
+
+@test "tls verify: a host whose certificate is its own is used" {
+	with_certificate odd1 odd1
+	routes <<<"all via [odd1.hosts.test] tls verify"
+	id=$(send a@here.test a@one.test)
+	deliver
+	told "$id" delivered 'policy=verify tls="TLS1.3'
+}
+
+@test "tls none: Postfix with a wrong certificate takes mail in plain text" {
+	routes <<-END
+		to one.test via [relay.hosts.test] tls none
+		to two.test via [relay.hosts.test]
+	END
+	id=$(send a@here.test a@one.test)
+	other=$(send a@here.test a@two.test)
+	deliver
+	told "$id" delivered policy=none
+	wait_for 20 has_arrived "$id"
+	# For another rule it is not weaker.
+	told "$other" deferred 4.7.5
+	[ -z "$(mta_mail relay "$other")" ]
+}
+
+@test "tls dane: TLSA records are a must" {
+	with_certificate odd2 anything
+	routes <<-END
+		to dane.test	via mx tls dane
+		to one.test	via [mx.signed.test] tls dane
+		all		via [bare.signed.test] tls dane
+	END
+	id=$(send a@here.test a@dane.test a@one.test)
+	deliver
+	told "$id" delivered policy=dane
+	told "$id" message-done "delivered to all"
+	id=$(send a@here.test a@two.test)
+	deliver
+	told "$id" deferred "no TLSA records"
+	is_deferred "$id"
+}
+
+@test "tls sts: a policy that is enforced is a must, and DANE is as good" {
+	with_certificate odd1 odd1
+	policy enforced.test enforce
+	policy tested.test testing
+	routes <<-END
+		to relayed.test	via enforced.test tls sts
+		all		via mx tls sts
+	END
+	id=$(send a@here.test a@enforced.test)
+	deliver
+	told "$id" delivered policy=sts
+	id=$(send a@here.test a@relayed.test)
+	deliver
+	told "$id" delivered policy=sts
+	id=$(send a@here.test a@tested.test)
+	deliver
+	told "$id" deferred "nor an MTA-STS policy that is enforced"
+	is_deferred "$id"
+	run -69 network_exec sender "$(program smtp-deliver)" --explain \
+		a@tested.test a@relayed.test
+	[[ $output == *"not used mx.sts.test: 4.7.0 tls sts is asked for"* ]]
+	[[ $output == *"policy sts: TLS, and"*"  usable"* ]]
+	with_certificate odd2 anything
+	id=$(send a@here.test a@dane.test)
+	deliver
+	told "$id" delivered policy=dane
+}
+
+# ---- mistakes ----------------------------------------------------------------
+
+@test "--check-routes tells all mistakes by file and line, and what never matches" {
+	routes <<-END
+		to one.test	via [a.test]
+		too two.test	via mx
+		to three.test	via 192.0.2.1
+		to four.test	via mx tls none
+
+		to x@one.test	via mx
+	END
+	run -78 "$(program smtp-deliver)" --check-routes
+	[ "${#lines[@]}" -eq 4 ]
+	[[ ${lines[0]} == "$SMTP_ROUTES:2: \"too\"; expected"* ]]
+	[[ ${lines[1]} == "$SMTP_ROUTES:3: \"192.0.2.1\"; expected"* ]]
+	[[ ${lines[2]} == "$SMTP_ROUTES:4: tls none with mx; expected"* ]]
+	[[ ${lines[3]} == "$SMTP_ROUTES:6: warning: "*"can never match: line 1"* ]]
+	printf 'all via mx\n' >"$BATS_TEST_TMPDIR/other"
+	run -0 "$(program smtp-deliver)" --check-routes "$BATS_TEST_TMPDIR/other"
+	[ "$output" = "$BATS_TEST_TMPDIR/other: 1 rule" ]
+	run -78 "$(program smtp-deliver)" --check-routes "$BATS_TEST_TMPDIR/none"
+	SMTP_ROUTES='' run -64 "$(program smtp-deliver)" --check-routes
+	run -64 "$(program smtp-deliver)" --check-routes a b
+	run -64 "$(program smtp-deliver)" --from a@b.test
+}
+
+@test "with a mistake in the file, or without it, nothing is sent" {
+	odd_start odd2
+	id=$(send a@here.test a@one.test)
+	routes <<<$'to one.test via mx\nto two.test via'
+	run -78 deliver
+	[ "$(grep -cF "$SMTP_ROUTES:2:" "$trail")" -eq 1 ]
+	rm "$SMTP_ROUTES"
+	run -78 deliver
+	grep -F "SMTP_ROUTES: $SMTP_ROUTES: No such file" "$trail"
+	[ -e "$spool/queue/new/$id" ]
+	[ ! -s "$(odd odd2)/spans" ]
+}
+
+@test "--explain names the rule" {
+	odd_start odd1
+	odd_start odd2
+	routes <<-END
+		from app@here.test via [odd1.hosts.test] tls none
+		to .one.test via mx
+	END
+	run -0 network_exec sender "$(program smtp-deliver)" --explain a@sub.one.test
+	[[ $output == *"  rule: $SMTP_ROUTES:2: to .one.test via mx"* ]]
+	[[ $output == *"route: MX hosts of sub.one.test"*"odd2"*"  usable"* ]]
+	run -0 network_exec sender "$(program smtp-deliver)" --explain \
+		--from app@here.test a@sub.one.test
+	[[ $output == *"rule: $SMTP_ROUTES:1: from app@here.test via [odd1.hosts.test] tls none"* ]]
+	[[ $output == *"host odd1.hosts.test"*"policy none: no TLS"*"  usable"* ]]
+	run -0 network_exec sender "$(program smtp-deliver)" --explain a@two.test
+	[[ $output != *"rule:"* ]]
+}
+
+@test "--watch goes on with a file that takes the place of another" {
+	odd_start odd1
+	odd_start odd2
+	routes <<<"all via [odd1.hosts.test]"
+	id=$(send a@here.test a@one.test)
+	start ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
+		--watch 2>>"$trail"
+	wait_for 20 told "$id" message-done
+	echo "all via [odd2.hosts.test]" >"$SMTP_ROUTES.new"
+	mv "$SMTP_ROUTES.new" "$SMTP_ROUTES"
+	id=$(send a@here.test a@one.test)
+	wait_for 20 told "$id" message-done
+	[ "$(odd_count odd1)" -eq 1 ]
+	[ "$(odd_count odd2)" -eq 1 ]
+}
+
+@test "10000 rules are read, and found, in no time" {
+	odd_start odd1
+	{
+		for i in {1..10000}; do
+			echo "to a$i.test via [odd1.hosts.test]:$((1000 + i))"
+		done
+		echo "all via [odd1.hosts.test]"
+	} | routes
+	run -0 "$(program smtp-deliver)" --check-routes
+	id=$(send a@here.test a@one.test)
+	deliver
+	told "$id" message-done
+	[ "$(odd_count odd1)" -eq 1 ]
+}
