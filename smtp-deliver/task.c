@@ -502,6 +502,15 @@ is_anybody_to_be_told_of(const struct task *task, enum notice_kind kind,
 	return false;
 }
 
+/* Whether there is no room now, and there may be later. Other trouble may last,
+ * and a message is not to be tried for ever because of it. */
+static bool
+is_want_of_room(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM ||
+	    error == -EMFILE || error == -ENFILE;
+}
+
 /* Returns whether the sender has been told of the recipients with an outcome. */
 static bool
 tell(struct task *task, enum notice_kind kind, enum outcome of,
@@ -513,7 +522,11 @@ tell(struct task *task, enum notice_kind kind, enum outcome of,
 		return false;
 	r = mailer_tell(&task->means->mailer, task->claim, kind, of);
 	if (r < 0) {
-		log_trouble(task, "the sender cannot be told", r);
+		task->is_notice_owed |= is_want_of_room(r);
+		log_trouble(task,
+		    is_want_of_room(r) ? "the sender cannot be told yet"
+				       : "the sender cannot be told",
+		    r);
 		return false;
 	}
 	note_told(task, kind, of, told);
@@ -527,6 +540,7 @@ tell_sender(struct task *task)
 {
 	struct claim *claim = task->claim;
 
+	task->is_notice_owed = false;
 	(void)tell(task, NOTICE_FAILED, OUTCOME_FAILED, OUTCOME_RETURNED);
 	(void)tell(task, NOTICE_RELAYED, OUTCOME_RELAYED, OUTCOME_DELIVERED);
 	if (!claim->is_delay_told &&
@@ -576,6 +590,9 @@ task_settle(struct task *task)
 	if (count_outcomes(task, OUTCOME_DEFERRED) > 0)
 		r = queue_defer(task->means->queue, task->claim,
 		    task->next_minute);
+	else if (task->is_notice_owed)
+		r = queue_defer(task->means->queue, task->claim,
+		    backoff_next_minute(clock_real_ms(), 1, arc4random()));
 	else
 		r = leave_queue(task);
 	/* Somebody has removed it from its place by hand, or moved it: what is

@@ -40,6 +40,7 @@ struct task {
 	size_t open_jobs; /* destinations that have not answered yet */
 	bool is_tls_optional; /* the TLS policies of domains are not to keep it
 			       * from being delivered: waiver.h */
+	bool is_notice_owed; /* there was no room for one: try again */
 	bool is_given_back; /* one was not tried: leave the message in place */
 	int64_t
 	    own_minute; /* of the message's own back-off, or 0: not chosen */

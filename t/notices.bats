@@ -45,6 +45,7 @@ setup() {
 
 teardown() {
 	mail_teardown
+	umount --lazy "$BATS_TEST_TMPDIR/disk" 2>/dev/null || :
 	cat "$BATS_TEST_TMPDIR/fields" >&2 2>/dev/null || :
 }
 
@@ -145,6 +146,48 @@ says() {
 	told "$id" trouble "the sender cannot be told"
 	told "$id" message-done 'reason="kept in queue/failed"'
 	[ -z "$(find "$spool/scratch" -type f)" ]
+}
+
+@test "while the disk has no room for a notice the message waits, and its sender is told in the end" {
+	disk=$BATS_TEST_TMPDIR/disk
+	mkdir "$disk"
+	mount -t tmpfs -o size=40m tmpfs "$disk"
+	spool=$disk/spool
+	export SMTP_QUEUE_PATH=$spool
+	odd_start odd1 "rcpt:<late@=451 4.2.1 later;ok"
+	id=$(send_from "$alice" bob@nowhere.invalid.test)
+	both=$(send_from "$alice" bob@nowhere.invalid.test late@odd.test)
+	relayed=$(send_from "$alice" "good@odd.test NOTIFY=SUCCESS")
+	head -c 30M /dev/zero >"$disk/ballast"
+	deliver
+	for message in "$id" "$both" "$relayed"; do
+		is_deferred "$message"
+		told "$message" trouble "the sender cannot be told yet"
+		make_due "$message"
+	done
+	deliver
+	# It does not count for the delivery of others.
+	[ "$(odd_count odd1)" -eq 2 ]
+	for message in "$id" "$both" "$relayed"; do
+		is_deferred "$message"
+		not told "$message" message-done
+		make_due "$message"
+	done
+	rm "$disk/ballast"
+	deliver
+	for message in "$id" "$both"; do
+		was_returned "$message"
+		[ "$(grep -c "message=$message event=failed" "$trail")" -eq 1 ]
+	done
+	told "$relayed" message-done 'reason="delivered to all"'
+	is_done "$relayed"
+	[ "$(grep -c " event=notice " "$trail")" -eq 3 ]
+	wait_for 10 has_notices 3
+}
+
+# Whether $alice's host has so many.
+has_notices() {
+	[ "$(mta_mail home "Delivered-To: $alice" | wc -l)" -eq "$1" ]
 }
 
 @test "the sender is told at once of who has failed, of others when they fail, of each once" {
