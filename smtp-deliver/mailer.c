@@ -209,8 +209,7 @@ address_notice(const struct claim *claim, bool is_whole,
 	};
 	if ((r = id_make(ret_envelope->id)) < 0 ||
 	    (r = envelope_set_sender(ret_envelope, "")) < 0 ||
-	    (r = envelope_add_recipient(ret_envelope, sender)) < 0 ||
-	    (r = envelope_set_request(ret_envelope, sender, DSN_NEVER, NULL)) <
+	    (r = envelope_add_request(ret_envelope, sender, DSN_NEVER, NULL)) <
 		0)
 		envelope_clear(ret_envelope);
 	return r;

@@ -374,9 +374,7 @@ cmd_rcpt(struct session *session, char *argument)
 	if (r < 0)
 		return path_reply(r, false);
 	address = rcpt.recipient.text;
-	if ((r = envelope_add_recipient(envelope, address)) == 0)
-		r = envelope_set_request(envelope, address, rcpt.notify,
-		    rcpt.orcpt);
+	r = envelope_add_request(envelope, address, rcpt.notify, rcpt.orcpt);
 	if (r == -E2BIG)
 		return (struct reply){ 452, "4.5.3",
 			"too many recipients, send the rest later" };

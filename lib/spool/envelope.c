@@ -121,9 +121,9 @@ keep_text(const char *text, char **slot)
 	return *slot != NULL ? 0 : -ENOMEM;
 }
 
-int
-envelope_set_request(struct envelope *envelope, const char *address,
-    unsigned notify, const char *orcpt)
+static int
+set_request(struct envelope *envelope, const char *address, unsigned notify,
+    const char *orcpt)
 {
 	for (size_t i = 0; i < envelope->recipient_count; i++) {
 		struct dsn_request *request = &envelope->requests[i];
@@ -135,6 +135,20 @@ envelope_set_request(struct envelope *envelope, const char *address,
 		return keep_text(orcpt, &request->orcpt);
 	}
 	return 0;
+}
+
+int
+envelope_add_request(struct envelope *envelope, const char *address,
+    unsigned notify, const char *orcpt)
+{
+	size_t before = envelope->recipient_count;
+	int r;
+
+	if ((r = envelope_add_recipient(envelope, address)) == 0)
+		r = set_request(envelope, address, notify, orcpt);
+	if (r < 0 && envelope->recipient_count > before)
+		free(envelope->recipients[--envelope->recipient_count]);
+	return r;
 }
 
 int

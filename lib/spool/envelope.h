@@ -49,11 +49,13 @@ void envelope_clear(struct envelope *envelope);
 int envelope_set_sender(struct envelope *envelope, const char *address);
 int envelope_add_recipient(struct envelope *envelope, const char *address);
 
-/* Note what the sender has said of a recipient, who must have been added, unless
- * something was noted of him before; or of the message. NULL: nothing. Return 0
- * or -ENOMEM. */
-int envelope_set_request(struct envelope *envelope, const char *address,
+/* The same with what the sender has said of the recipient; if he was there what
+ * was said first counts. On error nobody was added. */
+int envelope_add_request(struct envelope *envelope, const char *address,
     unsigned notify, const char *orcpt);
+
+/* Note what the sender has said of the message, unless something was noted
+ * before. NULL: nothing. Returns 0 or -ENOMEM. */
 int envelope_set_envid(struct envelope *envelope, const char *envid);
 
 /*

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -351,6 +352,41 @@ memory_that_runs_out_loses_no_recipient(void)
 	envelope_clear(&envelope);
 }
 
+/* The C library's own is not asked: the given number of them succeed. */
+static int strdup_count = INT_MAX;
+
+char *
+strdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = strdup_count-- > 0 ? malloc(size) : NULL;
+
+	return copy != NULL ? memcpy(copy, text, size) : NULL;
+}
+
+static void
+recipient_who_was_refused_is_not_there(void)
+{
+	struct envelope envelope = { .id = ID };
+
+	need(envelope_add_request(&envelope, "a@b", 0, "rfc822;a@b") == 0);
+	for (int i = 0; i < 2; i++) {
+		strdup_count = i;
+		is_int(envelope_add_request(&envelope, "c@d", 0, "rfc822;c@d"),
+		    -ENOMEM, "no memory after %d copies", i);
+		is_int((int64_t)envelope.recipient_count, 1,
+		    "and nobody was added");
+	}
+	strdup_count = 0;
+	is_int(envelope_add_request(&envelope, "a@b", 0, "rfc822;x@y"), 0,
+	    "who is there needs none");
+	strdup_count = INT_MAX;
+	need(envelope_add_request(&envelope, "c@d", 0, "rfc822;c@d") == 0);
+	is_str(envelope.requests[1].orcpt, "rfc822;c@d",
+	    "and may come again later");
+	envelope_clear(&envelope);
+}
+
 int
 main(void)
 {
@@ -370,5 +406,6 @@ main(void)
 	sender_can_be_set_again();
 	full_envelope_fits_a_block();
 	memory_that_runs_out_loses_no_recipient();
+	recipient_who_was_refused_is_not_there();
 	return done_testing();
 }
