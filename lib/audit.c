@@ -127,6 +127,7 @@ static const struct field fields[] = {
 	FIELD("SMTP_TLS", "tls", FIELD_TEXT, tls),
 	FIELD("SMTP_FINGERPRINT", "fingerprint", FIELD_TEXT, fingerprint),
 	FIELD("SMTP_REQUIRETLS", "requiretls", FIELD_TEXT, requiretls),
+	FIELD("SMTP_SIGNED", "signed", FIELD_TEXT, is_signed),
 	FIELD("SMTP_STATUS", "status", FIELD_TEXT, status),
 	FIELD("SMTP_REPLY", "reply", FIELD_TEXT, reply),
 	FIELD("SMTP_REASON", "reason", FIELD_TEXT, reason),

@@ -50,6 +50,7 @@ struct audit_record {
 	const char *tls; /* SMTP_TLS: protocol and cipher */
 	const char *fingerprint; /* SMTP_FINGERPRINT: of a certificate */
 	const char *requiretls; /* SMTP_REQUIRETLS: "yes": it was asked for */
+	const char *is_signed; /* SMTP_SIGNED: "yes": it was sent so (DKIM) */
 	const char *status; /* SMTP_STATUS: RFC 3463 code, such as 4.4.1 */
 	const char *reply; /* SMTP_REPLY: the reply as it was on the wire */
 	const char *reason; /* SMTP_REASON: what we have to say about it */

@@ -223,6 +223,7 @@ log_verdict(const struct task *task, size_t recipient,
 		.attempt = task->claim->attempt,
 		.requiretls =
 		    task->claim->envelope.is_requiretls ? "yes" : NULL,
+		.is_signed = verdict->is_signed != 0 ? "yes" : NULL,
 	};
 
 	if (spool_token(task->means->spool, address, token) == 0)

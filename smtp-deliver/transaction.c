@@ -496,6 +496,7 @@ send_message(const struct transaction *transaction)
 	}
 	r = end_content(client, &verdict);
 	verdict.is_told_on = client->offers.has_dsn;
+	verdict.is_signed = *transaction->message->fields != '\0';
 	set_accepted(transaction, &verdict);
 	if (r < 0)
 		return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE

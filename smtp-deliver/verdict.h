@@ -18,6 +18,7 @@ struct verdict {
 	enum outcome outcome;
 	unsigned char is_told_on; /* delivered, with what its sender wants to be
 				   * told of: the host offers DSN */
+	unsigned char is_signed; /* the host got the message with a signature */
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463 */
 	char host[VERDICT_HOST_SIZE]; /* "mx.example.org[192.0.2.1]", or "" */
 	char tls[VERDICT_TLS_SIZE]; /* protocol and cipher, or "" */

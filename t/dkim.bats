@@ -122,6 +122,23 @@ send_one() {
 	stop_started
 }
 
+@test "the journal says of each message whether it was signed" {
+	odd_start odd1
+	id=$(message_from | submit sender@client.test somebody@odd.test)
+	nobody=$(message_from "a@[192.0.2.1]" |
+		submit sender@client.test somebody@odd.test)
+	deliver
+	told "$id" delivered " signed=yes "
+	told "$nobody" delivered
+	not told "$nobody" delivered signed=
+	# Also of one that a host refuses, maybe for that.
+	stop_started
+	odd_start odd1 "dot=550 5.7.20 no"
+	id=$(message_from | submit sender@client.test somebody@odd.test)
+	deliver
+	told "$id" failed " signed=yes "
+}
+
 # ---- what verifiers say ------------------------------------------------------
 
 @test "three verifiers accept an RSA signature, and none of them a changed message" {
