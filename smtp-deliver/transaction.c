@@ -466,7 +466,13 @@ end_content(const struct client *client, struct verdict *ret_verdict)
 		    ret_verdict);
 		return r;
 	}
-	return dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
+	r = dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
+	if (r < 0 || !is_out_of_step(ret_verdict))
+		return r;
+	/* Neither yes nor no: it may have the message. */
+	dialogue_set_broken(&client->dialogue, STEP_CONTENT, -EPROTO,
+	    ret_verdict);
+	return -EPROTO;
 }
 
 /* The host waits for a message to nobody (RFC 2920 section 3.1). */
