@@ -9,19 +9,16 @@
 
 #include "config.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
+#include "lib/secret.h"
 #include "lib/sign.h"
 
 #define FILE_MAX 65536
@@ -44,43 +41,6 @@ fail(char ret_error[SIGN_ERROR_SIZE], const char *reason)
 {
 	(void)strlcpy(ret_error, reason, SIGN_ERROR_SIZE);
 	return -ENOKEY;
-}
-
-static int
-read_open_file(int fd, char *ret_text, size_t *ret_length,
-    char ret_error[SIGN_ERROR_SIZE])
-{
-	struct stat status;
-	ssize_t n;
-
-	if (fstat(fd, &status) == -1)
-		return fail(ret_error, strerror(errno));
-	if (!S_ISREG(status.st_mode))
-		return fail(ret_error, "it is no file");
-	if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0)
-		return fail(ret_error,
-		    "its mode lets everybody on this host read or write it");
-	n = read(fd, ret_text, FILE_MAX);
-	if (n == -1)
-		return fail(ret_error, strerror(errno));
-	if (n == FILE_MAX)
-		return fail(ret_error, "it is too large");
-	*ret_length = (size_t)n;
-	return 0;
-}
-
-static int
-read_file(const char *path, char *ret_text, size_t *ret_length,
-    char ret_error[SIGN_ERROR_SIZE])
-{
-	/* O_NONBLOCK: it might be a pipe. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
-
-	if (fd == -1)
-		return fail(ret_error, strerror(errno));
-	r = read_open_file(fd, ret_text, ret_length, ret_error);
-	close(fd);
-	return r;
 }
 
 /* Choose how it signs. */
@@ -137,7 +97,7 @@ sign_key_load(const char *path, struct sign_key **ret_key,
 
 	if (key == NULL)
 		return fail(ret_error, "no memory");
-	r = read_file(path, text, &length, ret_error);
+	r = secret_read(path, text, sizeof(text), &length, ret_error);
 	if (r == 0)
 		r = import(key, text, length, ret_error);
 	explicit_bzero(text, sizeof(text));

@@ -6,14 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/secret.h"
+
 #define SIGN_HASH_SIZE 32 /* octets of SHA-256 */
 #define SIGN_SIZE_MAX 512 /* octets of a signature: RSA with 4096 bits */
-#define SIGN_ERROR_SIZE 256
+#define SIGN_ERROR_SIZE SECRET_ERROR_SIZE
 
 /*
  * A private key, from a PEM file that is read now: RSA with 1024 to 4096 bits
- * (RFC 8301 section 3.2), or Ed25519. A file that everybody may read or write,
- * and a key that is encrypted, are refused.
+ * (RFC 8301 section 3.2), or Ed25519. The file is one for secret_read(); a key
+ * that is encrypted is refused.
  *
  * Returns 0, or -ENOKEY with ret_error set to the reason, in words.
  */

@@ -23,6 +23,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "lib/base64.h"
 #include "lib/sign.h"
 #include "smtp-deliver/author.h"
 #include "smtp-deliver/canonical.h"
@@ -112,32 +113,13 @@ struct scan {
 
 /* ---- keys ---------------------------------------------------------------- */
 
-/* A name without a slash is that of a credential (systemd.exec(5)). */
-static int
-find_key_file(const char *path, char *ret_path, size_t size)
-{
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-	int length;
-
-	if (strchr(path, '/') != NULL)
-		length = snprintf(ret_path, size, "%s", path);
-	else if (folder != NULL)
-		length = snprintf(ret_path, size, "%s/%s", folder, path);
-	else
-		return -ENOENT;
-	return length < (int)size ? 0 : -ENAMETOOLONG;
-}
-
 static int
 load_key(const char *path, struct sign_key **ret_key,
     char ret_error[DKIM_ERROR_SIZE])
 {
-	char file[2 * SETTINGS_DKIM_SIZE];
-	char reason[SIGN_ERROR_SIZE] = "this is the name of a credential, and "
-				       "there are none";
+	char reason[SIGN_ERROR_SIZE];
 
-	if (find_key_file(path, file, sizeof(file)) == 0 &&
-	    sign_key_load(file, ret_key, reason) == 0)
+	if (sign_key_load(path, ret_key, reason) == 0)
 		return 0;
 	(void)snprintf(ret_error, DKIM_ERROR_SIZE,
 	    "SMTP_DKIM_KEY_PATH has \"%s\"; expected a private key: %s", path,
@@ -468,23 +450,10 @@ add_tag(struct text *text, const char *format, ...)
 static void
 add_base64(struct text *text, const uint8_t *data, size_t size)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	char group[] = "====";
+	char group[BASE64_SIZE(3)];
 
 	for (size_t i = 0; i < size; i += 3) {
-		size_t left = size - i;
-		unsigned bits = (unsigned)data[i] << 16;
-
-		if (left > 1)
-			bits |= (unsigned)data[i + 1] << 8;
-		if (left > 2)
-			bits |= data[i + 2];
-		for (size_t j = 0; j < 4; j++) {
-			group[j] = '=';
-			if (j <= left)
-				group[j] = digits[bits >> (18 - 6 * j) & 63];
-		}
+		base64_encode(data + i, size - i < 3 ? size - i : 3, group);
 		if (text->column + 4 > LINE_OCTETS)
 			fold(text);
 		add_string(text, group);

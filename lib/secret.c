@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * secret.c - files that hold a secret.
+ */
+
+#include "config.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/secret.h"
+
+static int
+fail(char ret_error[SECRET_ERROR_SIZE], const char *reason)
+{
+	(void)strlcpy(ret_error, reason, SECRET_ERROR_SIZE);
+	return -ENOKEY;
+}
+
+static int
+find(const char *name, char ret_path[PATH_MAX],
+    char ret_error[SECRET_ERROR_SIZE])
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	int length;
+
+	if (strchr(name, '/') != NULL)
+		length = snprintf(ret_path, PATH_MAX, "%s", name);
+	else if (folder != NULL)
+		length = snprintf(ret_path, PATH_MAX, "%s/%s", folder, name);
+	else
+		return fail(ret_error,
+		    "this is the name of a credential, and there are none");
+	return length < PATH_MAX ? 0 : fail(ret_error, strerror(ENAMETOOLONG));
+}
+
+static int
+read_open_file(int fd, char *ret_text, size_t size, size_t *ret_length,
+    char ret_error[SECRET_ERROR_SIZE])
+{
+	struct stat status;
+	ssize_t n;
+
+	if (fstat(fd, &status) == -1)
+		return fail(ret_error, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return fail(ret_error, "it is no file");
+	if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0)
+		return fail(ret_error,
+		    "its mode lets everybody on this host read or write it");
+	if (status.st_size > (off_t)size)
+		return fail(ret_error, "it is too large");
+	n = read(fd, ret_text, size);
+	if (n == -1)
+		return fail(ret_error, strerror(errno));
+	*ret_length = (size_t)n;
+	return 0;
+}
+
+int
+secret_read(const char *name, char *ret_text, size_t size, size_t *ret_length,
+    char ret_error[SECRET_ERROR_SIZE])
+{
+	char path[PATH_MAX];
+	int fd, r;
+
+	if ((r = find(name, path, ret_error)) < 0)
+		return r;
+	/* O_NONBLOCK: it might be a pipe. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1)
+		return fail(ret_error, strerror(errno));
+	r = read_open_file(fd, ret_text, size, ret_length, ret_error);
+	close(fd);
+	return r;
+}
