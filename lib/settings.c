@@ -393,6 +393,7 @@ settings_load(struct settings *ret_settings,
 		.queue_path = get("SMTP_QUEUE_PATH", "./data/spool"),
 		.relayhost = get("SMTP_RELAYHOST", NULL),
 		.routes = get("SMTP_ROUTES", NULL),
+		.auth_file = get("SMTP_AUTH_FILE", NULL),
 	};
 	if ((r = load_numbers(ret_settings, ret_error)) < 0 ||
 	    (r = load_flag("SMTP_DEBUG", &ret_settings->is_debug, ret_error)) <

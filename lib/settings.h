@@ -47,6 +47,7 @@ struct settings {
 	const char *dkim_domain; /* NULL: that of each message's author */
 	const char *relayhost; /* next hops for all mail; NULL: MX hosts */
 	const char *routes; /* a file of rules that come before; NULL: none */
+	const char *auth_file; /* credentials for them; NULL: none */
 	enum bare_newline bare_newline;
 	bool is_debug;
 	int queue_workers;

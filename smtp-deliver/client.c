@@ -4,8 +4,8 @@
  * client.c - from a connection to where messages can be sent over it, and its
  * end (RFC 5321 sections 3.1, 3.2, 4.1.1; RFC 3207).
  *
- *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> ready
- *	connect -> TLS -> GREETING -> EHLO -> ready		(RFC 8314)
+ *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
+ *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
  *
  * A connection that is lost, or on which something was said that we do not
  * understand, is not used any further.
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "lib/tls.h"
+#include "smtp-deliver/auth.h"
 #include "smtp-deliver/client.h"
 
 #define HANDSHAKE_SEC 60
@@ -56,6 +57,8 @@ see_offer(void *context, const char *text)
 		offers->has_dsn = true;
 	else if (is_keyword(text, "REQUIRETLS"))
 		offers->has_requiretls = true;
+	else if (is_keyword(text, "AUTH"))
+		offers->auth |= auth_parse_offer(text + strlen("AUTH"));
 	else if (is_keyword(text, "SIZE")) {
 		offers->has_size = true;
 		offers->size_max = strtoull(text + 4, NULL, 10);
@@ -148,10 +151,29 @@ secure(struct client *client, const struct trust *trust,
 	return 0;
 }
 
+/* Tell a relay who we are, where nobody else can hear it. */
+static int
+authenticate(const struct client *client, const struct trust *trust,
+    const struct credential *credential, struct verdict *ret_verdict)
+{
+	if (credential == NULL)
+		return 0;
+	if (client_is_secure(client) && trust->level != TRUST_NONE)
+		return auth_run(&client->dialogue, credential,
+		    client->offers.auth, ret_verdict);
+	dialogue_begin_verdict(&client->dialogue, ret_verdict);
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
+	    "no TLS with the host, without which line %u of SMTP_AUTH_FILE is "
+	    "not used",
+	    credential->line);
+	ret_verdict->is_auth_trouble = true;
+	return -EHOSTUNREACH;
+}
+
 /* From the greeting up to where messages can be sent. */
 static int
 introduce(struct client *client, const struct trust *trust,
-    struct verdict *ret_verdict)
+    const struct credential *credential, struct verdict *ret_verdict)
 {
 	int r;
 
@@ -163,7 +185,9 @@ introduce(struct client *client, const struct trust *trust,
 		return -EHOSTUNREACH;
 	if ((r = say_hello(client, ret_verdict)) < 0)
 		return r;
-	return secure(client, trust, ret_verdict);
+	if ((r = secure(client, trust, ret_verdict)) < 0)
+		return r;
+	return authenticate(client, trust, credential, ret_verdict);
 }
 
 /* Who the dialogue is with: a name and an address, and its policy. */
@@ -204,8 +228,8 @@ make_temporary(struct verdict *verdict)
 
 int
 client_open(const struct trust *trust, int fd, const struct addrinfo *address,
-    const struct settings *settings, struct client **ret_client,
-    struct verdict *ret_verdict)
+    const struct credential *credential, const struct settings *settings,
+    struct client **ret_client, struct verdict *ret_verdict)
 {
 	struct client *client = calloc(1, sizeof(*client));
 	int r;
@@ -224,7 +248,7 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 	    dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
 	    &client->dialogue.stream);
 	if (r == 0)
-		r = introduce(client, trust, ret_verdict);
+		r = introduce(client, trust, credential, ret_verdict);
 	if (r < 0) {
 		make_temporary(ret_verdict);
 		/* Whoever has just refused us is told goodbye (RFC 5321 section

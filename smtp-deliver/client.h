@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/settings.h"
+#include "smtp-deliver/credentials.h"
 #include "smtp-deliver/dialogue.h"
 #include "smtp-deliver/trust.h"
 #include "smtp-deliver/verdict.h"
@@ -20,6 +21,7 @@ struct client_offers {
 	bool has_pipelining;
 	bool has_dsn;
 	bool has_requiretls;
+	unsigned auth; /* mechanisms: enum credential_mechanism */
 	bool has_size;
 	uint64_t size_max; /* 0: it set no limit */
 };
@@ -33,18 +35,21 @@ struct client {
 };
 
 /*
- * Be greeted, say EHLO (or HELO), start TLS.
+ * Be greeted, say EHLO (or HELO), start TLS, authenticate.
  *
  * trust	the policy for TLS with this host, its name within; used during
  *		the call only.
  * fd		a connection to one of its addresses; taken, whatever happens.
+ * credential	NULL, or who we are for the host, which is used then only if it
+ *		has TLS, verifies, and takes these.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why this host is not
  * used now.
  */
 int client_open(const struct trust *trust, int fd,
-    const struct addrinfo *address, const struct settings *settings,
-    struct client **ret_client, struct verdict *ret_verdict);
+    const struct addrinfo *address, const struct credential *credential,
+    const struct settings *settings, struct client **ret_client,
+    struct verdict *ret_verdict);
 
 /* The verdict on an address of a host that there is no connection to. */
 void client_set_unconnected(const struct trust *trust,

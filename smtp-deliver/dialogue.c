@@ -27,6 +27,7 @@ static const struct step_rule rules[] = {
 	[STEP_EHLO] = { "EHLO", 300, 2 },
 	[STEP_HELO] = { "HELO", 300, 2 },
 	[STEP_STARTTLS] = { "STARTTLS", 120, 2 },
+	[STEP_AUTH] = { "AUTH", 180, 2 },
 	[STEP_MAIL] = { "MAIL", 300, 2 },
 	[STEP_RCPT] = { "RCPT", 300, 2 },
 	[STEP_DATA] = { "DATA", 120, 3 },

@@ -67,6 +67,7 @@ struct plan {
 	struct spool *spool;
 	const struct settings *settings;
 	const struct rules *rules;
+	const struct credentials *credentials; /* NULL: nobody is told */
 };
 
 /* A host while it is explained. */
@@ -75,6 +76,7 @@ struct sight {
 	const struct route *route;
 	struct published *published;
 	size_t number;
+	const struct credential *credential; /* who we are for it, or NULL */
 	struct trust trust;
 	bool is_usable;
 };
@@ -244,8 +246,8 @@ meet_host(struct sight *sight, struct connect *connect)
 	while (!sight->is_usable &&
 	    (fd = connect_next(connect, see_passed_over, sight, &address)) >=
 		0) {
-		if (client_open(&sight->trust, fd, address, sight->settings,
-			&client, &verdict) < 0) {
+		if (client_open(&sight->trust, fd, address, sight->credential,
+			sight->settings, &client, &verdict) < 0) {
 			say_verdict("not used", &verdict);
 			continue;
 		}
@@ -253,6 +255,9 @@ meet_host(struct sight *sight, struct connect *connect)
 		if (sight->trust.is_tested && *client->dialogue.tls == '\0')
 			say("    only tested: the MTA-STS policy of the domain "
 			    "asks for TLS");
+		if (sight->credential != NULL)
+			say("    authenticated by line %u of SMTP_AUTH_FILE",
+			    sight->credential->line);
 		say_requiretls(sight, client);
 		client_quit(client);
 		sight->is_usable = true;
@@ -332,10 +337,22 @@ explain_host(struct sight *sight)
 
 /* ---- an address ---- */
 
+/* Who we are for a host, if it is a relay. */
+static const struct credential *
+find_credential(const struct route *route, size_t number,
+    const struct credentials *credentials)
+{
+	const struct route_host *host = &route->hosts[number];
+
+	return route->is_relayed && credentials != NULL
+	    ? credentials_find(credentials, host->name, host->port)
+	    : NULL;
+}
+
 /* Returns whether a host can be used. All that might be are looked at. */
 static bool
 explain_hosts(struct route *route, struct published *published,
-    const struct settings *settings)
+    const struct plan *plan)
 {
 	int count = 0;
 	bool is_usable = false;
@@ -343,7 +360,9 @@ explain_hosts(struct route *route, struct published *published,
 	for (size_t i = 0; i < route->host_count && route_look_up(route, i);
 	     i++) {
 		struct sight sight = {
-			.settings = settings,
+			.settings = plan->settings,
+			.credential =
+			    find_credential(route, i, plan->credentials),
 			.route = route,
 			.published = published,
 			.number = i,
@@ -352,9 +371,9 @@ explain_hosts(struct route *route, struct published *published,
 		if (route->answers[i] == DNS_FOUND ||
 		    route->answers[i] == DNS_TROUBLE)
 			count++;
-		if (count > settings->mx_hosts) {
+		if (count > plan->settings->mx_hosts) {
 			say("  more hosts are not tried: SMTP_MX_HOSTS is %d",
-			    settings->mx_hosts);
+			    plan->settings->mx_hosts);
 			return is_usable;
 		}
 		explain_host(&sight);
@@ -392,12 +411,12 @@ parse(const char *text, struct address *ret_address)
 /* The name is one that way_format() writes. */
 static bool
 explain_destination(const char *destination, struct published *published,
-    const struct settings *settings)
+    const struct plan *plan)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	struct route route;
 
-	if (route_find(destination, settings, &route, &verdict) < 0) {
+	if (route_find(destination, plan->settings, &route, &verdict) < 0) {
 		say("  no route: %s %s", verdict.status, verdict.reason);
 		return false;
 	}
@@ -407,7 +426,7 @@ explain_destination(const char *destination, struct published *published,
 		say("  route: %s %s",
 		    route.has_mx ? "MX hosts of" : "no MX, so the host",
 		    route.hosts[0].domain);
-	return explain_hosts(&route, published, settings);
+	return explain_hosts(&route, published, plan);
 }
 
 /* Do what a worker does before its wall closes, and close it. */
@@ -453,9 +472,7 @@ explain_address(const char *text, const struct plan *plan)
 	if ((pid = fork()) == 0) {
 		become_worker(&published, destination, plan, parent);
 		_exit(
-		    explain_destination(destination, &published, plan->settings)
-			? 0
-			: 1);
+		    explain_destination(destination, &published, plan) ? 0 : 1);
 	}
 	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
 	    !WIFEXITED(status)) {
@@ -468,9 +485,10 @@ explain_address(const char *text, const struct plan *plan)
 bool
 explain_addresses(char *const addresses[], const char *sender,
     struct spool *spool, const struct settings *settings,
-    const struct rules *rules)
+    const struct rules *rules, const struct credentials *credentials)
 {
-	const struct plan plan = { sender, spool, settings, rules };
+	const struct plan plan = { sender, spool, settings, rules,
+		credentials };
 	bool is_good = true;
 
 	for (; *addresses != NULL; addresses++)

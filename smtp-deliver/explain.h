@@ -7,6 +7,7 @@
 
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
+#include "smtp-deliver/credentials.h"
 #include "smtp-deliver/rules.h"
 
 /*
@@ -16,11 +17,12 @@
  * addresses	of recipients, without brackets; ends with NULL.
  * sender	who it is from, or NULL: somebody whom no rule is about.
  * spool	where policies of domains are kept, or NULL: they are fetched.
+ * credentials	who we are for relays; NULL: nobody.
  *
  * Returns whether each of them has a host that takes mail.
  */
 bool explain_addresses(char *const addresses[], const char *sender,
     struct spool *spool, const struct settings *settings,
-    const struct rules *rules);
+    const struct rules *rules, const struct credentials *credentials);
 
 #endif

@@ -26,6 +26,7 @@
 #include "lib/spool/able.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
+#include "smtp-deliver/credentials.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/explain.h"
 #include "smtp-deliver/rules.h"
@@ -113,7 +114,9 @@ static int
 explain(char *const addresses[], const char *sender,
     const struct settings *settings, const struct rules *rules)
 {
+	struct credentials *credentials = NULL;
 	struct spool *spool = NULL;
+	char error[CREDENTIALS_ERROR_SIZE];
 	bool is_good;
 
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -122,7 +125,12 @@ explain(char *const addresses[], const char *sender,
 	/* Who may not look into the spool does without what is kept there. */
 	if (spool_exists(settings->queue_path))
 		(void)spool_open(settings->queue_path, &spool);
-	is_good = explain_addresses(addresses, sender, spool, settings, rules);
+	/* Who asks need not be who delivers, and may not be one to know. */
+	if (credentials_open(settings, &credentials, error) < 0)
+		warnx("%s; relays are looked at without that", error);
+	is_good = explain_addresses(addresses, sender, spool, settings, rules,
+	    credentials);
+	credentials_close(credentials);
 	spool_close(spool);
 	return is_good ? EX_OK : EX_UNAVAILABLE;
 }
@@ -218,6 +226,8 @@ main(int argc, char *argv[])
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	char key_error[DKIM_ERROR_SIZE];
+	char auth_error[CREDENTIALS_ERROR_SIZE];
+	struct credentials *credentials;
 	struct dkim *dkim;
 	struct rules *rules;
 	struct spool *spool;
@@ -240,13 +250,16 @@ main(int argc, char *argv[])
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
 	if (dkim_open(&settings, &dkim, key_error) < 0)
 		errx(EX_CONFIG, "%s", key_error);
+	if (credentials_open(&settings, &credentials, auth_error) < 0)
+		errx(EX_CONFIG, "%s", auth_error);
 	raise_descriptor_limit();
 	tzset(); /* reads a file that is out of reach later */
 	spool = open_spool(settings.queue_path);
-	r = run_queue(spool, &settings, dkim, rules, is_watching);
+	r = run_queue(spool, &settings, dkim, rules, credentials, is_watching);
 	spool_close(spool);
 	rules_close(rules);
 	dkim_close(dkim);
+	credentials_close(credentials);
 	if (r == -ESTALE && is_watching) {
 		(void)sleep(1); /* whoever removes it may still be at it */
 		return SUPERVISE_AGAIN;

@@ -87,7 +87,8 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 	drop_others(fd, fetcher.place.folder_fd);
 	fetcher_start(&fetcher, pool->settings);
 	wall_close_worker(pool->settings, pool->rules);
-	worker_work(fd, own->destination, &fetcher, pool->settings, pool->dkim);
+	worker_work(fd, own->destination, &fetcher, pool->settings, pool->dkim,
+	    pool->credentials);
 	_exit(0);
 }
 

@@ -11,6 +11,7 @@
 
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
+#include "smtp-deliver/credentials.h"
 #include "smtp-deliver/destination.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/rules.h"
@@ -35,6 +36,7 @@ struct pool {
 	struct spool *spool; /* where policies of domains are kept */
 	const struct dkim *dkim; /* who signs, or NULL */
 	const struct rules *rules; /* where mail may go */
+	const struct credentials *credentials; /* who we are for relays */
 	/* What to do with a job that comes back. Its worker waits meanwhile.
 	 * Returns whether it may go on. */
 	bool (*end_job)(void *context, struct destination *destination,

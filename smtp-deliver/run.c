@@ -588,7 +588,8 @@ run_catch_signals(void)
 
 int
 run_queue(struct spool *spool, const struct settings *settings,
-    const struct dkim *dkim, const struct rules *rules, bool is_watching)
+    const struct dkim *dkim, const struct rules *rules,
+    const struct credentials *credentials, bool is_watching)
 {
 	struct run run = {
 		.means = { .spool = spool, .rules = rules },
@@ -606,6 +607,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 			.spool = spool,
 			.dkim = dkim,
 			.rules = rules,
+			.credentials = credentials,
 			.end_job = end_job,
 			.next_job = next_job,
 			.end_worker = end_worker,

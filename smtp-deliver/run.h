@@ -7,6 +7,7 @@
 
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
+#include "smtp-deliver/credentials.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/rules.h"
 
@@ -22,6 +23,7 @@ void run_catch_signals(void);
  *
  * dkim		who signs, or NULL.
  * rules	which way mail goes.
+ * credentials	who we are for relays.
  * is_watching	go on for ever; else return when nothing is due any more.
  *
  * SIGTERM and SIGINT end it after the messages that are being sent; a second
@@ -29,6 +31,7 @@ void run_catch_signals(void);
  * on at all; -ESTALE if the spool was removed, which only another process can open anew.
  */
 int run_queue(struct spool *spool, const struct settings *settings,
-    const struct dkim *dkim, const struct rules *rules, bool is_watching);
+    const struct dkim *dkim, const struct rules *rules,
+    const struct credentials *credentials, bool is_watching);
 
 #endif

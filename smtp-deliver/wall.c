@@ -123,6 +123,9 @@ wall_identify(const struct settings *settings)
 		if (strchr(settings->dkim[i].key_path, '/') != NULL)
 			identity =
 			    identity_add(identity, settings->dkim[i].key_path);
+	if (settings->auth_file != NULL &&
+	    strchr(settings->auth_file, '/') != NULL)
+		identity = identity_add(identity, settings->auth_file);
 	return identity;
 }
 

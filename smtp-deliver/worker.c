@@ -15,12 +15,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/audit.h"
 #include "lib/clock.h"
+#include "smtp-deliver/auth.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
 #include "smtp-deliver/order.h"
@@ -38,6 +40,7 @@ struct worker {
 	int policy_error;
 	struct sts_policy policy;
 	const struct dkim *dkim; /* NULL: nothing is signed */
+	const struct credentials *credentials;
 	struct route route;
 	struct client *client; /* a connection that can be used again */
 	const struct route_host *client_host; /* where that leads */
@@ -151,6 +154,44 @@ sign_message(const struct worker *worker, struct trial *trial)
 	return false;
 }
 
+/* Who we are for a host. Nobody is told but relays. */
+static const struct credential *
+find_credential(const struct worker *worker, const struct route_host *host)
+{
+	return worker->route.is_relayed
+	    ? credentials_find(worker->credentials, host->name, host->port)
+	    : NULL;
+}
+
+/* A relay does not want us: once a run this is told, and aloud. */
+static void
+note_auth_trouble(const struct worker *worker, const struct route_host *host,
+    const struct verdict *verdict)
+{
+	const struct credential *credential = find_credential(worker, host);
+
+	if (!credentials_note_refusal(worker->credentials, credential))
+		return;
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_AUTH_FAILED,
+	    .host = verdict->host,
+	    .tls = *verdict->tls != '\0' ? verdict->tls : NULL,
+	    .status = verdict->status,
+	    .reply = *verdict->reply != '\0' ? verdict->reply : NULL,
+	    .reason = verdict->reason,
+	});
+}
+
+/* A relay that refuses us has said nothing about the recipients. */
+static void
+judge_relay(const struct worker *worker, struct verdict *verdicts, size_t count)
+{
+	for (size_t i = 0; worker->route.is_relayed && i < count; i++)
+		if (auth_judge(&verdicts[i]))
+			note_auth_trouble(worker, worker->client_host,
+			    &verdicts[i]);
+}
+
 /* Offer the message over the connection there is. Returns whether that can be
  * used again; if not it is gone. */
 static bool
@@ -182,6 +223,7 @@ send_message(struct worker *worker, struct trial *trial)
 		recipients[i] = trial->job->recipients[trial->open[i]];
 	worker->client_messages++;
 	end = transaction_run(worker->client, &message, verdicts);
+	judge_relay(worker, verdicts, trial->open_count);
 	take_verdicts(trial, verdicts);
 	free(verdicts);
 	trial->is_over = end == TRANSACTION_UNSURE;
@@ -307,11 +349,14 @@ try_address(struct worker *worker, struct trial *trial,
 	trial->was_reached = true;
 	client_quit(worker->client);
 	worker->client = NULL;
-	if (client_open(trust, fd, address, worker->settings, &worker->client,
-		&verdict) < 0) {
+	if (client_open(trust, fd, address, find_credential(worker, route_host),
+		worker->settings, &worker->client, &verdict) < 0) {
+		if (verdict.is_auth_trouble != 0)
+			note_auth_trouble(worker, route_host, &verdict);
 		pass_over(trial, &verdict);
 		note_missed(trial, trust, &verdict);
-		return true;
+		/* Its other addresses would say the same. */
+		return verdict.is_auth_trouble == 0;
 	}
 	worker->client_host = route_host;
 	worker->client_messages = 0;
@@ -459,6 +504,25 @@ try_without_policy(struct worker *worker, struct trial *trial, size_t number)
 	try_addresses(worker, trial, number, &trust);
 }
 
+/* Whether a relay has refused us a moment ago, and is not to be asked again for
+ * each message, and by each worker. */
+static bool
+is_refused(const struct worker *worker, const struct route_host *host,
+    struct verdict *ret_verdict)
+{
+	const struct credential *credential = find_credential(worker, host);
+
+	if (credential == NULL ||
+	    !credentials_are_refused(worker->credentials, credential))
+		return false;
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.8",
+	    "line %u of SMTP_AUTH_FILE was of no use a moment ago",
+	    credential->line);
+	(void)snprintf(ret_verdict->host, sizeof(ret_verdict->host), "%s",
+	    host->name);
+	return true;
+}
+
 /* Try a host that has an address, under the policy that holds for it. */
 static void
 try_found_host(struct worker *worker, struct trial *trial, size_t number)
@@ -469,6 +533,11 @@ try_found_host(struct worker *worker, struct trial *trial, size_t number)
 
 	trial->was_any_address = true;
 	trial->was_missed = false;
+	if (is_refused(worker, host, &verdict)) {
+		trial->was_withheld = true;
+		pass_over(trial, &verdict);
+		return;
+	}
 	if (!may_be_named(worker, trial, host))
 		return;
 	if (find_trust(worker, trial->job, host, &trust, &verdict) == 0)
@@ -647,7 +716,7 @@ report_job(const struct worker *worker, const struct job *job)
 void
 worker_work(int fd, const struct destination *destination,
     struct fetcher *fetcher, const struct settings *settings,
-    const struct dkim *dkim)
+    const struct dkim *dkim, const struct credentials *credentials)
 {
 	struct worker worker = {
 		.fd = fd,
@@ -655,6 +724,7 @@ worker_work(int fd, const struct destination *destination,
 		.fetcher = fetcher,
 		.settings = settings,
 		.dkim = dkim,
+		.credentials = credentials,
 	};
 	struct job *job;
 	bool is_heard = true;

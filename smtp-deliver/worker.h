@@ -4,6 +4,7 @@
 #define WORKER_H
 
 #include "lib/settings.h"
+#include "smtp-deliver/credentials.h"
 #include "smtp-deliver/destination.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/fetcher.h"
@@ -17,9 +18,10 @@
  * fd		a socket of packets to who gives the jobs.
  * fetcher	the process that finds the destination's policy.
  * dkim		who signs, or NULL.
+ * credentials	who we are for relays.
  */
 void worker_work(int fd, const struct destination *destination,
     struct fetcher *fetcher, const struct settings *settings,
-    const struct dkim *dkim);
+    const struct dkim *dkim, const struct credentials *credentials);
 
 #endif

@@ -95,9 +95,9 @@ build() {
 	done | nothing
 }
 
-@test "only tls.c and its tlsdane, and sign.c, know GnuTLS, audit.c the journal, http.c microhttpd" {
+@test "only tls.c and its tlsdane, sign.c and password.c know GnuTLS, audit.c the journal, http.c microhttpd" {
 	[ "$(include gnutls | sort | xargs)" = \
-		"lib/sign.c lib/tls.c lib/tlsdane.c lib/tlsdane.h" ]
+		"lib/password.c lib/sign.c lib/tls.c lib/tlsdane.c lib/tlsdane.h" ]
 	[ "$(sources '*.c' | grep -v '^t/' |
 		xargs grep -l systemd/journal)" = lib/audit.c ]
 	[ "$(include microhttpd)" = smtp-health/http.c ]

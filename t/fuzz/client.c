@@ -49,6 +49,23 @@ static const struct addrinfo address = {
 };
 static int message_fd;
 
+/* Who we are, if the peer's octets begin so; that is no octet of theirs. */
+#define SECRET "open sesame!"
+static struct {
+	const char *text;
+	unsigned mechanisms;
+} const modes[] = {
+	{ "AUTH\n", CREDENTIAL_PASSWORD },
+	{ "LOGIN\n", CREDENTIAL_LOGIN },
+	{ "TOKEN\n", CREDENTIAL_XOAUTH2 },
+};
+static char secret[] = SECRET;
+static struct credential known = { .host = "mx.test",
+	.line = 1,
+	.user = "me",
+	.secret = secret };
+static const struct credential *credential; /* NULL: nobody */
+
 static const struct trust trust = { .level = TRUST_VERIFY, .host = "mx.test" };
 
 int __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
@@ -89,6 +106,17 @@ __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
 
 /* ---- what was said ---- */
 
+/* What only AUTH has. */
+static bool
+is_base64(const char *line, size_t length)
+{
+	return strspn(line,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		   "abcdefghijklmnopqrstuvwxyz0123456789+/=") >= length;
+}
+
+static bool is_secured; /* STARTTLS was said */
+
 static bool
 is_command(const char *line, size_t length)
 {
@@ -104,7 +132,8 @@ is_command(const char *line, size_t length)
 		    strncmp(line, commands[i], expected) == 0)
 			return fuzz_is_printable(line, length);
 	}
-	return false;
+	return credential != NULL && is_secured &&
+	    (strncmp(line, "AUTH ", 5) == 0 || is_base64(line, length));
 }
 
 /* Commands, and perhaps the message behind DATA. Returns how often that was
@@ -114,6 +143,8 @@ check_words(const char *said)
 {
 	unsigned messages = 0;
 	bool is_after_data = false;
+
+	is_secured = false;
 
 	while (*said != '\0') {
 		const char *end = strstr(said, "\r\n");
@@ -134,6 +165,7 @@ check_words(const char *said)
 			continue;
 		}
 		must(is_command(said, length));
+		is_secured |= strncmp(said, "STARTTLS\r\n", 10) == 0;
 		is_after_data = strncmp(said, "DATA\r\n", 6) == 0;
 		said = end + 2;
 	}
@@ -208,8 +240,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t length;
 	const char *said;
 
-	if (client_open(&trust, peer_connect(data, size), &address, &settings,
-		&client, &verdict) == 0) {
+	credential = NULL;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (credential == NULL &&
+		    fuzz_take(&data, &size, modes[i].text)) {
+			known.mechanisms = modes[i].mechanisms;
+			credential = &known;
+		}
+	if (client_open(&trust, peer_connect(data, size), &address, credential,
+		&settings, &client, &verdict) == 0) {
 		for (int i = 0; i < 2 && state == TRANSACTION_READY; i++)
 			delivered += send_message(client, &state);
 		if (state == TRANSACTION_READY)
@@ -219,6 +258,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		must(verdict.outcome == OUTCOME_DEFERRED);
 		check_verdict(&verdict);
+		must(verdict.is_auth_trouble == 0 ||
+		    (credential != NULL &&
+			strcasestr(verdict.reply, SECRET) == NULL));
 	}
 	said = peer_end(&length);
 	must(strlen(said) == length);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SCRAM_H
+#define SCRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/password.h"
+
+#define SCRAM_NONCE_MAX 256 /* octets of both sides' nonces together */
+#define SCRAM_MESSAGE_SIZE 2048 /* octets of a message, with a NUL */
+#define SCRAM_FIRST_SIZE 1024 /* of our first one */
+
+/* RFC 7677 section 4 asks for no less; a host that wants more wants our CPU. */
+#define SCRAM_ITERATIONS_MIN 4096
+#define SCRAM_ITERATIONS_MAX 1000000
+
+/*
+ * The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), which shows a host
+ * that we know the password, and us that the host does, while nobody says it.
+ * Without channel binding: the host's certificate has verified.
+ *
+ *	scram_begin() -> client-first -> host -> server-first -> scram_answer()
+ *	-> client-final -> host -> server-final -> scram_check()
+ *
+ * Each returns 0, or -EPROTO with .problem telling what is wrong with the
+ * host's message, or with what is to be said.
+ */
+struct scram {
+	const char *problem;
+	bool is_proven; /* the host knows the password, too */
+	char nonce[SCRAM_NONCE_MAX];
+	char first[SCRAM_FIRST_SIZE]; /* ours, without its header */
+	uint8_t signature[PASSWORD_HASH_SIZE]; /* that the host has to show */
+};
+
+/*
+ * user		prepared, as the password is.
+ * nonce	new for each exchange: printable, without a comma.
+ */
+int scram_begin(struct scram *scram, const char *user, const char *nonce,
+    char ret_message[SCRAM_MESSAGE_SIZE]);
+int scram_answer(struct scram *scram, const char *password,
+    const char *server_first, char ret_message[SCRAM_MESSAGE_SIZE]);
+int scram_check(struct scram *scram, const char *server_final);
+
+#endif
