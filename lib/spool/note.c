@@ -111,6 +111,7 @@ note_count(struct spool *spool, enum note_kind kind, uint64_t *ret_count)
 		count += is_token(dirent->d_name);
 	r = -errno; /* 0 at the end */
 	closedir(listing);
+	/* cppcheck-suppress knownConditionTrueFalse ; readdir() has a say */
 	if (r == 0)
 		*ret_count = count;
 	return r;
