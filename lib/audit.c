@@ -79,6 +79,8 @@ static const struct event events[AUDIT_EVENTS] = {
 	    "a6577267db5d4462a83d8453b78c216b", LOG_NOTICE, false },
 	[AUDIT_AUTH_FAILED] = { "auth-failed",
 	    "97bc1449588b42acb661756a14001f51", LOG_ERR, false },
+	[AUDIT_NO_NETWORK] = { "no-network",
+	    "0ba91cb7abc64eebb808977b64b691d1", LOG_NOTICE, false },
 	[AUDIT_POLICY_MISSED] = { "policy-missed",
 	    "2b5315dcdaff46babb13df27afbab2d5", LOG_NOTICE, false },
 	[AUDIT_MESSAGE_DONE] = { "message-done",

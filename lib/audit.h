@@ -27,6 +27,7 @@ enum audit_event {
 	AUDIT_UNREACHED, /* none of a destination's hosts answers */
 	AUDIT_REACHED_AGAIN, /* one of such a destination's hosts answers */
 	AUDIT_AUTH_FAILED, /* a relay refuses us, or cannot be told who we are */
+	AUDIT_NO_NETWORK, /* nothing can be tried */
 	AUDIT_POLICY_MISSED, /* a domain's TLS policy could not be followed */
 	AUDIT_MESSAGE_DONE, /* a message left the queue */
 	AUDIT_NOTICE, /* a notice to a message's sender is in the spool */

@@ -61,6 +61,12 @@ backoff_follow_minute(int64_t until_ms, unsigned failures, uint32_t chance)
 }
 
 int64_t
+backoff_soon_minute(int64_t real_ms, uint32_t chance)
+{
+	return real_ms / MINUTE_MS + 1 + chance % 2;
+}
+
+int64_t
 backoff_expiry_ms(int64_t accepted_ms, int lifetime_days)
 {
 	return accepted_ms + lifetime_days * DAY_MS;

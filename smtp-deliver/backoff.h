@@ -39,6 +39,10 @@ int64_t backoff_reach_ms(int64_t real_ms, unsigned failures, uint32_t chance);
 int64_t backoff_follow_minute(int64_t until_ms, unsigned failures,
     uint32_t chance);
 
+/* When to look again at a message that there was no network for: in the next
+ * minute or the one after. */
+int64_t backoff_soon_minute(int64_t real_ms, uint32_t chance);
+
 /* No such time is further ahead than that. */
 #define BACKOFF_REACH_MAX_MS INT64_C(2460000)
 

@@ -23,6 +23,7 @@
 
 #include "lib/clock.h"
 #include "smtp-deliver/connect.h"
+#include "smtp-deliver/network.h"
 
 #define CONNECT_SEC 30
 #define NEXT_MS 250 /* RFC 8305 section 5 */
@@ -175,8 +176,20 @@ stop_attempt(struct connect_attempt *attempt)
 /* Whether an error is about the network or the other host, and not about what
  * this one has run out of. */
 static enum connect_failure
-failure_of(int error)
+failure_of(int error, const struct addrinfo *address)
 {
+	switch (-error) {
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case ENETUNREACH:
+		if (!network_has_route(address->ai_addr, address->ai_addrlen))
+			return CONNECT_FAILED_ROUTE;
+		break;
+	default:
+		break;
+	}
 	switch (-error) {
 	case ECONNREFUSED:
 	case ECONNRESET:
@@ -200,7 +213,7 @@ fail_attempt(struct connect *connect, struct connect_attempt *attempt,
 	if (is_under_way(attempt))
 		stop_attempt(attempt);
 	attempt->is_over = true;
-	connect->failures |= failure_of(error);
+	connect->failures |= failure_of(error, attempt->address);
 	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
 	    strerror(-error));
 	listener->passed_over(listener->context, attempt->address, reason,

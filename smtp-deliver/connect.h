@@ -25,6 +25,7 @@ struct connect_attempt {
 enum connect_failure {
 	CONNECT_FAILED_HERE = 1, /* this host lacks something */
 	CONNECT_FAILED_THERE = 2, /* the other does not answer */
+	CONNECT_FAILED_ROUTE = 4, /* this host knows no way to it */
 };
 
 /* The addresses of one host, in the order in which they are tried. */

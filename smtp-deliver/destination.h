@@ -34,6 +34,7 @@ struct destination {
 	int64_t unusable_until_ms; /* or it answers, and is of no use: until
 				    * then, on clock_mono_ms()'s clock, or 0 */
 	struct verdict unusable; /* so */
+	int64_t no_network_until_ms; /* or there is no way there, likewise */
 	int64_t failed_ms; /* when this run tried it; on clock_mono_ms()'s
 			    * clock, or 0 */
 };

@@ -148,6 +148,10 @@ intake_claim(struct intake *intake)
 				return r;
 		}
 		r = scan_next(intake->scan, &entry);
+		/* New mail comes first. */
+		if (r > 0 && entry.place == QUEUE_RETRY &&
+		    intake->is_paused(intake->context))
+			r = 0;
 		if (r <= 0) {
 			end_scan(intake);
 			return r;

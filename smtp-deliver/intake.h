@@ -21,6 +21,8 @@ struct intake {
 	int (*begin)(void *context);
 	/* Whether one more task can be taken. */
 	bool (*has_room)(void *context);
+	/* Whether retries are to stay where they are for now. */
+	bool (*is_paused)(void *context);
 	/* Whether a message is a task already. */
 	bool (*has_task)(void *context, const char *id);
 	/* A message was claimed: the task is the run's. */

@@ -20,6 +20,8 @@ enum reach {
 	REACH_NO_HOST, /* there are some, and none answers */
 	REACH_UNUSABLE, /* one may answer, and none could be used */
 	REACH_HOST, /* one could be used */
+	REACH_NO_ROUTE, /* there is no network to reach them by, */
+	REACH_NO_RESOLVER, /* or to ask who they are */
 };
 
 /* What a worker tells of the job that it has, a packet each. */

@@ -44,6 +44,13 @@ can_be_urged(const struct destination *destination)
 	    clock_mono_ms() - destination->failed_ms >= URGE_MS;
 }
 
+static bool
+is_unreached_now(const struct destination *destination)
+{
+	return destination->is_unreached &&
+	    clock_real_ms() < destination->unreached.until_ms;
+}
+
 void
 patience_look(struct spool *spool, struct destination *destination)
 {
@@ -55,9 +62,12 @@ patience_look(struct spool *spool, struct destination *destination)
 	if (destination->unusable_until_ms != 0 &&
 	    clock_mono_ms() >= destination->unusable_until_ms)
 		destination->unusable_until_ms = 0;
+	if (destination->no_network_until_ms != 0 &&
+	    clock_mono_ms() >= destination->no_network_until_ms)
+		destination->no_network_until_ms = 0;
 	destination->is_waiting = destination->unusable_until_ms != 0 ||
-	    (destination->is_unreached &&
-		clock_real_ms() < destination->unreached.until_ms);
+	    destination->no_network_until_ms != 0 ||
+	    is_unreached_now(destination);
 }
 
 static void
@@ -130,9 +140,26 @@ patience_note_unusable(struct destination *destination,
 	destination->unusable = *verdict;
 }
 
-int64_t
-patience_next_minute(const struct destination *destination)
+void
+patience_note_no_network(struct destination *destination)
 {
-	return backoff_follow_minute(destination->unreached.until_ms,
-	    destination->unreached.last.number, arc4random());
+	destination->is_waiting = true;
+	destination->no_network_until_ms =
+	    clock_mono_ms() + PATIENCE_NO_NETWORK_MS;
+}
+
+void
+patience_pass_by(const struct destination *destination, struct job *job)
+{
+	const struct unreached *unreached = &destination->unreached;
+
+	if (destination->unusable_until_ms != 0) {
+		job_set_verdict(job, &destination->unusable);
+		task_judge(job, 0);
+	} else if (is_unreached_now(destination))
+		task_pass_by(job, unreached,
+		    backoff_follow_minute(unreached->until_ms,
+			unreached->last.number, arc4random()));
+	else
+		task_leave(job);
 }

@@ -20,6 +20,9 @@
  * policy and is for each run to find out.
  */
 
+/* So long a run does not try again where there was no network. */
+#define PATIENCE_NO_NETWORK_MS 30000
+
 /* See whether a destination is to be left alone now: its is_waiting. The first
  * time what is remembered is looked up. */
 void patience_look(struct spool *spool, struct destination *destination);
@@ -34,16 +37,10 @@ void patience_note_answer(struct spool *spool, struct destination *destination);
 void patience_note_unusable(struct destination *destination,
     const struct verdict *verdict);
 
-/* A job there is not to be tried now. Returns whether that is so because its
- * hosts cannot be reached; else they are of no use, which is its own verdict. */
-static inline bool
-patience_is_unreached(const struct destination *destination)
-{
-	return destination->is_waiting && destination->unusable_until_ms == 0;
-}
+/* There is no network to reach it by: nothing that is known of it changes. */
+void patience_note_no_network(struct destination *destination);
 
-/* The minute before which a message that was not tried, as its destination is
- * left alone, is not to be looked at again. They are not all the same. */
-int64_t patience_next_minute(const struct destination *destination);
+/* Defer a job at a destination that is_waiting. */
+void patience_pass_by(const struct destination *destination, struct job *job);
 
 #endif

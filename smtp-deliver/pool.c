@@ -208,6 +208,10 @@ end_of(const struct report *report, bool is_deferred)
 		return is_deferred ? JOB_UNREACHED : JOB_JUDGED;
 	case REACH_UNUSABLE:
 		return is_deferred ? JOB_UNUSABLE : JOB_JUDGED;
+	case REACH_NO_ROUTE:
+		return is_deferred ? JOB_NO_ROUTE : JOB_JUDGED;
+	case REACH_NO_RESOLVER:
+		return is_deferred ? JOB_NO_RESOLVER : JOB_JUDGED;
 	default:
 		return JOB_JUDGED;
 	}

@@ -23,6 +23,8 @@ enum job_end {
 	JOB_UNREACHED, /* with its verdicts: no host could be connected to */
 	JOB_UNUSABLE, /* with its verdicts: one could, and none be used */
 	JOB_JUDGED, /* with its verdicts, that are about no host */
+	JOB_NO_ROUTE, /* untried, for there is no network; the verdicts tell */
+	JOB_NO_RESOLVER, /* likewise, and it is so for all that needs the DNS */
 	JOB_GIVEN_BACK, /* untried */
 };
 

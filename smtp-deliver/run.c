@@ -50,6 +50,8 @@ struct run {
 	int watch_fd; /* -1: cannot be told of new mail */
 	struct intake intake;
 	size_t left_count; /* met without room since there was some again */
+	int64_t no_resolver_until_ms; /* the DNS is out of reach until then */
+	bool is_offline; /* that, or no route, was told of */
 	int64_t next_sync_ms;
 	int64_t next_settle_ms;
 	int64_t stop_ms; /* when to stop waiting for workers */
@@ -183,6 +185,24 @@ drop_job(struct run *run, struct job *job)
 	settle(run, task);
 }
 
+/* There is no network. That is told of once, and not for each message. */
+static void
+note_no_network(struct run *run, struct destination *destination,
+    const struct job *job, enum job_end end)
+{
+	if (end == JOB_NO_RESOLVER)
+		run->no_resolver_until_ms =
+		    clock_mono_ms() + PATIENCE_NO_NETWORK_MS;
+	patience_note_no_network(destination);
+	if (run->is_offline)
+		return;
+	run->is_offline = true;
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_NO_NETWORK,
+	    .reason = job->verdicts[0].reason,
+	});
+}
+
 /* What came back of a job goes on record. */
 static void
 judge(struct run *run, struct destination *destination, struct job *job,
@@ -204,9 +224,15 @@ judge(struct run *run, struct destination *destination, struct job *job,
 		patience_note_answer(run->means.spool, destination);
 		note_success(run, destination, job);
 		break;
+	case JOB_NO_ROUTE:
+	case JOB_NO_RESOLVER:
+		note_no_network(run, destination, job, end);
+		task_leave(job);
+		return;
 	case JOB_JUDGED:
 		break;
 	}
+	run->is_offline = false;
 	task_judge(job, 0);
 }
 
@@ -217,6 +243,7 @@ end_job(void *context, struct destination *destination, struct job *job,
 {
 	struct run *run = context;
 	bool is_failure = end == JOB_UNREACHED || end == JOB_UNUSABLE;
+	bool is_untried = end == JOB_NO_ROUTE || end == JOB_NO_RESOLVER;
 
 	if (is_failure && is_one_too_many(run, destination)) {
 		destination_return_job(destination, job);
@@ -224,7 +251,7 @@ end_job(void *context, struct destination *destination, struct job *job,
 	}
 	judge(run, destination, job, end);
 	drop_job(run, job);
-	return !has_unsettled(run) && !is_failure;
+	return !has_unsettled(run) && !is_failure && !is_untried;
 }
 
 /* ---- the queue ----------------------------------------------------------- */
@@ -266,6 +293,15 @@ has_room(void *context)
 	return run->left_count < LEFT_MAX || run->task_count == 0;
 }
 
+/* Without a resolver nothing can be done for them: they would only be moved. */
+static bool
+is_paused(void *context)
+{
+	const struct run *run = context;
+
+	return clock_mono_ms() < run->no_resolver_until_ms;
+}
+
 /* Before the queue is looked through: is all that we work with still what is
  * used? */
 static int
@@ -295,18 +331,11 @@ look_again(struct run *run)
 
 /* ---- workers ------------------------------------------------------------- */
 
-/* Defer a job that is not to be tried now. */
-static void
-pass_by(struct run *run, const struct destination *destination, struct job *job)
+/* What goes nowhere without the DNS. */
+static bool
+needs_resolver(const struct destination *destination)
 {
-	if (patience_is_unreached(destination))
-		task_pass_by(job, &destination->unreached,
-		    patience_next_minute(destination));
-	else {
-		job_set_verdict(job, &destination->unusable);
-		task_judge(job, 0);
-	}
-	drop_job(run, job);
+	return *destination->name != '[';
 }
 
 /* Defer what goes where nobody could be reached and nobody is to be tried yet.
@@ -321,9 +350,13 @@ pass_by_unreached(struct run *run)
 	     destination = next) {
 		next = TAILQ_NEXT(destination, entries);
 		patience_look(run->means.spool, destination);
+		if (is_paused(run) && needs_resolver(destination))
+			patience_note_no_network(destination);
 		while (destination->is_waiting && !has_unsettled(run) &&
-		    (job = destination_take_job(destination)) != NULL)
-			pass_by(run, destination, job);
+		    (job = destination_take_job(destination)) != NULL) {
+			patience_pass_by(destination, job);
+			drop_job(run, job);
+		}
 		destination_forget(&run->destinations, destination);
 	}
 }
@@ -599,6 +632,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 		.intake = {
 			.begin = begin_scan,
 			.has_room = has_room,
+			.is_paused = is_paused,
 			.has_task = has_task,
 			.take = take_task,
 		},

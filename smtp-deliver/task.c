@@ -426,6 +426,19 @@ task_pass_by(struct job *job, const struct unreached *unreached, int64_t minute)
 	}
 }
 
+void
+task_leave(struct job *job)
+{
+	struct task *task = job->task;
+	enum outcome *outcomes = task->claim->outcomes;
+
+	plan(task, backoff_soon_minute(clock_real_ms(), arc4random()));
+	task->is_left = task->is_unsure = true;
+	/* Not on record: whoever claims it next knows no more than we did. */
+	for (size_t i = 0; i < job->recipient_count; i++)
+		outcomes[job->recipients[i]] = OUTCOME_DEFERRED;
+}
+
 bool
 task_is_urged(const struct task *task)
 {
@@ -544,7 +557,7 @@ tell_sender(struct task *task)
 	task->is_notice_owed = false;
 	(void)tell(task, NOTICE_FAILED, OUTCOME_FAILED, OUTCOME_RETURNED);
 	(void)tell(task, NOTICE_RELAYED, OUTCOME_RELAYED, OUTCOME_DELIVERED);
-	if (!claim->is_delay_told &&
+	if (!claim->is_delay_told && !task->is_left &&
 	    is_late(accepted_ms(task), clock_real_ms(),
 		task->means->mailer.settings->delay_notice_hours))
 		claim->is_delay_told = tell(task, NOTICE_DELAYED,

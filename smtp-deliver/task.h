@@ -47,6 +47,7 @@ struct task {
 	int64_t next_minute; /* when to try again what is deferred, or 0 */
 	unsigned remembered_attempts; /* that were made at a destination of its
 				       * own, in place of its own */
+	bool is_left; /* there was no network for somebody */
 	bool is_unsure; /* somebody was not tried since its time is over */
 	size_t unwritten_count; /* of what is to be put on record */
 	struct attempt *unwritten;
@@ -101,6 +102,10 @@ void task_judge(struct job *job, int64_t earliest);
  */
 void task_pass_by(struct job *job, const struct unreached *unreached,
     int64_t minute);
+
+/* A job was not tried, for there was no network: nothing is said of it, and
+ * nothing ends by it. The message is looked at again soon. */
+void task_leave(struct job *job);
 
 /*
  * Put what is known of the message on record. With no open jobs left it leaves

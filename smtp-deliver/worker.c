@@ -25,6 +25,7 @@
 #include "smtp-deliver/auth.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
+#include "smtp-deliver/network.h"
 #include "smtp-deliver/order.h"
 #include "smtp-deliver/requiretls.h"
 #include "smtp-deliver/route.h"
@@ -643,11 +644,17 @@ reach_of(const struct trial *trial)
 	if (trial->was_connected ||
 	    (trial->was_reached && trial->lack_count > 0))
 		return REACH_HOST;
+	if (!trial->was_any_address && trial->was_dns_trouble)
+		return network_has_resolver() ? REACH_NOWHERE
+					      : REACH_NO_RESOLVER;
 	if (!trial->was_any_address || trial->lack_count > 0)
 		return REACH_NOWHERE;
 	if (trial->was_reached || trial->was_withheld ||
 	    (trial->failures & CONNECT_FAILED_HERE) != 0)
 		return REACH_UNUSABLE;
+	/* A host that has IPv6 only is not there for who has IPv4 only. */
+	if (trial->failures == CONNECT_FAILED_ROUTE && !network_has_any_route())
+		return REACH_NO_ROUTE;
 	return REACH_NO_HOST;
 }
 
@@ -688,12 +695,15 @@ do_job(struct worker *worker, const struct job *job)
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
 	set_open(&trial, &verdict);
 	worker->reach = REACH_NOWHERE;
-	if (worker->route.host_count == 0 &&
+	if (worker->route.host_count > 0 ||
 	    route_find(worker->destination->name, worker->settings,
-		&worker->route, &verdict) < 0)
-		set_open(&trial, &verdict);
-	else
+		&worker->route, &verdict) == 0)
 		try_route(worker, &trial);
+	else {
+		set_open(&trial, &verdict);
+		if (!is_final(verdict.outcome) && !network_has_resolver())
+			worker->reach = REACH_NO_RESOLVER;
+	}
 }
 
 /* Returns whether there is somebody who listens. */

@@ -210,6 +210,7 @@ families() {
 	not has_got odd2 connect
 
 	# And the better one is.
+	forget_unreached
 	odd_start odd1
 	id=$(send bob@address.test)
 	deliver

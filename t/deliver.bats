@@ -314,7 +314,7 @@ arrives() {
 	id=$(send bob@odd.test)
 	deliver
 	is_deferred "$id"
-	told "$id" deferred status=4.4.3
+	grep -q "event=no-network reason=\"the DNS gave no answer" "$trail"
 	dns_resume
 	odd_start odd1
 	make_due "$id"

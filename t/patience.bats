@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # patience.bats - what smtp-deliver does not try: destinations that could not be
-# reached, from one run to another. Counted by what hosts saw.
+# reached, from one run to another, counted by what hosts saw; and whoever there
+# is no network to.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -18,7 +19,10 @@ setup_file() {
 	for host in sender odd1 odd2; do
 		network_add_host "$host"
 	done
+	network_resolv_conf >"$network_dir/resolv.conf"
 	dns <<-END
+		six.test.       MX 10 mx.six.test.
+		mx.six.test.    AAAA $(network_ip6 odd1)
 		odd.test.       MX 10 mx.odd.test.
 		second.test.    MX 10 mx.second.test.
 		mx.odd.test.    A $(network_ip4 odd1)
@@ -254,4 +258,156 @@ try_now() {
 	ahead=$((5 * 3600 - 60)) deliver
 	told "$id" notice "it is late"
 	grep -rqF "Connection refused" "$spool/queue/new" "$spool/queue/retry"
+}
+
+# ---- no network --------------------------------------------------------------
+
+# on_sender COMMAND...: ip(8) on the sending host.
+on_sender() {
+	ip -n "$network_id-sender" "$@"
+}
+
+link_down() {
+	on_sender link set uplink down
+}
+
+link_up() {
+	on_sender link set uplink up
+	on_sender addr replace "$(network_ip6 sender)/64" dev uplink nodad
+}
+
+# Whether a message waits, and nothing was said of it.
+was_left() {
+	is_deferred "$1" && not told "$1" deferred &&
+		[ ! -e "$spool/queue/attempts/$1" ]
+}
+
+# resolver ADDRESS: the sending host asks that one. Until dns_again.
+resolver() {
+	printf 'nameserver %s\noptions timeout:1 attempts:1\n' "$1" \
+		>"/etc/netns/$network_id-sender/resolv.conf"
+}
+
+dns_again() {
+	cp "$network_dir/resolv.conf" "/etc/netns/$network_id-sender/resolv.conf"
+}
+
+# A resolver on a host that answers SERVFAIL to all, until the test ends.
+start_servfail() {
+	start ip netns exec "$network_id-$1" python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 53))
+open(sys.argv[2], "w").close()
+while True:
+    question, peer = s.recvfrom(512)
+    s.sendto(question[:2] + b"\x81\x82" + question[4:], peer)
+' "$2" "$BATS_TEST_TMPDIR/servfail"
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/servfail"
+}
+
+teardown() {
+	link_up
+	on_sender route del default 2>/dev/null || :
+	dns_again
+	mail_teardown
+}
+
+@test "without a link nothing is tried, and that is told once" {
+	link_down
+	mapfile -t ids < <(send_each one@odd.test two@odd.test three@second.test)
+	deliver
+	for id in "${ids[@]}"; do
+		was_left "$id"
+		# In the next minute or the one after.
+		[ "$(place "$id")" -le "$(date -u -d "+150 sec" +%Y%m%d%H%M)" ]
+	done
+	[ "$(event no-network)" -eq 1 ]
+	[ "$(event unreached)" -eq 0 ]
+	[ "0$(counter 3)" -eq 0 ]
+	link_up
+	odd_start odd1
+	odd_start odd2
+	ahead=180 deliver
+	is_queue_empty
+	[ "$(odd_count odd1)" -eq 2 ]
+}
+
+@test "a host that was away for a week returns nothing before it has tried" {
+	id=$(sender=alice@second.test send_each bob@odd.test)
+	link_down
+	deliver
+	for attempt in {1..9}; do
+		echo "$attempt ${EPOCHSECONDS}000 0 deferred 4.4.1 no answer"
+	done >"$spool/queue/attempts/$id"
+	ahead=$((7 * 86400)) deliver
+	is_deferred "$id"
+	[ "$(wc -l <"$spool/queue/attempts/$id")" -eq 9 ]
+	[ "$(event notice)" -eq 0 ]
+	link_up
+	ahead=$((7 * 86400 + 300)) deliver
+	told "$id" deferred "Connection refused"
+	told "$id" failed "given up"
+	told "$id" notice
+}
+
+@test "without a resolver nothing is tried" {
+	dns_stop
+	id=$(send_each bob@odd.test)
+	deliver
+	was_left "$id"
+	[ "$(event no-network)" -eq 1 ]
+	dns_resume
+	odd_start odd1
+	ahead=180 deliver
+	is_queue_empty
+}
+
+@test "without a resolver retries stay where they are, but for those in hand" {
+	mapfile -t ids < <(send_many 450 "" bob@odd.test)
+	mkdir -p "$spool/queue/retry/202001010000"
+	mv "$spool"/queue/new/* "$spool/queue/retry/202001010000/"
+	dns_stop
+	deliver
+	stay=$(find "$spool/queue/retry/202001010000" -type f | wc -l)
+	dns_resume
+	[ "$stay" -ge 50 ]
+	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 450 ]
+	[ "$(event no-network)" -eq 1 ]
+}
+
+@test "a resolver that answers SERVFAIL is one: that is an attempt" {
+	start_servfail odd2 "$(network_ip4 odd2)"
+	resolver "$(network_ip4 odd2)"
+	id=$(send_each bob@odd.test)
+	deliver
+	told "$id" deferred status=4.4.3
+	[ "$(cut -d ' ' -f 1 "$spool/queue/attempts/$id")" -eq 1 ]
+	[ "$(event no-network)" -eq 0 ]
+}
+
+@test "one on this host that knows no way to others is none" {
+	start_servfail sender 127.0.0.1
+	resolver 127.0.0.1
+	id=$(send_each bob@odd.test)
+	deliver
+	was_left "$id"
+	[ "$(event no-network)" -eq 1 ]
+	# It is one where there is a way.
+	on_sender route add default via "$(network_ip4 odd2)"
+	make_due "$id"
+	deliver
+	told "$id" deferred status=4.4.3
+}
+
+@test "a destination of another family is tried, where there is any network" {
+	on_sender addr del "$(network_ip6 sender)/64" dev uplink
+	id=$(send_each bob@six.test)
+	deliver
+	was_left "$id"
+	on_sender route add default via "$(network_ip4 odd2)"
+	make_due "$id"
+	deliver
+	told "$id" deferred "unreachable"
+	[ "$(event unreached)" -eq 1 ]
 }

@@ -113,6 +113,15 @@ no_retry_comes_too_early(void)
 }
 
 static void
+without_a_network_it_is_soon(void)
+{
+	is_int(backoff_soon_minute(REAL_MS, 0) - MINUTE, 1,
+	    "without a network it is the next minute");
+	is_int(backoff_soon_minute(REAL_MS + 59999, 7) - MINUTE, 2,
+	    "or the one after");
+}
+
+static void
 messages_expire(void)
 {
 	const int64_t later_ms = REAL_MS + 5 * DAY_MS + 1;
@@ -150,6 +159,7 @@ main(void)
 	for (size_t i = 0; i < sizeof(reach_rows) / sizeof(reach_rows[0]); i++)
 		check_reach_row(i);
 	no_retry_comes_too_early();
+	without_a_network_it_is_soon();
 	messages_expire();
 	messages_are_late();
 	return done_testing();
