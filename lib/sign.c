@@ -22,6 +22,7 @@
 #include "lib/sign.h"
 
 #define FILE_MAX 65536
+#define STACK_SIZE 65536 /* that it takes at the most */
 #define RSA_BITS_MIN 1024
 #define RSA_BITS_MAX (8 * SIGN_SIZE_MAX)
 
@@ -86,6 +87,15 @@ import(struct sign_key *key, char *text, size_t length,
 	return take_kind(key, ret_error);
 }
 
+/* What GnuTLS has left of a key below us, where it has had its variables. */
+__attribute__((noinline)) static void
+wipe_stack(void)
+{
+	char below[STACK_SIZE];
+
+	explicit_bzero(below, sizeof(below));
+}
+
 int
 sign_key_load(const char *path, struct sign_key **ret_key,
     char ret_error[SIGN_ERROR_SIZE])
@@ -101,6 +111,7 @@ sign_key_load(const char *path, struct sign_key **ret_key,
 	if (r == 0)
 		r = import(key, text, length, ret_error);
 	explicit_bzero(text, sizeof(text));
+	wipe_stack();
 	if (r == 0)
 		*ret_key = key;
 	else

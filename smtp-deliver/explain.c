@@ -444,7 +444,7 @@ become_worker(struct published *published, const char *destination,
 						   : NULL);
 	sandbox_keep_only(&published->fetcher.place.folder_fd,
 	    published->fetcher.place.folder_fd >= 0);
-	fetcher_start(&published->fetcher, plan->settings);
+	fetcher_start(&published->fetcher, plan->settings, NULL, NULL);
 	wall_close_worker(plan->settings, plan->rules);
 	dns_start();
 }

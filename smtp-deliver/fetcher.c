@@ -298,7 +298,8 @@ fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
 }
 
 void
-fetcher_start(struct fetcher *fetcher, const struct settings *settings)
+fetcher_start(struct fetcher *fetcher, const struct settings *settings,
+    void (*forget)(const void *context), const void *context)
 {
 	struct search search = {
 		.domain = fetcher->domain,
@@ -316,6 +317,8 @@ fetcher_start(struct fetcher *fetcher, const struct settings *settings)
 	}
 	if (fork() == 0) {
 		close(fds[0]);
+		if (forget != NULL)
+			forget(context);
 		serve(fds[1], &search, parent);
 	}
 	/* Without a process this ends the socket, as its death would. */

@@ -35,8 +35,14 @@ struct fetcher_answer {
 void fetcher_prepare(struct fetcher *fetcher, struct spool *spool,
     const char *destination);
 
-/* Start the process: before the worker's wall is closed, which forks nothing. */
-void fetcher_start(struct fetcher *fetcher, const struct settings *settings);
+/*
+ * Start the process: before the worker's wall is closed, which forks nothing.
+ *
+ * forget	called there first: wipes secrets that only a worker needs. NULL:
+ *		there are none.
+ */
+void fetcher_start(struct fetcher *fetcher, const struct settings *settings,
+    void (*forget)(const void *context), const void *context);
 
 /* Ask for the policy, and wait for it (RFC 8461 section 5). To be called once.
  * Returns 0, or a negative errno: nobody knows, for something is wrong on this

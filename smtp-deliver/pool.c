@@ -67,6 +67,15 @@ drop_others(int fd, int policies_fd)
 	sandbox_keep_only(kept, count);
 }
 
+/* What we hand on by fork(2) is for workers, not for the fetcher beside one. */
+static void
+forget_secrets(const void *context)
+{
+	const struct pool *pool = context;
+
+	dkim_close(pool->dkim);
+}
+
 _Noreturn static void
 become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
     pid_t parent)
@@ -85,7 +94,7 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 		? way_policy_domain(&way)
 		: NULL);
 	drop_others(fd, fetcher.place.folder_fd);
-	fetcher_start(&fetcher, pool->settings);
+	fetcher_start(&fetcher, pool->settings, forget_secrets, pool);
 	wall_close_worker(pool->settings, pool->rules);
 	worker_work(fd, own->destination, &fetcher, pool->settings, pool->dkim,
 	    pool->credentials);

@@ -36,7 +36,7 @@ TAILQ_HEAD(pool_worker_list, pool_worker);
 struct pool {
 	const struct settings *settings;
 	struct spool *spool; /* where policies of domains are kept */
-	const struct dkim *dkim; /* who signs, or NULL */
+	struct dkim *dkim; /* who signs, or NULL */
 	const struct rules *rules; /* where mail may go */
 	const struct credentials *credentials; /* who we are for relays */
 	/* What to do with a job that comes back. Its worker waits meanwhile.

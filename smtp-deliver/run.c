@@ -621,7 +621,7 @@ run_catch_signals(void)
 
 int
 run_queue(struct spool *spool, const struct settings *settings,
-    const struct dkim *dkim, const struct rules *rules,
+    struct dkim *dkim, const struct rules *rules,
     const struct credentials *credentials, bool is_watching)
 {
 	struct run run = {

@@ -31,7 +31,7 @@ void run_catch_signals(void);
  * on at all; -ESTALE if the spool was removed, which only another process can open anew.
  */
 int run_queue(struct spool *spool, const struct settings *settings,
-    const struct dkim *dkim, const struct rules *rules,
+    struct dkim *dkim, const struct rules *rules,
     const struct credentials *credentials, bool is_watching);
 
 #endif

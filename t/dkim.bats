@@ -494,3 +494,50 @@ refused() {
 	install -m 400 "$keys/rsa.pem" "$CREDENTIALS_DIRECTORY/dkim-key"
 	[ "$(send_one)" = rsa-sha256/client.test/rsa/pass ]
 }
+
+# ---- who has the key ---------------------------------------------------------
+
+# Whether a process has the Ed25519 key in its memory.
+has_key() {
+	openssl pkey -in "$keys/ed.pem" -outform DER | tail -c 32 \
+		>"$BATS_TEST_TMPDIR/octets"
+	python3 - "$1" "$BATS_TEST_TMPDIR/octets" <<-'END'
+		import sys
+		pid, octets = sys.argv[1], open(sys.argv[2], "rb").read()
+		found = False
+		with open(f"/proc/{pid}/mem", "rb") as memory:
+		    for line in open(f"/proc/{pid}/maps"):
+		        where, mode = line.split()[:2]
+		        begin, end = (int(n, 16) for n in where.split("-"))
+		        if mode.startswith("rw"):
+		            memory.seek(begin)
+		            found = found or octets in memory.read(end - begin)
+		sys.exit(not found)
+	END
+}
+
+# child_of PID: its only child, when it has one.
+child_of() {
+	wait_for 10 pgrep -P "$1" >/dev/null
+	[ "$(pgrep -cP "$1")" -eq 1 ]
+	pgrep -P "$1"
+}
+
+@test "a worker has the key, and not the process beside it that fetches policies" {
+	dns <<-END
+		sts.test.          MX 10 mx.odd.test.
+		_mta-sts.sts.test. TXT "v=STSv1; id=1;"
+		mta-sts.sts.test.  A $(network_ip4 odd2)
+	END
+	# Both wait for it.
+	odd_start odd2 --port 443 banner=silent
+	export SMTP_DKIM_SELECTOR=ed SMTP_DKIM_KEY_PATH=$keys/ed.pem
+	message_from | submit sender@client.test somebody@sts.test
+	SMTP_REMOTE_TIMEOUT=60 start ip netns exec "$network_id-sender" \
+		"$(program smtp-deliver)" 2>>"$trail"
+	wait_for 10 has_got odd2 connect
+	worker=$(child_of "$started")
+	fetcher=$(child_of "$worker")
+	has_key "$worker"
+	not has_key "$fetcher"
+}
