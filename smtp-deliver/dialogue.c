@@ -106,6 +106,9 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 	ret_verdict->outcome = reply_outcome(reply, step);
 	(void)strlcpy(ret_verdict->status, reply->status,
 	    sizeof(ret_verdict->status));
+	/* Whatever the host has called it. */
+	if (ret_verdict->outcome == OUTCOME_DEFERRED)
+		ret_verdict->status[0] = '4';
 	(void)strlcpy(ret_verdict->reply, reply->text,
 	    sizeof(ret_verdict->reply));
 	if (ret_verdict->outcome != OUTCOME_DELIVERED)

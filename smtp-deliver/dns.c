@@ -174,6 +174,18 @@ dns_find_alias(const char *name, bool *ret_is_secure)
 	return find_owner(name, ns_t_cname, ignored, ret_is_secure);
 }
 
+/* getaddrinfo(3) says that there is no address if one kind is not there and the
+ * question for the other got no answer. Returns whether either has none. */
+static bool
+is_in_doubt(const char *host)
+{
+	char ignored[DNS_NAME_SIZE];
+	bool is_secure;
+
+	return find_owner(host, ns_t_a, ignored, &is_secure) == DNS_TROUBLE ||
+	    find_owner(host, ns_t_aaaa, ignored, &is_secure) == DNS_TROUBLE;
+}
+
 enum dns_answer
 dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
 {
@@ -190,7 +202,7 @@ dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
 		return DNS_FOUND;
 	case EAI_NONAME:
 	case EAI_NODATA:
-		return DNS_NO_DATA;
+		return is_in_doubt(host) ? DNS_TROUBLE : DNS_NO_DATA;
 	default:
 		return DNS_TROUBLE;
 	}

@@ -8,8 +8,8 @@
  *
  * What is kept holds for as long as it has said, whatever becomes of the record
  * and the host meanwhile: who can suppress those is not to gain by it. It is a
- * file of lines that say whose it is, its id and when it was fetched, and then
- * the policy as it came.
+ * file of lines that say whose it is, its id and when it was fetched, which one
+ * could not be had lately, and then the policy as it came.
  */
 
 #include "config.h"
@@ -40,15 +40,22 @@
 #define HTTPS_PORT 443
 #define FETCH_SEC 60 /* RFC 8461 section 3.3 */
 #define ANSWER_SEC 180 /* that, and questions to the DNS */
+#define MISSED_MS 300000 /* RFC 8461 section 3.3: then it is tried again */
 #define HEAD_SIZE 512
+#define NO_POLICY "version: STSv1\nmode: none\nmax_age: 0\n"
 #define KEPT_SIZE (HEAD_SIZE + STS_TEXT_MAX)
 #define ADDRESSES_SIZE 1024
 
-/* A policy that was kept, or is to be. */
+/* What is kept of a domain: a policy, or that none could be fetched lately, or
+ * both. */
 struct kept {
 	char id[STS_ID_SIZE];
-	int64_t until_ms;
+	int64_t fetched_sec;
+	char missed_id[STS_ID_SIZE]; /* "": none was missed */
+	int64_t missed_sec;
 	struct sts_policy policy;
+	size_t length;
+	char text[STS_TEXT_MAX]; /* of the policy */
 };
 
 struct search {
@@ -59,64 +66,109 @@ struct search {
 
 /* ---- what is kept ---------------------------------------------------------- */
 
+/* What is kept begins with lines that are ours, and an empty one; the policy
+ * follows as it came. */
+static const char head_format[] = "domain: %s\n"
+				  "id: %s\n"
+				  "fetched: %" PRId64 "\n"
+				  "missed: %s\n"
+				  "missed-at: %" PRId64 "\n"
+				  "\n";
+
+/* Take the value of the next line, which has that name. Returns whether it is
+ * there. */
+static bool
+take_line(char **at, const char *name, char *ret_value, size_t size)
+{
+	char *value = *at + strlen(name), *end;
+
+	if (strncmp(*at, name, strlen(name)) != 0 ||
+	    (end = strchr(value, '\n')) == NULL)
+		return false;
+	*end = '\0';
+	*at = end + 1;
+	return strlcpy(ret_value, value, size) < size;
+}
+
+/* A time that is over, in seconds. */
+static bool
+take_time(char **at, const char *name, int64_t *ret_sec)
+{
+	char value[32];
+	const char *error;
+
+	if (!take_line(at, name, value, sizeof(value)))
+		return false;
+	*ret_sec = strtonum(value, 0, clock_real_ms() / 1000, &error);
+	return error == NULL;
+}
+
 /* Takes apart what is kept, for that domain and now. Returns 0 or -EBADMSG. */
 static int
 parse_kept(const char *text, size_t length, const char *domain,
     struct kept *ret_kept)
 {
-	char head[HEAD_SIZE], expected[HEAD_SIZE];
+	char head[HEAD_SIZE], name[DNS_NAME_SIZE], *at = head;
 	const char *end = memmem(text, length, "\n\n", 2);
 	size_t head_length = end != NULL ? (size_t)(end + 2 - text) : 0;
-	int64_t fetched_ms;
-	char *number;
 
 	if (head_length == 0 || head_length >= sizeof(head))
 		return -EBADMSG;
 	memcpy(head, text, head_length);
 	head[head_length] = '\0';
-	(void)snprintf(expected, sizeof(expected), "domain: %s\nid: ", domain);
-	if (strncmp(head, expected, strlen(expected)) != 0 ||
-	    (number = strstr(head, "\nfetched: ")) == NULL)
+	ret_kept->length = length - head_length;
+	if (!take_line(&at, "domain: ", name, sizeof(name)) ||
+	    strcmp(name, domain) != 0 ||
+	    !take_line(&at, "id: ", ret_kept->id, sizeof(ret_kept->id)) ||
+	    !take_time(&at, "fetched: ", &ret_kept->fetched_sec) ||
+	    !take_line(&at, "missed: ", ret_kept->missed_id,
+		sizeof(ret_kept->missed_id)) ||
+	    !take_time(&at, "missed-at: ", &ret_kept->missed_sec) ||
+	    ret_kept->length > sizeof(ret_kept->text))
 		return -EBADMSG;
-	*number = '\0';
-	head[head_length - 2] = '\0';
-	fetched_ms = 1000 *
-	    strtonum(number + strlen("\nfetched: "), 0, INT64_MAX / 2000, NULL);
-	if (strlcpy(ret_kept->id, head + strlen(expected),
-		sizeof(ret_kept->id)) >= sizeof(ret_kept->id) ||
-	    sts_parse_policy(text + head_length, length - head_length,
-		&ret_kept->policy) < 0)
-		return -EBADMSG;
-	ret_kept->until_ms = fetched_ms + ret_kept->policy.max_age_sec * 1000;
-	return fetched_ms <= clock_real_ms() ? 0 : -EBADMSG;
+	memcpy(ret_kept->text, text + head_length, ret_kept->length);
+	return sts_parse_policy(ret_kept->text, ret_kept->length,
+	    &ret_kept->policy);
 }
 
-/* Returns whether there is one that still holds. Without a place none is. */
-static bool
+/* Nothing is known of the domain. */
+static void
+set_unknown(struct kept *kept)
+{
+	memset(kept, 0, sizeof(*kept));
+	kept->length = strlcpy(kept->text, NO_POLICY, sizeof(kept->text));
+}
+
+/* A policy holds for as long as it has said. */
+static void
 read_kept(const struct search *search, struct kept *ret_kept)
 {
 	static char text[KEPT_SIZE];
 	ssize_t n = note_read(search->place, text, sizeof(text));
 
-	return n >= 0 &&
-	    parse_kept(text, (size_t)n, search->domain, ret_kept) == 0 &&
-	    ret_kept->until_ms > clock_real_ms();
+	if (n < 0 ||
+	    parse_kept(text, (size_t)n, search->domain, ret_kept) < 0) {
+		set_unknown(ret_kept);
+	} else if (1000 *
+		(ret_kept->fetched_sec + ret_kept->policy.max_age_sec) <=
+	    clock_real_ms()) {
+		ret_kept->policy = (struct sts_policy){ .mode = STS_NONE };
+		*ret_kept->id = '\0';
+	}
 }
 
 static void
-keep(const struct search *search, const char *id, const char *policy,
-    size_t length)
+write_kept(const struct search *search, const struct kept *kept)
 {
 	static char text[KEPT_SIZE];
-	int head = snprintf(text, HEAD_SIZE,
-	    "domain: %s\nid: %s\nfetched: %" PRId64 "\n\n", search->domain, id,
-	    clock_real_ms() / 1000);
+	int head = snprintf(text, HEAD_SIZE, head_format, search->domain,
+	    kept->id, kept->fetched_sec, kept->missed_id, kept->missed_sec);
 
 	if (head >= HEAD_SIZE)
 		return;
-	memcpy(text + head, policy, length);
+	memcpy(text + head, kept->text, kept->length);
 	/* Where that fails it is fetched again the next time. */
-	(void)note_write(search->place, text, (size_t)head + length);
+	(void)note_write(search->place, text, (size_t)head + kept->length);
 }
 
 /* ---- what is fetched ------------------------------------------------------- */
@@ -193,7 +245,7 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 /* Returns whether there is a policy. One that cannot be had is unknown; what was
  * served in place of one is none. */
 static bool
-fetch_policy(const struct search *search, const char *id,
+fetch_policy(const struct search *search, const char *id, struct kept *kept,
     struct fetcher_answer *answer)
 {
 	static char text[STS_TEXT_MAX];
@@ -210,7 +262,11 @@ fetch_policy(const struct search *search, const char *id,
 		answer->policy = (struct sts_policy){ .mode = STS_NONE };
 		return false;
 	}
-	keep(search, id, text, length);
+	memcpy(kept->text, text, length);
+	kept->length = length;
+	kept->fetched_sec = clock_real_ms() / 1000;
+	(void)strlcpy(kept->id, id, sizeof(kept->id));
+	*kept->missed_id = '\0';
 	return true;
 }
 
@@ -230,20 +286,46 @@ find_id(const char *domain, char ret_id[STS_ID_SIZE])
 	return result;
 }
 
+/* Whether the policy of that id was asked for a moment ago, in vain. */
+static bool
+was_missed(const struct kept *kept, const char *id)
+{
+	return strcmp(id, kept->missed_id) == 0 &&
+	    clock_real_ms() < 1000 * kept->missed_sec + MISSED_MS;
+}
+
+/* Fetch the policy of that id. Returns whether it is there. */
+static bool
+renew(const struct search *search, const char *id, struct kept *kept,
+    struct fetcher_answer *answer)
+{
+	bool is_there = fetch_policy(search, id, kept, answer);
+
+	if (!is_there) {
+		(void)strlcpy(kept->missed_id, id, sizeof(kept->missed_id));
+		kept->missed_sec = clock_real_ms() / 1000;
+	}
+	write_kept(search, kept);
+	return is_there;
+}
+
 static void
 find_policy(const struct search *search, struct fetcher_answer *ret_answer)
 {
 	static struct kept kept;
-	bool is_kept = read_kept(search, &kept);
 	char id[STS_ID_SIZE];
 	enum dns_answer result = find_id(search->domain, id);
 
 	*ret_answer = (struct fetcher_answer){ .is_kept = false };
-	if (result == DNS_FOUND && !(is_kept && strcmp(id, kept.id) == 0) &&
-	    fetch_policy(search, id, ret_answer))
-		return;
-	ret_answer->is_kept = is_kept;
-	if (is_kept)
+	read_kept(search, &kept);
+	if (result == DNS_FOUND && strcmp(id, kept.id) != 0) {
+		if (was_missed(&kept, id))
+			ret_answer->policy.is_unknown = true;
+		else if (renew(search, id, &kept, ret_answer))
+			return;
+	}
+	ret_answer->is_kept = *kept.id != '\0';
+	if (ret_answer->is_kept)
 		ret_answer->policy = kept.policy;
 	else if (result == DNS_TROUBLE)
 		ret_answer->policy.is_unknown = true;

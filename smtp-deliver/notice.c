@@ -267,14 +267,15 @@ put_part(FILE *file, const struct notice *notice, const char *type,
 {
 	bool is_message = strncmp(type, "message/", 8) == 0;
 	bool is_plain = is_7bit(text, length);
+	bool is_high = has_high_octet(text, length);
 
 	(void)fprintf(file,
 	    "--=_%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n"
 	    "\r\n",
 	    notice->id, type,
-	    is_plain         ? "7bit"
-		: is_message ? "8bit"
-			     : "quoted-printable");
+	    is_message     ? is_high ? "8bit" : "7bit"
+		: is_plain ? "7bit"
+			   : "quoted-printable");
 	if (is_plain || is_message)
 		(void)fwrite(text, 1, length, file);
 	else

@@ -77,8 +77,8 @@ order_send(int socket_fd, const struct job *job)
 
 	attach(&message, &control, read_fd >= 0 ? read_fd : fd);
 	do
-		n = sendmsg(socket_fd, &message, MSG_NOSIGNAL);
-	while (n == -1 && is_passing(errno));
+		n = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n == -1 && errno != EAGAIN && is_passing(errno));
 	if (n == -1)
 		r = -errno;
 	if (read_fd >= 0)
@@ -185,11 +185,39 @@ order_report(int socket_fd, const struct report *report)
 }
 
 int
+order_go_on(int socket_fd)
+{
+	ssize_t n;
+
+	do
+		n = send(socket_fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n == -1 && errno != EAGAIN && is_passing(errno));
+	return n == -1 ? -errno : 0;
+}
+
+int
+order_wait(int socket_fd)
+{
+	char octet;
+	ssize_t n;
+
+	do
+		n = recv(socket_fd, &octet, 1, 0);
+	while (n == -1 && is_passing(errno));
+	if (n == -1)
+		return -errno;
+	return n == 1 ? 0 : -EPIPE;
+}
+
+int
 order_hear(int socket_fd, struct report *ret_report)
 {
-	ssize_t n = recv(socket_fd, ret_report, sizeof(*ret_report), 0);
+	ssize_t n =
+	    recv(socket_fd, ret_report, sizeof(*ret_report), MSG_DONTWAIT);
 
-	if (n == -1 && (errno == EINTR || errno == ENOMEM || errno == ENOBUFS))
+	if (n == -1 &&
+	    (errno == EAGAIN || errno == EINTR || errno == ENOMEM ||
+		errno == ENOBUFS))
 		return 0;
 	if (n <= 0)
 		return n == 0 ? -EPIPE : -errno;

@@ -25,14 +25,22 @@ enum reach {
 };
 
 /* What a worker tells of the job that it has, a packet each. */
+enum report_kind {
+	REPORT_SENDING, /* a host is about to be given the message */
+	REPORT_VERDICT, /* what became of a recipient */
+	REPORT_SO_FAR, /* that was all for now: may others be tried? */
+	REPORT_DONE, /* all is said about the job */
+};
+
 struct report {
-	unsigned char is_done; /* all is said about it */
-	unsigned char reach; /* then: an enum reach */
-	size_t recipient; /* else: of the job's, and what became of it */
+	enum report_kind kind;
+	unsigned char reach; /* DONE: an enum reach */
+	size_t recipient; /* VERDICT: of the job's, and what became of it */
 	struct verdict verdict;
 };
 
-/* Give a job. Returns 0 or a negative errno: the worker has not got it. */
+/* Give a job. Returns 0 or a negative errno: the worker has not got it, -EAGAIN
+ * because it has not taken those that it has got. */
 int order_send(int socket_fd, const struct job *job);
 
 /*
@@ -47,10 +55,15 @@ void order_free(struct job *job);
 /* Send a report. Returns 0 or a negative errno: nobody listens. */
 int order_report(int socket_fd, const struct report *report);
 
+/* Let a worker go on with the job that it has, after REPORT_SO_FAR; or wait for
+ * that. Returns 0 or a negative errno: it is not to. */
+int order_go_on(int socket_fd);
+int order_wait(int socket_fd);
+
 /*
- * Take a report that has come. It may say anything: see pool.c.
+ * Take a report that has come, or none. It may say anything: see pool.c.
  *
- * Returns 1, 0 if it cannot be had just now, or a negative errno: -EBADMSG for
+ * Returns 1, 0 if there is none just now, or a negative errno: -EBADMSG for
  * what is no report, -EPIPE if there will be no more.
  */
 int order_hear(int socket_fd, struct report *ret_report);

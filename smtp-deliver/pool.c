@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/clock.h"
 #include "lib/sandbox.h"
 #include "smtp-deliver/fetcher.h"
 #include "smtp-deliver/order.h"
@@ -31,12 +32,17 @@
 #include "smtp-deliver/wall.h"
 #include "smtp-deliver/worker.h"
 
+#define REPORTS_MAX 256 /* of a worker, until others are heard */
+#define WAIT_MIN_MS 1
+#define WAIT_MAX_MS 100
+
 struct pool_worker {
 	TAILQ_ENTRY(pool_worker) entries;
 	struct destination *destination;
 	int fd;
 	size_t done; /* jobs */
 	struct job *job; /* NULL: it has come back */
+	bool is_sending; /* a host is being given its message */
 };
 
 static void
@@ -124,7 +130,8 @@ end_worker(struct pool *pool, struct pool_worker *worker, enum job_end end)
 	close(worker->fd);
 	destination->worker_count--;
 	if (worker->job != NULL) {
-		set_unreported(worker->job, &verdict);
+		if (end != JOB_GIVEN_BACK)
+			set_unreported(worker->job, &verdict);
 		(void)pool->end_job(pool->context, destination, worker->job,
 		    end);
 	}
@@ -149,34 +156,45 @@ pool_has_room(const struct pool *pool)
 	return pool->count < (size_t)pool->settings->queue_workers;
 }
 
+/* Returns 0, with worker->fd leading to the process, or a negative errno. */
+static int
+fork_worker(const struct pool *pool, struct pool_worker *worker)
+{
+	pid_t parent = getpid(), pid;
+	int fds[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		become_worker(pool, worker, fds[1], parent);
+	r = pid == -1 ? -errno : 0;
+	close(fds[1]);
+	if (r < 0)
+		close(fds[0]);
+	else
+		worker->fd = fds[0];
+	return r;
+}
+
 bool
 pool_start(struct pool *pool, struct destination *destination)
 {
 	struct pool_worker *worker = calloc(1, sizeof(*worker));
-	pid_t parent = getpid(), pid;
-	int fds[2];
+	int r;
 
 	if (worker == NULL)
 		return false;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) {
-		log_trouble(-errno);
+	worker->destination = destination;
+	if ((r = fork_worker(pool, worker)) < 0) {
+		log_trouble(r);
 		free(worker);
 		return false;
 	}
-	worker->destination = destination;
-	worker->fd = fds[0];
 	destination->worker_count++;
 	TAILQ_INSERT_TAIL(&pool->workers, worker, entries);
 	pool->count++;
-
-	pid = fork();
-	if (pid == 0)
-		become_worker(pool, worker, fds[1], parent);
-	if (pid == -1)
-		log_trouble(-errno);
 	give_job(pool, worker);
-	/* Without a worker this ends its socket, as a death would. */
-	close(fds[1]);
 	return true;
 }
 
@@ -187,6 +205,7 @@ finish_job(struct pool *pool, struct pool_worker *worker, enum job_end end)
 	struct job *job = worker->job;
 
 	worker->job = NULL;
+	worker->is_sending = false;
 	worker->done++;
 	/* Who gets no job goes home at the end of its input. */
 	if (pool->end_job(pool->context, worker->destination, job, end) &&
@@ -241,35 +260,67 @@ take_last_report(struct pool *pool, struct pool_worker *worker,
 	return true;
 }
 
-/* Take a report as far as it can be true: workers deal with what remote hosts
- * say, and we with what they may have been made to say. Returns false if it
- * cannot. */
+/* A verdict that is final stays. */
 static bool
-take_report(struct pool *pool, struct pool_worker *worker,
-    const struct report *report)
+take_verdict(struct job *job, const struct report *report)
 {
-	struct job *job = worker->job;
+	enum outcome known;
 
-	if (report->is_done != 0)
-		return take_last_report(pool, worker, report);
 	if (report->recipient >= job->recipient_count ||
 	    !verdict_is_valid(&report->verdict))
+		return false;
+	known = job->verdicts[report->recipient].outcome;
+	if (is_final(known) && report->verdict.outcome != known)
 		return false;
 	job->verdicts[report->recipient] = report->verdict;
 	return true;
 }
 
-static void
+/* Take a report as far as it can be true: workers deal with what remote hosts
+ * say, and we with what they may have been made to say. Returns false if it
+ * cannot, or if the worker is not to go on. */
+static bool
+take_report(struct pool *pool, struct pool_worker *worker,
+    const struct report *report)
+{
+	switch (report->kind) {
+	case REPORT_SENDING:
+		worker->is_sending = true;
+		return true;
+	case REPORT_VERDICT:
+		return take_verdict(worker->job, report);
+	case REPORT_SO_FAR:
+		worker->is_sending = false;
+		return pool->note_progress(pool->context, worker->job) &&
+		    !pool->is_closing && order_go_on(worker->fd) == 0;
+	case REPORT_DONE:
+		return take_last_report(pool, worker, report);
+	default:
+		return false;
+	}
+}
+
+/* Hear what a worker has to say of its job, and not for ever. Returns whether it
+ * goes on with that one; if not it may have another, or be gone. */
+static bool
 hear(struct pool *pool, struct pool_worker *worker)
 {
 	struct report report;
-	int r = order_hear(worker->fd, &report);
+	int r = 0;
 
+	for (int heard = 0;
+	     heard < REPORTS_MAX && (r = order_hear(worker->fd, &report)) > 0 &&
+	     take_report(pool, worker, &report);
+	     heard++) {
+		if (report.kind == REPORT_DONE)
+			return false;
+		r = 0;
+	}
 	if (r == 0)
-		return; /* it is still there */
-	if (r < 0 || !take_report(pool, worker, &report))
-		end_worker(pool, worker,
-		    pool->is_closing ? JOB_GIVEN_BACK : JOB_JUDGED);
+		return true;
+	end_worker(pool, worker,
+	    pool->is_closing ? JOB_GIVEN_BACK : JOB_JUDGED);
+	return false;
 }
 
 nfds_t
@@ -293,37 +344,50 @@ pool_hear(struct pool *pool, const struct pollfd *pfds, nfds_t count)
 	for (nfds_t i = 0; i < count; i++, worker = next) {
 		next = TAILQ_NEXT(worker, entries);
 		if (pfds[i].revents != 0)
-			hear(pool, worker);
+			(void)hear(pool, worker);
 	}
 }
 
-static bool
-has_report(const struct pool_worker *worker)
+/* Let go of workers, of all or of those that are not sending. What is done is
+ * done: first hear what they have said. */
+static void
+abandon(struct pool *pool, bool is_sending_spared)
 {
-	struct pollfd pfd = { .fd = worker->fd, .events = POLLIN };
+	struct pool_worker *worker, *next;
 
-	return poll(&pfd, 1, 0) > 0;
+	for (worker = TAILQ_FIRST(&pool->workers); worker != NULL;
+	     worker = next) {
+		next = TAILQ_NEXT(worker, entries);
+		if (hear(pool, worker) &&
+		    !(is_sending_spared && worker->is_sending)) {
+			pool->is_abandoned = true;
+			end_worker(pool, worker, JOB_GIVEN_BACK);
+		}
+	}
 }
 
 void
 pool_abandon(struct pool *pool)
 {
-	struct pool_worker *worker;
-
-	pool->is_abandoned = true;
-	while ((worker = TAILQ_FIRST(&pool->workers)) != NULL) {
-		/* Whoever has ended is not in the list any more.
-		 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-		if (has_report(worker)) /* what is done is done */
-			hear(pool, worker);
-		else
-			end_worker(pool, worker, JOB_GIVEN_BACK);
-	}
+	abandon(pool, false);
 }
 
 void
-pool_wait(const struct pool *pool)
+pool_abandon_waiting(struct pool *pool)
 {
-	while (!pool->is_abandoned && (wait(NULL) != -1 || errno == EINTR))
-		;
+	abandon(pool, true);
+}
+
+void
+pool_wait(const struct pool *pool, int64_t until_ms)
+{
+	int wait_ms = WAIT_MIN_MS;
+
+	/* Who has ended is waited for by nobody: SIGCHLD is ignored. */
+	while (!pool->is_abandoned && waitpid(-1, NULL, WNOHANG) == 0 &&
+	    clock_mono_ms() < until_ms) {
+		(void)poll(NULL, 0, wait_ms);
+		if (wait_ms < WAIT_MAX_MS)
+			wait_ms *= 2;
+	}
 }

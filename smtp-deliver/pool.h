@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
@@ -25,7 +26,7 @@ enum job_end {
 	JOB_JUDGED, /* with its verdicts, that are about no host */
 	JOB_NO_ROUTE, /* untried, for there is no network; the verdicts tell */
 	JOB_NO_RESOLVER, /* likewise, and it is so for all that needs the DNS */
-	JOB_GIVEN_BACK, /* untried */
+	JOB_GIVEN_BACK, /* untried, or with verdicts for some */
 };
 
 /* A worker process, as seen from here; private to pool.c. */
@@ -39,6 +40,9 @@ struct pool {
 	struct dkim *dkim; /* who signs, or NULL */
 	const struct rules *rules; /* where mail may go */
 	const struct credentials *credentials; /* who we are for relays */
+	/* What to do when some of a job's recipients have verdicts that are
+	 * final. Its worker waits meanwhile. Returns whether it may go on. */
+	bool (*note_progress)(void *context, struct job *job);
 	/* What to do with a job that comes back. Its worker waits meanwhile.
 	 * Returns whether it may go on. */
 	bool (*end_job)(void *context, struct destination *destination,
@@ -68,10 +72,13 @@ bool pool_start(struct pool *pool, struct destination *destination);
 nfds_t pool_get_pollfds(const struct pool *pool, struct pollfd *ret_pfds);
 void pool_hear(struct pool *pool, const struct pollfd *pfds, nfds_t count);
 
-/* Take all jobs back from workers that go on too long. They die with us. */
+/* Take all jobs back from workers that go on too long, or from those that are
+ * not just giving a host a message. They begin nothing more, and die with us. */
 void pool_abandon(struct pool *pool);
+void pool_abandon_waiting(struct pool *pool);
 
-/* Wait until the last worker has gone home, unless they are abandoned. */
-void pool_wait(const struct pool *pool);
+/* Wait until the last worker has gone home, but not longer than until a time on
+ * clock_mono_ms()'s clock, and not if they are abandoned. */
+void pool_wait(const struct pool *pool, int64_t until_ms);
 
 #endif

@@ -33,7 +33,8 @@
 #include "smtp-deliver/wall.h"
 
 #define TASKS_MAX 400
-#define LEFT_MAX 200 /* entries met without room for them, before we wait */
+#define LEFT_MAX 200 /* entries met without room for them, before we pause */
+#define LEFT_PAUSE_MS 100
 #define SYNC_MS 1000
 #define DAY_MS INT64_C(86400000)
 #define SETTLE_MS 5000 /* between tries to move what could not be moved */
@@ -54,6 +55,9 @@ struct run {
 	bool is_offline; /* that, or no route, was told of */
 	int64_t next_sync_ms;
 	int64_t next_settle_ms;
+	int64_t
+	    next_start_ms; /* of a worker, when there were no means for one */
+	int64_t go_on_ms; /* with what is met without room for it; 0: now */
 	int64_t stop_ms; /* when to stop waiting for workers */
 	size_t task_count;
 	struct task_list tasks;
@@ -175,6 +179,17 @@ is_one_too_many(const struct run *run, struct destination *destination)
 	return false;
 }
 
+/* Hosts have spoken for good about some of a job's recipients. */
+static bool
+note_progress(void *context, struct job *job)
+{
+	struct run *run = context;
+
+	task_judge_final(job);
+	settle(run, job->task);
+	return !has_unsettled(run);
+}
+
 static void
 drop_job(struct run *run, struct job *job)
 {
@@ -211,6 +226,7 @@ judge(struct run *run, struct destination *destination, struct job *job,
 	switch (end) {
 	case JOB_GIVEN_BACK:
 		job->task->is_given_back = true;
+		task_judge_final(job);
 		return;
 	case JOB_UNREACHED:
 		patience_note_failure(run->means.spool, destination,
@@ -268,6 +284,17 @@ has_task(void *context, const char *id)
 	return false;
 }
 
+/* An entry was met that there is no room for. Behind many of these there may be
+ * some that there is room for, but not at any price. */
+static void
+note_left(struct run *run)
+{
+	if (++run->left_count < LEFT_MAX)
+		return;
+	run->left_count = 0;
+	run->go_on_ms = clock_mono_ms() + LEFT_PAUSE_MS;
+}
+
 static void
 take_task(void *context, struct task *task)
 {
@@ -276,7 +303,8 @@ take_task(void *context, struct task *task)
 	TAILQ_INSERT_TAIL(&run->tasks, task, entries);
 	run->task_count++;
 	destination_plan(&run->destinations, task);
-	run->left_count += task->is_given_back;
+	if (task->is_given_back)
+		note_left(run);
 	/* A crash may have left it here with everything done. */
 	settle(run, task);
 }
@@ -286,11 +314,8 @@ has_room(void *context)
 {
 	const struct run *run = context;
 
-	if (run->is_outdated || run->task_count >= TASKS_MAX ||
-	    has_unsettled(run))
-		return false;
-	/* What is left would be read again and again, were we to go on. */
-	return run->left_count < LEFT_MAX || run->task_count == 0;
+	return !run->is_outdated && run->task_count < TASKS_MAX &&
+	    !has_unsettled(run) && clock_mono_ms() >= run->go_on_ms;
 }
 
 /* Without a resolver nothing can be done for them: they would only be moved. */
@@ -326,6 +351,7 @@ static void
 look_again(struct run *run)
 {
 	run->left_count = 0;
+	run->go_on_ms = 0;
 	intake_look_again(&run->intake);
 }
 
@@ -367,10 +393,15 @@ start_workers(struct run *run)
 	struct destination *destination;
 
 	pass_by_unreached(run);
+	if (clock_mono_ms() < run->next_start_ms)
+		return;
+	run->next_start_ms = 0;
 	while (!has_unsettled(run) && pool_has_room(&run->pool) &&
 	    (destination = destination_choose(&run->destinations)) != NULL)
-		if (!pool_start(&run->pool, destination))
+		if (!pool_start(&run->pool, destination)) {
+			run->next_start_ms = clock_mono_ms() + TROUBLE_WAIT_MS;
 			return;
+		}
 }
 
 /* Whether somebody who has no worker at all waits for one to go home. */
@@ -395,8 +426,10 @@ next_job(void *context, struct destination *destination, size_t done)
 	    (destination->worker_count > 1 || done >= TURN_JOBS))
 		return NULL;
 	job = destination_take_job(destination);
-	if (destination_wants_more(destination))
+	if (destination_wants_more(destination)) {
+		destination->has_left_some = false;
 		look_again(run);
+	}
 	return job;
 }
 
@@ -479,16 +512,24 @@ stop(struct run *run)
 	if (run->stop_ms == INT64_MAX)
 		run->stop_ms = clock_mono_ms() + STOP_MS;
 	wind_up(run);
+	pool_abandon_waiting(&run->pool);
 	if (clock_mono_ms() >= run->stop_ms)
 		let_go(run);
 }
 
-/* What we work with is not what others use: end, so that another run begins. */
+/* What we work with is not what others use: end, so that another run begins. It
+ * is to have what waits for a host. What a host may have got is not to be sent
+ * again: its answer may take as long as we wait for any, twice. */
 static void
 make_way(struct run *run)
 {
+	if (run->stop_ms == INT64_MAX)
+		run->stop_ms = clock_mono_ms() +
+		    2000 * (int64_t)run->pool.settings->remote_timeout_sec;
 	wind_up(run);
-	if (run->pool.count == 0 && spool_is_gone(run->means.spool))
+	pool_abandon_waiting(&run->pool);
+	if (clock_mono_ms() >= run->stop_ms ||
+	    (run->pool.count == 0 && spool_is_gone(run->means.spool)))
 		let_go(run);
 }
 
@@ -512,6 +553,10 @@ next_wake_ms(const struct run *run)
 
 	if (!is_stopping)
 		wake_ms = earlier(wake_ms, intake_next_ms(&run->intake));
+	if (run->next_start_ms > 0)
+		wake_ms = earlier(wake_ms, run->next_start_ms);
+	if (run->go_on_ms > 0)
+		wake_ms = earlier(wake_ms, run->go_on_ms);
 	if (run->task_count > 0 || queue_is_dirty(run->means.queue))
 		wake_ms = earlier(wake_ms, run->next_sync_ms);
 	return earlier(wake_ms, clock_mono_ms() + 60000);
@@ -642,6 +687,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 			.dkim = dkim,
 			.rules = rules,
 			.credentials = credentials,
+			.note_progress = note_progress,
 			.end_job = end_job,
 			.next_job = next_job,
 			.end_worker = end_worker,
@@ -680,7 +726,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 	}
 
 	sigprocmask(SIG_SETMASK, &mask_while_waiting, NULL);
-	pool_wait(&run.pool);
+	pool_wait(&run.pool, clock_mono_ms() + STOP_MS);
 	if (r == 0)
 		r = queue_sync(run.means.queue);
 	intake_close(&run.intake);

@@ -367,6 +367,20 @@ own_minute(struct task *task)
 	return task->own_minute;
 }
 
+/* Those that are on record already were judged before. */
+static void
+judge(struct job *job, size_t i)
+{
+	struct task *task = job->task;
+	const struct verdict *verdict = &job->verdicts[i];
+
+	if (is_final(task->claim->outcomes[job->recipients[i]]))
+		return;
+	task->is_deferred |= verdict->outcome == OUTCOME_DEFERRED;
+	record_verdict(task, job->recipients[i], verdict);
+	count_verdict(task, verdict);
+}
+
 void
 task_judge(struct job *job, int64_t earliest)
 {
@@ -375,9 +389,16 @@ task_judge(struct job *job, int64_t earliest)
 
 	plan(task, minute > earliest ? minute : earliest);
 	for (size_t i = 0; i < job->recipient_count; i++)
-		record_verdict(task, job->recipients[i], &job->verdicts[i]);
+		if (job->verdicts[i].outcome != OUTCOME_NONE)
+			judge(job, i);
+}
+
+void
+task_judge_final(struct job *job)
+{
 	for (size_t i = 0; i < job->recipient_count; i++)
-		count_verdict(task, &job->verdicts[i]);
+		if (is_final(job->verdicts[i].outcome))
+			judge(job, i);
 }
 
 static void
@@ -415,6 +436,7 @@ task_pass_by(struct job *job, const struct unreached *unreached, int64_t minute)
 	struct verdict verdict;
 
 	plan(task, minute);
+	task->is_deferred = true;
 	if (unreached->last.number > task->remembered_attempts)
 		task->remembered_attempts = unreached->last.number;
 	task->is_unsure |= unreached->last.time_ms <=
@@ -433,10 +455,11 @@ task_leave(struct job *job)
 	enum outcome *outcomes = task->claim->outcomes;
 
 	plan(task, backoff_soon_minute(clock_real_ms(), arc4random()));
-	task->is_left = task->is_unsure = true;
+	task->is_left = task->is_unsure = task->is_deferred = true;
 	/* Not on record: whoever claims it next knows no more than we did. */
 	for (size_t i = 0; i < job->recipient_count; i++)
-		outcomes[job->recipients[i]] = OUTCOME_DEFERRED;
+		if (!is_final(outcomes[job->recipients[i]]))
+			outcomes[job->recipients[i]] = OUTCOME_DEFERRED;
 }
 
 bool
@@ -587,13 +610,27 @@ leave_queue(struct task *task)
 	return r;
 }
 
+/* Where the message goes that was not tried, or not for all. */
+static int
+leave_for_later(struct task *task)
+{
+	int r = write_record(task);
+
+	if (r < 0 || !task->is_deferred)
+		return r;
+	r = queue_defer(task->means->queue, task->claim, task->next_minute);
+	return r == -ENOENT ? 0 : r;
+}
+
 int
 task_settle(struct task *task)
 {
 	int r;
 
-	if (task->open_jobs > 0 || task->is_given_back)
+	if (task->open_jobs > 0)
 		return write_record(task);
+	if (task->is_given_back)
+		return leave_for_later(task);
 	if (is_over(task))
 		expire(task);
 	if (!is_delivered_to_all(task) && (r = write_record(task)) < 0)

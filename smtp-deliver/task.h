@@ -41,7 +41,8 @@ struct task {
 	bool is_tls_optional; /* the TLS policies of domains are not to keep it
 			       * from being delivered: waiver.h */
 	bool is_notice_owed; /* there was no room for one: try again */
-	bool is_given_back; /* one was not tried: leave the message in place */
+	bool is_given_back; /* one was not tried */
+	bool is_deferred; /* somebody was, in this attempt */
 	int64_t
 	    own_minute; /* of the message's own back-off, or 0: not chosen */
 	int64_t next_minute; /* when to try again what is deferred, or 0 */
@@ -86,12 +87,15 @@ void job_set_verdict(struct job *job, const struct verdict *verdict);
  * tried again at once. */
 bool task_is_urged(const struct task *task);
 
-/* A job has its verdicts: put them into the audit trail, and count them. They
+/*
+ * Put the verdicts that a job has got into the audit trail, and count them; or
+ * those alone that are final, of a job that others are still tried for. They
  * are to be on record before anything else happens: see task_settle().
  *
  * earliest	no attempt before that minute at who is deferred; 0: none
  */
 void task_judge(struct job *job, int64_t earliest);
+void task_judge_final(struct job *job);
 
 /*
  * A job was not tried, as its destination is left alone: its recipients are
@@ -109,7 +113,8 @@ void task_leave(struct job *job);
 
 /*
  * Put what is known of the message on record. With no open jobs left it leaves
- * the queue, or its place in it, unless it is given back.
+ * the queue, or its place in it. If it is given back it keeps that, unless
+ * somebody was deferred, who is not to be tried anew at once.
  *
  * Returns 0, or a negative errno if that could not be written; the claim is to
  * be kept then, and this to be called again.

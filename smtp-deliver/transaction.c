@@ -308,7 +308,8 @@ say_group(struct transaction *transaction)
 static bool
 is_out_of_step(const struct verdict *verdict)
 {
-	return !verdict_is_good(verdict) && *verdict->status < '4';
+	return !verdict_is_good(verdict) && *verdict->reply != '\0' &&
+	    *verdict->reply < '4';
 }
 
 static int
@@ -504,6 +505,8 @@ send_message(const struct transaction *transaction)
 	verdict.is_told_on = client->offers.has_dsn;
 	verdict.is_signed = *transaction->message->fields != '\0';
 	set_accepted(transaction, &verdict);
+	if (is_out_of_step(&verdict))
+		return TRANSACTION_UNSURE;
 	if (r < 0)
 		return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE
 						: TRANSACTION_LOST;

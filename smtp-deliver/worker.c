@@ -47,6 +47,7 @@ struct worker {
 	const struct route_host *client_host; /* where that leads */
 	int client_messages; /* that went over it */
 	enum reach reach; /* of the last job */
+	bool is_unheard; /* nobody listens to reports any more */
 };
 
 /* A job while it is tried: who is open, and the worst that hosts did. */
@@ -115,6 +116,59 @@ is_tls_optional(const struct worker *worker)
 	return worker->destination->is_tls_optional &&
 	    !worker->route.is_relayed && !worker->route.has_level;
 }
+
+/* ---- reports --------------------------------------------------------------- */
+
+static bool
+report(struct worker *worker, const struct report *report)
+{
+	if (!worker->is_unheard && order_report(worker->fd, report) < 0)
+		worker->is_unheard = true;
+	return !worker->is_unheard;
+}
+
+static bool
+report_verdict(struct worker *worker, const struct job *job, size_t recipient)
+{
+	return report(worker,
+	    &(struct report){
+		.kind = REPORT_VERDICT,
+		.recipient = recipient,
+		.verdict = job->verdicts[recipient],
+	    });
+}
+
+/* Before another host is tried: who has the message now, or will never get it,
+ * is to be on record first (promise P2). Returns whether that is so. */
+static bool
+report_so_far(struct worker *worker, struct trial *trial)
+{
+	const struct job *job = trial->job;
+
+	for (size_t i = 0; i < job->recipient_count; i++)
+		if (is_final(job->verdicts[i].outcome) &&
+		    !report_verdict(worker, job, i))
+			return false;
+	if (!report(worker, &(struct report){ .kind = REPORT_SO_FAR }))
+		return false;
+	worker->is_unheard = order_wait(worker->fd) < 0;
+	return !worker->is_unheard;
+}
+
+static void
+report_job(struct worker *worker, const struct job *job)
+{
+	for (size_t i = 0; i < job->recipient_count; i++)
+		if (!report_verdict(worker, job, i))
+			return;
+	(void)report(worker,
+	    &(struct report){
+		.kind = REPORT_DONE,
+		.reach = worker->reach,
+	    });
+}
+
+/* ---- a message at a host --------------------------------------------------- */
 
 /* Keep open who was deferred: another host may do better. */
 static void
@@ -216,6 +270,12 @@ send_message(struct worker *worker, struct trial *trial)
 	trial->was_reached = trial->was_connected = true;
 	if (!sign_message(worker, trial))
 		return true;
+	/* Whoever is not heard has been let go of: the message may be somebody
+	 * else's by now. */
+	if (!report(worker, &(struct report){ .kind = REPORT_SENDING })) {
+		trial->is_over = true;
+		return true;
+	}
 	verdicts = calloc(trial->open_count, sizeof(*verdicts));
 	if (verdicts == NULL)
 		return true;
@@ -227,7 +287,8 @@ send_message(struct worker *worker, struct trial *trial)
 	judge_relay(worker, verdicts, trial->open_count);
 	take_verdicts(trial, verdicts);
 	free(verdicts);
-	trial->is_over = end == TRANSACTION_UNSURE;
+	trial->is_over = end == TRANSACTION_UNSURE ||
+	    (trial->open_count > 0 && !report_so_far(worker, trial));
 	if (end == TRANSACTION_READY)
 		return true;
 	client_drop(worker->client);
@@ -706,23 +767,6 @@ do_job(struct worker *worker, const struct job *job)
 	}
 }
 
-/* Returns whether there is somebody who listens. */
-static bool
-report_job(const struct worker *worker, const struct job *job)
-{
-	struct report report = { .is_done = false };
-
-	for (size_t i = 0; i < job->recipient_count; i++) {
-		report.recipient = i;
-		report.verdict = job->verdicts[i];
-		if (order_report(worker->fd, &report) < 0)
-			return false;
-	}
-	report.is_done = true;
-	report.reach = worker->reach;
-	return order_report(worker->fd, &report) == 0;
-}
-
 void
 worker_work(int fd, const struct destination *destination,
     struct fetcher *fetcher, const struct settings *settings,
@@ -737,12 +781,11 @@ worker_work(int fd, const struct destination *destination,
 		.credentials = credentials,
 	};
 	struct job *job;
-	bool is_heard = true;
 
 	dns_start();
-	while (is_heard && order_receive(fd, &job) > 0) {
+	while (!worker.is_unheard && order_receive(fd, &job) > 0) {
 		do_job(&worker, job);
-		is_heard = report_job(&worker, job);
+		report_job(&worker, job);
 		order_free(job);
 	}
 	client_quit(worker.client);

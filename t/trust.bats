@@ -24,6 +24,7 @@ setup_file() {
 	need certtool
 	network_start
 	for host in sender mx odd web; do network_add_host "$host"; done
+	clock_build
 	make_certificates
 	make_policies
 	make_zones
@@ -547,9 +548,26 @@ fingerprint() {
 		told "$id" delivered policy=none
 		grep -q "event=policy-missed" "$trail"
 		: >"$trail"
+		rm "$spool"/policies/*
 	done
 	[ "$(fetches strange.sts.test)" -eq 5 ]
 	[ "$(fetches enforce.sts.test)" -eq 0 ]
+}
+
+@test "STS: a policy that could not be had is asked for again after 5 minutes" {
+	policies_start
+	printf '404\ntext/plain\n' >"$web/strange.sts.test"
+	host_has none
+	for ahead in "" 1 240; do
+		try strange.sts.test
+		told "$id" delivered policy=none
+	done
+	[ "$(fetches strange.sts.test)" -eq 1 ]
+	policy strange.sts.test enforce mx.other.test
+	ahead=400
+	try strange.sts.test
+	told "$id" host-passed-over policy=sts
+	[ "$(fetches strange.sts.test)" -eq 2 ]
 }
 
 @test "STS: a policy of a host whose certificate does not verify is none" {

@@ -22,7 +22,7 @@ send(int fd, const void *data, size_t size_bytes, int flags)
 	if (size_bytes != sizeof(report))
 		return real_send(fd, data, size_bytes, flags);
 	memcpy(&report, data, sizeof(report));
-	if (report.is_done == 0)
+	if (report.kind == REPORT_VERDICT)
 		memcpy(&report.verdict.outcome, &outcome, sizeof(outcome));
 	return real_send(fd, &report, sizeof(report), flags);
 }

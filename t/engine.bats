@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# engine.bats - smtp-deliver where its parts meet: what is on record when, what
+# waits for what, and what happens when a part fails
+
+load lib/common
+load lib/network
+load lib/mail
+
+setup_file() {
+	need_root
+	need strace
+	network_start
+	for host in sender asker odd1 odd2 names; do network_add_host "$host"; done
+	dns <<-END
+		two.test.    MX 10 mx.one.test.
+		two.test.    MX 20 mx.other.test.
+		one.test.    MX 10 mx.one.test.
+		other.test.  MX 10 mx.other.test.
+		mx.one.test.   A $(network_ip4 odd1)
+		mx.other.test. A $(network_ip4 odd2)
+	END
+	clock_build
+	cc -shared -fPIC -I"$SMTPSERVER_SOURCE" -I"$SMTPSERVER_BUILD" \
+		-o "$network_dir/deaf.so" "$SMTPSERVER_SOURCE/t/lib/deaf.c"
+	chmod a+r "$network_dir"/*.so
+}
+
+teardown_file() {
+	network_stop
+}
+
+# start_queue [OPTION...]: a run that goes on; its process is $started.
+start_queue() {
+	start ip netns exec "$network_id-sender" "$(program smtp-deliver)" "$@" \
+		2>>"$trail"
+}
+
+is_connected() {
+	grep -q connect "$(odd "$1")/log"
+}
+
+# How often a host was asked to take mail for a recipient.
+tries() {
+	grep -c "RCPT TO:<$2" "$(odd "$1")/log" || :
+}
+
+# has_taken HOST NUMBER: whether it has so many messages.
+has_taken() {
+	[ "$(odd_count "$1")" -ge "$2" ]
+}
+
+records() {
+	cat "$spool"/queue/attempts/*
+}
+
+# Of everything that is stored.
+fields() {
+	grep -ah "^$1:" "$spool"/20*/*.eml
+}
+
+# ---- on record ---------------------------------------------------------------
+
+# A host has taken the message for one recipient, and the next host, which is to
+# take it for the other, does not say a word.
+deliver_in_part() {
+	odd_start odd1 "rcpt:<two@=451 4.2.1 later"
+	odd_start odd2 banner=silent
+	send one@two.test two@two.test >&2
+	start_queue
+	wait_for 10 is_connected odd2
+	[ "$(odd_count odd1)" -eq 1 ]
+}
+
+@test "who has the message is on record while another host is tried for others" {
+	deliver_in_part
+	kill -KILL "$started"
+	wait_for 10 is_gone "$started"
+	[ "$(records | grep -c delivered)" -eq 1 ]
+}
+
+@test "a run that is stopped while it waits for a host ends at once, and repeats nothing" {
+	deliver_in_part
+	kill -TERM "$started"
+	wait_for 8 is_gone "$started"
+	stop_started
+	: >"$(odd odd1)/log"
+	odd_start odd1
+	ahead=200 deliver
+	[ "$(tries odd1 one@)" -eq 0 ]
+	[ "$(tries odd1 two@)" -eq 1 ]
+}
+
+# ---- what waits for what -----------------------------------------------------
+
+@test "a host that defers is not tried again while another destination is full" {
+	odd_start odd1 "rcpt=450 4.2.0 greylisted"
+	odd_start odd2 "dot=wait 1"
+	send_many 40 "" bob@other.test >&2
+	send alice@one.test bob@other.test >&2
+	start_queue
+	wait_for 60 has_taken odd2 6
+	[ "$(tries odd1 alice@)" -le 1 ]
+}
+
+@test "mail behind a thousand messages for a stuck host goes out" {
+	odd_start odd1 dot=silent
+	odd_start odd2
+	send_many 500 "" alice@one.test >&2
+	send_many 5 "" bob@other.test >&2
+	send_many 500 "" alice@one.test >&2
+	start_queue
+	wait_for 30 has_taken odd2 5
+}
+
+@test "mail goes out although the run before waits for a host as it makes way" {
+	local ca=$BATS_TEST_TMPDIR/ca.pem
+
+	cp "$network_dir/ca/ca.pem" "$ca"
+	chmod a+rx "$BATS_TEST_TMPDIR"
+	chmod a+r "$ca"
+	export SMTP_TLS_CA_FILE=$ca
+	odd_start odd1 banner=silent
+	odd_start odd2
+	send alice@one.test >&2
+	start_queue --watch
+	wait_for 10 is_connected odd1
+	cp "$ca" "$ca.new"
+	mv "$ca.new" "$ca"
+	send bob@other.test >&2
+	wait_for 30 has_taken odd2 1
+}
+
+# ---- parts that fail ---------------------------------------------------------
+
+@test "without a process for it a message waits, and was not tried" {
+	odd_start odd1
+	# To an address: there is no policy that a second process asks for.
+	send "alice@[$(network_ip4 odd1)]" >&2
+	network_exec sender timeout 60 strace -f -o /dev/null \
+		-e inject=clone,clone3,fork,vfork:error=EAGAIN:when=1 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	grep -q 'event=trouble .*no worker' "$trail"
+	[ "$(grep -c 'event=deferred\|event=delivered' "$trail")" -eq 1 ]
+	grep 'event=delivered' "$trail" | grep -q 'attempt=1'
+}
+
+@test "a worker that reports and takes no orders does not hang the run" {
+	odd_start odd1
+	odd_start odd2
+	send_many 60 "" alice@one.test >&2
+	start ip netns exec "$network_id-sender" \
+		env LD_PRELOAD="$network_dir/deaf.so" "$(program smtp-deliver)" \
+		2>>"$trail"
+	wait_for 60 is_gone "$started"
+}
+
+# ---- the DNS -----------------------------------------------------------------
+
+@test "a host waits whose addresses of one kind are not told, where it has none of the other" {
+	local domain
+
+	cat >"$BATS_TEST_TMPDIR/table" <<-END
+		v4.test MX 10 mx.v4.test
+		mx.v4.test A SERVFAIL
+		v6.test MX 10 mx.v6.test
+		mx.v6.test AAAA SERVFAIL
+		d4.test MX 10 mx.d4.test
+		mx.d4.test A DROP
+		d6.test MX 10 mx.d6.test
+		mx.d6.test AAAA DROP
+		none.test MX 10 mx.none.test
+	END
+	start ip netns exec "$network_id-names" \
+		"$SMTPSERVER_SOURCE/t/lib/odd-dns" "$BATS_TEST_TMPDIR/table" \
+		"$BATS_TEST_TMPDIR/ready"
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/ready"
+	printf 'nameserver %s\noptions timeout:2 attempts:1\n' \
+		"$(network_ip4 names)" >"/etc/netns/$network_id-asker/resolv.conf"
+	for domain in v4 v6 d4 d6 none; do send "$domain@$domain.test" >&2; done
+	SMTP_DEBUG=1 network_exec asker timeout 60 "$(program smtp-deliver)" \
+		2>>"$trail"
+	for domain in v4 v6 d4 d6; do
+		grep event=deferred "$trail" | grep -q "address=$domain@"
+	done
+	grep event=failed "$trail" | grep -q "address=none@"
+}
+
+# ---- what senders are told ---------------------------------------------------
+
+@test "whoever is deferred has a status of class 4, whatever the host called it" {
+	odd_start odd1 "rcpt:<two@=552 5.2.2 full" "dot=354 go on"
+	send one@one.test two@one.test >&2
+	ahead=20000 SMTP_DELAY_NOTICE=4 deliver
+	[ "$(fields Action | grep -c delayed)" -eq 2 ]
+	[ "$(fields Status | grep -c ' 4\.')" -eq 2 ]
+}
+
+@test "a message goes back as 7bit where it has no octets above that" {
+	odd_start odd1 "rcpt=550 5.2.2 no"
+	odd_start odd2
+	printf 'Subject: odd\r\n\r\n\033[1m bold %s\r\n' \
+		"$(printf 'x%.0s' {1..1500})" |
+		submit "sender@other.test RET=FULL" alice@one.test >&2
+	deliver
+	[ "$(odd_count odd2)" -eq 1 ]
+	fields Content-Type | grep message/rfc822
+	[ -z "$(fields Content-Transfer-Encoding | grep 8bit)" ]
+}
