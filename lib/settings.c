@@ -392,6 +392,7 @@ settings_load(struct settings *ret_settings,
 	*ret_settings = (struct settings){
 		.queue_path = get("SMTP_QUEUE_PATH", "./data/spool"),
 		.relayhost = get("SMTP_RELAYHOST", NULL),
+		.masquerade = get("SMTP_MASQUERADE", NULL),
 		.routes = get("SMTP_ROUTES", NULL),
 		.auth_file = get("SMTP_AUTH_FILE", NULL),
 	};

@@ -46,6 +46,7 @@ struct settings {
 	struct settings_dkim dkim[SETTINGS_DKIM_KEYS_MAX];
 	const char *dkim_domain; /* NULL: that of each message's author */
 	const char *relayhost; /* next hops for all mail; NULL: MX hosts */
+	const char *masquerade; /* other names for senders, or NULL */
 	const char *routes; /* a file of rules that come before; NULL: none */
 	const char *auth_file; /* credentials for them; NULL: none */
 	enum bare_newline bare_newline;

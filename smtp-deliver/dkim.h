@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "lib/settings.h"
+#include "smtp-deliver/letter.h"
 
 #define DKIM_FIELDS_SIZE 16384
 #define DKIM_ERROR_SIZE 512
@@ -27,8 +28,8 @@ int dkim_open(const struct settings *settings, struct dkim **ret_dkim,
 void dkim_close(struct dkim *dkim); /* NULL is fine */
 
 /*
- * Sign a message that is within a file, whose offset is not used. It is read
- * once, and the fields that are signed a second time.
+ * Sign a message as it is sent. It is read once, and the fields that are signed a
+ * second time.
  *
  * dkim		NULL: nothing is signed.
  * now_sec	since the epoch, for t=.
@@ -38,7 +39,7 @@ void dkim_close(struct dkim *dkim); /* NULL is fine */
  * Returns 0, or a negative errno if the message cannot be read or the key not
  * be used: nothing is to be sent then.
  */
-int dkim_sign(const struct dkim *dkim, int fd, uint64_t offset,
-    uint64_t size_bytes, int64_t now_sec, char ret_fields[DKIM_FIELDS_SIZE]);
+int dkim_sign(const struct dkim *dkim, const struct letter *letter,
+    int64_t now_sec, char ret_fields[DKIM_FIELDS_SIZE]);
 
 #endif

@@ -29,6 +29,7 @@
 #include "smtp-deliver/credentials.h"
 #include "smtp-deliver/dkim.h"
 #include "smtp-deliver/explain.h"
+#include "smtp-deliver/masquerade.h"
 #include "smtp-deliver/rules.h"
 #include "smtp-deliver/run.h"
 
@@ -198,6 +199,17 @@ load_rules(const struct settings *settings)
 	return rules;
 }
 
+static void
+check_masquerade(const struct settings *settings)
+{
+	struct masquerade masquerade;
+	char error[MASQUERADE_ERROR_SIZE];
+
+	if (masquerade_parse(settings->masquerade, settings->hostname,
+		&masquerade, error) < 0)
+		errx(EX_CONFIG, "SMTP_MASQUERADE has %s", error);
+}
+
 static int
 check_routes(const char *path)
 {
@@ -242,6 +254,7 @@ main(int argc, char *argv[])
 	if (mode == MODE_CHECK_ROUTES)
 		return check_routes(
 		    optind < argc ? argv[optind] : settings.routes);
+	check_masquerade(&settings);
 	rules = load_rules(&settings);
 	if (mode == MODE_EXPLAIN)
 		return explain(argv + optind, sender, &settings, rules);

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/utf8.h"
 #include "smtp-deliver/transaction.h"
@@ -41,26 +40,11 @@ struct transaction {
 	bool is_data_due; /* DATA was said, and 354 heard */
 };
 
-static ssize_t
-read_block(const struct transaction_message *message, uint64_t done,
-    char *buffer)
-{
-	uint64_t left = message->size_bytes - done;
-	ssize_t n;
-
-	do
-		n = pread(message->fd, buffer,
-		    left < READ_SIZE ? (size_t)left : READ_SIZE,
-		    (off_t)(message->offset + done));
-	while (n == -1 && errno == EINTR);
-	return n == -1 ? -errno : n;
-}
-
 /* Octets of what is sent, but for dots (RFC 1870 section 3). */
 static uint64_t
 size_sent(const struct transaction_message *message)
 {
-	return strlen(message->fields) + message->size_bytes;
+	return strlen(message->fields) + letter_size(message->letter);
 }
 
 /* Whether the message has octets outside ASCII, as far as can be read. */
@@ -71,7 +55,8 @@ is_8bit(const struct transaction_message *message)
 	uint64_t done = 0;
 	ssize_t n;
 
-	while ((n = read_block(message, done, buffer)) > 0) {
+	while ((n = letter_read(message->letter, done, buffer,
+		    sizeof(buffer))) > 0) {
 		if (has_high_octet(buffer, (size_t)n))
 			return true;
 		done += (uint64_t)n;
@@ -84,7 +69,7 @@ has_utf8_address(const struct transaction_message *message)
 {
 	const struct envelope *envelope = message->envelope;
 
-	if (has_high_octet(envelope->sender, strlen(envelope->sender)))
+	if (has_high_octet(message->sender, strlen(message->sender)))
 		return true;
 	for (size_t i = 0; i < message->recipient_count; i++) {
 		const char *address =
@@ -161,7 +146,8 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 		(void)snprintf(size, sizeof(size), " SIZE=%ju",
 		    (uintmax_t)size_sent(transaction->message));
 	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
-	    "MAIL FROM:<%s>%s%s%s%s%s%s%s%s", envelope->sender, size,
+	    "MAIL FROM:<%s>%s%s%s%s%s%s%s%s", transaction->message->sender,
+	    size,
 	    envelope->is_8bitmime && client->offers.has_8bitmime
 		? " BODY=8BITMIME"
 		: "",
@@ -220,7 +206,8 @@ add_next(struct transaction *transaction, struct verdict *ret_verdict,
 
 	switch (step_of(transaction, number)) {
 	case STEP_MAIL:
-		*octets += strlen(envelope->sender) + 64 + DSN_ENVID_MAX;
+		*octets +=
+		    strlen(transaction->message->sender) + 64 + DSN_ENVID_MAX;
 		return add_mail(transaction, ret_verdict);
 	case STEP_RCPT:
 		recipient = recipient_of(transaction, number);
@@ -420,17 +407,18 @@ send_stuffed(struct stream *stream, const char *text, size_t length,
 static int
 send_content(struct client *client, const struct transaction_message *message)
 {
+	uint64_t size = letter_size(message->letter), done = 0;
 	char buffer[READ_SIZE];
 	bool is_at_line = true;
-	uint64_t done = 0;
 	int r;
 
 	r = stream_put(client->dialogue.stream, message->fields,
 	    strlen(message->fields));
 	if (r < 0)
 		return r;
-	while (done < message->size_bytes) {
-		ssize_t n = read_block(message, done, buffer);
+	while (done < size) {
+		ssize_t n =
+		    letter_read(message->letter, done, buffer, sizeof(buffer));
 
 		/* Half a message must not get its dot: hang up. */
 		if (n <= 0)

@@ -25,6 +25,7 @@
 #include "smtp-deliver/auth.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
+#include "smtp-deliver/masquerade.h"
 #include "smtp-deliver/network.h"
 #include "smtp-deliver/order.h"
 #include "smtp-deliver/requiretls.h"
@@ -42,6 +43,7 @@ struct worker {
 	struct sts_policy policy;
 	const struct dkim *dkim; /* NULL: nothing is signed */
 	const struct credentials *credentials;
+	struct masquerade masquerade;
 	struct route route;
 	struct client *client; /* a connection that can be used again */
 	const struct route_host *client_host; /* where that leads */
@@ -69,6 +71,9 @@ struct trial {
 	bool was_missed; /* a TLS policy was not met, */
 	struct verdict missed; /* so, at the last */
 	bool is_signed; /* signatures are there, or are not to be */
+	struct letter letter; /* what is sent */
+	const char *sender; /* who it is from; */
+	char other_sender[ADDRESS_SIZE]; /* called so towards relays */
 	char signatures[DKIM_FIELDS_SIZE];
 };
 
@@ -186,24 +191,43 @@ take_verdicts(struct trial *trial, const struct verdict *verdicts)
 	trial->open_count = left;
 }
 
+/* Find out what is sent: what is stored, with other senders towards relays. */
+static int
+write_letter(const struct worker *worker, struct trial *trial)
+{
+	const struct claim *claim = trial->job->task->claim;
+
+	trial->letter.fd = claim->fd;
+	trial->letter.offset = claim->content_offset;
+	trial->letter.size_bytes = claim->content_size;
+	trial->letter.edit_count = 0;
+	trial->sender = claim->envelope.sender;
+	if (!worker->route.is_relayed || worker->masquerade.count == 0)
+		return 0;
+	if (masquerade_address(&worker->masquerade, trial->sender,
+		trial->other_sender))
+		trial->sender = trial->other_sender;
+	return masquerade_letter(&worker->masquerade, &trial->letter);
+}
+
 /* Sign the message, once for all hosts. It is not to go out unsigned because
  * something on this host is wrong; returns whether nothing is. */
 static bool
 sign_message(const struct worker *worker, struct trial *trial)
 {
-	const struct claim *claim = trial->job->task->claim;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	int r;
 
 	if (trial->is_signed)
 		return true;
-	r = dkim_sign(worker->dkim, claim->fd, claim->content_offset,
-	    claim->content_size, clock_real_ms() / 1000, trial->signatures);
+	if ((r = write_letter(worker, trial)) == 0)
+		r = dkim_sign(worker->dkim, &trial->letter,
+		    clock_real_ms() / 1000, trial->signatures);
 	trial->is_signed = r == 0;
 	if (r == 0)
 		return true;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0",
-	    "the message could not be signed: %s", strerror(-r));
+	    "the message could not be read, or signed: %s", strerror(-r));
 	set_open(trial, &verdict);
 	trial->is_over = true;
 	return false;
@@ -256,9 +280,7 @@ send_message(struct worker *worker, struct trial *trial)
 	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
 	struct transaction_message message = {
 		.envelope = &claim->envelope,
-		.fd = claim->fd,
-		.offset = claim->content_offset,
-		.size_bytes = claim->content_size,
+		.letter = &trial->letter,
 		.fields = trial->signatures,
 		.recipients = recipients,
 		.recipient_count = trial->open_count,
@@ -282,6 +304,7 @@ send_message(struct worker *worker, struct trial *trial)
 	for (size_t i = 0; i < trial->open_count; i++)
 		/* cppcheck-suppress unreadVariable ; the message has it */
 		recipients[i] = trial->job->recipients[trial->open[i]];
+	message.sender = trial->sender;
 	worker->client_messages++;
 	end = transaction_run(worker->client, &message, verdicts);
 	judge_relay(worker, verdicts, trial->open_count);
@@ -780,8 +803,12 @@ worker_work(int fd, const struct destination *destination,
 		.dkim = dkim,
 		.credentials = credentials,
 	};
+	char error[MASQUERADE_ERROR_SIZE];
 	struct job *job;
 
+	/* It was understood when the run began. */
+	(void)masquerade_parse(settings->masquerade, settings->hostname,
+	    &worker.masquerade, error);
 	dns_start();
 	while (!worker.is_unheard && order_receive(fd, &job) > 0) {
 		do_job(&worker, job);

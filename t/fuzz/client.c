@@ -212,10 +212,14 @@ send_message(struct client *client, enum transaction_end *ret_state)
 		.is_8bitmime = true,
 	};
 	static const size_t indices[] = { 0, 1 };
-	struct transaction_message message = {
-		.envelope = &envelope,
+	const struct letter letter = {
 		.fd = message_fd,
 		.size_bytes = sizeof(content) - 1,
+	};
+	struct transaction_message message = {
+		.envelope = &envelope,
+		.sender = envelope.sender,
+		.letter = &letter,
 		.fields = "",
 		.recipients = indices,
 		.recipient_count = 2,

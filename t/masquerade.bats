@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# masquerade.bats - towards relays senders have other names, in the envelope and
+# in From and Sender; what is stored stays: a Postfix that takes senders of its
+# own domain alone, and a verifier of signatures.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+
+setup_file() {
+	local host
+
+	need_root
+	need openssl
+	/usr/bin/python3 -c 'import dkim' || cannot_run "needs python3-dkim"
+	network_start
+	for host in sender relay odd; do network_add_host "$host"; done
+	mta_start relay
+	# As relays do that want no other senders.
+	printf '%s\n' 'example.org OK' '<> OK' \
+		>"$network_dir/mta-relay/etc/senders"
+	printf '%s\n' '/^From:.*<[^>]*internal>/ REJECT not our domain' \
+		'/^Sender:.*internal/ REJECT not our sender' \
+		>"$network_dir/mta-relay/etc/header_checks"
+	postconf -c "$network_dir/mta-relay/etc" \
+		"header_checks=regexp:$network_dir/mta-relay/etc/header_checks" \
+		"smtpd_sender_restrictions=check_sender_access texthash:$network_dir/mta-relay/etc/senders, reject"
+	network_exec relay postfix -c "$network_dir/mta-relay/etc" reload \
+		>>"$network_dir/mta-relay/stderr" 2>&1 3>&-
+	openssl genrsa -out "$network_dir/rsa.key" 2048 2>/dev/null
+	dns < <(
+		echo "one.test. MX 10 odd.hosts.test."
+		printf 'rsa._domainkey.example.org. TXT "v=DKIM1; k=rsa; " "p="'
+		openssl pkey -in "$network_dir/rsa.key" -pubout -outform DER |
+			base64 -w 200 | sed 's/.*/ "&"/' | tr -d '\n'
+		echo
+	)
+}
+
+teardown_file() {
+	network_stop
+}
+
+setup() {
+	need_root
+	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
+	export SMTP_HOSTNAME=host.internal SMTP_REMOTE_TIMEOUT=20
+}
+
+teardown() {
+	stop_started
+	# For a test that has failed.
+	cat "$trail" >&2
+	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
+}
+
+# send SENDER: hand in the message on stdin for bob@one.test; prints its id.
+send() {
+	{
+		printf 'EHLO client.test\r\nMAIL FROM:<%s>\r\n' "$1"
+		printf 'RCPT TO:<bob@one.test>\r\nDATA\r\n'
+		sed -e 's/^\./../' -e 's/$/\r/'
+		printf '.\r\nQUIT\r\n'
+	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
+		tee -a "$trail" |
+		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
+		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
+}
+
+# What cron sends.
+cron_mail() {
+	printf '%s\n' 'From: "Cron (root@host.internal)"' \
+		' <root@host.internal> (Cron Daemon)' 'To: bob@one.test' \
+		'Sender: root@host.internal' 'Reply-To: admin@host.internal' \
+		'Date: Mon, 23 Nov 2026 05:00:00 +0000' \
+		'Message-ID: <1@host.internal>' \
+		'Subject: root@host.internal' '' '.From: root@host.internal' ''
+}
+
+# deliver [VARIABLE=VALUE...]: one run of smtp-deliver on the sending host.
+deliver() {
+	network_exec sender env "$@" \
+		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+}
+
+# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
+told() {
+	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
+}
+
+# The message that the host which notes all has taken.
+taken() {
+	cat "$(odd odd)"/*.eml
+}
+
+@test "a relay that wants its own domain in From takes cron's mail" {
+	cron_mail >"$BATS_TEST_TMPDIR/mail"
+	id=$(send root@host.internal <"$BATS_TEST_TMPDIR/mail")
+	deliver SMTP_RELAYHOST="[relay.hosts.test]"
+	told "$id" failed
+	id=$(send root@host.internal <"$BATS_TEST_TMPDIR/mail")
+	deliver SMTP_RELAYHOST="[relay.hosts.test]" SMTP_MASQUERADE=example.org
+	told "$id" delivered
+}
+
+@test "addresses of senders are replaced, and not one octet more" {
+	odd_start odd
+	cron_mail >"$BATS_TEST_TMPDIR/mail"
+	id=$(send root@host.internal <"$BATS_TEST_TMPDIR/mail")
+	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=example.org
+	grep -F " MAIL FROM:<root@example.org>" "$(odd odd)/log"
+	sed -e 's/^ <root@host.internal>/ <root@example.org>/' \
+		-e 's/^Sender: .*/Sender: root@example.org/' \
+		-e 's/$/\r/' "$BATS_TEST_TMPDIR/mail" >"$BATS_TEST_TMPDIR/expected"
+	taken | sed -n '/^From: "/,$p' | cmp - "$BATS_TEST_TMPDIR/expected"
+	# What is stored is what came.
+	grep -F ' <root@host.internal> (Cron Daemon)' "$spool"/*/"$id"_*.eml
+}
+
+@test "the size that is announced is that of what is sent" {
+	odd_start odd
+	id=$(send root@host.internal < <(cron_mail))
+	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=a.example.org
+	size=$(sed -n 's/.* MAIL FROM:.*SIZE=\([0-9]*\).*/\1/p' "$(odd odd)/log")
+	[ "$size" -eq "$(taken | wc -c)" ]
+}
+
+@test "MX hosts, and routes to them, see senders as they are" {
+	odd_start odd
+	id=$(send root@host.internal < <(cron_mail))
+	deliver SMTP_MASQUERADE=example.org
+	grep -F " MAIL FROM:<root@host.internal>" "$(odd odd)/log"
+	taken | grep -F ' <root@host.internal> (Cron Daemon)'
+}
+
+@test "notices stay from nobody, and go to the sender as he was" {
+	odd_start odd 'rcpt=550 no'
+	id=$(send root@host.internal < <(cron_mail))
+	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=example.org
+	told "$id" failed
+	grep -F " MAIL FROM:<>" "$(odd odd)/log"
+	grep -F " RCPT TO:<root@host.internal>" "$(odd odd)/log"
+}
+
+@test "the signature is that of the new author, and verifies" {
+	odd_start odd
+	chmod 600 "$network_dir/rsa.key"
+	id=$(send root@host.internal < <(cron_mail))
+	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=example.org \
+		SMTP_DKIM_SELECTOR=rsa SMTP_DKIM_KEY_PATH="$network_dir/rsa.key"
+	taken | grep -F "d=example.org;"
+	network_exec sender "$SMTPSERVER_SOURCE/t/lib/check-dkim" \
+		"$(odd odd)"/*.eml | grep -F "/example.org/rsa/pass"
+}
+
+@test "what cannot be understood is named, and nothing is sent" {
+	id=$(send root@host.internal < <(cron_mail))
+	run -78 deliver SMTP_MASQUERADE="a=b=c"
+	grep -F 'SMTP_MASQUERADE has "a=b=c"; expected' "$trail"
+	[ -e "$spool/queue/new/$id" ]
+}

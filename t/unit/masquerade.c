@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * masquerade.c - senders get other names, in the envelope and in the From and
+ * Sender fields; all else stays, octet by octet, however it is read.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "smtp-deliver/masquerade.h"
+#include "t/unit/tap.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define RULES \
+	"boss@my.internal=ceo@example.net .lan=lan.example.org my.internal=example.org old.internal=ops@example.org example.com"
+
+/* clang-format off */
+
+/* An address, and how it is called; NULL: the same. */
+static const struct { const char *old, *new; } addresses[] = {
+	{ "root@my.internal", "root@example.org" },
+	{ "root@MY.internal", "root@example.org" },
+	{ "Boss@my.internal", "ceo@example.net" },
+	{ "\"a b@c\"@my.internal", "\"a b@c\"@example.org" },
+	{ "root@old.internal", "ops@example.org" },
+	{ "root@a.lan", "root@lan.example.org" },
+	{ "root@a.b.lan", "root@lan.example.org" },
+	{ "root@lan", NULL },
+	{ "root@this.host", "root@example.com" },
+	{ "root@localhost", "root@example.com" },
+	{ "root", "root@example.com" },
+	{ "", NULL },
+	{ "root@example.org", NULL },
+	{ "root@[192.0.2.1]", NULL },
+	{ "b\xc3\xbc@my.internal", "b\xc3\xbc@example.org" },
+};
+
+/* A message, and what is sent. */
+static const struct { const char *old, *new; } letters[] = {
+	{ "From: root@my.internal\r\n\r\n", "From: root@example.org\r\n\r\n" },
+	{ "From: root@my.internal", "From: root@example.org" },
+	{ "from : root (Cron Daemon)\r\n\r\n", "from : root@example.com (Cron Daemon)\r\n\r\n" },
+	{ "From: \"a <x@my.internal>\" <root@my.internal>\r\n", "From: \"a <x@my.internal>\" <root@example.org>\r\n" },
+	{ "From: =?utf-8?q?x=40my.internal?= < root@my.internal\t> (y@my.internal)\r\n", "From: =?utf-8?q?x=40my.internal?= < root@example.org\t> (y@my.internal)\r\n" },
+	{ "From: a b <root@my.internal>,\r\n c@localhost , d@my.internal\r\nTo: x@my.internal\r\n", "From: a b <root@example.org>,\r\n c@example.com , d@example.org\r\nTo: x@my.internal\r\n" },
+	{ "From: ops:a@my.internal, B <b@my.internal>;\r\n", "From: ops:a@example.org, B <b@example.org>;\r\n" },
+	{ "From:\r\n\t\"x y\"@my.internal\r\n", "From:\r\n\t\"x y\"@example.org\r\n" },
+	{ "Sender: root@my.internal\r\nFrom: a@b.c\r\n", "Sender: root@example.org\r\nFrom: a@b.c\r\n" },
+	{ "From: b\xc3\xbc <b\xc3\xbc@my.internal>\r\n", "From: b\xc3\xbc <b\xc3\xbc@example.org>\r\n" },
+	{ "From: x <\"<>\"@my.internal>\r\n", "From: x <\"<>\"@example.org>\r\n" },
+	/* What stays. */
+	{ "To: root@my.internal\r\n\r\nFrom: root@my.internal\r\n", NULL },
+	{ "Reply-To: root@my.internal\r\nX-From: root@my.internal\r\n", NULL },
+	{ "From: Cron Daemon\r\n", NULL },
+	{ "From: =?utf-8?q?root?=\r\n", NULL },
+	{ "From: root @ my.internal\r\n", NULL },
+	{ "From: <@a.b:root@my.internal>\r\n", NULL },
+	{ "From: x <root@my.internal\r\n", NULL },
+	{ "From: x (root@my.internal\r\n", NULL },
+	{ "From: \"x root@my.internal\r\n", NULL },
+	{ "From: root@my.\r\n internal\r\n", NULL },
+	{ "From: \xff@my.internal\r\n", NULL },
+	{ "From: ;:,<>\r\n", NULL },
+	{ "From:", NULL },
+	{ "\r\nFrom: root@my.internal\r\n", NULL },
+	{ "", NULL },
+};
+
+static const struct { const char *text, *shown; } errors[] = {
+	{ "a b=", "\"b=\"; expected" },
+	{ "=a", "\"=a\"; expected" },
+	{ "a=b=c", "\"a=b=c\"; expected" },
+	{ "a@b=.c", "\"a@b=.c\"; expected" },
+	{ "a@b@c", "\"a@b@c\"; expected" },
+	{ "a=[192.0.2.1]", "expected" },
+	{ "a=b\xc3\xbc", "NEW in ASCII" },
+	{ "a\nb", "\"a?b\"; expected" },
+};
+/* clang-format on */
+
+static struct masquerade masquerade;
+
+static void
+senders_are_called_otherwise(void)
+{
+	for (size_t i = 0; i < COUNT(addresses); i++) {
+		const char *new = addresses[i].new;
+		char text[ADDRESS_SIZE] = "";
+
+		is_int(masquerade_address(&masquerade, addresses[i].old, text),
+		    new != NULL, "%s has another name, or not",
+		    addresses[i].old);
+		if (new != NULL)
+			is_str(text, new, "which is %s", new);
+	}
+}
+
+/* Read a letter in pieces of a size. */
+static void
+read_letter(const struct letter *letter, size_t piece, char *ret_text)
+{
+	uint64_t position = 0;
+	ssize_t n;
+
+	while (
+	    (n = letter_read(letter, position, ret_text + position, piece)) > 0)
+		position += (uint64_t)n;
+	need(n == 0);
+	ret_text[position] = '\0';
+	is_int((int64_t)letter_size(letter), (int64_t)position,
+	    "its size is known");
+}
+
+static void
+letters_differ_in_addresses_alone(void)
+{
+	static const size_t pieces[] = { 1, 3, 4096 };
+
+	for (size_t i = 0; i < COUNT(letters); i++) {
+		const char *old = letters[i].old;
+		const char *new = letters[i].new != NULL ? letters[i].new : old;
+		FILE *file = tmpfile();
+		struct letter letter = { .offset = 2,
+			.size_bytes = strlen(old) };
+		char text[1024];
+
+		need(file != NULL && fprintf(file, "xx%syy", old) > 0 &&
+		    fflush(file) == 0);
+		letter.fd = fileno(file);
+		is_int(masquerade_letter(&masquerade, &letter), 0,
+		    "letter %zu is read", i);
+		for (size_t j = 0; j < COUNT(pieces); j++) {
+			read_letter(&letter, pieces[j], text);
+			is_str(text, new, "and sent as it should be");
+		}
+		need(fclose(file) == 0);
+	}
+}
+
+static void
+mistakes_are_named(void)
+{
+	struct masquerade other;
+	char error[MASQUERADE_ERROR_SIZE];
+
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		is_int(masquerade_parse(errors[i].text, "h", &other, error),
+		    -EINVAL, "row %zu is refused", i);
+		ok(strstr(error, errors[i].shown) != NULL, "%s", error);
+	}
+	is_int(masquerade_parse(NULL, "h", &other, error), 0,
+	    "none is no mistake");
+	is_int((int64_t)other.count, 0, "but nothing");
+}
+
+int
+main(void)
+{
+	char error[MASQUERADE_ERROR_SIZE];
+
+	need(masquerade_parse(RULES, "this.host", &masquerade, error) == 0);
+	senders_are_called_otherwise();
+	letters_differ_in_addresses_alone();
+	mistakes_are_named();
+	return done_testing();
+}
