@@ -30,9 +30,11 @@ base64_encode(const void *data, size_t size, char *ret_text)
 			bits |= (unsigned)octets[i + 1] << 8;
 		if (left > 2)
 			bits |= octets[i + 2];
-		for (size_t j = 0; j < 4; j++)
-			*ret_text++ =
-			    j <= left ? digits[bits >> (18 - 6 * j) & 63] : '=';
+		for (size_t j = 0; j < 4; j++, ret_text++) {
+			*ret_text = '=';
+			if (j <= left)
+				*ret_text = digits[bits >> (18 - 6 * j) & 63];
+		}
 	}
 	*ret_text = '\0';
 }

@@ -212,7 +212,9 @@ has_part(const char *text, const char *secret, size_t length)
 	size_t part = length < ECHO_OCTETS ? length : ECHO_OCTETS;
 	size_t text_length = strlen(text);
 
-	for (size_t i = 0; part > 0 && i + part <= length; i++)
+	if (length == 0)
+		return false;
+	for (size_t i = 0; i + part <= length; i++)
 		for (size_t j = 0; j + part <= text_length; j++)
 			if (strncasecmp(text + j, secret + i, part) == 0)
 				return true;

@@ -157,21 +157,21 @@ prove(const char *password, const struct challenge *challenge, const char *text,
     uint8_t ret_proof[PASSWORD_HASH_SIZE],
     uint8_t ret_signature[PASSWORD_HASH_SIZE])
 {
-	uint8_t salted[PASSWORD_HASH_SIZE], key[PASSWORD_HASH_SIZE];
+	uint8_t salted[PASSWORD_HASH_SIZE], own[PASSWORD_HASH_SIZE];
 	uint8_t stored[PASSWORD_HASH_SIZE];
 	int r;
 
 	if ((r = password_derive(password, challenge->salt,
 		 challenge->salt_size, challenge->iterations, salted)) == 0 &&
-	    (r = password_hmac(salted, "Server Key", key)) == 0 &&
-	    (r = password_hmac(key, text, ret_signature)) == 0 &&
-	    (r = password_hmac(salted, "Client Key", key)) == 0 &&
-	    (r = password_hash(key, stored)) == 0 &&
+	    (r = password_hmac(salted, "Server Key", own)) == 0 &&
+	    (r = password_hmac(own, text, ret_signature)) == 0 &&
+	    (r = password_hmac(salted, "Client Key", own)) == 0 &&
+	    (r = password_hash(own, stored)) == 0 &&
 	    (r = password_hmac(stored, text, ret_proof)) == 0)
 		for (size_t i = 0; i < PASSWORD_HASH_SIZE; i++)
-			ret_proof[i] ^= key[i];
+			ret_proof[i] ^= own[i];
 	explicit_bzero(salted, sizeof(salted));
-	explicit_bzero(key, sizeof(key));
+	explicit_bzero(own, sizeof(own));
 	explicit_bzero(stored, sizeof(stored));
 	return r;
 }

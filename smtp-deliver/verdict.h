@@ -19,9 +19,8 @@ struct verdict {
 	unsigned char is_told_on; /* delivered, with what its sender wants to be
 				   * told of: the host offers DSN */
 	unsigned char is_signed; /* the host got the message with a signature */
-	unsigned char
-	    is_auth_trouble; /* a relay does not want us, or we not it:
-					* that is for a person to look after */
+	/* A relay does not want us, or we not it: for a person to look after. */
+	unsigned char is_auth_trouble;
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463 */
 	char host[VERDICT_HOST_SIZE]; /* "mx.example.org[192.0.2.1]", or "" */
 	char tls[VERDICT_TLS_SIZE]; /* protocol and cipher, or "" */
