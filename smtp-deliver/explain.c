@@ -67,7 +67,7 @@ struct plan {
 	struct spool *spool;
 	const struct settings *settings;
 	const struct rules *rules;
-	const struct credentials *credentials; /* NULL: nobody is told */
+	struct credentials *credentials; /* NULL: nobody is told */
 };
 
 /* A host while it is explained. */
@@ -434,14 +434,16 @@ static void
 become_worker(struct published *published, const char *destination,
     const struct plan *plan, pid_t parent)
 {
-	struct way way;
+	struct way way = { .is_relayed = false };
+	bool has_way = way_parse_name(destination, &way) == 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
+	if (!way.is_relayed)
+		credentials_close(plan->credentials);
 	fetcher_prepare(&published->fetcher, plan->spool,
-	    way_parse_name(destination, &way) == 0 ? way_policy_domain(&way)
-						   : NULL);
+	    has_way ? way_policy_domain(&way) : NULL);
 	sandbox_keep_only(&published->fetcher.place.folder_fd,
 	    published->fetcher.place.folder_fd >= 0);
 	fetcher_start(&published->fetcher, plan->settings, NULL, NULL);
@@ -485,7 +487,7 @@ explain_address(const char *text, const struct plan *plan)
 bool
 explain_addresses(char *const addresses[], const char *sender,
     struct spool *spool, const struct settings *settings,
-    const struct rules *rules, const struct credentials *credentials)
+    const struct rules *rules, struct credentials *credentials)
 {
 	const struct plan plan = { sender, spool, settings, rules,
 		credentials };

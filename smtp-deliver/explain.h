@@ -23,6 +23,6 @@
  */
 bool explain_addresses(char *const addresses[], const char *sender,
     struct spool *spool, const struct settings *settings,
-    const struct rules *rules, const struct credentials *credentials);
+    const struct rules *rules, struct credentials *credentials);
 
 #endif

@@ -86,8 +86,10 @@ _Noreturn static void
 become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
     pid_t parent)
 {
+	struct credentials *credentials = NULL;
 	struct fetcher fetcher;
-	struct way way;
+	struct way way = { .is_relayed = false };
+	bool has_way;
 
 	/* Nobody would record what an orphan does. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -95,15 +97,20 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 		_exit(0);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
+	has_way = way_parse_name(own->destination->name, &way) == 0;
+	/* Who we are is for relays, and not for whoever else is talked to: least of
+	 * all for a fetcher, which relays have none of. */
+	if (has_way && way.is_relayed)
+		credentials = pool->credentials;
+	else
+		credentials_close(pool->credentials);
 	fetcher_prepare(&fetcher, pool->spool,
-	    way_parse_name(own->destination->name, &way) == 0
-		? way_policy_domain(&way)
-		: NULL);
+	    has_way ? way_policy_domain(&way) : NULL);
 	drop_others(fd, fetcher.place.folder_fd);
 	fetcher_start(&fetcher, pool->settings, forget_secrets, pool);
 	wall_close_worker(pool->settings, pool->rules);
 	worker_work(fd, own->destination, &fetcher, pool->settings, pool->dkim,
-	    pool->credentials);
+	    credentials);
 	_exit(0);
 }
 

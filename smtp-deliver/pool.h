@@ -39,7 +39,7 @@ struct pool {
 	struct spool *spool; /* where policies of domains are kept */
 	struct dkim *dkim; /* who signs, or NULL */
 	const struct rules *rules; /* where mail may go */
-	const struct credentials *credentials; /* who we are for relays */
+	struct credentials *credentials; /* who we are for relays */
 	/* What to do when some of a job's recipients have verdicts that are
 	 * final. Its worker waits meanwhile. Returns whether it may go on. */
 	bool (*note_progress)(void *context, struct job *job);

@@ -667,7 +667,7 @@ run_catch_signals(void)
 int
 run_queue(struct spool *spool, const struct settings *settings,
     struct dkim *dkim, const struct rules *rules,
-    const struct credentials *credentials, bool is_watching)
+    struct credentials *credentials, bool is_watching)
 {
 	struct run run = {
 		.means = { .spool = spool, .rules = rules },

@@ -18,7 +18,7 @@
  * fd		a socket of packets to who gives the jobs.
  * fetcher	the process that finds the destination's policy.
  * dkim		who signs, or NULL.
- * credentials	who we are for relays.
+ * credentials	who we are for relays; NULL where the destination has none.
  */
 void worker_work(int fd, const struct destination *destination,
     struct fetcher *fetcher, const struct settings *settings,

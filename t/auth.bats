@@ -377,6 +377,57 @@ keeps_secrets() {
 	[ "$(count_said ' AUTH')" -eq 0 ]
 }
 
+# has_secret PID: whether a process has the password in its memory.
+has_secret() {
+	python3 - "$1" "$password" <<-'END'
+		import sys
+		pid, secret = sys.argv[1], sys.argv[2].encode()
+		found = False
+		with open(f"/proc/{pid}/mem", "rb") as memory:
+		    for line in open(f"/proc/{pid}/maps"):
+		        where, mode = line.split()[:2]
+		        begin, end = (int(n, 16) for n in where.split("-"))
+		        if mode.startswith("rw"):
+		            memory.seek(begin)
+		            found = found or secret in memory.read(end - begin)
+		sys.exit(not found)
+	END
+}
+
+# The worker of the run that is $started, when it waits for a silent odd.
+silent_worker() {
+	wait_for 20 grep -q connect "$(odd odd)/log"
+	pgrep -P "$started"
+}
+
+@test "a worker for such a host does not even have the secret" {
+	local worker
+
+	odd_start odd banner=silent
+	credentials "odd.hosts.test password $user $password"
+	send a@mx.test
+	SMTP_REMOTE_TIMEOUT=60 start ip netns exec "$network_id-sender" \
+		"$(program smtp-deliver)" 2>>"$trail"
+	worker=$(silent_worker)
+	has_secret "$started"
+	! has_secret "$worker" || return 1
+	stop "$started"
+}
+
+@test "a worker for a relay has it" {
+	local worker
+
+	odd_start odd banner=silent
+	credentials "odd.hosts.test password $user $password"
+	send a@mx.test
+	SMTP_RELAYHOST="[odd.hosts.test]" SMTP_REMOTE_TIMEOUT=60 start \
+		ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
+		2>>"$trail"
+	worker=$(silent_worker)
+	has_secret "$worker"
+	stop "$started"
+}
+
 @test "neither is a relay that has no line for its name and port" {
 	odd_start odd --offer "AUTH PLAIN,PIPELINING" --port 2525 \
 		--cert "$network_dir/ca/odd.pem" --key "$network_dir/ca/odd.key"
