@@ -62,9 +62,10 @@ network_has_route(const struct sockaddr *address, socklen_t length)
 {
 	int fd = open_socket(address, length);
 
-	if (fd >= 0)
-		close(fd);
-	return !is_want_of_route(fd);
+	if (fd < 0)
+		return !is_want_of_route(fd);
+	close(fd);
+	return true;
 }
 
 bool

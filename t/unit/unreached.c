@@ -30,6 +30,8 @@ static const struct unreached known = {
 	    .detail = "mx.example.org[192.0.2.1]: timed out" },
 };
 
+static const char twice[] = LINE LINE, with_more[] = LINE "\n";
+
 /* clang-format off */
 static const char *const others[] = {
 	"",
@@ -45,8 +47,8 @@ static const char *const others[] = {
 	"1763836310123  1763836440000 3 1763836380456 0 deferred 4.4.1 x\n",
 	"01763836310123 1763836440000 3 1763836380456 0 deferred 4.4.1 x\n",
 	"3 1763836380456 0 deferred 4.4.1 x\n",
-	LINE LINE,
-	LINE "\n",
+	twice,
+	with_more,
 };
 /* clang-format on */
 
