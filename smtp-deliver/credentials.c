@@ -310,14 +310,21 @@ credentials_open(const struct settings *settings,
 }
 
 void
-credentials_close(struct credentials *credentials)
+credentials_forget(struct credentials *credentials)
 {
-	if (credentials == NULL)
-		return;
 	for (size_t i = 0; i < credentials->count; i++)
 		if (credentials->entries[i].secret != NULL)
 			freezero(credentials->entries[i].secret,
 			    strlen(credentials->entries[i].secret));
+	credentials->count = 0;
+}
+
+void
+credentials_close(struct credentials *credentials)
+{
+	if (credentials == NULL)
+		return;
+	credentials_forget(credentials);
 	if (credentials->refusals != NULL)
 		(void)munmap(credentials->refusals,
 		    credentials->refusals->size_bytes);

@@ -56,6 +56,9 @@ int credentials_open(const struct settings *settings,
     char ret_error[CREDENTIALS_ERROR_SIZE]);
 void credentials_close(struct credentials *credentials); /* NULL is fine */
 
+/* Wipe them out of this process's memory: there are none then. */
+void credentials_forget(struct credentials *credentials);
+
 /*
  * Parse what such a file holds: a line for each relay,
  *

@@ -80,6 +80,7 @@ forget_secrets(const void *context)
 	const struct pool *pool = context;
 
 	dkim_close(pool->dkim);
+	credentials_forget(pool->credentials);
 }
 
 _Noreturn static void
@@ -98,12 +99,11 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	has_way = way_parse_name(own->destination->name, &way) == 0;
-	/* Who we are is for relays, and not for whoever else is talked to: least of
-	 * all for a fetcher, which relays have none of. */
+	/* Who we are is for relays, and not for whoever else is talked to. */
 	if (has_way && way.is_relayed)
 		credentials = pool->credentials;
 	else
-		credentials_close(pool->credentials);
+		credentials_forget(pool->credentials);
 	fetcher_prepare(&fetcher, pool->spool,
 	    has_way ? way_policy_domain(&way) : NULL);
 	drop_others(fd, fetcher.place.folder_fd);
@@ -283,27 +283,57 @@ take_verdict(struct job *job, const struct report *report)
 	return true;
 }
 
+/* What to make of a worker after a report of its. */
+enum next {
+	GOES_ON, /* with its job */
+	IS_DONE, /* with it; it may have another, or be gone */
+	IS_TO_END,
+};
+
 /* Take a report as far as it can be true: workers deal with what remote hosts
- * say, and we with what they may have been made to say. Returns false if it
- * cannot, or if the worker is not to go on. */
-static bool
+ * say, and we with what they may have been made to say. */
+static enum next
 take_report(struct pool *pool, struct pool_worker *worker,
     const struct report *report)
 {
 	switch (report->kind) {
 	case REPORT_SENDING:
 		worker->is_sending = true;
-		return true;
+		return GOES_ON;
 	case REPORT_VERDICT:
-		return take_verdict(worker->job, report);
+		return take_verdict(worker->job, report) ? GOES_ON : IS_TO_END;
 	case REPORT_SO_FAR:
 		worker->is_sending = false;
 		return pool->note_progress(pool->context, worker->job) &&
-		    !pool->is_closing && order_go_on(worker->fd) == 0;
+			!pool->is_closing && order_go_on(worker->fd) == 0
+		    ? GOES_ON
+		    : IS_TO_END;
 	case REPORT_DONE:
-		return take_last_report(pool, worker, report);
+		return take_last_report(pool, worker, report) ? IS_DONE
+							      : IS_TO_END;
 	default:
-		return false;
+		return IS_TO_END;
+	}
+}
+
+/* Take the next report of a worker. Returns 1, 0 if there is none just now or
+ * the worker has done its job, or a negative errno if it is to end. */
+static int
+hear_report(struct pool *pool, struct pool_worker *worker, bool *ret_has_job)
+{
+	struct report report;
+	int r = order_hear(worker->fd, &report);
+
+	*ret_has_job = r == 0;
+	if (r <= 0)
+		return r;
+	switch (take_report(pool, worker, &report)) {
+	case GOES_ON:
+		return 1;
+	case IS_DONE:
+		return 0;
+	default:
+		return -EBADMSG;
 	}
 }
 
@@ -312,19 +342,15 @@ take_report(struct pool *pool, struct pool_worker *worker,
 static bool
 hear(struct pool *pool, struct pool_worker *worker)
 {
-	struct report report;
-	int r = 0;
+	bool has_job = true;
+	int r = 1;
 
-	for (int heard = 0;
-	     heard < REPORTS_MAX && (r = order_hear(worker->fd, &report)) > 0 &&
-	     take_report(pool, worker, &report);
-	     heard++) {
-		if (report.kind == REPORT_DONE)
-			return false;
-		r = 0;
-	}
-	if (r == 0)
+	for (int heard = 0; r > 0 && heard < REPORTS_MAX; heard++)
+		r = hear_report(pool, worker, &has_job);
+	if (r > 0)
 		return true;
+	if (r == 0)
+		return has_job;
 	end_worker(pool, worker,
 	    pool->is_closing ? JOB_GIVEN_BACK : JOB_JUDGED);
 	return false;

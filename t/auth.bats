@@ -37,6 +37,9 @@ setup_file() {
 	dns <<-END
 		one.test. MX 10 odd.hosts.test.
 		mx.test.  MX 10 odd.hosts.test.
+		sts.test.          MX 10 odd.hosts.test.
+		_mta-sts.sts.test. TXT "v=STSv1; id=1;"
+		mta-sts.sts.test.  A $(network_ip4 odd)
 	END
 }
 
@@ -379,19 +382,8 @@ keeps_secrets() {
 
 # has_secret PID: whether a process has the password in its memory.
 has_secret() {
-	python3 - "$1" "$password" <<-'END'
-		import sys
-		pid, secret = sys.argv[1], sys.argv[2].encode()
-		found = False
-		with open(f"/proc/{pid}/mem", "rb") as memory:
-		    for line in open(f"/proc/{pid}/maps"):
-		        where, mode = line.split()[:2]
-		        begin, end = (int(n, 16) for n in where.split("-"))
-		        if mode.startswith("rw"):
-		            memory.seek(begin)
-		            found = found or secret in memory.read(end - begin)
-		sys.exit(not found)
-	END
+	printf %s "$password" >"$BATS_TEST_TMPDIR/octets"
+	has_in_memory "$1" "$BATS_TEST_TMPDIR/octets"
 }
 
 # The worker of the run that is $started, when it waits for a silent odd.
@@ -414,17 +406,19 @@ silent_worker() {
 	stop "$started"
 }
 
-@test "a worker for a relay has it" {
+@test "a worker for a relay has it, and not the process that fetches its policy" {
 	local worker
 
-	odd_start odd banner=silent
+	# Both wait for the policy.
+	odd_start odd --port 443 banner=silent
 	credentials "odd.hosts.test password $user $password"
 	send a@mx.test
-	SMTP_RELAYHOST="[odd.hosts.test]" SMTP_REMOTE_TIMEOUT=60 start \
+	SMTP_RELAYHOST="sts.test tls sts" SMTP_REMOTE_TIMEOUT=60 start \
 		ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
 		2>>"$trail"
 	worker=$(silent_worker)
 	has_secret "$worker"
+	not has_secret "$(child_of "$worker")"
 	stop "$started"
 }
 

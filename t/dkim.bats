@@ -501,26 +501,7 @@ refused() {
 has_key() {
 	openssl pkey -in "$keys/ed.pem" -outform DER | tail -c 32 \
 		>"$BATS_TEST_TMPDIR/octets"
-	python3 - "$1" "$BATS_TEST_TMPDIR/octets" <<-'END'
-		import sys
-		pid, octets = sys.argv[1], open(sys.argv[2], "rb").read()
-		found = False
-		with open(f"/proc/{pid}/mem", "rb") as memory:
-		    for line in open(f"/proc/{pid}/maps"):
-		        where, mode = line.split()[:2]
-		        begin, end = (int(n, 16) for n in where.split("-"))
-		        if mode.startswith("rw"):
-		            memory.seek(begin)
-		            found = found or octets in memory.read(end - begin)
-		sys.exit(not found)
-	END
-}
-
-# child_of PID: its only child, when it has one.
-child_of() {
-	wait_for 10 pgrep -P "$1" >/dev/null
-	[ "$(pgrep -cP "$1")" -eq 1 ]
-	pgrep -P "$1"
+	has_in_memory "$1" "$BATS_TEST_TMPDIR/octets"
 }
 
 @test "a worker has the key, and not the process beside it that fetches policies" {

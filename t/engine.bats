@@ -206,5 +206,5 @@ deliver_in_part() {
 	deliver
 	[ "$(odd_count odd2)" -eq 1 ]
 	fields Content-Type | grep message/rfc822
-	[ -z "$(fields Content-Transfer-Encoding | grep 8bit)" ]
+	[ "$(fields Content-Transfer-Encoding | grep -c 8bit)" -eq 0 ]
 }

@@ -564,6 +564,7 @@ fingerprint() {
 	done
 	[ "$(fetches strange.sts.test)" -eq 1 ]
 	policy strange.sts.test enforce mx.other.test
+	# shellcheck disable=SC2034 # deliver has it
 	ahead=400
 	try strange.sts.test
 	told "$id" host-passed-over policy=sts

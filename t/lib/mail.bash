@@ -184,6 +184,32 @@ counter() {
 	od -An -td8 -w8 -v "$spool/counters" | sed -n "$1p" | tr -d ' '
 }
 
+# ---- processes ---------------------------------------------------------------
+
+# has_in_memory PID FILE: whether a process has those octets where it can write.
+has_in_memory() {
+	python3 - "$1" "$2" <<-'END'
+		import sys
+		pid, octets = sys.argv[1], open(sys.argv[2], "rb").read()
+		found = False
+		with open(f"/proc/{pid}/mem", "rb") as memory:
+		    for line in open(f"/proc/{pid}/maps"):
+		        where, mode = line.split()[:2]
+		        begin, end = (int(n, 16) for n in where.split("-"))
+		        if mode.startswith("rw"):
+		            memory.seek(begin)
+		            found = found or octets in memory.read(end - begin)
+		sys.exit(not found)
+	END
+}
+
+# child_of PID: its only child, when it has one.
+child_of() {
+	wait_for 10 pgrep -P "$1" >/dev/null
+	[ "$(pgrep -cP "$1")" -eq 1 ]
+	pgrep -P "$1"
+}
+
 # ---- what a host of odd_start saw --------------------------------------------
 
 # saw HOST TEXT: how many lines of its log begin with the text.
