@@ -55,6 +55,15 @@ is_whole() {
 	is_whole
 }
 
+@test "it measures queued mail on its way out, beside Postfix" {
+	need ip ss knotd knotc smtp-sink
+	bench delivery
+	[[ $output == *"to one smtp-sink"*"that take 100 ms"*"one is dead"* ]]
+	json 'all({"smtp-deliver", "Postfix"} <= set(row["medians"])
+		for section in it["sections"] for row in section["rows"])'
+	is_whole
+}
+
 @test "it measures connections under a booted systemd" {
 	need systemd-nspawn nsenter unshare setpriv
 	bench systemd

@@ -114,10 +114,15 @@ class Client:
         self.socket.sendall(line.encode() + b"\r\n")
         self.expect(code)
 
-    def begin_message(self):
+    def begin_message(self, recipient=RECIPIENT):
         self.say(f"MAIL FROM:<{SENDER}>", b"250")
-        self.say(f"RCPT TO:<{RECIPIENT}>", b"250")
+        self.say(f"RCPT TO:<{recipient}>", b"250")
         self.say("DATA", b"354")
+
+    def send(self, recipient, content):
+        self.begin_message(recipient)
+        self.socket.sendall(content + b".\r\n")
+        self.expect(b"250")
 
     def close(self):
         try:
@@ -301,9 +306,11 @@ message_size_limit = 20480000
         (folder / "etc/main.cf").write_text(
             self.settings.format(folder=folder, sessions=SESSIONS_MAX) +
             self.afterwards[bench.options.postfix])
-        (folder / "etc/master.cf").write_text(
-            self.services.format(port=self.port))
+        (folder / "etc/master.cf").write_text(self.format_services())
         self.call("postfix", "-c", folder / "etc", "check")
+
+    def format_services(self):
+        return self.services.format(port=self.port)
 
     @staticmethod
     def call(*command):
