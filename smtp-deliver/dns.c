@@ -208,6 +208,20 @@ dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
 	}
 }
 
+/* Whether these are letters, digits, hyphens, underscores and dots alone. */
+static bool
+is_plain(const char *domain)
+{
+	return domain[strspn(domain,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		   "0123456789-_.")] == '\0';
+}
+
+/*
+ * What looks like a letter may become any sign, as U+FF1B a ";", and the name
+ * goes into signatures and URLs. libidn2's own rule against that, that of STD 3,
+ * is of no use: it leaves such signs out, and the name is then another one.
+ */
 int
 dns_to_ascii(const char *domain, char ret_domain[DNS_NAME_SIZE])
 {
@@ -218,7 +232,8 @@ dns_to_ascii(const char *domain, char ret_domain[DNS_NAME_SIZE])
 	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (r != IDN2_OK)
 		return -EBADMSG;
-	r = strlcpy(ret_domain, ascii, DNS_NAME_SIZE) < DNS_NAME_SIZE
+	r = is_plain(ascii) &&
+		strlcpy(ret_domain, ascii, DNS_NAME_SIZE) < DNS_NAME_SIZE
 	    ? 0
 	    : -EBADMSG;
 	idn2_free(ascii);

@@ -79,7 +79,8 @@ enum dns_answer dns_find_addresses(const char *host, int port,
     struct addrinfo **ret_addresses);
 
 /* The domain as the DNS has it: U-labels become A-labels (RFC 5891). Returns
- * 0 or -EBADMSG. */
+ * 0, or -EBADMSG if that is no name of letters, digits, hyphens, underscores and
+ * dots. */
 int dns_to_ascii(const char *domain, char ret_domain[DNS_NAME_SIZE]);
 
 #endif

@@ -334,6 +334,13 @@ arrives() {
 	[ "$(odd_count odd1)" -eq 1 ]
 }
 
+@test "a domain whose A-label would have other signs in it has no host" {
+	id=$(message | submit " SMTPUTF8" bob@odd／x.test)
+	deliver
+	told "$id" failed status=5.1.2
+	grep -q "cannot be written for the DNS" "$trail"
+}
+
 @test "SMTP_REMOTE_PORT is the port of remote hosts" {
 	odd_start odd1 --port 2525
 	id=$(send bob@odd.test)

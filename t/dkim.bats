@@ -311,6 +311,16 @@ send_one() {
 		"1 rsa-sha256/xn--bcher-kva.test/rsa/pass")" ]
 }
 
+# What becomes ";", "=" and "/" when the domain is written for the DNS.
+@test "an author's domain adds no tags to the signature" {
+	odd_start odd1
+	message_from "a@client.test；l＝0；y＝.z.test" |
+		submit "sender@client.test SMTPUTF8" somebody@odd.test
+	deliver
+	[ "$(odd_count odd1)" -eq 1 ]
+	[ "$(signed)" = none ]
+}
+
 @test "with SMTP_DKIM_DOMAIN only authors in and below it are signed for" {
 	export SMTP_DKIM_DOMAIN=Client.test
 

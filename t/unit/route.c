@@ -106,11 +106,38 @@ relays_take_the_place_of_destinations(void)
 	}
 }
 
+/* Domains, and how the DNS has them, or NULL. */
+static const struct {
+	const char *domain, *ascii;
+} domains[] = {
+	{ "a-b_c.test", "a-b_c.test" },
+	{ "b\u00fccher.test", "xn--bcher-kva.test" },
+	{ "a\uff0eb.test", "a.b.test" },
+	{ "a\uff1bl\uff1d0.test", NULL }, /* ; = */
+	{ "a\uff0fb.test", NULL }, /* / */
+	{ "a\uff20b.test", NULL }, /* @ */
+	{ "\u2100.test", NULL }, /* a/c */
+};
+
+static void
+signs_are_no_letters(size_t row)
+{
+	char ascii[DNS_NAME_SIZE] = "";
+	int r = dns_to_ascii(domains[row].domain, ascii);
+
+	is_int(r, domains[row].ascii != NULL ? 0 : -EBADMSG, "domain: %s",
+	    domains[row].domain);
+	if (domains[row].ascii != NULL)
+		is_str(ascii, domains[row].ascii, "as the DNS has it");
+}
+
 int
 main(void)
 {
 	equal_preferences_are_shuffled();
 	literal_is_its_own_host();
 	relays_take_the_place_of_destinations();
+	for (size_t row = 0; row < COUNT(domains); row++)
+		signs_are_no_letters(row);
 	return done_testing();
 }
