@@ -208,10 +208,11 @@ say_client(const struct client *client)
 		    dialogue->policy, dialogue->fingerprint);
 	else
 		say("    no TLS: the host does not offer it");
-	say("    offers:%s%s%s%s%s",
+	say("    offers:%s%s%s%s%s%s",
 	    offers->has_pipelining ? " PIPELINING" : "",
 	    offers->has_8bitmime ? " 8BITMIME" : "",
 	    offers->has_smtputf8 ? " SMTPUTF8" : "",
+	    offers->has_dsn ? " DSN" : "",
 	    offers->has_requiretls ? " REQUIRETLS" : "", size);
 }
 

@@ -128,11 +128,21 @@ route_look_up(struct route *route, size_t host)
 	return host < route->host_count;
 }
 
+/* A null MX is to be alone; two of them name no host, either. */
+static bool
+has_no_host(const struct dns_mx *records, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (records[i].host[0] != '\0')
+			return false;
+	return count > 0;
+}
+
 static int
 add_mx(struct route *route, const struct route_host *like,
     struct dns_mx *records, size_t count, struct verdict *ret_verdict)
 {
-	if (count == 1 && records[0].host[0] == '\0') {
+	if (has_no_host(records, count)) {
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.10",
 		    "the domain takes no mail (null MX)");
 		return -EHOSTUNREACH;

@@ -13,6 +13,8 @@
 
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -33,6 +35,7 @@
 #include "smtp-deliver/wall.h"
 
 #define TASKS_MAX 400
+#define OTHER_DESCRIPTORS 32 /* beside those of tasks and workers */
 #define LEFT_MAX 200 /* entries met without room for them, before we pause */
 #define LEFT_PAUSE_MS 100
 #define SYNC_MS 1000
@@ -60,6 +63,7 @@ struct run {
 	int64_t go_on_ms; /* with what is met without room for it; 0: now */
 	int64_t stop_ms; /* when to stop waiting for workers */
 	size_t task_count;
+	size_t task_max; /* each has a descriptor */
 	struct task_list tasks;
 	struct destination_list destinations;
 	struct pool pool;
@@ -314,7 +318,7 @@ has_room(void *context)
 {
 	const struct run *run = context;
 
-	return !run->is_outdated && run->task_count < TASKS_MAX &&
+	return !run->is_outdated && run->task_count < run->task_max &&
 	    !has_unsettled(run) && clock_mono_ms() >= run->go_on_ms;
 }
 
@@ -644,6 +648,19 @@ loop(struct run *run)
 	}
 }
 
+/* How many tasks there may be at a time. */
+static size_t
+count_tasks(int workers)
+{
+	rlim_t taken = OTHER_DESCRIPTORS + (rlim_t)workers;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 ||
+	    limit.rlim_cur >= TASKS_MAX + taken)
+		return TASKS_MAX;
+	return limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
+}
+
 void
 run_catch_signals(void)
 {
@@ -671,6 +688,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 {
 	struct run run = {
 		.means = { .spool = spool, .rules = rules },
+		.task_max = count_tasks(settings->queue_workers),
 		.is_watching = is_watching,
 		.next_settle_ms = INT64_MAX,
 		.stop_ms = INT64_MAX,

@@ -147,7 +147,9 @@ is_name(struct piece name)
 	return before != '.';
 }
 
-static int
+/* A pattern that is none names no host, and one that there is no room for is left
+ * out: who is named by that alone is not used, and the others hold. */
+static void
 take_mx(struct piece value, struct sts_policy *policy)
 {
 	struct piece name = value;
@@ -158,16 +160,15 @@ take_mx(struct piece value, struct sts_policy *policy)
 	}
 	if (value.length >= DNS_NAME_SIZE || !is_name(name) ||
 	    policy->mx_count == STS_MX_MAX)
-		return -EBADMSG;
+		return;
 	memcpy(policy->mx[policy->mx_count], value.text, value.length);
 	policy->mx[policy->mx_count][value.length] = '\0';
 	policy->mx_count++;
-	return 0;
 }
 
 /* What has been seen of a policy. */
 struct seen {
-	bool version, mode, max_age;
+	bool version, mode, max_age, mx;
 };
 
 static int
@@ -185,8 +186,10 @@ take_field(struct piece key, struct piece value, struct sts_policy *policy,
 	} else if (is_text(key, "max_age") && !seen->max_age) {
 		seen->max_age = true;
 		r = take_age(value, &policy->max_age_sec);
-	} else if (is_text(key, "mx"))
-		r = take_mx(value, policy);
+	} else if (is_text(key, "mx")) {
+		seen->mx = true;
+		take_mx(value, policy);
+	}
 	return r;
 }
 
@@ -212,7 +215,7 @@ sts_parse_policy(const char *text, size_t length, struct sts_policy *ret_policy)
 			return -EBADMSG;
 	}
 	if (!seen.version || !seen.mode || !seen.max_age ||
-	    (ret_policy->mx_count == 0 && ret_policy->mode != STS_NONE))
+	    (!seen.mx && ret_policy->mode != STS_NONE))
 		return -EBADMSG;
 	return 0;
 }

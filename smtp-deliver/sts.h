@@ -10,7 +10,7 @@
 #include "smtp-deliver/dns.h"
 
 #define STS_ID_SIZE 33
-#define STS_MX_MAX 64
+#define STS_MX_MAX 128
 #define STS_TEXT_MAX 65536 /* octets of a policy: RFC 8461 section 3.3 */
 #define STS_AGE_MAX_SEC 31557600
 
@@ -38,7 +38,8 @@ int sts_parse_record(const char *text, char ret_id[STS_ID_SIZE]);
  * Take a policy apart, as the domain's host serves it.
  *
  * Returns 0, or -EBADMSG if it is none: a line that is no field, a field that
- * is needed and missing, a value that cannot be, more than STS_MX_MAX hosts.
+ * is needed and missing, a version, mode or age that cannot be. Hosts that cannot
+ * be, and those behind the first STS_MX_MAX, are left out.
  */
 int sts_parse_policy(const char *text, size_t length,
     struct sts_policy *ret_policy);

@@ -169,7 +169,7 @@ report_job(struct worker *worker, const struct job *job)
 	(void)report(worker,
 	    &(struct report){
 		.kind = REPORT_DONE,
-		.reach = worker->reach,
+		.reach = (unsigned char)worker->reach,
 	    });
 }
 

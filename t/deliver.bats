@@ -258,12 +258,16 @@ arrives() {
 	dns <<-END
 		null.test. MX 0 .
 		null.test. A $(network_ip4 odd1)
+		nulls.test. MX 0 .
+		nulls.test. MX 10 .
 	END
 	odd_start odd1
-	id=$(send bob@null.test)
-	deliver
-	was_returned "$id"
-	told "$id" failed status=5.1.10
+	for domain in null.test nulls.test; do
+		id=$(send "bob@$domain")
+		deliver
+		was_returned "$id"
+		told "$id" failed status=5.1.10
+	done
 	not has_got odd1 connect
 }
 

@@ -17,6 +17,7 @@ setup_file() {
 		two.test.    MX 10 mx.one.test.
 		two.test.    MX 20 mx.other.test.
 		one.test.    MX 10 mx.one.test.
+		*.one.test.  MX 10 mx.one.test.
 		other.test.  MX 10 mx.other.test.
 		mx.one.test.   A $(network_ip4 odd1)
 		mx.other.test. A $(network_ip4 odd2)
@@ -133,6 +134,16 @@ deliver_in_part() {
 }
 
 # ---- parts that fail ---------------------------------------------------------
+
+@test "with few descriptors there are fewer messages at a time, and no trouble" {
+	odd_start odd1
+	for i in {1..30}; do send_many 4 "" "alice@d$i.one.test" >&2; done
+	network_exec sender timeout 60 prlimit --nofile=64:64 \
+		"$(program smtp-deliver)" 2>>"$trail"
+	[ "$(odd_count odd1)" -eq 120 ]
+	not grep -q event=trouble "$trail"
+	not grep -q event=deferred "$trail"
+}
 
 @test "without a process for it a message waits, and was not tried" {
 	odd_start odd1
