@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
-#include "lib/clock.h"
 #include "smtp-deliver/auth.h"
 #include "smtp-deliver/client.h"
 #include "smtp-deliver/connect.h"
@@ -31,6 +30,7 @@
 #include "smtp-deliver/requiretls.h"
 #include "smtp-deliver/route.h"
 #include "smtp-deliver/transaction.h"
+#include "smtp-deliver/trial.h"
 #include "smtp-deliver/worker.h"
 
 struct worker {
@@ -51,67 +51,6 @@ struct worker {
 	enum reach reach; /* of the last job */
 	bool is_unheard; /* nobody listens to reports any more */
 };
-
-/* A job while it is tried: who is open, and the worst that hosts did. */
-struct trial {
-	const struct job *job;
-	size_t *open; /* of the job's recipients */
-	size_t open_count;
-	bool is_over; /* no other host may be tried now */
-	bool was_any_address;
-	bool was_reached; /* a host answered to a connection, */
-	bool was_connected; /* was of use, and the message offered to it */
-	bool was_withheld; /* a host was not even tried */
-	unsigned failures; /* to connect, of enum connect_failure */
-	bool was_dns_trouble;
-	int host_count; /* that were looked at and may take mail */
-	bool was_other_family;
-	int lack_count; /* of these: that cannot give what REQUIRETLS asks */
-	struct verdict lack; /* the last of them */
-	bool was_missed; /* a TLS policy was not met, */
-	struct verdict missed; /* so, at the last */
-	bool is_signed; /* signatures are there, or are not to be */
-	struct letter letter; /* what is sent */
-	const char *sender; /* who it is from; */
-	char other_sender[ADDRESS_SIZE]; /* called so towards relays */
-	char signatures[DKIM_FIELDS_SIZE];
-};
-
-static const char *
-message_id(const struct job *job)
-{
-	return job->task->claim->envelope.id;
-}
-
-static void
-log_passed_over(const struct job *job, const struct verdict *verdict)
-{
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_HOST_PASSED_OVER,
-	    .message = message_id(job),
-	    .host = verdict->host,
-	    .policy = *verdict->policy != '\0' ? verdict->policy : NULL,
-	    .fingerprint =
-		*verdict->fingerprint != '\0' ? verdict->fingerprint : NULL,
-	    .status = verdict->status,
-	    .reply = *verdict->reply != '\0' ? verdict->reply : NULL,
-	    .reason = *verdict->reason != '\0' ? verdict->reason : NULL,
-	});
-}
-
-/* Give the open recipients a verdict. */
-static void
-set_open(struct trial *trial, const struct verdict *verdict)
-{
-	for (size_t i = 0; i < trial->open_count; i++)
-		trial->job->verdicts[trial->open[i]] = *verdict;
-}
-
-static bool
-is_tls_needed(const struct trial *trial)
-{
-	return trial->job->task->claim->envelope.is_requiretls;
-}
 
 /* Whether TLS policies are put aside for the messages that come here. What is
  * asked of a relay, or by a route, is not for a message to say. */
@@ -175,64 +114,6 @@ report_job(struct worker *worker, const struct job *job)
 
 /* ---- a message at a host --------------------------------------------------- */
 
-/* Keep open who was deferred: another host may do better. */
-static void
-take_verdicts(struct trial *trial, const struct verdict *verdicts)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < trial->open_count; i++) {
-		size_t n = trial->open[i];
-
-		trial->job->verdicts[n] = verdicts[i];
-		if (!is_final(verdicts[i].outcome))
-			trial->open[left++] = n;
-	}
-	trial->open_count = left;
-}
-
-/* Find out what is sent: what is stored, with other senders towards relays. */
-static int
-write_letter(const struct worker *worker, struct trial *trial)
-{
-	const struct claim *claim = trial->job->task->claim;
-
-	trial->letter.fd = claim->fd;
-	trial->letter.offset = claim->content_offset;
-	trial->letter.size_bytes = claim->content_size;
-	trial->letter.edit_count = 0;
-	trial->sender = claim->envelope.sender;
-	if (!worker->route.is_relayed || worker->masquerade.count == 0)
-		return 0;
-	if (masquerade_address(&worker->masquerade, trial->sender,
-		trial->other_sender))
-		trial->sender = trial->other_sender;
-	return masquerade_letter(&worker->masquerade, &trial->letter);
-}
-
-/* Sign the message, once for all hosts. It is not to go out unsigned because
- * something on this host is wrong; returns whether nothing is. */
-static bool
-sign_message(const struct worker *worker, struct trial *trial)
-{
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	int r;
-
-	if (trial->is_signed)
-		return true;
-	if ((r = write_letter(worker, trial)) == 0)
-		r = dkim_sign(worker->dkim, &trial->letter,
-		    clock_real_ms() / 1000, trial->signatures);
-	trial->is_signed = r == 0;
-	if (r == 0)
-		return true;
-	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0",
-	    "the message could not be read, or signed: %s", strerror(-r));
-	set_open(trial, &verdict);
-	trial->is_over = true;
-	return false;
-}
-
 /* Who we are for a host. Nobody is told but relays. */
 static const struct credential *
 find_credential(const struct worker *worker, const struct route_host *host)
@@ -290,7 +171,8 @@ send_message(struct worker *worker, struct trial *trial)
 
 	assert(trial->open_count > 0);
 	trial->was_reached = trial->was_connected = true;
-	if (!sign_message(worker, trial))
+	if (!trial_prepare(trial, worker->dkim,
+		worker->route.is_relayed ? &worker->masquerade : NULL))
 		return true;
 	/* Whoever is not heard has been let go of: the message may be somebody
 	 * else's by now. */
@@ -308,7 +190,7 @@ send_message(struct worker *worker, struct trial *trial)
 	worker->client_messages++;
 	end = transaction_run(worker->client, &message, verdicts);
 	judge_relay(worker, verdicts, trial->open_count);
-	take_verdicts(trial, verdicts);
+	trial_take_verdicts(trial, verdicts);
 	free(verdicts);
 	trial->is_over = end == TRANSACTION_UNSURE ||
 	    (trial->open_count > 0 && !report_so_far(worker, trial));
@@ -317,39 +199,6 @@ send_message(struct worker *worker, struct trial *trial)
 	client_drop(worker->client);
 	worker->client = NULL;
 	return false;
-}
-
-/* What a policy, were it not only tested or put aside, would have kept from
- * being used. */
-static void
-log_missed(const struct job *job, const char *policy,
-    const struct verdict *verdict)
-{
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_POLICY_MISSED,
-	    .message = message_id(job),
-	    .host = verdict->host,
-	    .policy = policy,
-	    .reason = verdict->reason,
-	});
-}
-
-/* A host is not used. */
-static void
-pass_over(struct trial *trial, const struct verdict *verdict)
-{
-	log_passed_over(trial->job, verdict);
-	set_open(trial, verdict);
-}
-
-/* A host cannot give what a message with REQUIRETLS needs: nothing is wrong with
- * it for others. */
-static void
-pass_over_lacking(struct trial *trial, const struct verdict *verdict)
-{
-	log_passed_over(trial->job, verdict);
-	trial->lack = *verdict;
-	trial->lack_count++;
 }
 
 /* A host that is tried, for those who are told of its addresses. */
@@ -367,9 +216,9 @@ see_passed_over(void *context, const struct addrinfo *address,
 
 	client_set_unconnected(host->trust, address, reason, &verdict);
 	if (is_over)
-		pass_over(host->trial, &verdict);
+		trial_pass_over(host->trial, &verdict);
 	else
-		log_passed_over(host->trial->job, &verdict);
+		trial_log_passed_over(host->trial, &verdict);
 }
 
 /* Where the destination's policy is being tested, tell what it lacks. */
@@ -385,19 +234,7 @@ see_tested(struct worker *worker, struct trial *trial,
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
 	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
 	    "domain asks for");
-	log_missed(trial->job, trust_name(TRUST_STS), &verdict);
-}
-
-/* Note what is not as the host's policy has it, where that can be put aside. */
-static void
-note_missed(struct trial *trial, const struct trust *trust,
-    const struct verdict *verdict)
-{
-	if (!trust->is_tls_required || *verdict->reply != '\0' ||
-	    strncmp(verdict->status, "4.7.", 4) != 0)
-		return;
-	trial->missed = *verdict;
-	trial->was_missed = true;
+	trial_log_missed(trial, trust_name(TRUST_STS), &verdict);
 }
 
 /* Whether the host at the other end may have the message. */
@@ -406,10 +243,10 @@ may_be_sent(const struct worker *worker, struct trial *trial)
 {
 	struct verdict verdict;
 
-	if (!is_tls_needed(trial) ||
+	if (!trial_is_tls_needed(trial) ||
 	    requiretls_check_client(worker->client, &verdict) == 0)
 		return true;
-	pass_over_lacking(trial, &verdict);
+	trial_pass_over_lacking(trial, &verdict);
 	return false;
 }
 
@@ -438,8 +275,8 @@ try_address(struct worker *worker, struct trial *trial,
 		worker->settings, &worker->client, &verdict) < 0) {
 		if (verdict.is_auth_trouble != 0)
 			note_auth_trouble(worker, route_host, &verdict);
-		pass_over(trial, &verdict);
-		note_missed(trial, trust, &verdict);
+		trial_pass_over(trial, &verdict);
+		trial_note_missed(trial, trust, &verdict);
 		/* Its other addresses would say the same. */
 		return verdict.is_auth_trouble == 0;
 	}
@@ -495,7 +332,7 @@ get_policy(struct worker *worker, struct verdict *ret_verdict)
 /* Find what is published for a host, or else for the destination (RFC 8461
  * section 2). */
 static int
-find_published_trust(struct worker *worker, const struct job *job,
+find_published_trust(struct worker *worker, const struct trial *trial,
     const struct route_host *host, struct trust *ret_trust,
     struct verdict *ret_verdict)
 {
@@ -511,13 +348,13 @@ find_published_trust(struct worker *worker, const struct job *job,
 	r = trust_apply_sts(ret_trust, &worker->policy, ret_verdict);
 	if (r == 0 || !ret_trust->is_tested)
 		return r;
-	log_missed(job, trust_name(TRUST_STS), ret_verdict);
+	trial_log_missed(trial, trust_name(TRUST_STS), ret_verdict);
 	return 0;
 }
 
 /* Find what holds for a host: that, or more, or nothing, as a route says. */
 static int
-find_trust(struct worker *worker, const struct job *job,
+find_trust(struct worker *worker, const struct trial *trial,
     const struct route_host *host, struct trust *ret_trust,
     struct verdict *ret_verdict)
 {
@@ -528,7 +365,7 @@ find_trust(struct worker *worker, const struct job *job,
 		trust_set_default(host->name, ret_trust);
 		return trust_require(ret_trust, TRUST_NONE, ret_verdict);
 	}
-	r = find_published_trust(worker, job, host, ret_trust, ret_verdict);
+	r = find_published_trust(worker, trial, host, ret_trust, ret_verdict);
 	return r == 0 && route->has_level
 	    ? trust_require(ret_trust, route->level, ret_verdict)
 	    : r;
@@ -545,7 +382,7 @@ may_be_named(struct worker *worker, struct trial *trial,
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	int r = 0;
 
-	if (!is_tls_needed(trial))
+	if (!trial_is_tls_needed(trial))
 		return true;
 	if (has_policy)
 		r = get_policy(worker, &verdict);
@@ -553,9 +390,9 @@ may_be_named(struct worker *worker, struct trial *trial,
 		r = requiretls_check_name(host,
 		    has_policy ? &worker->policy : NULL, &verdict);
 	if (r == -EPROTONOSUPPORT)
-		pass_over_lacking(trial, &verdict);
+		trial_pass_over_lacking(trial, &verdict);
 	else if (r < 0)
-		pass_over(trial, &verdict);
+		trial_pass_over(trial, &verdict);
 	return r == 0;
 }
 
@@ -583,7 +420,8 @@ try_without_policy(struct worker *worker, struct trial *trial, size_t number)
 	const char *policy = trial->missed.policy;
 	struct trust trust;
 
-	log_missed(trial->job, *policy != '\0' ? policy : NULL, &trial->missed);
+	trial_log_missed(trial, *policy != '\0' ? policy : NULL,
+	    &trial->missed);
 	trust_set_default(host->name, &trust);
 	trust.is_tls_first = host->is_tls_first;
 	try_addresses(worker, trial, number, &trust);
@@ -620,15 +458,15 @@ try_found_host(struct worker *worker, struct trial *trial, size_t number)
 	trial->was_missed = false;
 	if (is_refused(worker, host, &verdict)) {
 		trial->was_withheld = true;
-		pass_over(trial, &verdict);
+		trial_pass_over(trial, &verdict);
 		return;
 	}
 	if (!may_be_named(worker, trial, host))
 		return;
-	if (find_trust(worker, trial->job, host, &trust, &verdict) == 0)
+	if (find_trust(worker, trial, host, &trust, &verdict) == 0)
 		try_addresses(worker, trial, number, &trust);
 	else {
-		pass_over(trial, &verdict);
+		trial_pass_over(trial, &verdict);
 		trial->was_withheld = true;
 		trial->missed = verdict;
 		trial->was_missed = true;
@@ -662,30 +500,6 @@ try_host(struct worker *worker, struct trial *trial, size_t number)
 		try_found_host(worker, trial, number);
 }
 
-/* No host of the route has an address. */
-static void
-set_unreachable(struct trial *trial, const struct route *route)
-{
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-
-	if (trial->was_other_family)
-		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.4",
-		    "no host for the domain has an address that "
-		    "SMTP_IP_FAMILY allows");
-	else if (trial->was_dns_trouble)
-		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.3",
-		    "the DNS gave no address of a host for the domain");
-	else if (route->is_relayed)
-		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.4",
-		    "no relay has an address");
-	else if (route->is_loop)
-		route_set_loop(&verdict);
-	else
-		verdict_set(&verdict, OUTCOME_FAILED, "5.4.4",
-		    "no host for the domain has an address");
-	set_open(trial, &verdict);
-}
-
 /* Offer the message over the connection that served the one before. Returns the
  * host that need not be tried again, or NULL: if the connection was lost since
  * then, that is no more than a reason to connect anew. */
@@ -716,30 +530,9 @@ static void
 end_lack(struct worker *worker, struct trial *trial)
 {
 	if (trial->lack_count == trial->host_count && !trial->is_over)
-		set_open(trial, &trial->lack);
+		trial_set_open(trial, &trial->lack);
 	client_quit(worker->client);
 	worker->client = NULL;
-}
-
-/* How far a trial has got: what that tells of the destination. */
-static enum reach
-reach_of(const struct trial *trial)
-{
-	if (trial->was_connected ||
-	    (trial->was_reached && trial->lack_count > 0))
-		return REACH_HOST;
-	if (!trial->was_any_address && trial->was_dns_trouble)
-		return network_has_resolver() ? REACH_NOWHERE
-					      : REACH_NO_RESOLVER;
-	if (!trial->was_any_address || trial->lack_count > 0)
-		return REACH_NOWHERE;
-	if (trial->was_reached || trial->was_withheld ||
-	    (trial->failures & CONNECT_FAILED_HERE) != 0)
-		return REACH_UNUSABLE;
-	/* A host that has IPv6 only is not there for who has IPv4 only. */
-	if (trial->failures == CONNECT_FAILED_ROUTE && !network_has_any_route())
-		return REACH_NO_ROUTE;
-	return REACH_NO_HOST;
 }
 
 static void
@@ -756,8 +549,8 @@ try_route(struct worker *worker, struct trial *trial)
 		if (&worker->route.hosts[i] != tried)
 			try_host(worker, trial, i);
 	if (!trial->was_any_address)
-		set_unreachable(trial, &worker->route);
-	worker->reach = reach_of(trial);
+		trial_set_unreachable(trial, &worker->route);
+	worker->reach = trial_reach(trial);
 	if (trial->lack_count > 0)
 		end_lack(worker, trial);
 }
@@ -777,14 +570,14 @@ do_job(struct worker *worker, const struct job *job)
 		/* cppcheck-suppress unreadVariable ; the trial has it */
 		open[i] = i;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
-	set_open(&trial, &verdict);
+	trial_set_open(&trial, &verdict);
 	worker->reach = REACH_NOWHERE;
 	if (worker->route.host_count > 0 ||
 	    route_find(worker->destination->name, worker->settings,
 		&worker->route, &verdict) == 0)
 		try_route(worker, &trial);
 	else {
-		set_open(&trial, &verdict);
+		trial_set_open(&trial, &verdict);
 		if (!is_final(verdict.outcome) && !network_has_resolver())
 			worker->reach = REACH_NO_RESOLVER;
 	}
