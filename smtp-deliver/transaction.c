@@ -89,11 +89,9 @@ set_all(const struct verdict *verdict,
 		ret_verdicts[i] = *verdict;
 }
 
-/* Whether the host offers what the message needs; verdict says what it lacks.
- * Without MIME conversion of ours such a message cannot go there. */
-static bool
-can_take(const struct client *client, const struct transaction_message *message,
-    struct verdict *ret_verdict)
+bool
+transaction_can_take(const struct client *client,
+    const struct transaction_message *message, struct verdict *ret_verdict)
 {
 	const struct envelope *envelope = message->envelope;
 
@@ -514,11 +512,8 @@ transaction_run(struct client *client,
 
 	assert(!message->envelope->is_requiretls ||
 	    (client_is_secure(client) && client->offers.has_requiretls));
-	if (!can_take(client, message, &verdict)) {
-		set_all(&verdict, message, ret_verdicts);
-		return TRANSACTION_READY;
-	}
 	/* Nobody has said anything yet. */
+	dialogue_begin_verdict(&client->dialogue, &verdict);
 	set_all(&verdict, message, ret_verdicts);
 	while (is_to_go_on(&transaction))
 		if (say_group(&transaction) < 0 || hear_group(&transaction) < 0)

@@ -29,10 +29,17 @@ enum transaction_end {
 			     * (RFC 1047) */
 };
 
+/* Whether the host offers what the message needs: room, 8BITMIME, SMTPUTF8.
+ * Without MIME conversion of ours it cannot go there else; ret_verdict, which is
+ * for those who no host is left for, says what is lacking. */
+bool transaction_can_take(const struct client *client,
+    const struct transaction_message *message, struct verdict *ret_verdict);
+
 /*
  * Hand a message over, in one transaction (RFC 5321 section 3.3).
  *
- * client	for a message with REQUIRETLS one that may have it: requiretls.h.
+ * client	one that can take it, and for a message with REQUIRETLS one that
+ *		may have it: requiretls.h.
  * ret_verdicts	one for each of message->recipients.
  */
 enum transaction_end transaction_run(struct client *client,

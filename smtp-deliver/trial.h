@@ -30,7 +30,7 @@ struct trial {
 	bool was_dns_trouble;
 	int host_count; /* that were looked at and may take mail */
 	bool was_other_family;
-	int lack_count; /* of these: that cannot give what REQUIRETLS asks */
+	int lack_count; /* of these: that cannot give what the message needs */
 	struct verdict lack; /* the last of them */
 	bool was_missed; /* a TLS policy was not met, */
 	struct verdict missed; /* so, at the last */
@@ -67,8 +67,8 @@ void trial_take_verdicts(struct trial *trial, const struct verdict *verdicts);
 /* A host is not used. */
 void trial_pass_over(struct trial *trial, const struct verdict *verdict);
 
-/* A host cannot give what a message with REQUIRETLS needs: nothing is wrong with
- * it for others. */
+/* A host cannot give what the message needs, as REQUIRETLS or 8BITMIME: nothing is
+ * wrong with it for others. */
 void trial_pass_over_lacking(struct trial *trial,
     const struct verdict *verdict);
 

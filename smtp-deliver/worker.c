@@ -152,28 +152,59 @@ judge_relay(const struct worker *worker, struct verdict *verdicts, size_t count)
 			    &verdicts[i]);
 }
 
-/* Offer the message over the connection there is. Returns whether that can be
- * used again; if not it is gone. */
-static bool
-send_message(struct worker *worker, struct trial *trial)
+/* What is sent to those who are open. Recipients has room for all of them. */
+static void
+fill_message(const struct trial *trial, size_t *recipients,
+    struct transaction_message *ret_message)
 {
-	const struct claim *claim = trial->job->task->claim;
-	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
-	struct transaction_message message = {
-		.envelope = &claim->envelope,
+	*ret_message = (struct transaction_message){
+		.envelope = &trial->job->task->claim->envelope,
+		.sender = trial->sender,
 		.letter = &trial->letter,
 		.fields = trial->signatures,
 		.recipients = recipients,
 		.recipient_count = trial->open_count,
 	};
+	for (size_t i = 0; i < trial->open_count; i++)
+		recipients[i] = trial->job->recipients[trial->open[i]];
+}
+
+/* Whether the host at the other end may have the message, and can take it. */
+static bool
+may_be_sent(const struct worker *worker, struct trial *trial)
+{
+	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
+	struct transaction_message message;
+	struct verdict verdict;
+
+	trial->was_reached = true;
+	if (trial_is_tls_needed(trial) &&
+	    requiretls_check_client(worker->client, &verdict) < 0) {
+		trial_pass_over_lacking(trial, &verdict);
+		return false;
+	}
+	if (!trial_prepare(trial, worker->dkim,
+		worker->route.is_relayed ? &worker->masquerade : NULL))
+		return false;
+	fill_message(trial, recipients, &message);
+	if (transaction_can_take(worker->client, &message, &verdict))
+		return true;
+	trial_pass_over_lacking(trial, &verdict);
+	return false;
+}
+
+/* Offer the message, which may be sent, over the connection there is. Returns
+ * whether that can be used again; if not it is gone. */
+static bool
+send_message(struct worker *worker, struct trial *trial)
+{
+	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
+	struct transaction_message message;
 	struct verdict *verdicts;
 	enum transaction_end end;
 
 	assert(trial->open_count > 0);
-	trial->was_reached = trial->was_connected = true;
-	if (!trial_prepare(trial, worker->dkim,
-		worker->route.is_relayed ? &worker->masquerade : NULL))
-		return true;
+	trial->was_connected = true;
 	/* Whoever is not heard has been let go of: the message may be somebody
 	 * else's by now. */
 	if (!report(worker, &(struct report){ .kind = REPORT_SENDING })) {
@@ -183,10 +214,7 @@ send_message(struct worker *worker, struct trial *trial)
 	verdicts = calloc(trial->open_count, sizeof(*verdicts));
 	if (verdicts == NULL)
 		return true;
-	for (size_t i = 0; i < trial->open_count; i++)
-		/* cppcheck-suppress unreadVariable ; the message has it */
-		recipients[i] = trial->job->recipients[trial->open[i]];
-	message.sender = trial->sender;
+	fill_message(trial, recipients, &message);
 	worker->client_messages++;
 	end = transaction_run(worker->client, &message, verdicts);
 	judge_relay(worker, verdicts, trial->open_count);
@@ -235,19 +263,6 @@ see_tested(struct worker *worker, struct trial *trial,
 	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
 	    "domain asks for");
 	trial_log_missed(trial, trust_name(TRUST_STS), &verdict);
-}
-
-/* Whether the host at the other end may have the message. */
-static bool
-may_be_sent(const struct worker *worker, struct trial *trial)
-{
-	struct verdict verdict;
-
-	if (!trial_is_tls_needed(trial) ||
-	    requiretls_check_client(worker->client, &verdict) == 0)
-		return true;
-	trial_pass_over_lacking(trial, &verdict);
-	return false;
 }
 
 /* Try the next address of a host that answers. Returns whether there may be
@@ -523,9 +538,9 @@ try_connection(struct worker *worker, struct trial *trial)
 	return host;
 }
 
-/* The hosts that were tried lack what REQUIRETLS needs. That is final if it is
- * so of all (RFC 8689 section 4.2.1). To others these hosts are as good as
- * before: the next message begins with the first of them again. */
+/* Hosts that were tried lack what the message needs. That is final if it is so of
+ * all (RFC 6152 section 3, RFC 8689 section 4.2.1). To others these hosts are as
+ * good as before: the next message begins with the first of them again. */
 static void
 end_lack(struct worker *worker, struct trial *trial)
 {

@@ -362,12 +362,12 @@ send_one() {
 	[ "$announced" -eq "$sent" ]
 	stop_started
 
-	# The same but for one octet of room; second.test has none either.
+	# The same but for one octet of room. The other host cannot be reached.
 	odd_start odd1 --offer "SIZE $((sent - 1))"
 	message_from | submit sender@client.test somebody@odd.test
 	deliver
 	not grep -q 'MAIL FROM' "$(odd odd1)/log"
-	grep -q "event=failed .*the host takes $((sent - 1)) octets" "$trail"
+	grep -q "event=host-passed-over .*the host takes $((sent - 1)) octets" "$trail"
 }
 
 @test "each host that a message is offered to gets the same, and each attempt one signature" {

@@ -133,6 +133,28 @@ deliver_in_part() {
 	wait_for 30 has_taken odd2 1
 }
 
+@test "a host that lacks 8BITMIME is passed over while another one may do" {
+	odd_start odd2 --offer PIPELINING
+	id=$(printf 'Subject: x\r\n\r\n\303\251\r\n' |
+		submit "sender@other.test BODY=8BITMIME" alice@two.test)
+	deliver
+	is_deferred "$id"
+	told "$id" host-passed-over "8BITMIME"
+	odd_start odd1
+	ahead=400 deliver
+	is_done "$id"
+	[ "$(odd_count odd1)" -eq 1 ]
+}
+
+@test "a message fails that no host can take" {
+	odd_start odd1 --offer PIPELINING
+	odd_start odd2 --offer PIPELINING
+	id=$(printf 'Subject: x\r\n\r\n\303\251\r\n' |
+		submit "sender@client.test BODY=8BITMIME" alice@two.test)
+	deliver
+	told "$id" failed status=5.6.3
+}
+
 # ---- parts that fail ---------------------------------------------------------
 
 @test "with few descriptors there are fewer messages at a time, and no trouble" {

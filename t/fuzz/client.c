@@ -226,6 +226,9 @@ send_message(struct client *client, enum transaction_end *ret_state)
 	};
 	struct verdict verdicts[2] = { { OUTCOME_NONE }, { OUTCOME_NONE } };
 
+	*ret_state = TRANSACTION_READY;
+	if (!transaction_can_take(client, &message, &verdicts[0]))
+		return false;
 	*ret_state = transaction_run(client, &message, verdicts);
 	check_verdict(&verdicts[0]);
 	check_verdict(&verdicts[1]);
