@@ -147,7 +147,8 @@ try_lock() {
 	wait_for 120 has_accepted beta 50
 	cluster_lose_mount beta
 	sleep 3
-	kill -KILL "$deliver"
+	# It may have found out, and ended.
+	kill -KILL "$deliver" 2>/dev/null || :
 	stop_source_of beta
 	cluster_mount_again beta
 	drain
