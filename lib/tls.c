@@ -29,9 +29,18 @@
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define GOODBYE_MS 1000
+#define DIGEST_SIZE 32 /* SHA-256 */
+#define MEMORY_MS 3600000
 
 struct tls_identity {
 	gnutls_certificate_credentials_t credentials;
+};
+
+struct tls_memory {
+	unsigned char policy[DIGEST_SIZE]; /* that the session verified under */
+	int64_t until_ms;
+	gnutls_datum_t session; /* no data: there is none */
+	char fingerprint[TLS_FINGERPRINT_SIZE];
 };
 
 struct tls {
@@ -43,6 +52,8 @@ struct tls {
 	/* During a client's handshake, where TLSA records decide. */
 	const struct tls_policy *policy;
 	char mismatch[TLS_TEXT_SIZE];
+	struct tls_memory *memory; /* a client's, or NULL */
+	struct tls_memory learned; /* what is to get there, but for the data */
 };
 
 static ssize_t
@@ -139,11 +150,120 @@ tls_free(struct tls *tls)
 	free(tls);
 }
 
+/* ---- what clients remember ---- */
+
+struct tls_memory *
+tls_memory_new(void)
+{
+	return calloc(1, sizeof(struct tls_memory));
+}
+
+static void
+forget(struct tls_memory *memory)
+{
+	if (memory->session.data == NULL)
+		return;
+	gnutls_memset(memory->session.data, 0, memory->session.size);
+	gnutls_free(memory->session.data);
+	memory->session = (gnutls_datum_t){ .data = NULL };
+}
+
+void
+tls_memory_free(struct tls_memory *memory)
+{
+	if (memory == NULL)
+		return;
+	forget(memory);
+	free(memory);
+}
+
+/* Add to a digest what cannot be mistaken for what comes before or after it. */
+static void
+add_octets(gnutls_hash_hd_t hash, const void *octets, size_t size_bytes)
+{
+	uint64_t length = size_bytes;
+
+	(void)gnutls_hash(hash, &length, sizeof(length));
+	(void)gnutls_hash(hash, octets, size_bytes);
+}
+
+static void
+add_text(gnutls_hash_hd_t hash, const char *text)
+{
+	add_octets(hash, text, text != NULL ? strlen(text) + 1 : 0);
+}
+
+/* A digest of all that a policy says. Returns whether there is one. */
+static bool
+digest_policy(const struct tls_policy *policy,
+    unsigned char ret_digest[DIGEST_SIZE])
+{
+	gnutls_hash_hd_t hash;
+
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+		return false;
+	add_octets(hash, &policy->check, sizeof(policy->check));
+	add_text(hash, policy->host);
+	add_text(hash, policy->ca_file);
+	for (size_t i = 0; i < TLS_NAMES_MAX; i++)
+		add_text(hash, policy->names[i]);
+	for (size_t i = 0; i < policy->record_count; i++) {
+		const struct tls_tlsa *record = &policy->records[i];
+
+		add_octets(hash, &record->usage, sizeof(record->usage));
+		add_octets(hash, &record->selector, sizeof(record->selector));
+		add_octets(hash, &record->matching, sizeof(record->matching));
+		add_octets(hash, record->data, record->size_bytes);
+	}
+	gnutls_hash_deinit(hash, ret_digest);
+	return true;
+}
+
+/* Offer the server the session that is remembered, if it verified under the
+ * policy that holds now. */
+static void
+recall(struct tls *tls, struct tls_memory *memory)
+{
+	if (memory == NULL || !digest_policy(tls->policy, tls->learned.policy))
+		return;
+	tls->memory = memory;
+	if (memory->session.data != NULL &&
+	    memory->until_ms > clock_mono_ms() &&
+	    memcmp(memory->policy, tls->learned.policy, DIGEST_SIZE) == 0)
+		(void)gnutls_session_set_data(tls->session,
+		    memory->session.data, memory->session.size);
+}
+
+/* Whether there is something to resume: of TLS 1.3 only a ticket is, which comes
+ * some time after the handshake and is not waited for. */
+static bool
+can_be_resumed(const struct tls *tls)
+{
+	return gnutls_protocol_get_version(tls->session) != GNUTLS_TLS1_3 ||
+	    (gnutls_session_get_flags(tls->session) &
+		GNUTLS_SFLAGS_SESSION_TICKET) != 0;
+}
+
+/* The session ends: what is known of it is what is remembered now. */
+static void
+remember(struct tls *tls)
+{
+	struct tls_memory *memory = tls->memory;
+
+	if (memory == NULL || !can_be_resumed(tls))
+		return;
+	forget(memory);
+	*memory = tls->learned;
+	if (gnutls_session_get_data2(tls->session, &memory->session) < 0)
+		memory->session = (gnutls_datum_t){ .data = NULL };
+}
+
 static void
 tls_close(void *context)
 {
 	struct tls *tls = context;
 
+	remember(tls);
 	if (tls->error == 0) {
 		tls->deadline_ms = clock_mono_ms() + GOODBYE_MS;
 		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
@@ -253,6 +373,22 @@ set_fingerprint(const struct tls *tls, struct tls_result *ret_result)
 		    digest[i]);
 }
 
+/* A session that goes on shows no certificate: it is as good as when it began,
+ * and for as long as that one. */
+static void
+learn(struct tls *tls, struct tls_result *ret_result)
+{
+	ret_result->is_resumed = gnutls_session_is_resumed(tls->session) != 0;
+	tls->learned.until_ms = clock_mono_ms() + MEMORY_MS;
+	if (ret_result->is_resumed) {
+		tls->learned.until_ms = tls->memory->until_ms;
+		(void)strlcpy(ret_result->fingerprint, tls->memory->fingerprint,
+		    sizeof(ret_result->fingerprint));
+	}
+	(void)strlcpy(tls->learned.fingerprint, ret_result->fingerprint,
+	    sizeof(tls->learned.fingerprint));
+}
+
 static int
 shake_hands(struct tls *tls, struct tls_result *ret_result)
 {
@@ -269,6 +405,7 @@ shake_hands(struct tls *tls, struct tls_result *ret_result)
 	    sizeof(ret_result->protocol));
 	(void)strlcpy(ret_result->cipher, gnutls_ciphersuite_get(tls->session),
 	    sizeof(ret_result->cipher));
+	learn(tls, ret_result);
 	return 0;
 }
 
@@ -393,7 +530,8 @@ require(struct tls *tls, const struct tls_policy *policy)
 
 int
 tls_connect(struct stream *stream, const struct tls_policy *policy,
-    int64_t deadline_ms, struct tls_result *ret_result)
+    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_result *ret_result)
 {
 	gnutls_certificate_credentials_t trust;
 	struct tls *tls;
@@ -405,7 +543,10 @@ tls_connect(struct stream *stream, const struct tls_policy *policy,
 		 &tls)) < 0)
 		return r;
 	require(tls, policy);
-	return start(tls, ret_result);
+	recall(tls, memory);
+	if ((r = start(tls, ret_result)) < 0 && memory != NULL)
+		forget(memory);
+	return r;
 }
 
 __attribute__((visibility("default")))

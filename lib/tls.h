@@ -3,6 +3,7 @@
 #ifndef TLS_H
 #define TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct tls_result {
 	 * or "": SHA-256 of its DER. tls_connect() only. */
 	char fingerprint[TLS_FINGERPRINT_SIZE];
 	char error[TLS_TEXT_SIZE]; /* why it failed, in words */
+	bool is_resumed; /* a session that had verified goes on */
 };
 
 /* A TLSA record (RFC 6698 section 2.1, names of RFC 7218). */
@@ -69,13 +71,27 @@ int tls_identity_load(const char *cert_file, const char *key_file,
 void tls_identity_free(struct tls_identity *identity);
 
 /*
+ * What a client remembers of its last session, to resume it: secrets, which never
+ * leave this process and are wiped by tls_memory_free(). Only a session with the
+ * very policy that it had verified under is resumed, for no more than an hour.
+ *
+ * tls_memory_new() returns NULL where there is no memory, which is fine below.
+ */
+struct tls_memory;
+
+struct tls_memory *tls_memory_new(void);
+void tls_memory_free(struct tls_memory *memory); /* NULL is fine */
+
+/*
  * Start TLS 1.2 or better on a stream whose output has been flushed. Input
  * that came before the handshake is thrown away (RFC 3207 section 4.2).
  *
  * tls_accept	as a server. The identity belongs to the stream from here on,
  *		also on error.
  * tls_connect	as a client; the peer's certificate must be as the policy
- *		says (promise P5), which is used during the call only.
+ *		says (promise P5), which is used during the call only. What is
+ *		in memory is resumed, if the peer agrees; what is learned gets
+ *		there, until the stream is closed. NULL: nothing is.
  *
  * Return 0, or a negative errno with ret_result->error set: -ETIMEDOUT,
  * -ENOKEY if there are no trust anchors, -EKEYREJECTED if the certificate does
@@ -84,7 +100,8 @@ void tls_identity_free(struct tls_identity *identity);
 int tls_accept(struct stream *stream, struct tls_identity *identity,
     int64_t deadline_ms, struct tls_result *ret_result);
 int tls_connect(struct stream *stream, const struct tls_policy *policy,
-    int64_t deadline_ms, struct tls_result *ret_result);
+    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_result *ret_result);
 
 /* The server's side of it, as a module exports it to lib/tlsmodule.c. */
 struct tls_functions {

@@ -90,15 +90,16 @@ say_hello(struct client *client, struct verdict *ret_verdict)
 }
 
 static int
-shake_hands(struct dialogue *dialogue, const struct trust *trust,
+shake_hands(struct client *client, const struct trust *trust,
     struct verdict *ret_verdict)
 {
+	struct dialogue *dialogue = &client->dialogue;
 	struct tls_policy policy;
 	struct tls_result result;
 	int r;
 
 	trust_get_tls_policy(trust, dialogue->settings, &policy);
-	r = tls_connect(dialogue->stream, &policy,
+	r = tls_connect(dialogue->stream, &policy, client->memory,
 	    dialogue_deadline(dialogue, HANDSHAKE_SEC), &result);
 	(void)strlcpy(dialogue->fingerprint, result.fingerprint,
 	    sizeof(dialogue->fingerprint));
@@ -108,8 +109,9 @@ shake_hands(struct dialogue *dialogue, const struct trust *trust,
 		    result.error);
 		return r;
 	}
-	(void)snprintf(dialogue->tls, sizeof(dialogue->tls), "%s %s",
-	    result.protocol, result.cipher);
+	(void)snprintf(dialogue->tls, sizeof(dialogue->tls), "%s %s%s",
+	    result.protocol, result.cipher,
+	    result.is_resumed ? " resumed" : "");
 	return 0;
 }
 
@@ -123,7 +125,7 @@ start_tls(struct client *client, const struct trust *trust,
 	    "STARTTLS");
 	if (r < 0 || !verdict_is_good(ret_verdict))
 		return r < 0 ? r : -EHOSTUNREACH;
-	if ((r = shake_hands(&client->dialogue, trust, ret_verdict)) < 0)
+	if ((r = shake_hands(client, trust, ret_verdict)) < 0)
 		return r;
 	return say_hello(client, ret_verdict);
 }
@@ -178,7 +180,7 @@ introduce(struct client *client, const struct trust *trust,
 	int r;
 
 	if (trust->is_tls_first &&
-	    (r = shake_hands(&client->dialogue, trust, ret_verdict)) < 0)
+	    (r = shake_hands(client, trust, ret_verdict)) < 0)
 		return r;
 	r = dialogue_get_reply(&client->dialogue, STEP_GREETING, ret_verdict);
 	if (r < 0 || !verdict_is_good(ret_verdict))
@@ -228,8 +230,9 @@ make_temporary(struct verdict *verdict)
 
 int
 client_open(const struct trust *trust, int fd, const struct addrinfo *address,
-    const struct credential *credential, const struct settings *settings,
-    struct client **ret_client, struct verdict *ret_verdict)
+    const struct credential *credential, struct tls_memory *memory,
+    const struct settings *settings, struct client **ret_client,
+    struct verdict *ret_verdict)
 {
 	struct client *client = calloc(1, sizeof(*client));
 	int r;
@@ -241,6 +244,7 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 		return -EHOSTUNREACH;
 	}
 	client->fd = fd;
+	client->memory = memory;
 	client->dialogue.settings = settings;
 	set_host(&client->dialogue, trust, address);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);

@@ -32,6 +32,7 @@ struct client {
 	struct dialogue dialogue;
 	struct client_offers offers;
 	int fd;
+	struct tls_memory *memory; /* the caller's */
 };
 
 /*
@@ -42,14 +43,16 @@ struct client {
  * fd		a connection to one of its addresses; taken, whatever happens.
  * credential	NULL, or who we are for the host, which is used then only if it
  *		has TLS, verifies, and takes these.
+ * memory	of TLS sessions (lib/tls.h), which the connection may resume and
+ *		keeps to its end; or NULL.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why this host is not
  * used now.
  */
 int client_open(const struct trust *trust, int fd,
     const struct addrinfo *address, const struct credential *credential,
-    const struct settings *settings, struct client **ret_client,
-    struct verdict *ret_verdict);
+    struct tls_memory *memory, const struct settings *settings,
+    struct client **ret_client, struct verdict *ret_verdict);
 
 /* The verdict on an address of a host that there is no connection to. */
 void client_set_unconnected(const struct trust *trust,

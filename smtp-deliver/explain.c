@@ -248,7 +248,7 @@ meet_host(struct sight *sight, struct connect *connect)
 	    (fd = connect_next(connect, see_passed_over, sight, &address)) >=
 		0) {
 		if (client_open(&sight->trust, fd, address, sight->credential,
-			sight->settings, &client, &verdict) < 0) {
+			NULL, sight->settings, &client, &verdict) < 0) {
 			say_verdict("not used", &verdict);
 			continue;
 		}

@@ -9,7 +9,7 @@
 #include "lib/tls.h"
 
 #define VERDICT_HOST_SIZE 320
-#define VERDICT_TLS_SIZE 128
+#define VERDICT_TLS_SIZE 144
 #define VERDICT_TEXT_SIZE 512
 #define VERDICT_POLICY_SIZE 16
 

@@ -47,6 +47,7 @@ struct worker {
 	struct route route;
 	struct client *client; /* a connection that can be used again */
 	const struct route_host *client_host; /* where that leads */
+	struct tls_memory *tls_memory; /* of the connection before */
 	int client_messages; /* that went over it */
 	enum reach reach; /* of the last job */
 	bool is_unheard; /* nobody listens to reports any more */
@@ -287,7 +288,8 @@ try_address(struct worker *worker, struct trial *trial,
 	client_quit(worker->client);
 	worker->client = NULL;
 	if (client_open(trust, fd, address, find_credential(worker, route_host),
-		worker->settings, &worker->client, &verdict) < 0) {
+		worker->tls_memory, worker->settings, &worker->client,
+		&verdict) < 0) {
 		if (verdict.is_auth_trouble != 0)
 			note_auth_trouble(worker, route_host, &verdict);
 		trial_pass_over(trial, &verdict);
@@ -617,6 +619,7 @@ worker_work(int fd, const struct destination *destination,
 	/* It was understood when the run began. */
 	(void)masquerade_parse(settings->masquerade, settings->hostname,
 	    &worker.masquerade, error);
+	worker.tls_memory = tls_memory_new();
 	dns_start();
 	while (!worker.is_unheard && order_receive(fd, &job) > 0) {
 		do_job(&worker, job);
@@ -624,4 +627,5 @@ worker_work(int fd, const struct destination *destination,
 		order_free(job);
 	}
 	client_quit(worker.client);
+	tls_memory_free(worker.tls_memory);
 }

@@ -69,7 +69,8 @@ static const struct credential *credential; /* NULL: nobody */
 static const struct trust trust = { .level = TRUST_VERIFY, .host = "mx.test" };
 
 int __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
-    int64_t deadline_ms, struct tls_result *ret_result);
+    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_result *ret_result);
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -92,11 +93,12 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int
 __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
-    int64_t deadline_ms, struct tls_result *ret_result)
+    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_result *ret_result)
 {
 	must(strcmp(policy->host, "mx.test") == 0 &&
 	    policy->check == TLS_CHECK_NAME && policy->ca_file == NULL);
-	must(deadline_ms > 0);
+	must(memory == NULL && deadline_ms > 0);
 	*ret_result =
 	    (struct tls_result){ .protocol = "TLS", .cipher = "none" };
 	stream_start_transport(stream, &peer_transport, stream);
@@ -255,7 +257,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			credential = &known;
 		}
 	if (client_open(&trust, peer_connect(data, size), &address, credential,
-		&settings, &client, &verdict) == 0) {
+		NULL, &settings, &client, &verdict) == 0) {
 		for (int i = 0; i < 2 && state == TRANSACTION_READY; i++)
 			delivered += send_message(client, &state);
 		if (state == TRANSACTION_READY)
