@@ -64,6 +64,13 @@ is_whole() {
 	is_whole
 }
 
+@test "it measures what a run costs where the queue is long" {
+	need ip ss knotd knotc smtp-sink
+	bench scale
+	[[ $output == *"among 5000"*"with its workers"*"to 30 hosts"* ]]
+	is_whole
+}
+
 @test "it measures connections under a booted systemd" {
 	need systemd-nspawn nsenter unshare setpriv
 	bench systemd
