@@ -175,15 +175,23 @@ dns_find_alias(const char *name, bool *ret_is_secure)
 }
 
 /* getaddrinfo(3) says that there is no address if one kind is not there and the
- * question for the other got no answer. Returns whether either has none. */
+ * question for the other got no answer. Returns whether either has none, or is
+ * there after all: the trouble was a short one. */
 static bool
 is_in_doubt(const char *host)
 {
+	static const int types[] = { ns_t_a, ns_t_aaaa };
 	char ignored[DNS_NAME_SIZE];
 	bool is_secure;
 
-	return find_owner(host, ns_t_a, ignored, &is_secure) == DNS_TROUBLE ||
-	    find_owner(host, ns_t_aaaa, ignored, &is_secure) == DNS_TROUBLE;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		enum dns_answer answer =
+		    find_owner(host, types[i], ignored, &is_secure);
+
+		if (answer == DNS_TROUBLE || answer == DNS_FOUND)
+			return true;
+	}
+	return false;
 }
 
 enum dns_answer
