@@ -26,12 +26,12 @@
 #include "lib/spool/able.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
-#include "smtp-deliver/credentials.h"
-#include "smtp-deliver/dkim.h"
-#include "smtp-deliver/explain.h"
-#include "smtp-deliver/masquerade.h"
-#include "smtp-deliver/rules.h"
-#include "smtp-deliver/run.h"
+#include "smtp-deliver/client/credentials.h"
+#include "smtp-deliver/content/dkim.h"
+#include "smtp-deliver/worker/explain.h"
+#include "smtp-deliver/content/masquerade.h"
+#include "smtp-deliver/route/rules.h"
+#include "smtp-deliver/queue/run.h"
 
 _Noreturn static void
 usage(void)

@@ -12,7 +12,7 @@
 #include "lib/module.h"
 #include "lib/sandbox.h"
 #include "lib/spool/wall.h"
-#include "smtp-deliver/fetch.h"
+#include "smtp-deliver/policy/fetch.h"
 #include "smtp-deliver/wall.h"
 
 #define DNS_PORT 53

@@ -7,7 +7,7 @@
 
 #include "lib/settings.h"
 #include "lib/spool/spool.h"
-#include "smtp-deliver/rules.h"
+#include "smtp-deliver/route/rules.h"
 
 /*
  * Close the wall around a run: within it are the queue, and what workers need.

@@ -104,7 +104,7 @@ build() {
 }
 
 @test "only fetch.c knows libcurl" {
-	[ "$(include curl/)" = smtp-deliver/fetch.c ]
+	[ "$(include curl/)" = smtp-deliver/policy/fetch.c ]
 }
 
 @test "only sandbox.c knows Landlock, filter.c seccomp" {

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/author.h"
+#include "smtp-deliver/content/author.h"
 #include "t/fuzz/fuzz.h"
 
 int

@@ -10,7 +10,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/canonical.h"
+#include "smtp-deliver/content/canonical.h"
 #include "t/fuzz/fuzz.h"
 
 struct text {

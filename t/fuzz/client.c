@@ -19,8 +19,8 @@
 
 #include "lib/audit.h"
 #include "lib/tls.h"
-#include "smtp-deliver/client.h"
-#include "smtp-deliver/transaction.h"
+#include "smtp-deliver/client/client.h"
+#include "smtp-deliver/client/transaction.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/log.h"
 #include "t/fuzz/peer.h"

@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/credentials.h"
+#include "smtp-deliver/client/credentials.h"
 #include "t/fuzz/fuzz.h"
 
 int

@@ -7,8 +7,8 @@
 
 #include "config.h"
 
-#include "smtp-deliver/answer.h"
-#include "smtp-deliver/route.h"
+#include "smtp-deliver/net/answer.h"
+#include "smtp-deliver/route/route.h"
 #include "t/fuzz/fuzz.h"
 
 #define HEADER_SIZE 12 /* RFC 1035 section 4.1.1 */

@@ -15,7 +15,7 @@
 #include "lib/address.h"
 #include "lib/dsn.h"
 #include "lib/utf8.h"
-#include "smtp-deliver/notice.h"
+#include "smtp-deliver/queue/notice.h"
 #include "t/fuzz/fuzz.h"
 
 #define ID "019aad1f6b2e5d0c7f3a9be1"

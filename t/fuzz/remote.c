@@ -14,7 +14,7 @@
 
 #include "lib/audit.h"
 #include "lib/clock.h"
-#include "smtp-deliver/remote.h"
+#include "smtp-deliver/client/remote.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/log.h"
 #include "t/fuzz/peer.h"

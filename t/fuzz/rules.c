@@ -11,7 +11,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/rules.h"
+#include "smtp-deliver/route/rules.h"
 #include "t/fuzz/fuzz.h"
 
 struct told {

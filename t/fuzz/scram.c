@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/scram.h"
+#include "smtp-deliver/client/scram.h"
 #include "t/fuzz/fuzz.h"
 
 #define NONCE "rOprNGfwEbeRWgbNEkqO"

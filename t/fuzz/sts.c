@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "smtp-deliver/sts.h"
+#include "smtp-deliver/policy/sts.h"
 #include "t/fuzz/fuzz.h"
 
 static void

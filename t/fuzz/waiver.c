@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/waiver.h"
+#include "smtp-deliver/content/waiver.h"
 #include "t/fuzz/fuzz.h"
 
 /* Whether the message has it with something put before it. */

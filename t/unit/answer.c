@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/answer.h"
+#include "smtp-deliver/net/answer.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/author.h"
+#include "smtp-deliver/content/author.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/backoff.h"
+#include "smtp-deliver/queue/backoff.h"
 #include "t/unit/tap.h"
 
 #define REAL_MS INT64_C(1763836260000) /* a whole minute */

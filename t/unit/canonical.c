@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/canonical.h"
+#include "smtp-deliver/content/canonical.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

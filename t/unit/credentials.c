@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/credentials.h"
+#include "smtp-deliver/client/credentials.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

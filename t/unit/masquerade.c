@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "smtp-deliver/masquerade.h"
+#include "smtp-deliver/content/masquerade.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

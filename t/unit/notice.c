@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/notice.h"
+#include "smtp-deliver/queue/notice.h"
 #include "t/unit/tap.h"
 
 #define LINE_OCTETS_MAX 998

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "smtp-deliver/remote.h"
+#include "smtp-deliver/client/remote.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/requiretls.h"
+#include "smtp-deliver/policy/requiretls.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

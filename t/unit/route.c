@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/route.h"
+#include "smtp-deliver/route/route.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "smtp-deliver/rules.h"
+#include "smtp-deliver/route/rules.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/scram.h"
+#include "smtp-deliver/client/scram.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

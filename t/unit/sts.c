@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "smtp-deliver/sts.h"
+#include "smtp-deliver/policy/sts.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

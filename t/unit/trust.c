@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/trust.h"
+#include "smtp-deliver/policy/trust.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -6,7 +6,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/waiver.h"
+#include "smtp-deliver/content/waiver.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * client.c - from a connection to where messages can be sent over it, and its
+ * end (RFC 5321 sections 3.1, 3.2, 4.1.1; RFC 3207).
+ *
+ *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
+ *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
+ *
+ * A connection that is lost, or on which something was said that we do not
+ * understand, is not used any further.
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lib/tls.h"
+#include "smtp-deliver/client/auth.h"
+#include "smtp-deliver/client/client.h"
+
+#define HANDSHAKE_SEC 60
+#define BLOCK_SEC 180 /* for each block of the message: section 4.5.3.2.5 */
+
+/* Whether an offer is of that keyword, whatever stands behind it. */
+static bool
+is_keyword(const char *text, const char *keyword)
+{
+	size_t length = strlen(keyword);
+
+	return strncasecmp(text, keyword, length) == 0 &&
+	    (text[length] == '\0' || text[length] == ' ');
+}
+
+/* A line of the reply to EHLO: what the host offers. */
+static void
+see_offer(void *context, const char *text)
+{
+	struct client_offers *offers = context;
+
+	if (is_keyword(text, "STARTTLS"))
+		offers->has_starttls = true;
+	else if (is_keyword(text, "8BITMIME"))
+		offers->has_8bitmime = true;
+	else if (is_keyword(text, "SMTPUTF8"))
+		offers->has_smtputf8 = true;
+	else if (is_keyword(text, "PIPELINING"))
+		offers->has_pipelining = true;
+	else if (is_keyword(text, "DSN"))
+		offers->has_dsn = true;
+	else if (is_keyword(text, "REQUIRETLS"))
+		offers->has_requiretls = true;
+	else if (is_keyword(text, "AUTH"))
+		offers->auth |= auth_parse_offer(text + strlen("AUTH"));
+	else if (is_keyword(text, "SIZE")) {
+		offers->has_size = true;
+		offers->size_max = strtoull(text + 4, NULL, 10);
+	}
+}
+
+/* EHLO, or HELO where that is not known. */
+static int
+say_hello(struct client *client, struct verdict *ret_verdict)
+{
+	struct dialogue *dialogue = &client->dialogue;
+	const char *hostname = dialogue->settings->hostname;
+	int r;
+
+	client->offers = (struct client_offers){ .has_starttls = false };
+	r = dialogue_send(dialogue, STEP_EHLO, ret_verdict, "EHLO %s",
+	    hostname);
+	if (r == 0)
+		r = dialogue_see_reply(dialogue, STEP_EHLO, see_offer,
+		    &client->offers, ret_verdict);
+	if (r == 0 && ret_verdict->outcome == OUTCOME_FAILED) {
+		/* What stood in the refusal was no offer. */
+		client->offers =
+		    (struct client_offers){ .has_starttls = false };
+		r = dialogue_say(dialogue, STEP_HELO, ret_verdict, "HELO %s",
+		    hostname);
+	}
+	return r == 0 && !verdict_is_good(ret_verdict) ? -EHOSTUNREACH : r;
+}
+
+static int
+shake_hands(struct client *client, const struct trust *trust,
+    struct verdict *ret_verdict)
+{
+	struct dialogue *dialogue = &client->dialogue;
+	struct tls_policy policy;
+	struct tls_result result;
+	int r;
+
+	trust_get_tls_policy(trust, dialogue->settings, &policy);
+	r = tls_connect(dialogue->stream, &policy, client->memory,
+	    dialogue_deadline(dialogue, HANDSHAKE_SEC), &result);
+	(void)strlcpy(dialogue->fingerprint, result.fingerprint,
+	    sizeof(dialogue->fingerprint));
+	if (r < 0) {
+		dialogue_begin_verdict(dialogue, ret_verdict);
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.5", "TLS: %s",
+		    result.error);
+		return r;
+	}
+	(void)snprintf(dialogue->tls, sizeof(dialogue->tls), "%s %s%s",
+	    result.protocol, result.cipher,
+	    result.is_resumed ? " resumed" : "");
+	return 0;
+}
+
+static int
+start_tls(struct client *client, const struct trust *trust,
+    struct verdict *ret_verdict)
+{
+	int r;
+
+	r = dialogue_say(&client->dialogue, STEP_STARTTLS, ret_verdict,
+	    "STARTTLS");
+	if (r < 0 || !verdict_is_good(ret_verdict))
+		return r < 0 ? r : -EHOSTUNREACH;
+	if ((r = shake_hands(client, trust, ret_verdict)) < 0)
+		return r;
+	return say_hello(client, ret_verdict);
+}
+
+/* Start TLS, or know that this host may do without. */
+static int
+secure(struct client *client, const struct trust *trust,
+    struct verdict *ret_verdict)
+{
+	struct dialogue *dialogue = &client->dialogue;
+
+	if (trust->is_tls_first)
+		return 0;
+	if (client->offers.has_starttls && trust->level != TRUST_NONE)
+		return start_tls(client, trust, ret_verdict);
+	if (trust->is_tls_required) {
+		dialogue_begin_verdict(dialogue, ret_verdict);
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
+		    "the host does not offer STARTTLS, which its policy asks "
+		    "for");
+		return -EHOSTUNREACH;
+	}
+	(void)strlcpy(dialogue->policy, trust_name(TRUST_NONE),
+	    sizeof(dialogue->policy));
+	return 0;
+}
+
+/* Tell a relay who we are, where nobody else can hear it. */
+static int
+authenticate(const struct client *client, const struct trust *trust,
+    const struct credential *credential, struct verdict *ret_verdict)
+{
+	if (credential == NULL)
+		return 0;
+	if (client_is_secure(client) && trust->level != TRUST_NONE)
+		return auth_run(&client->dialogue, credential,
+		    client->offers.auth, ret_verdict);
+	dialogue_begin_verdict(&client->dialogue, ret_verdict);
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
+	    "no TLS with the host, without which line %u of SMTP_AUTH_FILE is "
+	    "not used",
+	    credential->line);
+	ret_verdict->is_auth_trouble = true;
+	return -EHOSTUNREACH;
+}
+
+/* From the greeting up to where messages can be sent. */
+static int
+introduce(struct client *client, const struct trust *trust,
+    const struct credential *credential, struct verdict *ret_verdict)
+{
+	int r;
+
+	if (trust->is_tls_first &&
+	    (r = shake_hands(client, trust, ret_verdict)) < 0)
+		return r;
+	r = dialogue_get_reply(&client->dialogue, STEP_GREETING, ret_verdict);
+	if (r < 0 || !verdict_is_good(ret_verdict))
+		return -EHOSTUNREACH;
+	if ((r = say_hello(client, ret_verdict)) < 0)
+		return r;
+	if ((r = secure(client, trust, ret_verdict)) < 0)
+		return r;
+	return authenticate(client, trust, credential, ret_verdict);
+}
+
+/* Who the dialogue is with: a name and an address, and its policy. */
+static void
+set_host(struct dialogue *dialogue, const struct trust *trust,
+    const struct addrinfo *address)
+{
+	char ip[INET6_ADDRSTRLEN + 16] = "?";
+
+	(void)getnameinfo(address->ai_addr, address->ai_addrlen, ip, sizeof(ip),
+	    NULL, 0, NI_NUMERICHOST);
+	(void)snprintf(dialogue->host, sizeof(dialogue->host), "%s[%s]",
+	    strcmp(trust->host, ip) == 0 ? "" : trust->host, ip);
+	(void)strlcpy(dialogue->policy, trust_name(trust->level),
+	    sizeof(dialogue->policy));
+}
+
+void
+client_set_unconnected(const struct trust *trust,
+    const struct addrinfo *address, const char *reason,
+    struct verdict *ret_verdict)
+{
+	struct dialogue dialogue = { .stream = NULL };
+
+	set_host(&dialogue, trust, address);
+	dialogue_begin_verdict(&dialogue, ret_verdict);
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.1", "%s", reason);
+}
+
+/* What went wrong before or in the introduction makes no recipient fail: the
+ * host may have its reasons today. */
+static void
+make_temporary(struct verdict *verdict)
+{
+	verdict->outcome = OUTCOME_DEFERRED;
+	verdict->status[0] = '4';
+}
+
+int
+client_open(const struct trust *trust, int fd, const struct addrinfo *address,
+    const struct credential *credential, struct tls_memory *memory,
+    const struct settings *settings, struct client **ret_client,
+    struct verdict *ret_verdict)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	int r;
+
+	if (client == NULL) {
+		close(fd);
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.0",
+		    "no memory");
+		return -EHOSTUNREACH;
+	}
+	client->fd = fd;
+	client->memory = memory;
+	client->dialogue.settings = settings;
+	set_host(&client->dialogue, trust, address);
+	dialogue_begin_verdict(&client->dialogue, ret_verdict);
+	r = stream_open(fd, fd,
+	    dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
+	    &client->dialogue.stream);
+	if (r == 0)
+		r = introduce(client, trust, credential, ret_verdict);
+	if (r < 0) {
+		make_temporary(ret_verdict);
+		/* Whoever has just refused us is told goodbye (RFC 5321 section
+		 * 4.1.1.10). */
+		if (r == -EHOSTUNREACH && client->dialogue.stream != NULL)
+			client_quit(client);
+		else
+			client_drop(client);
+		return -EHOSTUNREACH;
+	}
+	*ret_client = client;
+	return 0;
+}
+
+void
+client_drop(struct client *client)
+{
+	if (client == NULL)
+		return;
+	stream_free(client->dialogue.stream);
+	if (client->fd >= 0)
+		close(client->fd);
+	free(client);
+}
+
+void
+client_quit(struct client *client)
+{
+	struct verdict ignored;
+
+	if (client == NULL)
+		return;
+	(void)dialogue_say(&client->dialogue, STEP_QUIT, &ignored, "QUIT");
+	client_drop(client);
+}

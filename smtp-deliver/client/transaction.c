@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * transaction.c - hand one message to a remote host (RFC 5321 sections 3.3,
+ * 4.1.1, 4.5.2; RFC 1870, 2920, 6152, 6531, 8689).
+ *
+ *	ready -> MAIL -> RCPT ... -> DATA -> CONTENT -> ready
+ *
+ * Where the host offers PIPELINING, commands up to DATA go out in groups: first
+ * a group is said, then its replies are heard, one for each command in turn.
+ */
+
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/utf8.h"
+#include "smtp-deliver/client/transaction.h"
+
+#define READ_SIZE 65536
+
+/* When a group has so many octets it is said. That much is always taken from us
+ * when all replies before it were heard: we do not wait for a host that waits
+ * for us to hear it (RFC 2920 section 3.1). */
+#define GROUP_OCTETS 4096
+
+/* A transaction under way. Its commands have numbers: MAIL is 0, then there is
+ * a RCPT for each recipient, then DATA. */
+struct transaction {
+	struct client *client;
+	const struct transaction_message *message;
+	struct verdict *verdicts; /* of the recipients */
+	size_t said; /* commands */
+	size_t heard; /* replies */
+	size_t accepted; /* recipients */
+	bool is_refused; /* MAIL was, and so everybody */
+	bool is_data_due; /* DATA was said, and 354 heard */
+};
+
+/* Octets of what is sent, but for dots (RFC 1870 section 3). */
+static uint64_t
+size_sent(const struct transaction_message *message)
+{
+	return strlen(message->fields) + letter_size(message->letter);
+}
+
+/* Whether the message has octets outside ASCII, as far as can be read. */
+static bool
+is_8bit(const struct transaction_message *message)
+{
+	char buffer[READ_SIZE];
+	uint64_t done = 0;
+	ssize_t n;
+
+	while ((n = letter_read(message->letter, done, buffer,
+		    sizeof(buffer))) > 0) {
+		if (has_high_octet(buffer, (size_t)n))
+			return true;
+		done += (uint64_t)n;
+	}
+	return false;
+}
+
+static bool
+has_utf8_address(const struct transaction_message *message)
+{
+	const struct envelope *envelope = message->envelope;
+
+	if (has_high_octet(message->sender, strlen(message->sender)))
+		return true;
+	for (size_t i = 0; i < message->recipient_count; i++) {
+		const char *address =
+		    envelope->recipients[message->recipients[i]];
+
+		if (has_high_octet(address, strlen(address)))
+			return true;
+	}
+	return false;
+}
+
+static void
+set_all(const struct verdict *verdict,
+    const struct transaction_message *message, struct verdict *ret_verdicts)
+{
+	for (size_t i = 0; i < message->recipient_count; i++)
+		ret_verdicts[i] = *verdict;
+}
+
+bool
+transaction_can_take(const struct client *client,
+    const struct transaction_message *message, struct verdict *ret_verdict)
+{
+	const struct envelope *envelope = message->envelope;
+
+	dialogue_begin_verdict(&client->dialogue, ret_verdict);
+	if (client->offers.size_max > 0 &&
+	    size_sent(message) > client->offers.size_max)
+		verdict_set(ret_verdict, OUTCOME_FAILED, "5.3.4",
+		    "the host takes %ju octets at the most",
+		    (uintmax_t)client->offers.size_max);
+	else if (envelope->is_smtputf8 && !client->offers.has_smtputf8 &&
+	    (has_utf8_address(message) || is_8bit(message)))
+		verdict_set(ret_verdict, OUTCOME_FAILED, "5.6.7",
+		    "the host does not offer SMTPUTF8");
+	else if (envelope->is_8bitmime && !client->offers.has_8bitmime &&
+	    is_8bit(message))
+		verdict_set(ret_verdict, OUTCOME_FAILED, "5.6.3",
+		    "the host does not offer 8BITMIME");
+	else
+		return true;
+	return false;
+}
+
+/* ---- commands and replies ---- */
+
+static size_t
+data_number(const struct transaction *transaction)
+{
+	return transaction->message->recipient_count + 1;
+}
+
+static enum step
+step_of(const struct transaction *transaction, size_t number)
+{
+	if (number == 0)
+		return STEP_MAIL;
+	return number < data_number(transaction) ? STEP_RCPT : STEP_DATA;
+}
+
+static int
+add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
+{
+	const struct client *client = transaction->client;
+	const struct envelope *envelope = transaction->message->envelope;
+	bool has_return =
+	    client->offers.has_dsn && envelope->dsn_return != DSN_RETURN_UNSAID;
+	bool has_envid = client->offers.has_dsn && envelope->envid != NULL;
+	char size[32] = "";
+
+	if (client->offers.has_size)
+		(void)snprintf(size, sizeof(size), " SIZE=%ju",
+		    (uintmax_t)size_sent(transaction->message));
+	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
+	    "MAIL FROM:<%s>%s%s%s%s%s%s%s%s", transaction->message->sender,
+	    size,
+	    envelope->is_8bitmime && client->offers.has_8bitmime
+		? " BODY=8BITMIME"
+		: "",
+	    envelope->is_smtputf8 && client->offers.has_smtputf8 ? " SMTPUTF8"
+								 : "",
+	    envelope->is_requiretls ? " REQUIRETLS" : "",
+	    has_return ? " RET=" : "",
+	    has_return ? dsn_return_name(envelope->dsn_return) : "",
+	    has_envid ? " ENVID=" : "", has_envid ? envelope->envid : "");
+}
+
+/* An ORCPT in UTF-8 can go only where that is known. */
+static bool
+can_pass_on(const struct client *client, const char *orcpt)
+{
+	return client->offers.has_dsn && orcpt != NULL &&
+	    (client->offers.has_smtputf8 ||
+		!has_high_octet(orcpt, strlen(orcpt)));
+}
+
+static size_t
+orcpt_length(const struct dsn_request *request)
+{
+	return request->orcpt != NULL ? strlen(request->orcpt) : 0;
+}
+
+static int
+add_rcpt(const struct transaction *transaction, const char *recipient,
+    const struct dsn_request *request, struct verdict *ret_verdict)
+{
+	const struct client *client = transaction->client;
+	bool has_notify = client->offers.has_dsn && request->notify != 0;
+	bool has_orcpt = can_pass_on(client, request->orcpt);
+	char notify[DSN_NOTIFY_SIZE];
+
+	return dialogue_add(&client->dialogue, STEP_RCPT, ret_verdict,
+	    "RCPT TO:<%s>%s%s%s%s", recipient, has_notify ? " NOTIFY=" : "",
+	    has_notify ? dsn_format_notify(request->notify, notify) : "",
+	    has_orcpt ? " ORCPT=" : "", has_orcpt ? request->orcpt : "");
+}
+
+static size_t
+recipient_of(const struct transaction *transaction, size_t number)
+{
+	return transaction->message->recipients[number - 1];
+}
+
+/* Add the next command, and its octets to those of its group. */
+static int
+add_next(struct transaction *transaction, struct verdict *ret_verdict,
+    size_t *octets)
+{
+	const struct dialogue *dialogue = &transaction->client->dialogue;
+	const struct envelope *envelope = transaction->message->envelope;
+	size_t number = transaction->said++, recipient;
+
+	switch (step_of(transaction, number)) {
+	case STEP_MAIL:
+		*octets +=
+		    strlen(transaction->message->sender) + 64 + DSN_ENVID_MAX;
+		return add_mail(transaction, ret_verdict);
+	case STEP_RCPT:
+		recipient = recipient_of(transaction, number);
+		*octets += strlen(envelope->recipients[recipient]) + 64 +
+		    orcpt_length(&envelope->requests[recipient]);
+		return add_rcpt(transaction, envelope->recipients[recipient],
+		    &envelope->requests[recipient], ret_verdict);
+	default:
+		return dialogue_add(dialogue, STEP_DATA, ret_verdict, "DATA");
+	}
+}
+
+/* Replace the verdict of those that were accepted so far. */
+static void
+set_accepted(const struct transaction *transaction,
+    const struct verdict *verdict)
+{
+	for (size_t i = 0; i < transaction->message->recipient_count; i++)
+		if (verdict_is_good(&transaction->verdicts[i]))
+			transaction->verdicts[i] = *verdict;
+}
+
+/* The connection is of no use any more: that holds for the recipients that have
+ * no reply yet, and for those that were accepted before. Who was refused stays
+ * so. */
+static void
+set_lost(const struct transaction *transaction, const struct verdict *verdict)
+{
+	set_accepted(transaction, verdict);
+	for (size_t number = transaction->heard;
+	     number < data_number(transaction); number++)
+		if (number > 0)
+			transaction->verdicts[number - 1] = *verdict;
+}
+
+/* What the reply to a command means. */
+static void
+judge(struct transaction *transaction, size_t number,
+    const struct verdict *verdict)
+{
+	bool is_good = verdict_is_good(verdict);
+
+	if (transaction->is_refused)
+		return;
+	switch (step_of(transaction, number)) {
+	case STEP_MAIL:
+		if (is_good)
+			break;
+		set_all(verdict, transaction->message, transaction->verdicts);
+		transaction->is_refused = true;
+		break;
+	case STEP_RCPT:
+		transaction->verdicts[number - 1] = *verdict;
+		transaction->accepted += is_good;
+		break;
+	default:
+		if (!is_good)
+			set_accepted(transaction, verdict);
+	}
+}
+
+/* Say one command, or as many as may go out together. */
+static int
+say_group(struct transaction *transaction)
+{
+	const struct client *client = transaction->client;
+	enum step step = step_of(transaction, transaction->said);
+	struct verdict verdict;
+	size_t octets = 0;
+	int r = dialogue_check_step(&client->dialogue);
+
+	if (r < 0)
+		dialogue_set_broken(&client->dialogue, step, r, &verdict);
+	while (r == 0 && transaction->said <= data_number(transaction)) {
+		r = add_next(transaction, &verdict, &octets);
+		if (!client->offers.has_pipelining || octets >= GROUP_OCTETS)
+			break;
+	}
+	if (r < 0)
+		set_lost(transaction, &verdict);
+	return r;
+}
+
+/* A reply that no host gives to that command: it was meant for another one. */
+static bool
+is_out_of_step(const struct verdict *verdict)
+{
+	return !verdict_is_good(verdict) && *verdict->reply != '\0' &&
+	    *verdict->reply < '4';
+}
+
+static int
+hear_reply(struct transaction *transaction)
+{
+	size_t number = transaction->heard;
+	enum step step = step_of(transaction, number);
+	struct verdict verdict;
+	int r =
+	    dialogue_get_reply(&transaction->client->dialogue, step, &verdict);
+
+	if (r < 0) {
+		if (!transaction->is_refused)
+			set_lost(transaction, &verdict);
+		return r;
+	}
+	if (is_out_of_step(&verdict))
+		return -EBADE;
+	transaction->heard++;
+	judge(transaction, number, &verdict);
+	if (step == STEP_DATA)
+		transaction->is_data_due = verdict_is_good(&verdict);
+	return 0;
+}
+
+/* The host has said more than was asked, unless it says that it is about to
+ * hang up. */
+static int
+hear_more(struct transaction *transaction)
+{
+	struct verdict verdict;
+	int r = dialogue_get_reply(&transaction->client->dialogue, STEP_CONTENT,
+	    &verdict);
+
+	if (r == 0 || *verdict.reply == '\0')
+		return -EBADE;
+	set_accepted(transaction, &verdict);
+	return r;
+}
+
+/* Nobody knows which reply of the group was meant for whom: they count for
+ * nothing. */
+static void
+forget_group(struct transaction *transaction, size_t first)
+{
+	struct verdict verdict;
+
+	dialogue_begin_verdict(&transaction->client->dialogue, &verdict);
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.5.0",
+	    "replies that do not belong to the commands");
+	transaction->heard = first;
+	set_lost(transaction, &verdict);
+}
+
+static int
+hear_group(struct transaction *transaction)
+{
+	size_t first = transaction->heard;
+	int r = 0;
+
+	while (r == 0 && transaction->heard < transaction->said)
+		r = hear_reply(transaction);
+	/* After a single command the next one is not said, see say_group(). */
+	if (r == 0 && transaction->said - first > 1 &&
+	    dialogue_check_step(&transaction->client->dialogue) < 0)
+		r = hear_more(transaction);
+	if (r == -EBADE)
+		forget_group(transaction, first);
+	return r;
+}
+
+/* Whether there is another command to say. */
+static bool
+is_to_go_on(const struct transaction *transaction)
+{
+	size_t said = transaction->said, last = data_number(transaction);
+
+	if (transaction->is_refused || said > last)
+		return false;
+	return said < last || transaction->accepted > 0;
+}
+
+/* ---- the message ---- */
+
+/* Send octets of the message with a dot before each line that begins with one
+ * (RFC 5321 section 4.5.2). */
+static int
+send_stuffed(struct stream *stream, const char *text, size_t length,
+    bool *is_at_line)
+{
+	int r = 0;
+
+	while (r == 0 && length > 0) {
+		const char *lf = memchr(text, '\n', length);
+		size_t n = lf != NULL ? (size_t)(lf + 1 - text) : length;
+
+		if (*is_at_line && *text == '.')
+			r = stream_put(stream, ".", 1);
+		if (r == 0)
+			r = stream_put(stream, text, n);
+		*is_at_line = lf != NULL;
+		text += n;
+		length -= n;
+	}
+	return r;
+}
+
+static int
+send_content(struct client *client, const struct transaction_message *message)
+{
+	uint64_t size = letter_size(message->letter), done = 0;
+	char buffer[READ_SIZE];
+	bool is_at_line = true;
+	int r;
+
+	r = stream_put(client->dialogue.stream, message->fields,
+	    strlen(message->fields));
+	if (r < 0)
+		return r;
+	while (done < size) {
+		ssize_t n =
+		    letter_read(message->letter, done, buffer, sizeof(buffer));
+
+		/* Half a message must not get its dot: hang up. */
+		if (n <= 0)
+			return n == 0 ? -EIO : (int)n;
+		r = send_stuffed(client->dialogue.stream, buffer, (size_t)n,
+		    &is_at_line);
+		if (r < 0)
+			return r;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Bring the host back to where a transaction can begin. */
+static enum transaction_end
+reset(struct client *client)
+{
+	struct verdict verdict;
+
+	if (dialogue_say(&client->dialogue, STEP_RSET, &verdict, "RSET") < 0 ||
+	    !verdict_is_good(&verdict))
+		return TRANSACTION_LOST;
+	return TRANSACTION_READY;
+}
+
+/* The dot, and what the host says to it. */
+static int
+end_content(const struct client *client, struct verdict *ret_verdict)
+{
+	int r = stream_put(client->dialogue.stream, ".\r\n", 3);
+
+	if (r < 0) {
+		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
+		    ret_verdict);
+		return r;
+	}
+	r = dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
+	if (r < 0 || !is_out_of_step(ret_verdict))
+		return r;
+	/* Neither yes nor no: it may have the message. */
+	dialogue_set_broken(&client->dialogue, STEP_CONTENT, -EPROTO,
+	    ret_verdict);
+	return -EPROTO;
+}
+
+/* The host waits for a message to nobody (RFC 2920 section 3.1). */
+static enum transaction_end
+send_nothing(const struct client *client)
+{
+	struct verdict verdict;
+
+	return end_content(client, &verdict) < 0 ? TRANSACTION_LOST
+						 : TRANSACTION_READY;
+}
+
+/* The message and the dot. */
+static enum transaction_end
+send_message(const struct transaction *transaction)
+{
+	struct client *client = transaction->client;
+	struct verdict verdict;
+	int r;
+
+	if ((r = dialogue_check_step(&client->dialogue)) < 0 ||
+	    (r = send_content(client, transaction->message)) < 0) {
+		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
+		    &verdict);
+		set_accepted(transaction, &verdict);
+		return TRANSACTION_LOST;
+	}
+	r = end_content(client, &verdict);
+	verdict.is_told_on = client->offers.has_dsn;
+	verdict.is_signed = *transaction->message->fields != '\0';
+	set_accepted(transaction, &verdict);
+	if (is_out_of_step(&verdict))
+		return TRANSACTION_UNSURE;
+	if (r < 0)
+		return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE
+						: TRANSACTION_LOST;
+	return TRANSACTION_READY;
+}
+
+enum transaction_end
+transaction_run(struct client *client,
+    const struct transaction_message *message, struct verdict *ret_verdicts)
+{
+	struct transaction transaction = {
+		.client = client,
+		.message = message,
+		.verdicts = ret_verdicts,
+	};
+	struct verdict verdict;
+
+	assert(!message->envelope->is_requiretls ||
+	    (client_is_secure(client) && client->offers.has_requiretls));
+	/* Nobody has said anything yet. */
+	dialogue_begin_verdict(&client->dialogue, &verdict);
+	set_all(&verdict, message, ret_verdicts);
+	while (is_to_go_on(&transaction))
+		if (say_group(&transaction) < 0 || hear_group(&transaction) < 0)
+			return TRANSACTION_LOST;
+	if (!transaction.is_data_due)
+		return reset(client);
+	if (transaction.accepted == 0)
+		return send_nothing(client);
+	return send_message(&transaction);
+}

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * dkim.c - sign messages for the domain of their author (RFC 6376, RFC 8463).
+ *
+ * A first pass over the message hashes its body and notes where the fields are
+ * that get signed; these are read a second time, in the order of h=, for each
+ * key. So memory does not grow with the message.
+ *
+ * A message is signed if it has one From field with one mailbox, whose domain is
+ * SMTP_DKIM_DOMAIN or below it, or any where that is not set. Signatures that it
+ * has already are left alone and make no difference.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base64.h"
+#include "lib/sign.h"
+#include "smtp-deliver/content/author.h"
+#include "smtp-deliver/content/canonical.h"
+#include "smtp-deliver/content/dkim.h"
+#include "smtp-deliver/net/dns.h"
+
+#define READ_SIZE 65536
+#define FIELDS_MAX 200 /* of those that are signed; with more, nothing is */
+#define FROM_SIZE 4096
+#define NAME_MAX_OCTETS 78 /* RFC 5322 section 2.1.1 */
+#define LINE_OCTETS 76
+
+struct dkim {
+	char domain[DNS_NAME_SIZE]; /* "": that of the author */
+	size_t key_count;
+	struct {
+		const char *selector; /* the settings' */
+		struct sign_key *key;
+	} keys[SETTINGS_DKIM_KEYS_MAX];
+};
+
+/* What is signed (RFC 6376 section 5.4.1). Of those that are one at the most by
+ * RFC 5322, one more is signed than there are, so that none can be added on the
+ * way (section 8.15); not so Sender and List-, which lists add with a right. */
+static const struct signed_name {
+	const char *name;
+	bool is_oversigned;
+} names[] = {
+	{ "From", true }, /* is the first: see take_name() */
+	{ "Reply-To", true },
+	{ "Subject", true },
+	{ "Date", true },
+	{ "To", true },
+	{ "Cc", true },
+	{ "Message-ID", true },
+	{ "In-Reply-To", true },
+	{ "References", true },
+	{ "MIME-Version", true },
+	{ "Content-Type", true },
+	{ "Content-Transfer-Encoding", true },
+	{ "Sender", false },
+	{ "Resent-Date", false },
+	{ "Resent-From", false },
+	{ "Resent-To", false },
+	{ "Resent-Cc", false },
+	{ "Resent-Message-ID", false },
+	{ "List-Id", false },
+	{ "List-Help", false },
+	{ "List-Unsubscribe", false },
+	{ "List-Unsubscribe-Post", false },
+	{ "List-Subscribe", false },
+	{ "List-Post", false },
+	{ "List-Owner", false },
+	{ "List-Archive", false },
+};
+
+#define NAMES (sizeof(names) / sizeof(names[0]))
+#define NAME_FROM 0
+
+/* A field that is signed, from its name up to the CRLF at its end. */
+struct field {
+	size_t name;
+	uint64_t offset; /* within the message */
+	uint64_t length;
+};
+
+/* The first pass. */
+struct scan {
+	enum {
+		SCAN_AT_LINE,
+		SCAN_IN_NAME,
+		SCAN_IN_FIELD,
+		SCAN_IN_BLANK, /* the line that ends the header */
+		SCAN_IN_BODY,
+	} state;
+	uint64_t offset; /* of the octet that is looked at */
+	uint64_t line; /* of the beginning of its line */
+	size_t name_length;
+	char name[NAME_MAX_OCTETS];
+	struct field *open; /* the field whose end has not been seen */
+	size_t field_count;
+	struct field fields[FIELDS_MAX];
+	size_t from_count;
+	bool is_odd; /* there are too many, or what is no field */
+	struct canonical body;
+};
+
+/* ---- keys ---------------------------------------------------------------- */
+
+static int
+load_key(const char *path, struct sign_key **ret_key,
+    char ret_error[DKIM_ERROR_SIZE])
+{
+	char reason[SIGN_ERROR_SIZE];
+
+	if (sign_key_load(path, ret_key, reason) == 0)
+		return 0;
+	(void)snprintf(ret_error, DKIM_ERROR_SIZE,
+	    "SMTP_DKIM_KEY_PATH has \"%s\"; expected a private key: %s", path,
+	    reason);
+	return -ENOKEY;
+}
+
+int
+dkim_open(const struct settings *settings, struct dkim **ret_dkim,
+    char ret_error[DKIM_ERROR_SIZE])
+{
+	struct dkim *dkim;
+	int r;
+
+	*ret_dkim = NULL;
+	if (settings->dkim_count == 0)
+		return 0;
+	if ((dkim = calloc(1, sizeof(*dkim))) == NULL) {
+		(void)strlcpy(ret_error, "no memory", DKIM_ERROR_SIZE);
+		return -ENOKEY;
+	}
+	if (settings->dkim_domain != NULL)
+		(void)strlcpy(dkim->domain, settings->dkim_domain,
+		    sizeof(dkim->domain));
+	for (size_t i = 0; i < settings->dkim_count; i++) {
+		dkim->keys[i].selector = settings->dkim[i].selector;
+		r = load_key(settings->dkim[i].key_path, &dkim->keys[i].key,
+		    ret_error);
+		if (r < 0) {
+			dkim_close(dkim);
+			return r;
+		}
+		dkim->key_count++;
+	}
+	*ret_dkim = dkim;
+	return 0;
+}
+
+void
+dkim_close(struct dkim *dkim)
+{
+	if (dkim == NULL)
+		return;
+	for (size_t i = 0; i < dkim->key_count; i++)
+		sign_key_free(dkim->keys[i].key);
+	free(dkim);
+}
+
+/* ---- the first pass ------------------------------------------------------ */
+
+static void
+end_field(struct scan *scan)
+{
+	if (scan->open != NULL)
+		scan->open->length = scan->line - scan->open->offset;
+	scan->open = NULL;
+}
+
+static void
+note_field(struct scan *scan, size_t name)
+{
+	scan->from_count += name == NAME_FROM;
+	if (scan->field_count == FIELDS_MAX) {
+		scan->is_odd = true;
+		return;
+	}
+	scan->open = &scan->fields[scan->field_count++];
+	scan->open->name = name;
+	scan->open->offset = scan->line;
+}
+
+/* A field's name is there, up to the colon. */
+static void
+take_name(struct scan *scan)
+{
+	size_t length = scan->name_length;
+
+	/* RFC 5322 section 4.5: white space may stand before the colon. */
+	while (length > 0 &&
+	    (scan->name[length - 1] == ' ' || scan->name[length - 1] == '\t'))
+		length--;
+	for (size_t i = 0; i < NAMES; i++)
+		if (strlen(names[i].name) == length &&
+		    strncasecmp(names[i].name, scan->name, length) == 0)
+			note_field(scan, i);
+	scan->state = SCAN_IN_FIELD;
+}
+
+static void
+begin_line(struct scan *scan, char c)
+{
+	scan->line = scan->offset;
+	if (c == ' ' || c == '\t') {
+		scan->state = SCAN_IN_FIELD; /* it goes on */
+		return;
+	}
+	end_field(scan);
+	scan->state = c == '\r' ? SCAN_IN_BLANK : SCAN_IN_NAME;
+	scan->name[0] = c;
+	scan->name_length = 1;
+}
+
+static void
+add_to_name(struct scan *scan, char c)
+{
+	if (c == ':')
+		take_name(scan);
+	else if (c == '\n' || scan->name_length == sizeof(scan->name)) {
+		scan->is_odd = true;
+		scan->state = SCAN_IN_FIELD;
+	} else
+		scan->name[scan->name_length++] = c;
+}
+
+/* Returns how many octets of the header were taken: at least one. */
+static size_t
+scan_header(struct scan *scan, const char *text, size_t length)
+{
+	const char *lf;
+	size_t taken = 1;
+
+	switch (scan->state) {
+	case SCAN_AT_LINE:
+		begin_line(scan, *text);
+		break;
+	case SCAN_IN_NAME:
+		add_to_name(scan, *text);
+		break;
+	case SCAN_IN_BLANK:
+		scan->state = SCAN_IN_BODY;
+		break;
+	default:
+		lf = memchr(text, '\n', length);
+		taken = lf != NULL ? (size_t)(lf + 1 - text) : length;
+		if (lf != NULL)
+			scan->state = SCAN_AT_LINE;
+	}
+	scan->offset += taken;
+	return taken;
+}
+
+static void
+scan_text(struct scan *scan, const char *text, size_t length)
+{
+	while (length > 0 && scan->state != SCAN_IN_BODY) {
+		size_t taken = scan_header(scan, text, length);
+
+		text += taken;
+		length -= taken;
+	}
+	canonical_add_body(&scan->body, text, length);
+}
+
+/* Hand a part of the message to take(), block by block. */
+static int
+read_part(const struct letter *letter, uint64_t offset, uint64_t size_bytes,
+    void (*take)(void *context, const char *text, size_t length), void *context)
+{
+	char buffer[READ_SIZE];
+
+	while (size_bytes > 0) {
+		size_t wanted = size_bytes < sizeof(buffer) ? (size_t)size_bytes
+							    : sizeof(buffer);
+		ssize_t n = letter_read(letter, offset, buffer, wanted);
+
+		if (n <= 0)
+			return n == 0 ? -EIO : (int)n;
+		take(context, buffer, (size_t)n);
+		offset += (uint64_t)n;
+		size_bytes -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static void
+take_message(void *context, const char *text, size_t length)
+{
+	scan_text(context, text, length);
+}
+
+static void
+add_to_hash(void *context, const void *data, size_t size)
+{
+	sign_hash_add(context, data, size);
+}
+
+static int
+scan_message(struct scan *scan, const struct letter *letter,
+    uint8_t ret_body_hash[SIGN_HASH_SIZE])
+{
+	struct sign_hash *hash;
+	int r;
+
+	if ((r = sign_hash_open(&hash)) < 0)
+		return r;
+	scan->state = SCAN_AT_LINE;
+	scan->offset = scan->line = 0;
+	scan->open = NULL;
+	scan->field_count = scan->from_count = 0;
+	scan->is_odd = false;
+	canonical_start(&scan->body, add_to_hash, hash);
+	r = read_part(letter, 0, letter_size(letter), take_message, scan);
+	if (scan->state == SCAN_AT_LINE)
+		scan->line = scan->offset; /* a header without a body */
+	else if (scan->state != SCAN_IN_BODY)
+		scan->is_odd = true;
+	end_field(scan);
+	canonical_end_body(&scan->body);
+	sign_hash_close(hash, ret_body_hash);
+	return r;
+}
+
+/* ---- fields, once more --------------------------------------------------- */
+
+static void
+take_field(void *context, const char *text, size_t length)
+{
+	canonical_add_field(context, text, length);
+}
+
+static int
+read_field(const struct letter *letter, const struct field *field,
+    canonical_write *write, void *context)
+{
+	struct canonical canonical;
+	int r;
+
+	canonical_start(&canonical, write, context);
+	r = read_part(letter, field->offset, field->length, take_field,
+	    &canonical);
+	canonical_end_field(&canonical);
+	return r;
+}
+
+/* Text that stops growing when there is no more room. */
+struct text {
+	char *data;
+	size_t size;
+	size_t used; /* without the NUL */
+	size_t column;
+	bool is_full;
+};
+
+static void
+add_to_text(void *context, const void *data, size_t size)
+{
+	struct text *text = context;
+
+	if (size >= text->size - text->used) {
+		text->is_full = true;
+		return;
+	}
+	memcpy(text->data + text->used, data, size);
+	text->used += size;
+	text->data[text->used] = '\0';
+}
+
+/* Whose signature the message gets. Returns 0 and "" if nobody's. */
+static int
+find_signer(const struct dkim *dkim, const struct letter *letter,
+    const struct scan *scan, char ret_domain[DNS_NAME_SIZE])
+{
+	char from[FROM_SIZE] = "", author[ADDRESS_DOMAIN_MAX + 1];
+	char ascii[DNS_NAME_SIZE];
+	struct text text = { .data = from, .size = sizeof(from) };
+	const struct field *field = scan->fields;
+	size_t above, own = strlen(dkim->domain);
+	int r;
+
+	*ret_domain = '\0';
+	if (scan->is_odd || scan->from_count != 1)
+		return 0;
+	while (field->name != NAME_FROM)
+		field++;
+	if ((r = read_field(letter, field, add_to_text, &text)) < 0)
+		return r;
+	if (text.is_full || strlen(from) != text.used ||
+	    author_find_domain(strchr(from, ':') + 1, author) < 0 ||
+	    dns_to_ascii(author, ascii) < 0)
+		return 0;
+	above = strlen(ascii) - own;
+	if (own == 0)
+		(void)strlcpy(ret_domain, ascii, DNS_NAME_SIZE);
+	else if (strlen(ascii) >= own &&
+	    strcasecmp(ascii + above, dkim->domain) == 0 &&
+	    (above == 0 || ascii[above - 1] == '.'))
+		(void)strlcpy(ret_domain, dkim->domain, DNS_NAME_SIZE);
+	return 0;
+}
+
+/* ---- the signature ------------------------------------------------------- */
+
+static void
+add_string(struct text *text, const char *string)
+{
+	size_t length = strlen(string);
+
+	add_to_text(text, string, length);
+	text->column += length;
+}
+
+static void
+fold(struct text *text)
+{
+	add_string(text, "\r\n\t");
+	text->column = 8;
+}
+
+/* Add what is not to be broken, behind a space where its line has room. */
+__attribute__((format(printf, 2, 3))) static void
+add_tag(struct text *text, const char *format, ...)
+{
+	char tag[2 * SETTINGS_DKIM_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(tag, sizeof(tag), format, args);
+	va_end(args);
+	if (text->column + 1 + strlen(tag) > LINE_OCTETS)
+		fold(text);
+	else
+		add_string(text, " ");
+	add_string(text, tag);
+}
+
+/* Add octets in base64 (RFC 4648 section 4), over as many lines as it takes. */
+static void
+add_base64(struct text *text, const uint8_t *data, size_t size)
+{
+	char group[BASE64_SIZE(3)];
+
+	for (size_t i = 0; i < size; i += 3) {
+		base64_encode(data + i, size - i < 3 ? size - i : 3, group);
+		if (text->column + 4 > LINE_OCTETS)
+			fold(text);
+		add_string(text, group);
+	}
+}
+
+static void
+add_signed_name(struct text *text, const char *name, bool is_first)
+{
+	if (!is_first)
+		add_string(text, ":");
+	if (text->column + strlen(name) + 1 > LINE_OCTETS)
+		fold(text);
+	add_string(text, name);
+}
+
+/* h=, and the fields it names into the hash: those of a name from the last to
+ * the first, as a verifier finds them (section 5.4.2). */
+static int
+add_signed_fields(struct text *text, const struct letter *letter,
+    const struct scan *scan, struct sign_hash *hash)
+{
+	bool is_first = true;
+	int r;
+
+	add_tag(text, "h=");
+	for (size_t name = 0; name < NAMES; name++) {
+		for (size_t i = scan->field_count; i-- > 0;) {
+			if (scan->fields[i].name != name)
+				continue;
+			add_signed_name(text, names[name].name, is_first);
+			is_first = false;
+			r = read_field(letter, &scan->fields[i], add_to_hash,
+			    hash);
+			if (r < 0)
+				return r;
+			sign_hash_add(hash, "\r\n", 2);
+		}
+		if (names[name].is_oversigned)
+			add_signed_name(text, names[name].name, false);
+	}
+	add_string(text, ";");
+	return 0;
+}
+
+/* The field up to "b=", in text and, in its canonical form, in the hash. */
+static int
+add_unsigned(struct text *text, const char *domain, const char *selector,
+    const char *algorithm, int64_t now_sec, const struct letter *letter,
+    const struct scan *scan, const uint8_t body_hash[SIGN_HASH_SIZE],
+    struct sign_hash *hash)
+{
+	struct canonical canonical;
+	size_t start = text->used;
+	int r;
+
+	text->column = 0;
+	add_string(text, "DKIM-Signature:");
+	add_tag(text, "v=1;");
+	add_tag(text, "a=%s;", algorithm);
+	add_tag(text, "c=relaxed/relaxed;");
+	add_tag(text, "d=%s;", domain);
+	add_tag(text, "s=%s;", selector);
+	add_tag(text, "t=%jd;", (intmax_t)now_sec);
+	if ((r = add_signed_fields(text, letter, scan, hash)) < 0)
+		return r;
+	add_tag(text, "bh=");
+	add_base64(text, body_hash, SIGN_HASH_SIZE);
+	add_string(text, ";");
+	add_tag(text, "b=");
+
+	canonical_start(&canonical, add_to_hash, hash);
+	canonical_add_field(&canonical, text->data + start, text->used - start);
+	canonical_end_field(&canonical);
+	return 0;
+}
+
+static int
+add_signature(struct text *text, const char *domain, const char *selector,
+    const struct sign_key *key, int64_t now_sec, const struct letter *letter,
+    const struct scan *scan, const uint8_t body_hash[SIGN_HASH_SIZE])
+{
+	uint8_t digest[SIGN_HASH_SIZE], signature[SIGN_SIZE_MAX];
+	struct sign_hash *hash;
+	size_t length;
+	int r;
+
+	if ((r = sign_hash_open(&hash)) < 0)
+		return r;
+	r = add_unsigned(text, domain, selector, sign_key_algorithm(key),
+	    now_sec, letter, scan, body_hash, hash);
+	sign_hash_close(hash, digest);
+	if (r < 0 || (r = sign_make(key, digest, signature, &length)) < 0)
+		return r;
+	add_base64(text, signature, length);
+	add_string(text, "\r\n");
+	return 0;
+}
+
+int
+dkim_sign(const struct dkim *dkim, const struct letter *letter, int64_t now_sec,
+    char ret_fields[DKIM_FIELDS_SIZE])
+{
+	struct text text = { .data = ret_fields, .size = DKIM_FIELDS_SIZE };
+	uint8_t body_hash[SIGN_HASH_SIZE];
+	char domain[DNS_NAME_SIZE];
+	struct scan scan;
+	int r;
+
+	*ret_fields = '\0';
+	if (dkim == NULL)
+		return 0;
+	if ((r = scan_message(&scan, letter, body_hash)) < 0 ||
+	    (r = find_signer(dkim, letter, &scan, domain)) < 0 ||
+	    *domain == '\0')
+		return r;
+	for (size_t i = 0; i < dkim->key_count && r == 0; i++)
+		r = add_signature(&text, domain, dkim->keys[i].selector,
+		    dkim->keys[i].key, now_sec, letter, &scan, body_hash);
+	if (r < 0 || text.is_full)
+		*ret_fields = '\0';
+	return r;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * masquerade.c - other names for senders, towards relays that demand them.
+ *
+ * In the envelope, and in the From and Sender fields (RFC 5322 section 3.6.2):
+ * those who say that a message is theirs. Of a field only addresses are
+ * replaced, octet by octet: names, comments, folds and groups stay.
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/utf8.h"
+#include "smtp-deliver/content/masquerade.h"
+
+#define SEPARATORS ", \t"
+#define FIELD_MAX 8192 /* octets of a field; a larger one stays */
+#define READ_SIZE 4096
+
+/* ---- items --------------------------------------------------------------- */
+
+static int
+fail(char ret_error[MASQUERADE_ERROR_SIZE], const char *found, size_t length)
+{
+	(void)snprintf(ret_error, MASQUERADE_ERROR_SIZE,
+	    "\"%.*s\"; expected up to %d of NEW or OLD=NEW, domains or "
+	    "addresses, NEW in ASCII",
+	    (int)(length < 64 ? length : 64), found, MASQUERADE_MAX);
+	for (char *p = ret_error; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
+	return -EINVAL;
+}
+
+static bool
+is_address(const char *text)
+{
+	char path[ADDRESS_PATH_MAX + 1];
+	struct address address;
+	size_t used;
+
+	return snprintf(path, sizeof(path), "<%s>", text) < (int)sizeof(path) &&
+	    address_parse_path(path, ADDRESS_UTF8, &address, &used) == 0 &&
+	    path[used] == '\0' && path[1] != '@';
+}
+
+static bool
+parse_item(const char *text, size_t length, struct masquerade_item *ret_item)
+{
+	char copy[2 * ADDRESS_SIZE], *new = copy, *old = NULL, *equals;
+
+	if (length >= sizeof(copy))
+		return false;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	/* A local part may have "=", too; a domain has none. */
+	if ((equals = strchr(copy, '=')) != NULL) {
+		*equals = '\0';
+		old = copy;
+		new = equals + 1;
+		if (!is_address(old) && !is_domain(old + (*old == '.'), true))
+			return false;
+	}
+	return !has_high_octet(new, strlen(new)) &&
+	    (is_address(new) || (*new != '[' && is_domain(new, false))) &&
+	    strlcpy(ret_item->old, old != NULL ? old : "", ADDRESS_SIZE) <
+	    ADDRESS_SIZE &&
+	    strlcpy(ret_item->new, new, ADDRESS_SIZE) < ADDRESS_SIZE;
+}
+
+int
+masquerade_parse(const char *text, const char *hostname,
+    struct masquerade *ret_masquerade, char ret_error[MASQUERADE_ERROR_SIZE])
+{
+	ret_masquerade->hostname = hostname;
+	ret_masquerade->count = 0;
+	while (text != NULL && text[strspn(text, SEPARATORS)] != '\0') {
+		size_t length;
+
+		text += strspn(text, SEPARATORS);
+		length = strcspn(text, SEPARATORS);
+		if (ret_masquerade->count == MASQUERADE_MAX ||
+		    !parse_item(text, length,
+			&ret_masquerade->items[ret_masquerade->count++]))
+			return fail(ret_error, text, length);
+		text += length;
+	}
+	return 0;
+}
+
+/* ---- an address ---------------------------------------------------------- */
+
+/* Whether a domain, or none, is this host. */
+static bool
+is_own(const struct masquerade *masquerade, const char *domain)
+{
+	return *domain == '\0' || strcasecmp(domain, "localhost") == 0 ||
+	    strcasecmp(domain, masquerade->hostname) == 0;
+}
+
+static bool
+is_below(const char *domain, const char *above)
+{
+	size_t length = strlen(domain), tail = strlen(above);
+
+	return length > tail && strcasecmp(domain + length - tail, above) == 0;
+}
+
+static bool
+has_match(const struct masquerade *masquerade,
+    const struct masquerade_item *item, const char *address)
+{
+	const char *domain = address_domain(address);
+
+	if (*item->old == '\0')
+		return is_own(masquerade, domain);
+	if (strchr(item->old, '@') != NULL)
+		return strcasecmp(item->old, address) == 0;
+	return *item->old == '.' ? is_below(domain, item->old)
+				 : strcasecmp(item->old, domain) == 0;
+}
+
+bool
+masquerade_address(const struct masquerade *masquerade, const char *address,
+    char ret_address[ADDRESS_SIZE])
+{
+	const char *at = strrchr(address, '@');
+	size_t local = at != NULL ? (size_t)(at - address) : strlen(address);
+	const struct masquerade_item *item = masquerade->items;
+	const struct masquerade_item *end = item + masquerade->count;
+
+	while (item < end && !has_match(masquerade, item, address))
+		item++;
+	if (*address == '\0' || item == end)
+		return false;
+	if (strchr(item->new, '@') != NULL)
+		(void)strlcpy(ret_address, item->new, ADDRESS_SIZE);
+	else if (snprintf(ret_address, ADDRESS_SIZE, "%.*s@%s", (int)local,
+		     address, item->new) >= ADDRESS_SIZE)
+		return false;
+	return is_address(ret_address) && strcmp(ret_address, address) != 0;
+}
+
+/* ---- a field ------------------------------------------------------------- */
+
+/* A field's body, and where it is. */
+struct field {
+	const struct masquerade *masquerade;
+	const char *text;
+	size_t length;
+	uint64_t offset; /* of text within the message */
+	struct letter *letter;
+};
+
+/* Behind a quoted string or a comment that begins there; beyond the field if it
+ * has no end. */
+static size_t
+skip_nested(const struct field *field, size_t i)
+{
+	bool is_quoted = field->text[i] == '"';
+	unsigned depth = 1;
+
+	while (++i < field->length) {
+		char c = field->text[i];
+
+		if (c == '\\')
+			i++;
+		else if (is_quoted ? c == '"' : c == ')' && --depth == 0)
+			return i + 1;
+		else if (!is_quoted && c == '(')
+			depth++;
+	}
+	return field->length + 1;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Put another address in the place of what may be one. */
+static void
+replace(const struct field *field, size_t start, size_t end)
+{
+	char old[ADDRESS_SIZE], probe[ADDRESS_SIZE + 2];
+	struct letter *letter = field->letter;
+	struct letter_edit *edit = &letter->edits[letter->edit_count];
+	size_t length = end - start;
+
+	if (length == 0 || length >= sizeof(old) ||
+	    letter->edit_count == LETTER_EDITS_MAX ||
+	    memchr(field->text + start, '\0', length) != NULL)
+		return;
+	memcpy(old, field->text + start, length);
+	old[length] = '\0';
+	/* Without a domain it is one's name here; but an encoded word is part
+	 * of a name (RFC 2047). */
+	(void)snprintf(probe, sizeof(probe), "%s@x", old);
+	if (!is_address(old) &&
+	    (!is_address(probe) || strncmp(old, "=?", 2) == 0))
+		return;
+	if (!masquerade_address(field->masquerade, old, edit->text))
+		return;
+	edit->offset = field->offset + start;
+	edit->length = length;
+	letter->edit_count++;
+}
+
+/* What is known of a mailbox while it is read. */
+struct mailbox {
+	size_t start; /* of its first word */
+	size_t end; /* behind the last one */
+	bool is_broken; /* there is something between, or an angle */
+	bool is_any;
+};
+
+static void
+add_word(struct mailbox *mailbox, size_t start, size_t end)
+{
+	if (!mailbox->is_any)
+		mailbox->start = start;
+	else if (start != mailbox->end)
+		mailbox->is_broken = true;
+	mailbox->is_any = true;
+	mailbox->end = end;
+}
+
+/* An address in angles, which begin there. Returns where they end, or
+ * beyond the field. */
+static size_t
+take_angle(const struct field *field, size_t i)
+{
+	size_t start = i + 1, end;
+
+	for (i = start; i < field->length && field->text[i] != '>'; i++)
+		if (field->text[i] == '"')
+			i = skip_nested(field, i) - 1;
+	if (i >= field->length)
+		return field->length + 1;
+	for (end = i; end > start && is_blank(field->text[end - 1]); end--)
+		;
+	while (start < end && is_blank(field->text[start]))
+		start++;
+	replace(field, start, end);
+	return i + 1;
+}
+
+/* Take what comes next in a list of mailboxes, and groups of them. Returns where
+ * that ends. */
+static size_t
+take_next(const struct field *field, size_t i, struct mailbox *mailbox)
+{
+	size_t next = i + 1;
+
+	switch (field->text[i]) {
+	case ' ':
+	case '\t':
+	case '\r':
+	case '\n':
+		return next;
+	case '(':
+		return skip_nested(field, i);
+	case '"':
+		next = skip_nested(field, i);
+		break;
+	case '<':
+		mailbox->is_broken = true;
+		return take_angle(field, i);
+	case ',':
+	case ';':
+		if (mailbox->is_any && !mailbox->is_broken)
+			replace(field, mailbox->start, mailbox->end);
+		*mailbox = (struct mailbox){ .is_any = false };
+		return next;
+	case ':': /* it was the name of a group */
+		*mailbox = (struct mailbox){ .is_any = false };
+		return next;
+	default:
+		break;
+	}
+	add_word(mailbox, i, next);
+	return next;
+}
+
+static void
+edit_field(const struct field *field)
+{
+	struct mailbox mailbox = { .is_any = false };
+	size_t i = 0, count = field->letter->edit_count;
+
+	while (i < field->length)
+		i = take_next(field, i, &mailbox);
+	if (i > field->length) /* who knows what was meant */
+		field->letter->edit_count = count;
+	else if (mailbox.is_any && !mailbox.is_broken)
+		replace(field, mailbox.start, mailbox.end);
+}
+
+/* ---- the header ---------------------------------------------------------- */
+
+/* The header as it is read: one field at a time, up to a limit. */
+struct scan {
+	const struct masquerade *masquerade;
+	struct letter *letter;
+	uint64_t offset; /* of the field */
+	size_t length; /* which may be beyond what is kept */
+	char text[FIELD_MAX];
+	bool is_at_line;
+	bool is_over; /* the header is */
+};
+
+/* Where the body of a field of that name begins; 0: it is of another name. */
+static size_t
+find_body(const struct scan *scan, const char *name)
+{
+	size_t i = strlen(name);
+
+	if (scan->length <= i || strncasecmp(scan->text, name, i) != 0)
+		return 0;
+	while (
+	    i < scan->length && (scan->text[i] == ' ' || scan->text[i] == '\t'))
+		i++;
+	return i < scan->length && scan->text[i] == ':' ? i + 1 : 0;
+}
+
+static void
+end_field(struct scan *scan)
+{
+	size_t body = 0;
+
+	if (scan->length <= sizeof(scan->text)) {
+		body = find_body(scan, "From");
+		if (body == 0)
+			body = find_body(scan, "Sender");
+	}
+	if (body > 0)
+		edit_field(&(struct field){
+		    .masquerade = scan->masquerade,
+		    .text = scan->text + body,
+		    .length = scan->length - body,
+		    .offset = scan->offset + body,
+		    .letter = scan->letter,
+		});
+	scan->offset += scan->length;
+	scan->length = 0;
+}
+
+static void
+take_octet(struct scan *scan, char c)
+{
+	if (scan->is_at_line && c != ' ' && c != '\t') {
+		end_field(scan);
+		scan->is_over = c == '\r' || c == '\n';
+	}
+	if (scan->length < sizeof(scan->text))
+		scan->text[scan->length] = c;
+	scan->length++;
+	scan->is_at_line = c == '\n';
+}
+
+int
+masquerade_letter(const struct masquerade *masquerade, struct letter *letter)
+{
+	/* Positions are those of what is stored: it is read without edits. */
+	struct letter stored = *letter;
+	struct scan scan = {
+		.masquerade = masquerade,
+		.letter = letter,
+		.is_at_line = true,
+	};
+	char buffer[READ_SIZE];
+	uint64_t position = 0;
+
+	while (!scan.is_over) {
+		ssize_t n =
+		    letter_read(&stored, position, buffer, sizeof(buffer));
+
+		if (n < 0)
+			return (int)n;
+		for (ssize_t i = 0; i < n && !scan.is_over; i++)
+			take_octet(&scan, buffer[i]);
+		if (n == 0)
+			break;
+		position += (uint64_t)n;
+	}
+	if (!scan.is_over)
+		end_field(&scan);
+	return 0;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * dns.c - questions to the resolver: glibc's, as resolv.conf(5) sets it up.
+ */
+
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <arpa/nameser.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <resolv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <idn2.h>
+
+#include "smtp-deliver/net/answer.h"
+#include "smtp-deliver/net/dns.h"
+
+#define PORT_SIZE 8
+
+void
+dns_start(void)
+{
+	if (res_init() == 0)
+		_res.options &= ~(unsigned long)(RES_DNSRCH | RES_DEFNAMES);
+}
+
+static enum dns_answer
+no_answer(int resolver_error)
+{
+	switch (resolver_error) {
+	case HOST_NOT_FOUND:
+		return DNS_NO_DOMAIN;
+	case NO_DATA:
+		return DNS_NO_DATA;
+	default:
+		return DNS_TROUBLE;
+	}
+}
+
+bool
+dns_has_trust(void)
+{
+	return (_res.options & RES_TRUSTAD) != 0;
+}
+
+/* An answer of the DNS, whole. */
+struct message {
+	unsigned char *octets;
+	size_t length;
+	bool is_secure;
+};
+
+static void
+free_message(struct message *message)
+{
+	free(message->octets);
+	message->octets = NULL;
+}
+
+/* Ask a question. The caller frees the message, if it is DNS_FOUND. */
+static enum dns_answer
+ask(const char *name, int type, struct message *ret_message)
+{
+	struct __res_state state = { .options = 0 };
+	struct message message = { .octets = malloc(NS_MAXMSG) };
+	int length;
+
+	if (message.octets == NULL || res_ninit(&state) == -1) {
+		free_message(&message);
+		return DNS_TROUBLE;
+	}
+	length =
+	    res_nquery(&state, name, ns_c_in, type, message.octets, NS_MAXMSG);
+	/* What cannot be relied upon has lost its mark in there. */
+	message.is_secure = length != -1 &&
+	    (state.options & RES_TRUSTAD) != 0 &&
+	    answer_is_authentic(message.octets, (size_t)length);
+	res_nclose(&state);
+	if (length == -1) {
+		free_message(&message);
+		return no_answer(state.res_h_errno);
+	}
+	message.length = (size_t)length;
+	*ret_message = message;
+	return DNS_FOUND;
+}
+
+enum dns_answer
+dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
+    size_t *ret_count, bool *ret_is_secure)
+{
+	struct message message;
+	enum dns_answer result = ask(domain, ns_t_mx, &message);
+
+	if (result != DNS_FOUND)
+		return result;
+	result = answer_parse_mx(message.octets, message.length, ret_records,
+	    ret_count);
+	*ret_is_secure = message.is_secure;
+	free_message(&message);
+	return result;
+}
+
+enum dns_answer
+dns_find_tlsa(const char *name, struct tls_tlsa ret_records[DNS_TLSA_MAX],
+    size_t *ret_count, bool *ret_is_secure)
+{
+	struct message message;
+	enum dns_answer result = ask(name, DNS_TYPE_TLSA, &message);
+
+	if (result != DNS_FOUND)
+		return result;
+	result = answer_parse_tlsa(message.octets, message.length, ret_records,
+	    ret_count);
+	*ret_is_secure = message.is_secure;
+	free_message(&message);
+	return result;
+}
+
+enum dns_answer
+dns_find_text(const char *name, const char *prefix,
+    char ret_text[DNS_TEXT_SIZE])
+{
+	struct message message;
+	enum dns_answer result = ask(name, ns_t_txt, &message);
+
+	if (result != DNS_FOUND)
+		return result;
+	result =
+	    answer_find_text(message.octets, message.length, prefix, ret_text);
+	free_message(&message);
+	return result;
+}
+
+static enum dns_answer
+find_owner(const char *host, int type, char ret_owner[DNS_NAME_SIZE],
+    bool *ret_is_secure)
+{
+	struct message message;
+	enum dns_answer result = ask(host, type, &message);
+
+	if (result != DNS_FOUND)
+		return result;
+	result =
+	    answer_find_owner(message.octets, message.length, type, ret_owner);
+	*ret_is_secure = message.is_secure;
+	free_message(&message);
+	return result;
+}
+
+enum dns_answer
+dns_find_owner(const char *host, char ret_owner[DNS_NAME_SIZE],
+    bool *ret_is_secure)
+{
+	enum dns_answer result =
+	    find_owner(host, ns_t_a, ret_owner, ret_is_secure);
+
+	return result == DNS_NO_DATA
+	    ? find_owner(host, ns_t_aaaa, ret_owner, ret_is_secure)
+	    : result;
+}
+
+enum dns_answer
+dns_find_alias(const char *name, bool *ret_is_secure)
+{
+	char ignored[DNS_NAME_SIZE];
+
+	return find_owner(name, ns_t_cname, ignored, ret_is_secure);
+}
+
+/* getaddrinfo(3) says that there is no address if one kind is not there and the
+ * question for the other got no answer. Returns whether either has none, or is
+ * there after all: the trouble was a short one. */
+static bool
+is_in_doubt(const char *host)
+{
+	static const int types[] = { ns_t_a, ns_t_aaaa };
+	char ignored[DNS_NAME_SIZE];
+	bool is_secure;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		enum dns_answer answer =
+		    find_owner(host, types[i], ignored, &is_secure);
+
+		if (answer == DNS_TROUBLE || answer == DNS_FOUND)
+			return true;
+	}
+	return false;
+}
+
+enum dns_answer
+dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV,
+	};
+	char service[PORT_SIZE];
+
+	(void)snprintf(service, sizeof(service), "%d", port);
+	switch (getaddrinfo(host, service, &hints, ret_addresses)) {
+	case 0:
+		return DNS_FOUND;
+	case EAI_NONAME:
+	case EAI_NODATA:
+		return is_in_doubt(host) ? DNS_TROUBLE : DNS_NO_DATA;
+	default:
+		return DNS_TROUBLE;
+	}
+}
+
+/* Whether these are letters, digits, hyphens, underscores and dots alone. */
+static bool
+is_plain(const char *domain)
+{
+	return domain[strspn(domain,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		   "0123456789-_.")] == '\0';
+}
+
+/*
+ * What looks like a letter may become any sign, as U+FF1B a ";", and the name
+ * goes into signatures and URLs. libidn2's own rule against that, that of STD 3,
+ * is of no use: it leaves such signs out, and the name is then another one.
+ */
+int
+dns_to_ascii(const char *domain, char ret_domain[DNS_NAME_SIZE])
+{
+	char *ascii = NULL;
+	int r;
+
+	r = idn2_to_ascii_8z(domain, &ascii,
+	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (r != IDN2_OK)
+		return -EBADMSG;
+	r = is_plain(ascii) &&
+		strlcpy(ret_domain, ascii, DNS_NAME_SIZE) < DNS_NAME_SIZE
+	    ? 0
+	    : -EBADMSG;
+	idn2_free(ascii);
+	return r;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * trust.c - which TLS policy holds for a host: the strongest that is published.
+ *
+ *	DANE	TLSA records of the host (RFC 7672), if DNSSEC vouches for them
+ *		and for the way from its name to its addresses
+ *	sts	else, where the domain has a policy that says so (RFC 8461): TLS
+ *		with a host that it names, whose certificate is its own
+ *	verify	else: TLS where it is offered, and then the certificate must be
+ *		the host's (promise P5)
+ *
+ * An MX record that DNSSEC does not vouch for does not keep DANE from being
+ * used: the domains of others at a provider's hosts gain by it (RFC 7672
+ * section 2.2.1), and without it the same record would be followed.
+ *
+ * Where resolv.conf(5) does not say trust-ad no question is asked here.
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "smtp-deliver/policy/trust.h"
+
+#define BASES_MAX 2
+
+static const char *const names[] = {
+	[TRUST_NONE] = "none",
+	[TRUST_VERIFY] = "verify",
+	[TRUST_STS] = "sts",
+	[TRUST_DANE] = "dane",
+};
+
+const char *
+trust_name(enum trust_level level)
+{
+	return names[level];
+}
+
+void
+trust_set_default(const char *host, struct trust *ret_trust)
+{
+	ret_trust->level = TRUST_VERIFY;
+	ret_trust->is_tls_required = false;
+	ret_trust->is_tested = false;
+	ret_trust->is_tls_first = false;
+	ret_trust->base[0] = '\0';
+	ret_trust->domain[0] = '\0';
+	ret_trust->record_count = 0;
+	(void)strlcpy(ret_trust->host, host, sizeof(ret_trust->host));
+}
+
+static bool
+is_usable(const struct tls_tlsa *record)
+{
+	const size_t sizes[] = {
+		[TLSA_MATCHING_FULL] = record->size_bytes,
+		[TLSA_MATCHING_SHA256] = 32,
+		[TLSA_MATCHING_SHA512] = 64,
+	};
+
+	return (record->usage == TLSA_USAGE_DANE_TA ||
+		   record->usage == TLSA_USAGE_DANE_EE) &&
+	    record->selector <= TLSA_SELECTOR_KEY &&
+	    record->matching <= TLSA_MATCHING_SHA512 &&
+	    record->size_bytes > 0 &&
+	    record->size_bytes == sizes[record->matching];
+}
+
+/* Whether there is a stronger digest of what a record with a digest is of. */
+static bool
+is_outdone(const struct tls_tlsa *record, const struct tls_tlsa *records,
+    size_t count)
+{
+	if (record->matching != TLSA_MATCHING_SHA256)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (records[i].matching == TLSA_MATCHING_SHA512 &&
+		    records[i].usage == record->usage &&
+		    records[i].selector == record->selector)
+			return true;
+	return false;
+}
+
+size_t
+trust_select_records(struct tls_tlsa *records, size_t count)
+{
+	size_t usable = 0, left = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_usable(&records[i]))
+			records[usable++] = records[i];
+	/* The stronger ones may move towards the front meanwhile, but stay. */
+	for (size_t i = 0; i < usable; i++)
+		if (!is_outdone(&records[i], records, usable))
+			records[left++] = records[i];
+	return left;
+}
+
+/* The names at which TLSA records are looked for, one after the other (RFC 7672
+ * sections 2.2.2 and 2.2.3). */
+static enum dns_answer
+find_bases(const char *host, char ret_bases[BASES_MAX][DNS_NAME_SIZE],
+    size_t *ret_count)
+{
+	char owner[DNS_NAME_SIZE];
+	bool is_secure = false, is_alias;
+	enum dns_answer result = dns_find_owner(host, owner, &is_secure);
+
+	*ret_count = 0;
+	if (result != DNS_FOUND)
+		return result;
+	is_alias = strcasecmp(owner, host) != 0;
+	if (is_secure)
+		(void)strlcpy(ret_bases[(*ret_count)++], owner, DNS_NAME_SIZE);
+	else if (!is_alias)
+		return DNS_NO_DATA;
+	else if ((result = dns_find_alias(host, &is_secure)) != DNS_FOUND)
+		return result;
+	if (is_alias && is_secure)
+		(void)strlcpy(ret_bases[(*ret_count)++], host, DNS_NAME_SIZE);
+	return *ret_count > 0 ? DNS_FOUND : DNS_NO_DATA;
+}
+
+/* Look for records at one name. DNS_FOUND: there are some that can be believed,
+ * of whatever kind. */
+static enum dns_answer
+find_records(const char *base, int port, struct trust *trust)
+{
+	char name[DNS_NAME_SIZE];
+	bool is_secure = false;
+	enum dns_answer result;
+	size_t count = 0;
+
+	if (snprintf(name, sizeof(name), "_%d._tcp.%s", port, base) >=
+	    (int)sizeof(name))
+		return DNS_NO_DATA; /* there can be no such name */
+	result = dns_find_tlsa(name, trust->records, &count, &is_secure);
+	if (result != DNS_FOUND)
+		return result;
+	if (!is_secure)
+		return DNS_NO_DATA;
+	(void)strlcpy(trust->base, base, sizeof(trust->base));
+	trust->record_count = trust_select_records(trust->records, count);
+	return DNS_FOUND;
+}
+
+static enum dns_answer
+find_dane(const char *host, int port, struct trust *trust)
+{
+	char bases[BASES_MAX][DNS_NAME_SIZE];
+	size_t count;
+	enum dns_answer result = find_bases(host, bases, &count);
+
+	if (result != DNS_FOUND)
+		return result;
+	for (size_t i = 0; i < count; i++) {
+		result = find_records(bases[i], port, trust);
+		if (result == DNS_FOUND || result == DNS_TROUBLE)
+			return result;
+	}
+	return DNS_NO_DATA;
+}
+
+static bool
+is_ip(const char *host)
+{
+	unsigned char binary[16];
+
+	return inet_pton(AF_INET, host, binary) == 1 ||
+	    inet_pton(AF_INET6, host, binary) == 1;
+}
+
+int
+trust_find(const char *destination, const char *host, int port,
+    struct trust *ret_trust, struct verdict *ret_verdict)
+{
+	trust_set_default(host, ret_trust);
+	if (is_ip(host) || !dns_has_trust())
+		return 0;
+	switch (find_dane(host, port, ret_trust)) {
+	case DNS_FOUND:
+		/* Records that are of no use ask for TLS (RFC 7672 section 2.2);
+		 * with whom, trust anchors tell as ever (promise P5). */
+		if (ret_trust->record_count > 0)
+			ret_trust->level = TRUST_DANE;
+		ret_trust->is_tls_required = true;
+		if (dns_to_ascii(destination, ret_trust->domain) < 0)
+			ret_trust->domain[0] = '\0';
+		return 0;
+	case DNS_TROUBLE:
+		break;
+	default:
+		return 0;
+	}
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.3",
+	    "the DNS gave no answer about the TLSA records of the host");
+	(void)strlcpy(ret_verdict->host, host, sizeof(ret_verdict->host));
+	return -EHOSTUNREACH;
+}
+
+int
+trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
+    struct verdict *ret_verdict)
+{
+	if (policy->mode == STS_NONE || trust->level > TRUST_STS)
+		return 0;
+	trust->is_tested = policy->mode == STS_TESTING;
+	if (policy->mode == STS_ENFORCE) {
+		trust->level = TRUST_STS;
+		trust->is_tls_required = true;
+	}
+	if (sts_has_host(policy, trust->host))
+		return 0;
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
+	    "the MTA-STS policy of the domain does not name this host");
+	(void)strlcpy(ret_verdict->host, trust->host,
+	    sizeof(ret_verdict->host));
+	(void)strlcpy(ret_verdict->policy, names[TRUST_STS],
+	    sizeof(ret_verdict->policy));
+	return -EHOSTUNREACH;
+}
+
+int
+trust_require(struct trust *trust, enum trust_level least,
+    struct verdict *ret_verdict)
+{
+	if (least == TRUST_NONE) {
+		trust->level = TRUST_NONE;
+		trust->is_tls_required = false;
+		return 0;
+	}
+	trust->is_tls_required = true;
+	if (trust->level >= least)
+		return 0;
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
+	    "tls %s is asked for by a route, and the host has %s", names[least],
+	    least == TRUST_DANE ? "no TLSA records that can be believed"
+				: "neither TLSA records nor an MTA-STS policy "
+				  "that is enforced");
+	(void)strlcpy(ret_verdict->host, trust->host,
+	    sizeof(ret_verdict->host));
+	(void)strlcpy(ret_verdict->policy, names[trust->level],
+	    sizeof(ret_verdict->policy));
+	return -EHOSTUNREACH;
+}
+
+void
+trust_get_tls_policy(const struct trust *trust, const struct settings *settings,
+    struct tls_policy *ret_policy)
+{
+	*ret_policy = (struct tls_policy){
+		.check = TLS_CHECK_NAME,
+		.host = trust->host,
+		.ca_file = settings->tls_ca_file,
+	};
+	if (trust->level != TRUST_DANE)
+		return;
+	ret_policy->check = TLS_CHECK_DANE;
+	ret_policy->host = trust->base; /* RFC 7672 section 8.1 */
+	ret_policy->records = trust->records;
+	ret_policy->record_count = trust->record_count;
+	ret_policy->names[0] = trust->base;
+	ret_policy->names[1] = trust->host;
+	ret_policy->names[2] = trust->domain[0] != '\0' ? trust->domain : NULL;
+}

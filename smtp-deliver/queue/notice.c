@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * notice.c - what senders are told of their messages (RFC 3464, 6522, 6533).
+ *
+ *	multipart/report
+ *	    text/plain			for people
+ *	    message/delivery-status	for programs
+ *	    text/rfc822-headers		of the message in question, or
+ *	    message/rfc822		all of it
+ *
+ * Pure. What remote hosts and clients have said is in it: each such text is
+ * made printable and folded before it gets there, so that it cannot be taken
+ * for a line of ours, and no line is longer than a line may be.
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/dsn.h"
+#include "lib/utf8.h"
+#include "smtp-deliver/queue/notice.h"
+
+#define TEXT_SIZE 1024 /* of a text of somebody's; the rest is cut off */
+#define COLUMNS 76
+#define WORD_MAX 500 /* longer ones are broken: a line has 998 octets */
+#define LINE_MAX_OCTETS 998
+#define ENCODED_COLUMNS 75 /* RFC 2045 section 6.7, without the "=" */
+
+struct wording {
+	const char *subject;
+	const char *action; /* RFC 3464 section 2.3.3 */
+	const char *opening; /* behind "Your message of <date>" */
+	const char *closing;
+};
+
+static const struct wording wordings[] = {
+	[NOTICE_FAILED] = {
+		.subject = "Mail not delivered",
+		.action = "failed",
+		.opening = "could not be delivered to:",
+		.closing =
+		    "It is not tried again. Put right what can be put right, "
+		    "such as a mistyped\r\naddress, and send it again; "
+		    "or ask the postmaster of the recipient's domain.",
+	},
+	[NOTICE_DELAYED] = {
+		.subject = "Mail delayed",
+		.action = "delayed",
+		.opening = "has not been delivered yet to:",
+		.closing =
+		    "It is being tried again: you need do nothing. "
+		    "If it cannot be delivered you are\r\ntold so.",
+	},
+	[NOTICE_RELAYED] = {
+		.subject = "Mail relayed",
+		.action = "relayed",
+		.opening = "was taken by a host that tells nothing more, for:",
+		.closing =
+		    "You have asked to be told. It is in that host's hands.",
+	},
+};
+
+/* A part on its way into the notice. */
+struct part {
+	FILE *file;
+	char *text;
+	size_t length;
+};
+
+static const struct wording *
+wording(const struct notice *notice)
+{
+	return &wordings[notice->kind];
+}
+
+/* RFC 6533: such a notice may have UTF-8 anywhere. */
+static bool
+is_global(const struct notice *notice)
+{
+	return has_high_octet(notice->sender, strlen(notice->sender));
+}
+
+/* Such a message cannot be encoded: it goes back as it came. */
+static bool
+is_8bit(const struct notice *notice)
+{
+	return notice->is_whole &&
+	    has_high_octet(notice->original, notice->original_length);
+}
+
+/* ---- texts of others ------------------------------------------------------- */
+
+/* The octets of a character that can stay, or 0. The control characters that
+ * UTF-8 has as well are not among them. */
+static size_t
+plain_length(const char *text, bool is_utf8_allowed)
+{
+	size_t length = utf8_length(text);
+
+	if (length == 2 && (unsigned char)text[0] == 0xc2 &&
+	    (unsigned char)text[1] < 0xa0)
+		return 0;
+	if (length > 0)
+		return is_utf8_allowed ? length : 0;
+	return *text >= ' ' && *text <= '~';
+}
+
+/* Make a text printable: a question mark stands for what is not. */
+static const char *
+printable(const char *text, bool is_utf8_allowed, char ret_text[TEXT_SIZE])
+{
+	size_t used = 0;
+
+	while (*text != '\0' && used < TEXT_SIZE - 8) {
+		size_t length = plain_length(text, is_utf8_allowed);
+
+		if (length == 0) {
+			size_t skipped = utf8_length(text);
+
+			ret_text[used++] = '?';
+			text += skipped > 0 ? skipped : 1;
+			continue;
+		}
+		memcpy(ret_text + used, text, length);
+		used += length;
+		text += length;
+	}
+	ret_text[used] = '\0';
+	return ret_text;
+}
+
+/* The octets of a word that stay together. */
+static size_t
+word_length(const char *text)
+{
+	size_t length = strcspn(text, " ");
+
+	if (length <= WORD_MAX)
+		return length;
+	length = WORD_MAX;
+	while (((unsigned char)text[length] & 0xc0) == 0x80)
+		length--;
+	return length;
+}
+
+/* Write a text that begins in some column; further lines get an indent. */
+static void
+put_folded(FILE *file, size_t column, const char *indent, const char *text)
+{
+	while (*(text += strspn(text, " ")) != '\0') {
+		size_t length = word_length(text);
+
+		if (column + 1 + length > COLUMNS && column > strlen(indent)) {
+			(void)fprintf(file, "\r\n%s", indent);
+			column = strlen(indent);
+		} else if (column > strlen(indent)) {
+			(void)fputc(' ', file);
+			column++;
+		}
+		(void)fwrite(text, 1, length, file);
+		column += length;
+		text += length;
+	}
+}
+
+/* ---- parts ----------------------------------------------------------------- */
+
+static int
+part_open(struct part *part)
+{
+	*part = (struct part){ .text = NULL };
+	part->file = open_memstream(&part->text, &part->length);
+	return part->file == NULL ? -ENOMEM : 0;
+}
+
+/* Returns 0, or -ENOMEM if not all of it is there. */
+static int
+part_close(struct part *part)
+{
+	int is_broken = ferror(part->file);
+
+	if (fclose(part->file) == EOF || is_broken)
+		return -ENOMEM;
+	return 0;
+}
+
+static bool
+is_crlf(const char *text, size_t left)
+{
+	return left >= 2 && text[0] == '\r' && text[1] == '\n';
+}
+
+/* Whether a part can go as it is: ASCII, in lines that are not too long. */
+static bool
+is_7bit(const char *text, size_t length)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (is_crlf(text + i, length - i)) {
+			column = 0;
+			i++;
+		} else if (c >= 0x7f || (c < ' ' && c != '\t') ||
+		    ++column > LINE_MAX_OCTETS)
+			return false;
+	}
+	return true;
+}
+
+/* One octet in quoted-printable; returns how many it takes there. A blank at
+ * the end of a line would get lost. */
+static size_t
+encode_octet(const char *text, size_t left, char ret_code[4])
+{
+	unsigned char c = (unsigned char)*text;
+	bool is_at_end = left == 1 || is_crlf(text + 1, left - 1);
+
+	if ((c > ' ' && c <= '~' && c != '=') ||
+	    ((c == ' ' || c == '\t') && !is_at_end)) {
+		ret_code[0] = (char)c;
+		return 1;
+	}
+	(void)snprintf(ret_code, 4, "=%02X", c);
+	return 3;
+}
+
+/* Write octets in quoted-printable (RFC 2045 section 6.7). */
+static void
+put_encoded(FILE *file, const char *text, size_t length)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		char code[4];
+		size_t size;
+
+		if (is_crlf(text + i, length - i)) {
+			(void)fputs("\r\n", file);
+			column = 0;
+			i++;
+			continue;
+		}
+		size = encode_octet(text + i, length - i, code);
+		if (column + size > ENCODED_COLUMNS) {
+			(void)fputs("=\r\n", file);
+			column = 0;
+		}
+		(void)fwrite(code, 1, size, file);
+		column += size;
+	}
+}
+
+/* Write a part as it is if that can be. Messages and fields of a status are not
+ * encoded: the UTF-8 of these is there only where it may be. */
+static void
+put_part(FILE *file, const struct notice *notice, const char *type,
+    const char *text, size_t length)
+{
+	bool is_message = strncmp(type, "message/", 8) == 0;
+	bool is_plain = is_7bit(text, length);
+	bool is_high = has_high_octet(text, length);
+
+	(void)fprintf(file,
+	    "--=_%s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n"
+	    "\r\n",
+	    notice->id, type,
+	    is_message     ? is_high ? "8bit" : "7bit"
+		: is_plain ? "7bit"
+			   : "quoted-printable");
+	if (is_plain || is_message)
+		(void)fwrite(text, 1, length, file);
+	else
+		put_encoded(file, text, length);
+	(void)fputs("\r\n", file);
+}
+
+/* ---- for people ------------------------------------------------------------ */
+
+static void
+put_explanation(FILE *file, const struct notice_recipient *recipient)
+{
+	char text[3 * TEXT_SIZE], host[TEXT_SIZE], what[TEXT_SIZE];
+	bool has_reply = *recipient->reply != '\0';
+
+	printable(recipient->host, true, host);
+	printable(has_reply ? recipient->reply : recipient->reason, true, what);
+	(void)snprintf(text, sizeof(text), "%s%s%s%s",
+	    recipient->is_expired ? "It was tried again and again. At last: "
+				  : "",
+	    host,
+	    *host == '\0'   ? ""
+		: has_reply ? " said: "
+			    : ": ",
+	    what);
+	(void)fputs("    ", file);
+	put_folded(file, 4, "    ", text);
+	(void)fputs("\r\n", file);
+}
+
+static void
+put_text(FILE *file, const struct notice *notice)
+{
+	char date[CLOCK_DATE_SIZE], address[TEXT_SIZE];
+
+	clock_format_date(notice->arrival_ms, date);
+	(void)fprintf(file,
+	    "This is the mail system of %s.\r\n\r\n"
+	    "Your message of %s\r\n%s\r\n\r\n",
+	    notice->hostname, date, wording(notice)->opening);
+	for (size_t i = 0; i < notice->recipient_count; i++) {
+		(void)fprintf(file, "  <%s>\r\n",
+		    printable(notice->recipients[i].address, true, address));
+		put_explanation(file, &notice->recipients[i]);
+	}
+	(void)fprintf(file,
+	    "\r\n%s\r\n\r\nBelow are a report for mail programs and %s.\r\n",
+	    wording(notice)->closing,
+	    notice->is_whole ? "your message" : "the header of your message");
+}
+
+/* ---- for programs ---------------------------------------------------------- */
+
+static void
+put_date(FILE *file, const char *name, int64_t real_ms)
+{
+	char date[CLOCK_DATE_SIZE];
+
+	clock_format_date(real_ms, date);
+	(void)fprintf(file, "%s: %s\r\n", name, date);
+}
+
+/* A field whose value is a type and a text. */
+static void
+put_typed(FILE *file, const struct notice *notice, const char *name,
+    const char *type, const char *value)
+{
+	char text[TEXT_SIZE];
+	int column = fprintf(file, "%s: %s;", name, type);
+
+	put_folded(file, column > 0 ? (size_t)column : 0, " ",
+	    printable(value, is_global(notice), text));
+	(void)fputs("\r\n", file);
+}
+
+/* An address in UTF-8 where that cannot stand (RFC 6533 section 3). */
+static void
+put_utf8_address(FILE *file, const char *address)
+{
+	while (*address != '\0') {
+		size_t length = utf8_length(address);
+		unsigned long c;
+
+		if (length == 0) {
+			(void)fputc(*address++, file);
+			continue;
+		}
+		c = (unsigned char)*address & (0xffU >> (length + 1));
+		for (size_t i = 1; i < length; i++)
+			c = c << 6 | ((unsigned char)address[i] & 0x3f);
+		(void)fprintf(file, "\\x{%02lX}", c);
+		address += length;
+	}
+}
+
+static void
+put_recipient_field(FILE *file, const struct notice *notice,
+    const char *address)
+{
+	bool is_utf8 = has_high_octet(address, strlen(address));
+	char text[TEXT_SIZE];
+
+	printable(address, true, text);
+	(void)fprintf(file, "Final-Recipient: %s; ",
+	    is_utf8 ? "utf-8" : "rfc822");
+	if (is_utf8 && !is_global(notice))
+		put_utf8_address(file, text);
+	else
+		(void)fputs(text, file);
+	(void)fputs("\r\n", file);
+}
+
+/* The name of a host, without the address behind it if it has a name. */
+static void
+put_host(FILE *file, const struct notice *notice, const char *host)
+{
+	char name[TEXT_SIZE];
+
+	(void)strlcpy(name, host, sizeof(name));
+	if (*name != '[')
+		name[strcspn(name, "[")] = '\0';
+	put_typed(file, notice, "Remote-MTA", "dns", name);
+}
+
+/* Without its xtext; in UTF-8 only where all may be. */
+static void
+put_original_recipient(FILE *file, const struct notice *notice,
+    const char *orcpt)
+{
+	char text[DSN_TEXT_SIZE], type[DSN_TEXT_SIZE];
+	size_t length = strcspn(orcpt, ";");
+
+	if (orcpt[length] == '\0')
+		return;
+	(void)snprintf(type, sizeof(type), "%.*s", (int)length, orcpt);
+	dsn_decode(orcpt + length + 1, text);
+	put_typed(file, notice, "Original-Recipient", type, text);
+}
+
+/* RFC 3464 section 2.3. */
+static void
+put_recipient_status(FILE *file, const struct notice *notice,
+    const struct notice_recipient *recipient)
+{
+	if (recipient->orcpt != NULL)
+		put_original_recipient(file, notice, recipient->orcpt);
+	put_recipient_field(file, notice, recipient->address);
+	(void)fprintf(file, "Action: %s\r\nStatus: %s\r\n",
+	    wording(notice)->action, recipient->status);
+	if (*recipient->host != '\0')
+		put_host(file, notice, recipient->host);
+	if (*recipient->reply != '\0')
+		put_typed(file, notice, "Diagnostic-Code", "smtp",
+		    recipient->reply);
+	else if (*recipient->reason != '\0')
+		put_typed(file, notice, "Diagnostic-Code", "X-Smtpserver",
+		    recipient->reason);
+	put_date(file, "Last-Attempt-Date", recipient->tried_ms);
+	if (notice->kind == NOTICE_DELAYED)
+		put_date(file, "Will-Retry-Until", notice->until_ms);
+}
+
+static void
+put_envid(FILE *file, const struct notice *notice)
+{
+	static const char name[] = "Original-Envelope-Id:";
+	char text[DSN_TEXT_SIZE];
+
+	dsn_decode(notice->envid, text);
+	(void)fputs(name, file);
+	put_folded(file, sizeof(name), " ", text);
+	(void)fputs("\r\n", file);
+}
+
+static void
+put_status(FILE *file, const struct notice *notice)
+{
+	if (notice->envid != NULL)
+		put_envid(file, notice);
+	put_typed(file, notice, "Reporting-MTA", "dns", notice->hostname);
+	put_date(file, "Arrival-Date", notice->arrival_ms);
+	for (size_t i = 0; i < notice->recipient_count; i++) {
+		(void)fputs("\r\n", file);
+		put_recipient_status(file, notice, &notice->recipients[i]);
+	}
+}
+
+/* ---- the whole -------------------------------------------------------------- */
+
+static void
+put_header(FILE *file, const struct notice *notice)
+{
+	char sender[TEXT_SIZE];
+
+	put_date(file, "Date", notice->now_ms);
+	(void)fprintf(file,
+	    "From: Mail delivery <MAILER-DAEMON@%s>\r\n"
+	    "To: <%s>\r\n"
+	    "Subject: %s\r\n"
+	    "Message-ID: <%s@%s>\r\n"
+	    "Auto-Submitted: auto-replied\r\n"
+	    "MIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/report; report-type=%sdelivery-status;\r\n"
+	    "\tboundary=\"=_%s\"\r\n"
+	    "Content-Transfer-Encoding: %s\r\n"
+	    "\r\n",
+	    notice->hostname, printable(notice->sender, true, sender),
+	    wording(notice)->subject, notice->id, notice->hostname,
+	    is_global(notice) ? "global-" : "", notice->id,
+	    is_global(notice) || is_8bit(notice) ? "8bit" : "7bit");
+}
+
+/* Write a part that has a text of its own first. */
+static int
+add_part(FILE *file, const struct notice *notice, const char *type,
+    void (*put)(FILE *file, const struct notice *notice))
+{
+	struct part part;
+	int r;
+
+	if ((r = part_open(&part)) < 0)
+		return r;
+	put(part.file, notice);
+	if ((r = part_close(&part)) == 0)
+		put_part(file, notice, type, part.text, part.length);
+	free(part.text);
+	return r;
+}
+
+static int
+put_parts(FILE *file, const struct notice *notice)
+{
+	int r;
+
+	put_header(file, notice);
+	r = add_part(file, notice, "text/plain; charset=utf-8", put_text);
+	if (r == 0)
+		r = add_part(file, notice,
+		    is_global(notice) ? "message/global-delivery-status"
+				      : "message/delivery-status",
+		    put_status);
+	if (r == 0) {
+		put_part(file, notice,
+		    notice->is_whole ? "message/rfc822" : "text/rfc822-headers",
+		    notice->original, notice->original_length);
+		(void)fprintf(file, "--=_%s--\r\n", notice->id);
+	}
+	return r;
+}
+
+int
+notice_render(const struct notice *notice, char **ret_text, size_t *ret_length)
+{
+	struct part whole;
+	int r, closed;
+
+	if ((r = part_open(&whole)) < 0)
+		return r;
+	r = put_parts(whole.file, notice);
+	closed = part_close(&whole);
+	if (r == 0)
+		r = closed;
+	if (r < 0) {
+		free(whole.text);
+		return r;
+	}
+	*ret_text = whole.text;
+	*ret_length = whole.length;
+	return 0;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * route.c - which hosts take mail for a destination (RFC 5321 section 5.1).
+ *
+ * MX records by preference; without any, the domain itself; an address literal
+ * is its own host. A null MX (RFC 7505) or no such domain ends it at once.
+ *
+ * Relays that take their place are used one after the other.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/address.h"
+#include "smtp-deliver/route/nexthop.h"
+#include "smtp-deliver/route/route.h"
+#include "smtp-deliver/route/self.h"
+#include "smtp-deliver/route/way.h"
+
+static int
+compare_preferences(const void *a, const void *b)
+{
+	const struct dns_mx *left = a, *right = b;
+
+	return (left->preference > right->preference) -
+	    (left->preference < right->preference);
+}
+
+void
+route_order(struct dns_mx *records, size_t count)
+{
+	/* Shuffle all, then sort: glibc's qsort(3) may not be stable, which
+	 * does no harm to a shuffled order. */
+	for (size_t i = count; i > 1; i--) {
+		size_t j = arc4random_uniform((uint32_t)i);
+		struct dns_mx swap = records[i - 1];
+
+		records[i - 1] = records[j];
+		records[j] = swap;
+	}
+	qsort(records, count, sizeof(*records), compare_preferences);
+}
+
+/* Add a host that is like another, but for its name, and for being that much
+ * worse. Where there is no room for one there are enough. */
+static void
+add_host(struct route *route, const struct route_host *like, const char *name,
+    unsigned preference)
+{
+	struct route_host *host = &route->hosts[route->host_count];
+
+	if (route->host_count == ROUTE_HOSTS_MAX)
+		return;
+	*host = *like;
+	(void)strlcpy(host->name, name, sizeof(host->name));
+	host->preference += preference;
+	route->host_count++;
+}
+
+void
+route_set_loop(struct verdict *ret_verdict)
+{
+	verdict_set(ret_verdict, OUTCOME_FAILED, "5.4.6",
+	    "mail loops back to myself");
+}
+
+/* Hosts of a preference and all worse ones are this host, or behind it. */
+static void
+cut(struct route *route, unsigned preference)
+{
+	size_t count = 0;
+
+	while (count < route->host_count &&
+	    route->hosts[count].preference < preference)
+		count++;
+	for (size_t i = count; i < route->known_count; i++)
+		if (route->answers[i] == DNS_FOUND)
+			freeaddrinfo(route->addresses[i]);
+	if (route->known_count > count)
+		route->known_count = count;
+	route->host_count = count;
+	route->is_loop = true;
+}
+
+/* Cut the route before the host that has our name. */
+static int
+cut_at_own_name(struct route *route, const struct settings *settings,
+    struct verdict *ret_verdict)
+{
+	for (size_t i = 0; i < route->host_count; i++)
+		if (self_has_name(settings, route->hosts[i].name))
+			cut(route, route->hosts[i].preference);
+	if (route->host_count > 0)
+		return 0;
+	route_set_loop(ret_verdict);
+	return -EHOSTUNREACH;
+}
+
+static void
+look_up(struct route *route, size_t host)
+{
+	route->answers[host] = dns_find_addresses(route->hosts[host].name,
+	    route->hosts[host].port, &route->addresses[host]);
+	if (!route->is_literal && !route->is_relayed &&
+	    route->answers[host] == DNS_FOUND &&
+	    self_has_address(route->addresses[host]))
+		cut(route, route->hosts[host].preference);
+}
+
+bool
+route_look_up(struct route *route, size_t host)
+{
+	unsigned preference = route->hosts[host].preference;
+	bool is_known = host < route->known_count;
+
+	while (route->known_count < route->host_count &&
+	    route->hosts[route->known_count].preference <= preference) {
+		route->known_count++;
+		look_up(route, route->known_count - 1);
+	}
+	/* What had no answer for the last message may have one now. */
+	if (is_known && route->answers[host] == DNS_TROUBLE)
+		look_up(route, host);
+	return host < route->host_count;
+}
+
+/* A null MX is to be alone; two of them name no host, either. */
+static bool
+has_no_host(const struct dns_mx *records, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (records[i].host[0] != '\0')
+			return false;
+	return count > 0;
+}
+
+static int
+add_mx(struct route *route, const struct route_host *like,
+    struct dns_mx *records, size_t count, struct verdict *ret_verdict)
+{
+	if (has_no_host(records, count)) {
+		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.10",
+		    "the domain takes no mail (null MX)");
+		return -EHOSTUNREACH;
+	}
+	route_order(records, count);
+	route->has_mx = !route->is_relayed;
+	for (size_t i = 0; i < count; i++)
+		if (records[i].host[0] != '\0')
+			add_host(route, like, records[i].host,
+			    records[i].preference);
+	return 0;
+}
+
+/* The hosts of like's domain. */
+static int
+add_domain(struct route *route, struct route_host *like,
+    struct verdict *ret_verdict)
+{
+	struct dns_mx records[DNS_MX_MAX];
+	char ascii[DNS_NAME_SIZE];
+	size_t count = 0;
+
+	if (dns_to_ascii(like->domain, ascii) < 0) {
+		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.2",
+		    "the domain cannot be written for the DNS");
+		return -EHOSTUNREACH;
+	}
+	switch (dns_find_mx(ascii, records, &count, &like->is_name_secure)) {
+	case DNS_FOUND:
+		return add_mx(route, like, records, count, ret_verdict);
+	case DNS_NO_DATA:
+		/* Whoever has forged that must be the domain itself. */
+		like->is_name_secure = true;
+		add_host(route, like, ascii, 0);
+		return 0;
+	case DNS_NO_DOMAIN:
+		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.2",
+		    "there is no such domain");
+		return -EHOSTUNREACH;
+	case DNS_TROUBLE:
+		break;
+	}
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.3",
+	    "the DNS gave no answer about the domain");
+	return -EHOSTUNREACH;
+}
+
+/* Those of one next hop come before those of the next. A next hop that cannot
+ * be used now leaves the others. */
+static int
+add_hop(struct route *route, const struct nexthop *hop, unsigned number,
+    int default_port, struct verdict *ret_verdict)
+{
+	struct route_host like = {
+		.port = hop->port != 0 ? hop->port : default_port,
+		.preference = number << 16,
+		.is_name_secure = true,
+	};
+	char name[DNS_NAME_SIZE];
+
+	like.is_tls_first = like.port == NEXTHOP_PORT_TLS;
+	(void)strlcpy(like.domain, hop->name, sizeof(like.domain));
+	if (hop->is_domain)
+		return add_domain(route, &like, ret_verdict);
+	if (dns_to_ascii(hop->name, name) < 0)
+		(void)strlcpy(name, hop->name, sizeof(name)); /* IPv6 */
+	add_host(route, &like, name, 0);
+	return 0;
+}
+
+static void
+set_relay_trouble(const char *name, struct verdict *verdict)
+{
+	char reason[VERDICT_TEXT_SIZE];
+
+	(void)strlcpy(reason, verdict->reason, sizeof(reason));
+	verdict_set(verdict, OUTCOME_DEFERRED, "4.4.4", "relay %s: %s", name,
+	    reason);
+}
+
+/* The relays that are to be had. Without any the mail waits, whatever the DNS
+ * says of them: it is not the recipient who is wrong. */
+static int
+find_relays(const struct nexthops *relays, const struct settings *settings,
+    struct route *ret_route, struct verdict *ret_verdict)
+{
+	for (size_t i = 0; i < relays->count; i++) {
+		const struct nexthop *relay = &relays->hops[i];
+
+		if (add_hop(ret_route, relay, (unsigned)i,
+			settings->remote_port, ret_verdict) < 0)
+			set_relay_trouble(relay->name, ret_verdict);
+	}
+	return ret_route->host_count > 0 ? 0 : -EHOSTUNREACH;
+}
+
+int
+route_find(const char *destination, const struct settings *settings,
+    struct route *ret_route, struct verdict *ret_verdict)
+{
+	struct route_host like = {
+		.port = settings->remote_port,
+		.is_name_secure = true,
+	};
+	struct way way;
+	char ip[46];
+	int r;
+
+	*ret_route = (struct route){ .host_count = 0 };
+	if (way_parse_name(destination, &way) < 0) {
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",
+		    "this is no destination");
+		return -EHOSTUNREACH;
+	}
+	ret_route->has_level = way.has_level;
+	ret_route->level = way.level;
+	ret_route->is_relayed = way.is_relayed;
+	if (way.is_relayed)
+		return find_relays(&way.relays, settings, ret_route,
+		    ret_verdict);
+	(void)strlcpy(like.domain, way.domain, sizeof(like.domain));
+	if (address_literal_ip(way.domain, ip) == 0) {
+		ret_route->is_literal = true;
+		add_host(ret_route, &like, ip, 0);
+		return 0;
+	}
+	r = add_domain(ret_route, &like, ret_verdict);
+	return r < 0 ? r : cut_at_own_name(ret_route, settings, ret_verdict);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * self.c - whether a host is this one (RFC 5321 section 5.1).
+ *
+ * The kernel is asked: what it would send from to an address of its own is that
+ * very address. Nothing is sent for that; to list its addresses would take a
+ * socket that a worker's wall has no place for.
+ */
+
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "smtp-deliver/route/self.h"
+
+bool
+self_has_name(const struct settings *settings, const char *host)
+{
+	return strcasecmp(settings->hostname, host) == 0;
+}
+
+static bool
+is_loopback_ip4(const struct in_addr *ip)
+{
+	uint32_t host_order = ntohl(ip->s_addr);
+
+	return host_order == INADDR_ANY ||
+	    host_order >> 24 == INADDR_LOOPBACK >> 24;
+}
+
+static bool
+is_loopback_ip6(const struct in6_addr *ip)
+{
+	struct in_addr ip4;
+
+	if (!IN6_IS_ADDR_V4MAPPED(ip))
+		return IN6_IS_ADDR_LOOPBACK(ip) || IN6_IS_ADDR_UNSPECIFIED(ip);
+	memcpy(&ip4, &ip->s6_addr[12], sizeof(ip4));
+	return is_loopback_ip4(&ip4);
+}
+
+union any_address {
+	struct sockaddr any;
+	struct sockaddr_in ip4;
+	struct sockaddr_in6 ip6;
+	struct sockaddr_storage storage;
+};
+
+static bool
+is_loopback(const union any_address *address)
+{
+	return address->any.sa_family == AF_INET
+	    ? is_loopback_ip4(&address->ip4.sin_addr)
+	    : is_loopback_ip6(&address->ip6.sin6_addr);
+}
+
+/* Whether a socket that is connected to an address has that address too. */
+static bool
+is_own(const union any_address *address, socklen_t length)
+{
+	int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	union any_address own = { .any = { .sa_family = AF_UNSPEC } };
+	socklen_t own_length = sizeof(own);
+	bool is_known;
+
+	if (fd == -1)
+		return false;
+	is_known = connect(fd, &address->any, length) == 0 &&
+	    getsockname(fd, &own.any, &own_length) == 0 &&
+	    own.any.sa_family == address->any.sa_family;
+	close(fd);
+	if (!is_known)
+		return false;
+	return own.any.sa_family == AF_INET
+	    ? own.ip4.sin_addr.s_addr == address->ip4.sin_addr.s_addr
+	    : IN6_ARE_ADDR_EQUAL(&own.ip6.sin6_addr, &address->ip6.sin6_addr);
+}
+
+bool
+self_has_address(const struct addrinfo *addresses)
+{
+	for (; addresses != NULL; addresses = addresses->ai_next) {
+		union any_address address = { .any = { .sa_family = 0 } };
+
+		memcpy(&address, addresses->ai_addr, addresses->ai_addrlen);
+		if (is_loopback(&address) ||
+		    is_own(&address, addresses->ai_addrlen))
+			return true;
+	}
+	return false;
+}

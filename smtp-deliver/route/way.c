@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * way.c - where mail goes, as an administrator writes it, and as the name of a
+ * destination.
+ *
+ * Pure: no I/O, no memory.
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "smtp-deliver/route/way.h"
+
+#define BLANKS " \t"
+#define SEPARATORS ", \t" /* of relays */
+#define VIA "via "
+
+static const char *const levels[] = {
+	[TRUST_NONE] = "none",
+	[TRUST_VERIFY] = "verify",
+	[TRUST_STS] = "sts",
+	[TRUST_DANE] = "dane",
+};
+
+#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+
+__attribute__((format(printf, 2, 3))) static int
+fail(char ret_error[WAY_ERROR_SIZE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(ret_error, WAY_ERROR_SIZE, format, args);
+	va_end(args);
+	for (char *p = ret_error; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
+	return -EINVAL;
+}
+
+/* The first word "tls", or NULL. */
+static char *
+find_tls(char *text)
+{
+	for (;;) {
+		size_t length;
+
+		text += strspn(text, SEPARATORS);
+		if (*text == '\0')
+			return NULL;
+		length = strcspn(text, SEPARATORS);
+		if (length == 3 && strncasecmp(text, "tls", 3) == 0)
+			return text;
+		text += length;
+	}
+}
+
+/* Take the words "tls LEVEL" off the end of the text, if they are there. */
+static int
+take_level(char *text, struct way *ret_way, char ret_error[WAY_ERROR_SIZE])
+{
+	char *tls = find_tls(text), *word;
+	size_t length;
+
+	ret_way->has_level = tls != NULL;
+	ret_way->level = TRUST_VERIFY;
+	if (tls == NULL)
+		return 0;
+	*tls = '\0';
+	word = tls + 3 + strspn(tls + 3, BLANKS);
+	length = strcspn(word, BLANKS);
+	for (enum trust_level i = TRUST_NONE; i < LEVELS; i++) {
+		ret_way->level = i;
+		if (strlen(levels[i]) == length &&
+		    strncasecmp(levels[i], word, length) == 0 &&
+		    word[length + strspn(word + length, BLANKS)] == '\0')
+			return 0;
+	}
+	return fail(ret_error,
+	    "tls \"%.64s\"; expected dane, sts, verify or none, and nothing "
+	    "behind it",
+	    word);
+}
+
+/* ---- what a level can be asked of ---- */
+
+static bool
+is_ip(const char *name)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, name, &address) == 1 ||
+	    inet_pton(AF_INET6, name, &address) == 1;
+}
+
+/* Promise P5: only for whom an administrator has named may anything be weaker
+ * than for everybody. */
+static int
+check_none(const struct way *way, char ret_error[WAY_ERROR_SIZE])
+{
+	if (!way->is_relayed)
+		return fail(ret_error,
+		    "tls none with mx; expected it for relays that are hosts, "
+		    "[NAME] or [IP]: which hosts MX records name is not yours "
+		    "to say");
+	for (size_t i = 0; i < way->relays.count; i++) {
+		const struct nexthop *hop = &way->relays.hops[i];
+
+		if (hop->is_domain)
+			return fail(ret_error,
+			    "tls none with \"%.64s\"; expected it for relays "
+			    "that are hosts, such as [%.64s]: which hosts MX "
+			    "records name is not yours to say",
+			    hop->name, hop->name);
+		if (hop->port == NEXTHOP_PORT_TLS)
+			return fail(ret_error,
+			    "tls none with port %d; expected another port: "
+			    "that one begins with TLS",
+			    NEXTHOP_PORT_TLS);
+	}
+	return 0;
+}
+
+static int
+check_sts(const struct way *way, char ret_error[WAY_ERROR_SIZE])
+{
+	if (way->is_relayed &&
+	    (way->relays.count != 1 || !way->relays.hops[0].is_domain))
+		return fail(ret_error,
+		    "tls sts with %s; expected it with mx or with one NAME: "
+		    "an MTA-STS policy is that of a domain",
+		    way->relays.count != 1 ? "several relays" : "a host");
+	return 0;
+}
+
+static int
+check_dane(const struct way *way, char ret_error[WAY_ERROR_SIZE])
+{
+	for (size_t i = 0; way->is_relayed && i < way->relays.count; i++)
+		if (is_ip(way->relays.hops[i].name))
+			return fail(ret_error,
+			    "tls dane with [%s]; expected a name: an address "
+			    "has no TLSA records",
+			    way->relays.hops[i].name);
+	return 0;
+}
+
+static int
+check_level(const struct way *way, char ret_error[WAY_ERROR_SIZE])
+{
+	switch (way->level) {
+	case TRUST_NONE:
+		return check_none(way, ret_error);
+	case TRUST_STS:
+		return check_sts(way, ret_error);
+	case TRUST_DANE:
+		return check_dane(way, ret_error);
+	case TRUST_VERIFY:
+		break;
+	}
+	return 0;
+}
+
+static bool
+is_mx(const char *text)
+{
+	text += strspn(text, BLANKS);
+	return strncasecmp(text, "mx", 2) == 0 &&
+	    text[2 + strspn(text + 2, BLANKS)] == '\0';
+}
+
+/* In lower case: a name is the same host in whatever case. */
+static void
+lower_names(struct nexthops *relays)
+{
+	for (size_t i = 0; i < relays->count; i++)
+		for (char *p = relays->hops[i].name; *p != '\0'; p++)
+			*p = (char)tolower((unsigned char)*p);
+}
+
+static int
+parse_relays(const char *text, struct way *way, char ret_error[WAY_ERROR_SIZE])
+{
+	char error[NEXTHOP_ERROR_SIZE];
+
+	way->is_relayed = true;
+	if (nexthop_parse(text, &way->relays, error) < 0)
+		return fail(ret_error, "%s, or mx", error);
+	lower_names(&way->relays);
+	for (size_t i = 0; i < way->relays.count; i++)
+		if (way->relays.hops[i].is_domain &&
+		    way->relays.hops[i].port == 0 &&
+		    strcmp(way->relays.hops[i].name, "mx") == 0)
+			return fail(ret_error,
+			    "\"mx\" among relays; expected it alone, or [mx] "
+			    "for a host of that name");
+	return 0;
+}
+
+int
+way_parse(const char *text, struct way *ret_way, char ret_error[WAY_ERROR_SIZE])
+{
+	char copy[WAY_SIZE];
+	int r;
+
+	*ret_way = (struct way){ .is_relayed = false };
+	if (strlcpy(copy, text, sizeof(copy)) >= sizeof(copy))
+		return fail(ret_error, "%zu octets; expected %zu at the most",
+		    strlen(text), sizeof(copy) - 1);
+	if ((r = take_level(copy, ret_way, ret_error)) < 0)
+		return r;
+	if (!is_mx(copy) && (r = parse_relays(copy, ret_way, ret_error)) < 0)
+		return r;
+	return ret_way->has_level ? check_level(ret_way, ret_error) : 0;
+}
+
+/* ---- names of destinations ---- */
+
+static size_t
+format_relays(const struct nexthops *relays, char ret_name[WAY_SIZE])
+{
+	size_t used = strlcpy(ret_name, "via", WAY_SIZE);
+
+	for (size_t i = 0; i < relays->count; i++) {
+		const struct nexthop *hop = &relays->hops[i];
+		char port[8] = "";
+
+		if (hop->port != 0)
+			(void)snprintf(port, sizeof(port), ":%u", hop->port);
+		used += (size_t)snprintf(ret_name + used, WAY_SIZE - used,
+		    " %s%s%s%s", hop->is_domain ? "" : "[", hop->name,
+		    hop->is_domain ? "" : "]", port);
+	}
+	return used;
+}
+
+void
+way_format(const struct way *way, char ret_name[WAY_SIZE])
+{
+	size_t used;
+
+	used = way->is_relayed ? format_relays(&way->relays, ret_name)
+			       : strlcpy(ret_name, way->domain, WAY_SIZE);
+	if (way->has_level)
+		(void)snprintf(ret_name + used, WAY_SIZE - used, " tls %s",
+		    levels[way->level]);
+}
+
+int
+way_parse_name(const char *name, struct way *ret_way)
+{
+	char copy[WAY_SIZE], error[WAY_ERROR_SIZE], *rest;
+
+	/* Not so where that is a domain: "via", "via tls dane". */
+	if (strncmp(name, VIA, strlen(VIA)) == 0 &&
+	    way_parse(name + strlen(VIA), ret_way, error) == 0)
+		return ret_way->is_relayed ? 0 : -EINVAL;
+	*ret_way = (struct way){ .is_relayed = false };
+	if (strlcpy(copy, name, sizeof(copy)) >= sizeof(copy))
+		return -EINVAL;
+	rest = copy + strcspn(copy, BLANKS);
+	if (*rest != '\0')
+		*rest++ = '\0';
+	if (take_level(rest, ret_way, error) < 0 ||
+	    rest[strspn(rest, BLANKS)] != '\0')
+		return -EINVAL;
+	return strlcpy(ret_way->domain, copy, sizeof(ret_way->domain)) <
+		sizeof(ret_way->domain)
+	    ? 0
+	    : -EINVAL;
+}
+
+const char *
+way_policy_domain(const struct way *way)
+{
+	if (!way->is_relayed)
+		return way->domain;
+	if (way->has_level && way->level == TRUST_STS)
+		return way->relays.hops[0].name;
+	return NULL;
+}

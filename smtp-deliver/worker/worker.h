@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "lib/settings.h"
+#include "smtp-deliver/client/credentials.h"
+#include "smtp-deliver/queue/destination.h"
+#include "smtp-deliver/content/dkim.h"
+#include "smtp-deliver/policy/fetcher.h"
+
+/*
+ * The life of a worker process: take jobs at one destination (order.h), do one
+ * after the other over one connection if that holds, and report. After a job's
+ * last report nothing happens until another job has come: what it said is on
+ * record then. The end of input means that no more is to be done.
+ *
+ * fd		a socket of packets to who gives the jobs.
+ * fetcher	the process that finds the destination's policy.
+ * dkim		who signs, or NULL.
+ * credentials	who we are for relays; NULL where the destination has none.
+ */
+void worker_work(int fd, const struct destination *destination,
+    struct fetcher *fetcher, const struct settings *settings,
+    const struct dkim *dkim, const struct credentials *credentials);
+
+#endif
