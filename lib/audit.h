@@ -80,7 +80,7 @@ int audit_fd(void);
 void audit_write(const struct audit_record *record);
 
 /* Write an event for each piece of a wall that is missing: what
- * sandbox_close() returned. */
+ * sandbox_enter() returned. */
 void audit_write_missing(unsigned pieces);
 
 /* Its name as SMTP_EVENT has it, and its MESSAGE_ID as 32 hexadecimal digits:

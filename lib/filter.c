@@ -46,7 +46,7 @@
 #define LISTENER (1U << SANDBOX_LISTENER)
 #define DELIVERY (1U << SANDBOX_DELIVERY)
 #define WORKER (1U << SANDBOX_WORKER)
-#define FETCHER (1U << SANDBOX_FETCHER)
+#define FETCHER (1U << SANDBOX_STSFETCH)
 #define HEALTH (1U << SANDBOX_HEALTH)
 
 /* Filters add up: who forks needs what its children need. */

@@ -76,7 +76,7 @@ static const struct limits limits[SANDBOX_ROLES] = {
 	[SANDBOX_LISTENER] = { 0, false },
 	[SANDBOX_DELIVERY] = { 0, false }, /* main() has raised it */
 	[SANDBOX_WORKER] = { 256, true },
-	[SANDBOX_FETCHER] = { 256, true },
+	[SANDBOX_STSFETCH] = { 256, true },
 	[SANDBOX_HEALTH] = { 256, true },
 };
 
@@ -243,7 +243,7 @@ missing_of_abi(int abi)
 }
 
 unsigned
-sandbox_close(struct sandbox *sandbox)
+sandbox_enter(struct sandbox *sandbox)
 {
 	int abi = sandbox->abi;
 	unsigned missing;

@@ -12,7 +12,7 @@
  *
  *	sandbox_begin(&sandbox, SANDBOX_SESSION);
  *	sandbox_allow(&sandbox, folder_fd, SANDBOX_MAKE | SANDBOX_REMOVE);
- *	missing = sandbox_close(&sandbox);
+ *	missing = sandbox_enter(&sandbox);
  *
  * What is open already stays open, and can be used as before.
  */
@@ -23,7 +23,7 @@ enum sandbox_role {
 	SANDBOX_LISTENER, /* accepts, and forks sessions */
 	SANDBOX_DELIVERY, /* works through the queue, and forks workers */
 	SANDBOX_WORKER, /* talks to remote hosts */
-	SANDBOX_FETCHER, /* fetches policies of domains */
+	SANDBOX_STSFETCH, /* fetches policies of domains */
 	SANDBOX_HEALTH, /* answers HTTP */
 	SANDBOX_ROLES,
 };
@@ -59,7 +59,7 @@ struct sandbox {
 
 /*
  * Begin a wall in which no file may be opened, no folder changed and no TCP
- * port connected to. A kernel without Landlock is fine: sandbox_close() tells.
+ * port connected to. A kernel without Landlock is fine: sandbox_enter() tells.
  */
 void sandbox_begin(struct sandbox *sandbox, enum sandbox_role role);
 
@@ -83,7 +83,7 @@ void sandbox_allow_bind(struct sandbox *sandbox);
  * Never fails: mail is to flow on any kernel. Returns the pieces that are
  * missing, bits 1 << enum sandbox_piece; 0 is a whole wall.
  */
-unsigned sandbox_close(struct sandbox *sandbox);
+unsigned sandbox_enter(struct sandbox *sandbox);
 
 /* What to tell an administrator of a piece that is missing. */
 const char *sandbox_piece_name(enum sandbox_piece piece);

@@ -23,7 +23,7 @@
 
 #include "lib/audit.h"
 #include "lib/settings.h"
-#include "lib/spool/able.h"
+#include "lib/spool/probe.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
 #include "smtp-deliver/client/credentials.h"
@@ -102,7 +102,7 @@ open_spool(const char *path)
 
 	if ((r = spool_open(path, &spool)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", path);
-	if ((r = able_check(spool, &lacking)) == -EOPNOTSUPP)
+	if ((r = probe_check(spool, &lacking)) == -EOPNOTSUPP)
 		errx(EX_CONFIG,
 		    "%s cannot be the spool: its file system lacks %s", path,
 		    lacking);
@@ -168,7 +168,7 @@ static struct rules *
 open_rules(const char *relayhost)
 {
 	struct rules *rules;
-	char error[WAY_ERROR_SIZE];
+	char error[NEXTHOP_ERROR_SIZE];
 
 	if (rules_open(relayhost, &rules, error) < 0)
 		errx(EX_CONFIG, "SMTP_RELAYHOST has %s", error);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "lib/spool/able.h"
+#include "lib/spool/probe.h"
 #include "lib/spool/scan.h"
 #include "lib/spool/spool.h"
 #include "smtp-health/health.h"
@@ -57,7 +57,7 @@ check_spool(struct spool *spool, char ret_finding[FINDING_SIZE])
 	const char *lacking;
 	int r;
 
-	if ((r = able_check(spool, &lacking)) == -EOPNOTSUPP)
+	if ((r = probe_check(spool, &lacking)) == -EOPNOTSUPP)
 		return explain(r, lacking, ret_finding);
 	if ((r = spool_check_space(spool, 0)) < 0)
 		return explain(r, "below the free space that mail needs",

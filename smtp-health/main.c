@@ -28,9 +28,9 @@
 #include "lib/audit.h"
 #include "lib/sandbox.h"
 #include "lib/settings.h"
-#include "lib/spool/able.h"
+#include "lib/spool/probe.h"
 #include "lib/spool/spool.h"
-#include "lib/spool/wall.h"
+#include "lib/spool/sandbox.h"
 #include "lib/supervise.h"
 #include "smtp-health/health.h"
 #include "smtp-health/http.h"
@@ -41,7 +41,7 @@
 struct program {
 	const char *spool_path;
 	char **argv;
-	struct wall_view view;
+	struct sandbox_view view;
 	bool is_outdated;
 	bool is_trouble_known; /* it is in the audit trail */
 };
@@ -65,7 +65,7 @@ is_outdated(void *context)
 {
 	struct program *program = context;
 
-	program->is_outdated = wall_is_outdated(&program->view);
+	program->is_outdated = sandbox_is_outdated(&program->view);
 	return program->is_outdated;
 }
 
@@ -75,9 +75,9 @@ close_wall(struct program *program)
 	struct sandbox sandbox;
 
 	sandbox_begin(&sandbox, SANDBOX_HEALTH);
-	program->view =
-	    wall_open_view(program->spool_path, &sandbox, wall_allow_health);
-	audit_write_missing(sandbox_close(&sandbox));
+	program->view = sandbox_open_view(program->spool_path, &sandbox,
+	    sandbox_allow_health);
+	audit_write_missing(sandbox_enter(&sandbox));
 }
 
 static unsigned

@@ -37,9 +37,9 @@
 #include "lib/clock.h"
 #include "lib/stream.h"
 #include "smtp-session/listener.h"
-#include "smtp-session/manager.h"
+#include "smtp-session/systemd.h"
 #include "smtp-session/stop.h"
-#include "smtp-session/wall.h"
+#include "smtp-session/sandbox.h"
 
 #define BATCH_MAX 64 /* clients before signals are looked at again */
 #define GONE_MAX 64 /* that many in a row have another reason */
@@ -157,7 +157,7 @@ report(struct listener *listener)
 	(void)snprintf(status, sizeof(status),
 	    "STATUS=%zu sessions of %d at the most", listener->child_count,
 	    listener->settings->sessions);
-	manager_notify(status);
+	systemd_notify(status);
 }
 
 /* ---- children -------------------------------------------------------------*/
@@ -386,7 +386,7 @@ begin_stop(struct listener *listener)
 		return;
 	listener->is_stopping = true;
 	listener->leave_ms = clock_mono_ms() + STOP_MS;
-	manager_notify("STOPPING=1");
+	systemd_notify("STOPPING=1");
 	close_sockets(listener->sockets);
 	signal_children(listener, SIGTERM);
 }
@@ -447,7 +447,7 @@ wait_and_act(struct listener *listener)
 		if (pfds[i].revents == 0)
 			continue;
 		/* Who waits is for whoever is started after us. */
-		if (wall_of_listener_is_outdated())
+		if (sandbox_is_listener_outdated())
 			begin_stop(listener);
 		else
 			accept_clients(listener, pfds[i].fd);
@@ -524,7 +524,7 @@ listener_run(const struct listener_sockets *sockets,
 		return -ENOMEM;
 	r = listener.signal_fd = open_signals(&listener.child_mask);
 	if (r >= 0) {
-		manager_notify("READY=1");
+		systemd_notify("READY=1");
 		serve_clients(&listener);
 		close(listener.signal_fd);
 		r = 0;

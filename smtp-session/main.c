@@ -27,11 +27,11 @@
 #include "lib/stream.h"
 #include "lib/tlsmodule.h"
 #include "smtp-session/listener.h"
-#include "smtp-session/manager.h"
+#include "smtp-session/systemd.h"
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"
-#include "smtp-session/wall.h"
+#include "smtp-session/sandbox.h"
 
 #define SEND_TIMEOUT_MS (300 * 1000)
 
@@ -58,7 +58,7 @@ static struct listener_sockets
 take_sockets(void)
 {
 	struct listener_sockets sockets = { -1, 0 };
-	int count = manager_take_sockets(&sockets.first_fd);
+	int count = systemd_take_sockets(&sockets.first_fd);
 
 	if (count < 0)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
@@ -124,7 +124,7 @@ serve_clients(const struct listener_sockets *sockets,
 		return;
 	}
 	tzset(); /* else gmtime_r(3) reads a file in each child */
-	wall_close_listener(settings);
+	sandbox_enter_listener(settings);
 	if ((r = listener_run(sockets, settings, serve_client)) < 0)
 		errc(EX_OSERR, -r, "listening");
 }

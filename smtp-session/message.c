@@ -110,19 +110,19 @@ take_input(struct message *message, struct stream *stream, const char *input,
 int
 message_receive(struct message *message, struct stream *stream, int timeout_sec)
 {
-	int64_t patience_ms = (int64_t)timeout_sec * 1000;
+	int64_t throttle_ms = (int64_t)timeout_sec * 1000;
 	int64_t start_ms = clock_mono_ms();
 	const char *input;
 
 	for (;;) {
 		/* The floor on the rate: octets buy time. */
 		int64_t now_ms = clock_mono_ms();
-		int64_t deadline_ms = start_ms + patience_ms +
+		int64_t deadline_ms = start_ms + throttle_ms +
 		    (int64_t)message->taken_bytes * 1000 / MESSAGE_RATE_MIN;
 		ssize_t n;
 
-		if (deadline_ms > now_ms + patience_ms)
-			deadline_ms = now_ms + patience_ms;
+		if (deadline_ms > now_ms + throttle_ms)
+			deadline_ms = now_ms + throttle_ms;
 		n = stream_peek(stream, &input, deadline_ms);
 		if (n < 0)
 			return (int)n;

@@ -33,7 +33,7 @@
 #include "smtp-session/session.h"
 #include "smtp-session/stop.h"
 #include "smtp-session/storage.h"
-#include "smtp-session/wall.h"
+#include "smtp-session/sandbox.h"
 
 #define ERRORS_MAX 20
 #define TLS_HANDSHAKE 0x16 /* RFC 8446 section 5.1 */
@@ -730,7 +730,7 @@ withdraw(struct session *session)
 	    &trouble);
 	if (r < 0)
 		log_trouble(session, trouble, r);
-	wall_close_session(session->settings, &sandbox);
+	sandbox_enter_session(session->settings, &sandbox);
 }
 
 void

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "lib/presence.h"
-#include "lib/spool/able.h"
-#include "lib/spool/wall.h"
+#include "lib/spool/probe.h"
+#include "lib/spool/sandbox.h"
 #include "smtp-session/storage.h"
 
 static int
@@ -25,9 +25,9 @@ open_spool(const char *path, struct sandbox *sandbox, struct spool **ret_spool,
 	*ret_trouble = path;
 	if ((r = spool_open(path, ret_spool)) < 0)
 		return r;
-	if ((r = able_check(*ret_spool, &lacking)) == -EOPNOTSUPP)
+	if ((r = probe_check(*ret_spool, &lacking)) == -EOPNOTSUPP)
 		*ret_trouble = lacking;
-	return r < 0 ? r : wall_allow_session(*ret_spool, sandbox);
+	return r < 0 ? r : sandbox_allow_session(*ret_spool, sandbox);
 }
 
 int

@@ -103,8 +103,8 @@ build() {
 	[ "$(include microhttpd)" = smtp-health/http.c ]
 }
 
-@test "only fetch.c knows libcurl" {
-	[ "$(include curl/)" = smtp-deliver/policy/fetch.c ]
+@test "only https.c knows libcurl" {
+	[ "$(include curl/)" = smtp-deliver/policy/https.c ]
 }
 
 @test "only sandbox.c knows Landlock, filter.c seccomp" {
@@ -156,7 +156,7 @@ build() {
 	cd "$SMTPSERVER_BUILD"
 	for file in smtp-session/smtp-session smtp-deliver/smtp-deliver \
 		smtp-health/smtp-health lib/smtpserver/smtp-tls.so \
-		lib/smtpserver/smtp-fetch.so; do
+		lib/smtpserver/smtp-https.so; do
 		header=$(readelf --wide --file-header --program-headers \
 			--dynamic "$file")
 		grep 'Type: *DYN' <<<"$header"
@@ -173,7 +173,7 @@ build() {
 	quietly make --silent -C "$SMTPSERVER_BUILD" install DESTDIR="$root"
 	[ -x "$root/usr/sbin/smtp-session" ]
 	[ -e "$root/usr/lib/smtpserver/smtp-tls.so" ]
-	[ -e "$root/usr/lib/smtpserver/smtp-fetch.so" ]
+	[ -e "$root/usr/lib/smtpserver/smtp-https.so" ]
 	[ -e "$root/usr/share/man/man7/smtpserver.7" ]
 	quietly make --silent -C "$SMTPSERVER_BUILD" uninstall DESTDIR="$root"
 	find "$root" ! -type d | nothing

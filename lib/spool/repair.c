@@ -34,7 +34,7 @@
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 #include "lib/spool/repair.h"
-#include "lib/spool/unreached.h"
+#include "lib/spool/unreachable.h"
 
 #define INTERVAL_SEC (24 * 3600)
 
@@ -46,7 +46,7 @@
 #define POLICY_AGE_SEC 31557600
 
 /* It was written last when its destination failed, and held for an hour. */
-#define UNREACHED_AGE_SEC (UNREACHED_AGE_MS / 1000 + 3600)
+#define UNREACHED_AGE_SEC (UNREACHABLE_AGE_MS / 1000 + 3600)
 
 /* A session locks its file right after it has made it. */
 #define SCRATCH_AGE_SEC 60
@@ -303,7 +303,8 @@ repair_sweep(struct spool *spool, repair_report *report_to, void *context)
 	    (r = sweep_folder(&sweep, FOLDER_RETRY, look_at_bucket)) < 0 ||
 	    (r = sweep_folder(&sweep, FOLDER_ATTEMPTS, look_at_attempts)) < 0 ||
 	    (r = sweep_folder(&sweep, FOLDER_POLICIES, look_at_policy)) < 0 ||
-	    (r = sweep_folder(&sweep, FOLDER_UNREACHED, look_at_unreached)) < 0)
+	    (r = sweep_folder(&sweep, FOLDER_UNREACHABLE, look_at_unreached)) <
+		0)
 		return r;
 	return note_sweep(spool);
 }

@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #include "lib/address.h"
-#include "lib/identity.h"
+#include "lib/pathstate.h"
 #include "lib/spool/filesystem.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
@@ -63,7 +63,7 @@ static const char *const folder_names[FOLDERS] = {
 	[FOLDER_DAMAGED] = NAME_DAMAGED,
 	[FOLDER_SCRATCH] = NAME_SCRATCH,
 	[FOLDER_POLICIES] = NAME_POLICIES,
-	[FOLDER_UNREACHED] = NAME_UNREACHED,
+	[FOLDER_UNREACHABLE] = NAME_UNREACHED,
 };
 
 static int
@@ -529,11 +529,11 @@ identify_part(uint64_t identity, const char *path, const char *name)
 	char full[PATH_MAX];
 
 	(void)snprintf(full, sizeof(full), "%s/%s", path, name);
-	return identity_add(identity, full);
+	return pathstate_add(identity, full);
 }
 
 uint64_t
-spool_identify_folders(const char *path)
+spool_get_folders_pathstate(const char *path)
 {
 	static const enum spool_folder folders[] = { FOLDER_ROOT, FOLDER_QUEUE,
 		FOLDER_NEW, FOLDER_SCRATCH };
@@ -546,9 +546,9 @@ spool_identify_folders(const char *path)
 }
 
 uint64_t
-spool_identify(const char *path)
+spool_get_pathstate(const char *path)
 {
-	uint64_t identity = spool_identify_folders(path);
+	uint64_t identity = spool_get_folders_pathstate(path);
 
 	identity = identify_part(identity, path, NAME_KEY);
 	identity = identify_part(identity, path, NAME_COUNTERS);

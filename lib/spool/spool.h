@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef SPOOL_H
-#define SPOOL_H
+#ifndef SPOOL_SPOOL_H
+#define SPOOL_SPOOL_H
 
 #include <sys/types.h>
 
@@ -53,8 +53,8 @@ bool spool_is_gone(struct spool *spool);
  * all programs share. Another number than before says that what is open, or
  * within a wall, is not what others use.
  */
-uint64_t spool_identify_folders(const char *path);
-uint64_t spool_identify(const char *path);
+uint64_t spool_get_folders_pathstate(const char *path);
+uint64_t spool_get_pathstate(const char *path);
 
 /* Open the file of counters, or that of the sessions' locks, making it if it
  * is missing. Returns a descriptor, which is the caller's. */

@@ -39,7 +39,7 @@ struct exchange {
 	unsigned turn; /* how many responses were made */
 	bool is_pending; /* the first one is to be said */
 	size_t lines; /* of the reply that is being heard */
-	char challenge[REMOTE_LINE_MAX]; /* its last one; then decoded */
+	char challenge[REPLY_LINE_MAX]; /* its last one; then decoded */
 	char response[RESPONSE_SIZE];
 	size_t response_length;
 	char line[BASE64_SIZE(RESPONSE_SIZE)];

@@ -139,7 +139,7 @@ secure(struct client *client, const struct trust *trust,
 
 	if (trust->is_tls_first)
 		return 0;
-	if (client->offers.has_starttls && trust->level != TRUST_NONE)
+	if (client->offers.has_starttls && trust->level != LEVEL_NONE)
 		return start_tls(client, trust, ret_verdict);
 	if (trust->is_tls_required) {
 		dialogue_begin_verdict(dialogue, ret_verdict);
@@ -148,7 +148,7 @@ secure(struct client *client, const struct trust *trust,
 		    "for");
 		return -EHOSTUNREACH;
 	}
-	(void)strlcpy(dialogue->policy, trust_name(TRUST_NONE),
+	(void)strlcpy(dialogue->policy, level_name(LEVEL_NONE),
 	    sizeof(dialogue->policy));
 	return 0;
 }
@@ -160,7 +160,7 @@ authenticate(const struct client *client, const struct trust *trust,
 {
 	if (credential == NULL)
 		return 0;
-	if (client_is_secure(client) && trust->level != TRUST_NONE)
+	if (client_is_secure(client) && trust->level != LEVEL_NONE)
 		return auth_run(&client->dialogue, credential,
 		    client->offers.auth, ret_verdict);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
@@ -203,7 +203,7 @@ set_host(struct dialogue *dialogue, const struct trust *trust,
 	    NULL, 0, NI_NUMERICHOST);
 	(void)snprintf(dialogue->host, sizeof(dialogue->host), "%s[%s]",
 	    strcmp(trust->host, ip) == 0 ? "" : trust->host, ip);
-	(void)strlcpy(dialogue->policy, trust_name(trust->level),
+	(void)strlcpy(dialogue->policy, level_name(trust->level),
 	    sizeof(dialogue->policy));
 }
 

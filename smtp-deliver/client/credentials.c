@@ -19,7 +19,7 @@
 #include "lib/password.h"
 #include "lib/secret.h"
 #include "smtp-deliver/client/credentials.h"
-#include "smtp-deliver/route/nexthop.h"
+#include "smtp-deliver/route/relays.h"
 
 #define BLANKS " \t"
 #define WORD_SIZE 320 /* of a host with its port, or a mechanism */
@@ -70,14 +70,14 @@ take_word(const char **line, char *ret_word, size_t size)
 static bool
 parse_host(const char *word, struct credential *ret_credential)
 {
-	char error[NEXTHOP_ERROR_SIZE];
-	struct nexthops hops;
+	char error[RELAYS_ERROR_SIZE];
+	struct relays hops;
 
-	if (nexthop_parse(word, &hops, error) < 0 || hops.count != 1)
+	if (relays_parse(word, &hops, error) < 0 || hops.count != 1)
 		return false;
-	ret_credential->port = hops.hops[0].port;
-	if (dns_to_ascii(hops.hops[0].name, ret_credential->host) < 0)
-		(void)strlcpy(ret_credential->host, hops.hops[0].name,
+	ret_credential->port = hops.relay[0].port;
+	if (idna_to_ascii(hops.relay[0].name, ret_credential->host) < 0)
+		(void)strlcpy(ret_credential->host, hops.relay[0].name,
 		    sizeof(ret_credential->host)); /* IPv6 */
 	return true;
 }

@@ -9,7 +9,7 @@
 
 #include "lib/secret.h"
 #include "lib/settings.h"
-#include "smtp-deliver/net/dns.h"
+#include "smtp-deliver/net/idna.h"
 
 #define CREDENTIALS_MAX 1000 /* lines of a file */
 #define CREDENTIALS_FILE_MAX 1048576 /* octets of it */

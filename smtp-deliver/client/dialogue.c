@@ -118,10 +118,10 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 
 int
 dialogue_see_reply(const struct dialogue *dialogue, enum step step,
-    remote_line *see_line, void *context, struct verdict *ret_verdict)
+    reply_line *see_line, void *context, struct verdict *ret_verdict)
 {
 	struct remote_reply reply;
-	int r = remote_get_reply(dialogue->stream,
+	int r = reply_read(dialogue->stream,
 	    dialogue_deadline(dialogue, rules[step].timeout_sec), see_line,
 	    context, &reply);
 
@@ -151,7 +151,7 @@ __attribute__((format(printf, 4, 0))) static int
 add_command(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, va_list args)
 {
-	char text[REMOTE_LINE_MAX];
+	char text[REPLY_LINE_MAX];
 	int r;
 
 	(void)vsnprintf(text, sizeof(text), format, args);

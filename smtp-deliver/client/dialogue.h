@@ -7,7 +7,7 @@
 
 #include "lib/settings.h"
 #include "lib/stream.h"
-#include "smtp-deliver/client/remote.h"
+#include "smtp-deliver/client/reply.h"
 #include "smtp-deliver/verdict.h"
 
 /* What is said to a remote host, or waited for. */
@@ -74,7 +74,7 @@ int dialogue_add(const struct dialogue *dialogue, enum step step,
 int dialogue_get_reply(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict);
 int dialogue_see_reply(const struct dialogue *dialogue, enum step step,
-    remote_line *see_line, void *context, struct verdict *ret_verdict);
+    reply_line *see_line, void *context, struct verdict *ret_verdict);
 int dialogue_say(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

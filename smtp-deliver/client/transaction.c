@@ -44,7 +44,7 @@ struct transaction {
 static uint64_t
 size_sent(const struct transaction_message *message)
 {
-	return strlen(message->fields) + letter_size(message->letter);
+	return strlen(message->fields) + content_size_bytes(message->content);
 }
 
 /* Whether the message has octets outside ASCII, as far as can be read. */
@@ -55,7 +55,7 @@ is_8bit(const struct transaction_message *message)
 	uint64_t done = 0;
 	ssize_t n;
 
-	while ((n = letter_read(message->letter, done, buffer,
+	while ((n = content_read(message->content, done, buffer,
 		    sizeof(buffer))) > 0) {
 		if (has_high_octet(buffer, (size_t)n))
 			return true;
@@ -405,7 +405,7 @@ send_stuffed(struct stream *stream, const char *text, size_t length,
 static int
 send_content(struct client *client, const struct transaction_message *message)
 {
-	uint64_t size = letter_size(message->letter), done = 0;
+	uint64_t size = content_size_bytes(message->content), done = 0;
 	char buffer[READ_SIZE];
 	bool is_at_line = true;
 	int r;
@@ -415,8 +415,8 @@ send_content(struct client *client, const struct transaction_message *message)
 	if (r < 0)
 		return r;
 	while (done < size) {
-		ssize_t n =
-		    letter_read(message->letter, done, buffer, sizeof(buffer));
+		ssize_t n = content_read(message->content, done, buffer,
+		    sizeof(buffer));
 
 		/* Half a message must not get its dot: hang up. */
 		if (n <= 0)

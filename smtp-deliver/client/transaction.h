@@ -8,14 +8,14 @@
 
 #include "lib/spool/envelope.h"
 #include "smtp-deliver/client/client.h"
-#include "smtp-deliver/content/letter.h"
+#include "smtp-deliver/content/content.h"
 #include "smtp-deliver/verdict.h"
 
 /* A message for some of its recipients. */
 struct transaction_message {
 	const struct envelope *envelope;
 	const char *sender; /* the envelope's, or what relays are told */
-	const struct letter *letter;
+	const struct content *content;
 	const char *fields; /* of its header, to be sent before it; may be "" */
 	const size_t *recipients; /* which of the envelope's */
 	size_t recipient_count;

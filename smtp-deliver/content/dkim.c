@@ -27,7 +27,7 @@
 #include "smtp-deliver/content/author.h"
 #include "smtp-deliver/content/canonical.h"
 #include "smtp-deliver/content/dkim.h"
-#include "smtp-deliver/net/dns.h"
+#include "smtp-deliver/net/idna.h"
 
 #define READ_SIZE 65536
 #define FIELDS_MAX 200 /* of those that are signed; with more, nothing is */
@@ -274,7 +274,7 @@ scan_text(struct scan *scan, const char *text, size_t length)
 
 /* Hand a part of the message to take(), block by block. */
 static int
-read_part(const struct letter *letter, uint64_t offset, uint64_t size_bytes,
+read_part(const struct content *content, uint64_t offset, uint64_t size_bytes,
     void (*take)(void *context, const char *text, size_t length), void *context)
 {
 	char buffer[READ_SIZE];
@@ -282,7 +282,7 @@ read_part(const struct letter *letter, uint64_t offset, uint64_t size_bytes,
 	while (size_bytes > 0) {
 		size_t wanted = size_bytes < sizeof(buffer) ? (size_t)size_bytes
 							    : sizeof(buffer);
-		ssize_t n = letter_read(letter, offset, buffer, wanted);
+		ssize_t n = content_read(content, offset, buffer, wanted);
 
 		if (n <= 0)
 			return n == 0 ? -EIO : (int)n;
@@ -306,7 +306,7 @@ add_to_hash(void *context, const void *data, size_t size)
 }
 
 static int
-scan_message(struct scan *scan, const struct letter *letter,
+scan_message(struct scan *scan, const struct content *content,
     uint8_t ret_body_hash[SIGN_HASH_SIZE])
 {
 	struct sign_hash *hash;
@@ -320,7 +320,8 @@ scan_message(struct scan *scan, const struct letter *letter,
 	scan->field_count = scan->from_count = 0;
 	scan->is_odd = false;
 	canonical_start(&scan->body, add_to_hash, hash);
-	r = read_part(letter, 0, letter_size(letter), take_message, scan);
+	r = read_part(content, 0, content_size_bytes(content), take_message,
+	    scan);
 	if (scan->state == SCAN_AT_LINE)
 		scan->line = scan->offset; /* a header without a body */
 	else if (scan->state != SCAN_IN_BODY)
@@ -340,14 +341,14 @@ take_field(void *context, const char *text, size_t length)
 }
 
 static int
-read_field(const struct letter *letter, const struct field *field,
+read_field(const struct content *content, const struct field *field,
     canonical_write *write, void *context)
 {
 	struct canonical canonical;
 	int r;
 
 	canonical_start(&canonical, write, context);
-	r = read_part(letter, field->offset, field->length, take_field,
+	r = read_part(content, field->offset, field->length, take_field,
 	    &canonical);
 	canonical_end_field(&canonical);
 	return r;
@@ -378,7 +379,7 @@ add_to_text(void *context, const void *data, size_t size)
 
 /* Whose signature the message gets. Returns 0 and "" if nobody's. */
 static int
-find_signer(const struct dkim *dkim, const struct letter *letter,
+find_signer(const struct dkim *dkim, const struct content *content,
     const struct scan *scan, char ret_domain[DNS_NAME_SIZE])
 {
 	char from[FROM_SIZE] = "", author[ADDRESS_DOMAIN_MAX + 1];
@@ -393,11 +394,11 @@ find_signer(const struct dkim *dkim, const struct letter *letter,
 		return 0;
 	while (field->name != NAME_FROM)
 		field++;
-	if ((r = read_field(letter, field, add_to_text, &text)) < 0)
+	if ((r = read_field(content, field, add_to_text, &text)) < 0)
 		return r;
 	if (text.is_full || strlen(from) != text.used ||
 	    author_find_domain(strchr(from, ':') + 1, author) < 0 ||
-	    dns_to_ascii(author, ascii) < 0)
+	    idna_to_ascii(author, ascii) < 0)
 		return 0;
 	above = strlen(ascii) - own;
 	if (own == 0)
@@ -471,7 +472,7 @@ add_signed_name(struct text *text, const char *name, bool is_first)
 /* h=, and the fields it names into the hash: those of a name from the last to
  * the first, as a verifier finds them (section 5.4.2). */
 static int
-add_signed_fields(struct text *text, const struct letter *letter,
+add_signed_fields(struct text *text, const struct content *content,
     const struct scan *scan, struct sign_hash *hash)
 {
 	bool is_first = true;
@@ -484,7 +485,7 @@ add_signed_fields(struct text *text, const struct letter *letter,
 				continue;
 			add_signed_name(text, names[name].name, is_first);
 			is_first = false;
-			r = read_field(letter, &scan->fields[i], add_to_hash,
+			r = read_field(content, &scan->fields[i], add_to_hash,
 			    hash);
 			if (r < 0)
 				return r;
@@ -500,7 +501,7 @@ add_signed_fields(struct text *text, const struct letter *letter,
 /* The field up to "b=", in text and, in its canonical form, in the hash. */
 static int
 add_unsigned(struct text *text, const char *domain, const char *selector,
-    const char *algorithm, int64_t now_sec, const struct letter *letter,
+    const char *algorithm, int64_t now_sec, const struct content *content,
     const struct scan *scan, const uint8_t body_hash[SIGN_HASH_SIZE],
     struct sign_hash *hash)
 {
@@ -516,7 +517,7 @@ add_unsigned(struct text *text, const char *domain, const char *selector,
 	add_tag(text, "d=%s;", domain);
 	add_tag(text, "s=%s;", selector);
 	add_tag(text, "t=%jd;", (intmax_t)now_sec);
-	if ((r = add_signed_fields(text, letter, scan, hash)) < 0)
+	if ((r = add_signed_fields(text, content, scan, hash)) < 0)
 		return r;
 	add_tag(text, "bh=");
 	add_base64(text, body_hash, SIGN_HASH_SIZE);
@@ -531,7 +532,7 @@ add_unsigned(struct text *text, const char *domain, const char *selector,
 
 static int
 add_signature(struct text *text, const char *domain, const char *selector,
-    const struct sign_key *key, int64_t now_sec, const struct letter *letter,
+    const struct sign_key *key, int64_t now_sec, const struct content *content,
     const struct scan *scan, const uint8_t body_hash[SIGN_HASH_SIZE])
 {
 	uint8_t digest[SIGN_HASH_SIZE], signature[SIGN_SIZE_MAX];
@@ -542,7 +543,7 @@ add_signature(struct text *text, const char *domain, const char *selector,
 	if ((r = sign_hash_open(&hash)) < 0)
 		return r;
 	r = add_unsigned(text, domain, selector, sign_key_algorithm(key),
-	    now_sec, letter, scan, body_hash, hash);
+	    now_sec, content, scan, body_hash, hash);
 	sign_hash_close(hash, digest);
 	if (r < 0 || (r = sign_make(key, digest, signature, &length)) < 0)
 		return r;
@@ -552,8 +553,8 @@ add_signature(struct text *text, const char *domain, const char *selector,
 }
 
 int
-dkim_sign(const struct dkim *dkim, const struct letter *letter, int64_t now_sec,
-    char ret_fields[DKIM_FIELDS_SIZE])
+dkim_sign(const struct dkim *dkim, const struct content *content,
+    int64_t now_sec, char ret_fields[DKIM_FIELDS_SIZE])
 {
 	struct text text = { .data = ret_fields, .size = DKIM_FIELDS_SIZE };
 	uint8_t body_hash[SIGN_HASH_SIZE];
@@ -564,13 +565,13 @@ dkim_sign(const struct dkim *dkim, const struct letter *letter, int64_t now_sec,
 	*ret_fields = '\0';
 	if (dkim == NULL)
 		return 0;
-	if ((r = scan_message(&scan, letter, body_hash)) < 0 ||
-	    (r = find_signer(dkim, letter, &scan, domain)) < 0 ||
+	if ((r = scan_message(&scan, content, body_hash)) < 0 ||
+	    (r = find_signer(dkim, content, &scan, domain)) < 0 ||
 	    *domain == '\0')
 		return r;
 	for (size_t i = 0; i < dkim->key_count && r == 0; i++)
 		r = add_signature(&text, domain, dkim->keys[i].selector,
-		    dkim->keys[i].key, now_sec, letter, &scan, body_hash);
+		    dkim->keys[i].key, now_sec, content, &scan, body_hash);
 	if (r < 0 || text.is_full)
 		*ret_fields = '\0';
 	return r;

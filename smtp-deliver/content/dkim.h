@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "lib/settings.h"
-#include "smtp-deliver/content/letter.h"
+#include "smtp-deliver/content/content.h"
 
 #define DKIM_FIELDS_SIZE 16384
 #define DKIM_ERROR_SIZE 512
@@ -39,7 +39,7 @@ void dkim_close(struct dkim *dkim); /* NULL is fine */
  * Returns 0, or a negative errno if the message cannot be read or the key not
  * be used: nothing is to be sent then.
  */
-int dkim_sign(const struct dkim *dkim, const struct letter *letter,
+int dkim_sign(const struct dkim *dkim, const struct content *content,
     int64_t now_sec, char ret_fields[DKIM_FIELDS_SIZE]);
 
 #endif

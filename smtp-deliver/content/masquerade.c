@@ -155,7 +155,7 @@ struct field {
 	const char *text;
 	size_t length;
 	uint64_t offset; /* of text within the message */
-	struct letter *letter;
+	struct content *content;
 };
 
 /* Behind a quoted string or a comment that begins there; beyond the field if it
@@ -190,12 +190,12 @@ static void
 replace(const struct field *field, size_t start, size_t end)
 {
 	char old[ADDRESS_SIZE], probe[ADDRESS_SIZE + 2];
-	struct letter *letter = field->letter;
-	struct letter_edit *edit = &letter->edits[letter->edit_count];
+	struct content *content = field->content;
+	struct content_edit *edit = &content->edits[content->edit_count];
 	size_t length = end - start;
 
 	if (length == 0 || length >= sizeof(old) ||
-	    letter->edit_count == LETTER_EDITS_MAX ||
+	    content->edit_count == CONTENT_EDITS_MAX ||
 	    memchr(field->text + start, '\0', length) != NULL)
 		return;
 	memcpy(old, field->text + start, length);
@@ -210,7 +210,7 @@ replace(const struct field *field, size_t start, size_t end)
 		return;
 	edit->offset = field->offset + start;
 	edit->length = length;
-	letter->edit_count++;
+	content->edit_count++;
 }
 
 /* What is known of a mailbox while it is read. */
@@ -293,12 +293,12 @@ static void
 edit_field(const struct field *field)
 {
 	struct mailbox mailbox = { .is_any = false };
-	size_t i = 0, count = field->letter->edit_count;
+	size_t i = 0, count = field->content->edit_count;
 
 	while (i < field->length)
 		i = take_next(field, i, &mailbox);
 	if (i > field->length) /* who knows what was meant */
-		field->letter->edit_count = count;
+		field->content->edit_count = count;
 	else if (mailbox.is_any && !mailbox.is_broken)
 		replace(field, mailbox.start, mailbox.end);
 }
@@ -308,7 +308,7 @@ edit_field(const struct field *field)
 /* The header as it is read: one field at a time, up to a limit. */
 struct scan {
 	const struct masquerade *masquerade;
-	struct letter *letter;
+	struct content *content;
 	uint64_t offset; /* of the field */
 	size_t length; /* which may be beyond what is kept */
 	char text[FIELD_MAX];
@@ -346,7 +346,7 @@ end_field(struct scan *scan)
 		    .text = scan->text + body,
 		    .length = scan->length - body,
 		    .offset = scan->offset + body,
-		    .letter = scan->letter,
+		    .content = scan->content,
 		});
 	scan->offset += scan->length;
 	scan->length = 0;
@@ -366,13 +366,13 @@ take_octet(struct scan *scan, char c)
 }
 
 int
-masquerade_letter(const struct masquerade *masquerade, struct letter *letter)
+masquerade_content(const struct masquerade *masquerade, struct content *content)
 {
 	/* Positions are those of what is stored: it is read without edits. */
-	struct letter stored = *letter;
+	struct content stored = *content;
 	struct scan scan = {
 		.masquerade = masquerade,
-		.letter = letter,
+		.content = content,
 		.is_at_line = true,
 	};
 	char buffer[READ_SIZE];
@@ -380,7 +380,7 @@ masquerade_letter(const struct masquerade *masquerade, struct letter *letter)
 
 	while (!scan.is_over) {
 		ssize_t n =
-		    letter_read(&stored, position, buffer, sizeof(buffer));
+		    content_read(&stored, position, buffer, sizeof(buffer));
 
 		if (n < 0)
 			return (int)n;

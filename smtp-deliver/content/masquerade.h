@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "lib/address.h"
-#include "smtp-deliver/content/letter.h"
+#include "smtp-deliver/content/content.h"
 
 #define MASQUERADE_MAX 32
 #define MASQUERADE_ERROR_SIZE 256
@@ -56,7 +56,7 @@ bool masquerade_address(const struct masquerade *masquerade,
  *
  * Returns 0, or a negative errno if it cannot be read.
  */
-int masquerade_letter(const struct masquerade *masquerade,
-    struct letter *letter);
+int masquerade_content(const struct masquerade *masquerade,
+    struct content *content);
 
 #endif

@@ -16,9 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <idn2.h>
-
-#include "smtp-deliver/net/answer.h"
+#include "smtp-deliver/net/dnsmessage.h"
 #include "smtp-deliver/net/dns.h"
 
 #define PORT_SIZE 8
@@ -80,7 +78,7 @@ ask(const char *name, int type, struct message *ret_message)
 	/* What cannot be relied upon has lost its mark in there. */
 	message.is_secure = length != -1 &&
 	    (state.options & RES_TRUSTAD) != 0 &&
-	    answer_is_authentic(message.octets, (size_t)length);
+	    dnsmessage_is_authentic(message.octets, (size_t)length);
 	res_nclose(&state);
 	if (length == -1) {
 		free_message(&message);
@@ -100,8 +98,8 @@ dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
 
 	if (result != DNS_FOUND)
 		return result;
-	result = answer_parse_mx(message.octets, message.length, ret_records,
-	    ret_count);
+	result = dnsmessage_parse_mx(message.octets, message.length,
+	    ret_records, ret_count);
 	*ret_is_secure = message.is_secure;
 	free_message(&message);
 	return result;
@@ -116,8 +114,8 @@ dns_find_tlsa(const char *name, struct tls_tlsa ret_records[DNS_TLSA_MAX],
 
 	if (result != DNS_FOUND)
 		return result;
-	result = answer_parse_tlsa(message.octets, message.length, ret_records,
-	    ret_count);
+	result = dnsmessage_parse_tlsa(message.octets, message.length,
+	    ret_records, ret_count);
 	*ret_is_secure = message.is_secure;
 	free_message(&message);
 	return result;
@@ -132,8 +130,8 @@ dns_find_text(const char *name, const char *prefix,
 
 	if (result != DNS_FOUND)
 		return result;
-	result =
-	    answer_find_text(message.octets, message.length, prefix, ret_text);
+	result = dnsmessage_find_text(message.octets, message.length, prefix,
+	    ret_text);
 	free_message(&message);
 	return result;
 }
@@ -147,8 +145,8 @@ find_owner(const char *host, int type, char ret_owner[DNS_NAME_SIZE],
 
 	if (result != DNS_FOUND)
 		return result;
-	result =
-	    answer_find_owner(message.octets, message.length, type, ret_owner);
+	result = dnsmessage_find_owner(message.octets, message.length, type,
+	    ret_owner);
 	*ret_is_secure = message.is_secure;
 	free_message(&message);
 	return result;
@@ -214,36 +212,4 @@ dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
 	default:
 		return DNS_TROUBLE;
 	}
-}
-
-/* Whether these are letters, digits, hyphens, underscores and dots alone. */
-static bool
-is_plain(const char *domain)
-{
-	return domain[strspn(domain,
-		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		   "0123456789-_.")] == '\0';
-}
-
-/*
- * What looks like a letter may become any sign, as U+FF1B a ";", and the name
- * goes into signatures and URLs. libidn2's own rule against that, that of STD 3,
- * is of no use: it leaves such signs out, and the name is then another one.
- */
-int
-dns_to_ascii(const char *domain, char ret_domain[DNS_NAME_SIZE])
-{
-	char *ascii = NULL;
-	int r;
-
-	r = idn2_to_ascii_8z(domain, &ascii,
-	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (r != IDN2_OK)
-		return -EBADMSG;
-	r = is_plain(ascii) &&
-		strlcpy(ret_domain, ascii, DNS_NAME_SIZE) < DNS_NAME_SIZE
-	    ? 0
-	    : -EBADMSG;
-	idn2_free(ascii);
-	return r;
 }

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "lib/tls.h"
+#include "smtp-deliver/net/idna.h"
 
-#define DNS_NAME_SIZE 256
 #define DNS_MX_MAX 32
 #define DNS_TLSA_MAX 16
 #define DNS_TYPE_TLSA 52
@@ -77,10 +77,5 @@ enum dns_answer dns_find_alias(const char *name, bool *ret_is_secure);
  * frees them with freeaddrinfo(3). */
 enum dns_answer dns_find_addresses(const char *host, int port,
     struct addrinfo **ret_addresses);
-
-/* The domain as the DNS has it: U-labels become A-labels (RFC 5891). Returns
- * 0, or -EBADMSG if that is no name of letters, digits, hyphens, underscores and
- * dots. */
-int dns_to_ascii(const char *domain, char ret_domain[DNS_NAME_SIZE]);
 
 #endif

@@ -162,7 +162,7 @@ static nfds_t
 ask_servers(const struct __res_state *state, uint16_t id,
     struct pollfd ret_pfds[MAXNS])
 {
-	bool has_way = network_has_any_route();
+	bool has_nexthop = network_has_any_route();
 	union any_address address;
 	nfds_t count = 0;
 
@@ -170,7 +170,8 @@ ask_servers(const struct __res_state *state, uint16_t id,
 		socklen_t length = get_server(state, i, &address);
 		int fd;
 
-		if (length == 0 || (is_on_this_host(&address) && !has_way) ||
+		if (length == 0 ||
+		    (is_on_this_host(&address) && !has_nexthop) ||
 		    (fd = open_socket(&address.any, length)) < 0)
 			continue;
 		if (ask(fd, id))

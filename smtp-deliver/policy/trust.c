@@ -29,23 +29,10 @@
 
 #define BASES_MAX 2
 
-static const char *const names[] = {
-	[TRUST_NONE] = "none",
-	[TRUST_VERIFY] = "verify",
-	[TRUST_STS] = "sts",
-	[TRUST_DANE] = "dane",
-};
-
-const char *
-trust_name(enum trust_level level)
-{
-	return names[level];
-}
-
 void
 trust_set_default(const char *host, struct trust *ret_trust)
 {
-	ret_trust->level = TRUST_VERIFY;
+	ret_trust->level = LEVEL_VERIFY;
 	ret_trust->is_tls_required = false;
 	ret_trust->is_tested = false;
 	ret_trust->is_tls_first = false;
@@ -188,9 +175,9 @@ trust_find(const char *destination, const char *host, int port,
 		/* Records that are of no use ask for TLS (RFC 7672 section 2.2);
 		 * with whom, trust anchors tell as ever (promise P5). */
 		if (ret_trust->record_count > 0)
-			ret_trust->level = TRUST_DANE;
+			ret_trust->level = LEVEL_DANE;
 		ret_trust->is_tls_required = true;
-		if (dns_to_ascii(destination, ret_trust->domain) < 0)
+		if (idna_to_ascii(destination, ret_trust->domain) < 0)
 			ret_trust->domain[0] = '\0';
 		return 0;
 	case DNS_TROUBLE:
@@ -208,11 +195,11 @@ int
 trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
     struct verdict *ret_verdict)
 {
-	if (policy->mode == STS_NONE || trust->level > TRUST_STS)
+	if (policy->mode == STS_NONE || trust->level > LEVEL_STS)
 		return 0;
 	trust->is_tested = policy->mode == STS_TESTING;
 	if (policy->mode == STS_ENFORCE) {
-		trust->level = TRUST_STS;
+		trust->level = LEVEL_STS;
 		trust->is_tls_required = true;
 	}
 	if (sts_has_host(policy, trust->host))
@@ -221,17 +208,17 @@ trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
 	    "the MTA-STS policy of the domain does not name this host");
 	(void)strlcpy(ret_verdict->host, trust->host,
 	    sizeof(ret_verdict->host));
-	(void)strlcpy(ret_verdict->policy, names[TRUST_STS],
+	(void)strlcpy(ret_verdict->policy, level_name(LEVEL_STS),
 	    sizeof(ret_verdict->policy));
 	return -EHOSTUNREACH;
 }
 
 int
-trust_require(struct trust *trust, enum trust_level least,
+trust_require(struct trust *trust, enum level least,
     struct verdict *ret_verdict)
 {
-	if (least == TRUST_NONE) {
-		trust->level = TRUST_NONE;
+	if (least == LEVEL_NONE) {
+		trust->level = LEVEL_NONE;
 		trust->is_tls_required = false;
 		return 0;
 	}
@@ -239,13 +226,14 @@ trust_require(struct trust *trust, enum trust_level least,
 	if (trust->level >= least)
 		return 0;
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
-	    "tls %s is asked for by a route, and the host has %s", names[least],
-	    least == TRUST_DANE ? "no TLSA records that can be believed"
+	    "tls %s is asked for by a route, and the host has %s",
+	    level_name(least),
+	    least == LEVEL_DANE ? "no TLSA records that can be believed"
 				: "neither TLSA records nor an MTA-STS policy "
 				  "that is enforced");
 	(void)strlcpy(ret_verdict->host, trust->host,
 	    sizeof(ret_verdict->host));
-	(void)strlcpy(ret_verdict->policy, names[trust->level],
+	(void)strlcpy(ret_verdict->policy, level_name(trust->level),
 	    sizeof(ret_verdict->policy));
 	return -EHOSTUNREACH;
 }
@@ -259,7 +247,7 @@ trust_get_tls_policy(const struct trust *trust, const struct settings *settings,
 		.host = trust->host,
 		.ca_file = settings->tls_ca_file,
 	};
-	if (trust->level != TRUST_DANE)
+	if (trust->level != LEVEL_DANE)
 		return;
 	ret_policy->check = TLS_CHECK_DANE;
 	ret_policy->host = trust->base; /* RFC 7672 section 8.1 */

@@ -9,20 +9,13 @@
 #include "lib/settings.h"
 #include "lib/tls.h"
 #include "smtp-deliver/net/dns.h"
+#include "smtp-deliver/policy/level.h"
 #include "smtp-deliver/policy/sts.h"
 #include "smtp-deliver/verdict.h"
 
-/* What is asked of a host before it gets a message, the weakest first. */
-enum trust_level {
-	TRUST_NONE, /* nothing: no TLS */
-	TRUST_VERIFY, /* trust anchors vouch for its name, if it has TLS */
-	TRUST_STS, /* the same, and TLS is a must (MTA-STS, RFC 8461) */
-	TRUST_DANE, /* TLS with who matches its TLSA records (RFC 7672) */
-};
-
 /* A TLS policy for one host. */
 struct trust {
-	enum trust_level level;
+	enum level level;
 	bool is_tls_required; /* without STARTTLS the host is not used */
 	bool is_tested; /* the domain's MTA-STS policy is, by this delivery */
 	bool is_tls_first; /* before the greeting (RFC 8314): no STARTTLS */
@@ -58,13 +51,13 @@ int trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
 
 /*
  * Ask for as much as an administrator does, where the policy that was found asks
- * for less: TLS is a must then, and TRUST_STS and TRUST_DANE must be published.
- * TRUST_NONE, for a host that he has named himself, asks for nothing at all.
+ * for less: TLS is a must then, and LEVEL_STS and LEVEL_DANE must be published.
+ * LEVEL_NONE, for a host that he has named himself, asks for nothing at all.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why the host must not be
  * used.
  */
-int trust_require(struct trust *trust, enum trust_level least,
+int trust_require(struct trust *trust, enum level least,
     struct verdict *ret_verdict);
 
 /* Nothing is published: a host that offers TLS must verify (promise P5). */
@@ -78,8 +71,5 @@ size_t trust_select_records(struct tls_tlsa *records, size_t count);
 /* The policy as tls_connect() takes it, while trust and settings stay. */
 void trust_get_tls_policy(const struct trust *trust,
     const struct settings *settings, struct tls_policy *ret_policy);
-
-/* For the audit trail: "none", "verify", "sts", "dane". */
-const char *trust_name(enum trust_level level);
 
 #endif

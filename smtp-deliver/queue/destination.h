@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/spool/unreached.h"
+#include "lib/spool/unreachable.h"
 #include "smtp-deliver/queue/task.h"
 
 /* Where messages are going, as task_destination() names it, and the jobs that
@@ -25,12 +25,12 @@ struct destination {
 	size_t worker_count;
 	size_t limit; /* of workers now, from 1 */
 	size_t ceiling; /* more are not borne there; 0: not known */
-	/* For patience.c: */
+	/* For throttle.c: */
 	bool is_waiting; /* it is left alone now: no worker for it */
 	bool is_urged; /* somebody has had its mail tried again at once */
 	bool is_known; /* what is remembered was looked up */
-	bool is_unreached; /* and is here */
-	struct unreached unreached;
+	bool is_unreachable; /* and is here */
+	struct unreachable unreachable;
 	int64_t unusable_until_ms; /* or it answers, and is of no use: until
 				    * then, on clock_mono_ms()'s clock, or 0 */
 	struct verdict unusable; /* so */

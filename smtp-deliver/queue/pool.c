@@ -26,10 +26,10 @@
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "lib/sandbox.h"
-#include "smtp-deliver/policy/fetcher.h"
-#include "smtp-deliver/worker/order.h"
+#include "smtp-deliver/policy/stsfetch.h"
+#include "smtp-deliver/worker/channel.h"
 #include "smtp-deliver/queue/pool.h"
-#include "smtp-deliver/wall.h"
+#include "smtp-deliver/sandbox.h"
 #include "smtp-deliver/worker/worker.h"
 
 #define REPORTS_MAX 256 /* of a worker, until others are heard */
@@ -88,9 +88,9 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
     pid_t parent)
 {
 	struct credentials *credentials = NULL;
-	struct fetcher fetcher;
-	struct way way = { .is_relayed = false };
-	bool has_way;
+	struct stsfetch stsfetch;
+	struct nexthop nexthop = { .is_relayed = false };
+	bool has_nexthop;
 
 	/* Nobody would record what an orphan does. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -98,18 +98,18 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 		_exit(0);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
-	has_way = way_parse_name(own->destination->name, &way) == 0;
+	has_nexthop = nexthop_parse_name(own->destination->name, &nexthop) == 0;
 	/* Who we are is for relays, and not for whoever else is talked to. */
-	if (has_way && way.is_relayed)
+	if (has_nexthop && nexthop.is_relayed)
 		credentials = pool->credentials;
 	else
 		credentials_forget(pool->credentials);
-	fetcher_prepare(&fetcher, pool->spool,
-	    has_way ? way_policy_domain(&way) : NULL);
-	drop_others(fd, fetcher.place.folder_fd);
-	fetcher_start(&fetcher, pool->settings, forget_secrets, pool);
-	wall_close_worker(pool->settings, pool->rules);
-	worker_work(fd, own->destination, &fetcher, pool->settings, pool->dkim,
+	stsfetch_prepare(&stsfetch, pool->spool,
+	    has_nexthop ? nexthop_policy_domain(&nexthop) : NULL);
+	drop_others(fd, stsfetch.place.folder_fd);
+	stsfetch_start(&stsfetch, pool->settings, forget_secrets, pool);
+	sandbox_enter_worker(pool->settings, pool->rules);
+	worker_work(fd, own->destination, &stsfetch, pool->settings, pool->dkim,
 	    credentials);
 	_exit(0);
 }
@@ -153,7 +153,8 @@ give_job(struct pool *pool, struct pool_worker *worker)
 {
 	worker->job =
 	    pool->next_job(pool->context, worker->destination, worker->done);
-	if (worker->job == NULL || order_send(worker->fd, worker->job) < 0)
+	if (worker->job == NULL ||
+	    channel_send_job(worker->fd, worker->job) < 0)
 		end_worker(pool, worker, JOB_JUDGED);
 }
 
@@ -240,7 +241,7 @@ end_of(const struct report *report, bool is_deferred)
 	case REACH_HOST:
 		return JOB_ANSWERED;
 	case REACH_NO_HOST:
-		return is_deferred ? JOB_UNREACHED : JOB_JUDGED;
+		return is_deferred ? JOB_UNREACHABLE : JOB_JUDGED;
 	case REACH_UNUSABLE:
 		return is_deferred ? JOB_UNUSABLE : JOB_JUDGED;
 	case REACH_NO_ROUTE:
@@ -305,7 +306,7 @@ take_report(struct pool *pool, struct pool_worker *worker,
 	case REPORT_SO_FAR:
 		worker->is_sending = false;
 		return pool->note_progress(pool->context, worker->job) &&
-			!pool->is_closing && order_go_on(worker->fd) == 0
+			!pool->is_closing && channel_send_go(worker->fd) == 0
 		    ? GOES_ON
 		    : IS_TO_END;
 	case REPORT_DONE:
@@ -322,7 +323,7 @@ static int
 hear_report(struct pool *pool, struct pool_worker *worker, bool *ret_has_job)
 {
 	struct report report;
-	int r = order_hear(worker->fd, &report);
+	int r = channel_receive_report(worker->fd, &report);
 
 	*ret_has_job = r == 0;
 	if (r <= 0)

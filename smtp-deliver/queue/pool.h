@@ -21,7 +21,7 @@
 /* How a job came back from a worker. */
 enum job_end {
 	JOB_ANSWERED, /* with its verdicts, of a host */
-	JOB_UNREACHED, /* with its verdicts: no host could be connected to */
+	JOB_UNREACHABLE, /* with its verdicts: no host could be connected to */
 	JOB_UNUSABLE, /* with its verdicts: one could, and none be used */
 	JOB_JUDGED, /* with its verdicts, that are about no host */
 	JOB_NO_ROUTE, /* untried, for there is no network; the verdicts tell */

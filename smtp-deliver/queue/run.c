@@ -28,11 +28,11 @@
 #include "lib/spool/repair.h"
 #include "smtp-deliver/queue/destination.h"
 #include "smtp-deliver/queue/intake.h"
-#include "smtp-deliver/queue/patience.h"
+#include "smtp-deliver/queue/throttle.h"
 #include "smtp-deliver/queue/pool.h"
 #include "smtp-deliver/queue/run.h"
 #include "smtp-deliver/queue/task.h"
-#include "smtp-deliver/wall.h"
+#include "smtp-deliver/sandbox.h"
 
 #define TASKS_MAX 400
 #define OTHER_DESCRIPTORS 32 /* beside those of tasks and workers */
@@ -211,8 +211,8 @@ note_no_network(struct run *run, struct destination *destination,
 {
 	if (end == JOB_NO_RESOLVER)
 		run->no_resolver_until_ms =
-		    clock_mono_ms() + PATIENCE_NO_NETWORK_MS;
-	patience_note_no_network(destination);
+		    clock_mono_ms() + THROTTLE_NO_NETWORK_MS;
+	throttle_note_no_network(destination);
 	if (run->is_offline)
 		return;
 	run->is_offline = true;
@@ -232,16 +232,16 @@ judge(struct run *run, struct destination *destination, struct job *job,
 		job->task->is_given_back = true;
 		task_judge_final(job);
 		return;
-	case JOB_UNREACHED:
-		patience_note_failure(run->means.spool, destination,
+	case JOB_UNREACHABLE:
+		throttle_note_failure(run->means.spool, destination,
 		    &job->verdicts[0], job->task->claim->envelope.id);
-		task_judge(job, destination->unreached.until_ms / 60000);
+		task_judge(job, destination->unreachable.until_ms / 60000);
 		return;
 	case JOB_UNUSABLE:
-		patience_note_unusable(destination, &job->verdicts[0]);
+		throttle_note_unusable(destination, &job->verdicts[0]);
 		break;
 	case JOB_ANSWERED:
-		patience_note_answer(run->means.spool, destination);
+		throttle_note_answer(run->means.spool, destination);
 		note_success(run, destination, job);
 		break;
 	case JOB_NO_ROUTE:
@@ -262,7 +262,7 @@ end_job(void *context, struct destination *destination, struct job *job,
     enum job_end end)
 {
 	struct run *run = context;
-	bool is_failure = end == JOB_UNREACHED || end == JOB_UNUSABLE;
+	bool is_failure = end == JOB_UNREACHABLE || end == JOB_UNUSABLE;
 	bool is_untried = end == JOB_NO_ROUTE || end == JOB_NO_RESOLVER;
 
 	if (is_failure && is_one_too_many(run, destination)) {
@@ -340,7 +340,7 @@ begin_scan(void *context)
 	struct destination *destination;
 
 	run->is_outdated = spool_is_gone(run->means.spool) ||
-	    wall_identify(run->pool.settings) != run->wall ||
+	    sandbox_get_pathstate(run->pool.settings) != run->wall ||
 	    (run->is_watching && clock_real_ms() / DAY_MS != run->day);
 	if (run->is_outdated)
 		return -ESTALE;
@@ -371,7 +371,7 @@ needs_resolver(const struct destination *destination)
 /* Defer what goes where nobody could be reached and nobody is to be tried yet.
  */
 static void
-pass_by_unreached(struct run *run)
+pass_by_unreachable(struct run *run)
 {
 	struct destination *destination, *next;
 	struct job *job;
@@ -379,12 +379,12 @@ pass_by_unreached(struct run *run)
 	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
 	     destination = next) {
 		next = TAILQ_NEXT(destination, entries);
-		patience_look(run->means.spool, destination);
+		throttle_look(run->means.spool, destination);
 		if (is_paused(run) && needs_resolver(destination))
-			patience_note_no_network(destination);
+			throttle_note_no_network(destination);
 		while (destination->is_waiting && !has_unsettled(run) &&
 		    (job = destination_take_job(destination)) != NULL) {
-			patience_pass_by(destination, job);
+			throttle_pass_by(destination, job);
 			drop_job(run, job);
 		}
 		destination_forget(&run->destinations, destination);
@@ -396,7 +396,7 @@ start_workers(struct run *run)
 {
 	struct destination *destination;
 
-	pass_by_unreached(run);
+	pass_by_unreachable(run);
 	if (clock_mono_ms() < run->next_start_ms)
 		return;
 	run->next_start_ms = 0;
@@ -728,7 +728,7 @@ run_queue(struct spool *spool, const struct settings *settings,
 		return r;
 	if ((fd = spool_open_counters(spool)) >= 0)
 		(void)counters_open(fd, &run.means.counters);
-	run.means.mailer = (struct mailer){
+	run.means.notifier = (struct notifier){
 		.spool = spool,
 		.counters = run.means.counters,
 		.settings = settings,
@@ -736,9 +736,9 @@ run_queue(struct spool *spool, const struct settings *settings,
 	run.watch_fd = queue_watch(run.means.queue);
 	if (run.watch_fd < 0)
 		run.watch_fd = -1;
-	run.wall = wall_identify(settings);
+	run.wall = sandbox_get_pathstate(settings);
 	run.day = clock_real_ms() / DAY_MS;
-	if ((r = wall_close_run(spool, settings, rules, &missing)) == 0) {
+	if ((r = sandbox_enter_run(spool, settings, rules, &missing)) == 0) {
 		sweep_if_due(spool, missing);
 		r = loop(&run);
 	}

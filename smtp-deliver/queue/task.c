@@ -21,7 +21,7 @@
 #include "lib/clock.h"
 #include "smtp-deliver/queue/backoff.h"
 #include "smtp-deliver/queue/task.h"
-#include "smtp-deliver/content/waiver.h"
+#include "smtp-deliver/content/tlsrequired.h"
 
 #define HEADER_MAX 65536 /* octets that are looked at */
 
@@ -44,7 +44,7 @@ is_tls_waived(const struct claim *claim)
 	    (text = malloc(HEADER_MAX)) == NULL)
 		return false;
 	n = claim_read(claim, text, HEADER_MAX);
-	is_waived = n > 0 && has_waiver(text, (size_t)n);
+	is_waived = n > 0 && tlsrequired_is_no(text, (size_t)n);
 	free(text);
 	return is_waived;
 }
@@ -59,11 +59,11 @@ find_destination(const struct task *task, size_t recipient)
 	struct task_destination *destination = &task->destinations[recipient];
 	const struct rule *rule =
 	    rules_find(task->means->rules, envelope->sender, address);
-	char name[WAY_SIZE];
+	char name[NEXTHOP_SIZE];
 
 	rules_name_destination(rule, address, name);
-	if (strcmp(name, rule->way) == 0)
-		destination->name = rule->way;
+	if (strcmp(name, rule->nexthop) == 0)
+		destination->name = rule->nexthop;
 	else if (strcmp(name, address_domain(address)) == 0)
 		destination->name = address_domain(address);
 	else
@@ -281,7 +281,7 @@ accepted_ms(const struct task *task)
 static int
 lifetime_days(const struct task *task)
 {
-	return task->means->mailer.settings->queue_lifetime_days;
+	return task->means->notifier.settings->queue_lifetime_days;
 }
 
 static void
@@ -340,7 +340,7 @@ record_verdict(struct task *task, size_t recipient,
 	int r;
 
 	if (verdict_is_good(verdict) && !verdict->is_told_on &&
-	    mailer_can_tell(task->claim, recipient, NOTICE_RELAYED))
+	    notify_is_wanted(task->claim, recipient, NOTICE_RELAYED))
 		on_record.outcome = OUTCOME_RELAYED;
 	if ((r = add_to_record(task, recipient, &on_record)) < 0)
 		log_trouble(task, "what became of a recipient is forgotten", r);
@@ -430,18 +430,19 @@ note_untried(struct task *task, size_t recipient, const struct verdict *verdict)
 }
 
 void
-task_pass_by(struct job *job, const struct unreached *unreached, int64_t minute)
+task_pass_by(struct job *job, const struct unreachable *unreachable,
+    int64_t minute)
 {
 	struct task *task = job->task;
 	struct verdict verdict;
 
 	plan(task, minute);
 	task->is_deferred = true;
-	if (unreached->last.number > task->remembered_attempts)
-		task->remembered_attempts = unreached->last.number;
-	task->is_unsure |= unreached->last.time_ms <=
+	if (unreachable->last.number > task->remembered_attempts)
+		task->remembered_attempts = unreachable->last.number;
+	task->is_unsure |= unreachable->last.time_ms <=
 	    backoff_expiry_ms(accepted_ms(task), lifetime_days(task));
-	fill_verdict(&unreached->last, &verdict);
+	fill_verdict(&unreachable->last, &verdict);
 	for (size_t i = 0; i < job->recipient_count; i++) {
 		note_untried(task, job->recipients[i], &verdict);
 		log_verdict(task, job->recipients[i], &verdict);
@@ -518,7 +519,7 @@ note_told(struct task *task, enum notice_kind kind, enum outcome of,
 	(void)strlcpy(verdict.status, "2.0.0", sizeof(verdict.status));
 	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++) {
 		if (task->claim->outcomes[i] != of ||
-		    !mailer_can_tell(task->claim, i, kind))
+		    !notify_is_wanted(task->claim, i, kind))
 			continue;
 		if (told != OUTCOME_DELAYED)
 			task->claim->outcomes[i] = told;
@@ -534,7 +535,7 @@ is_anybody_to_be_told_of(const struct task *task, enum notice_kind kind,
 {
 	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++)
 		if (task->claim->outcomes[i] == of &&
-		    mailer_can_tell(task->claim, i, kind))
+		    notify_is_wanted(task->claim, i, kind))
 			return true;
 	return false;
 }
@@ -557,7 +558,7 @@ tell(struct task *task, enum notice_kind kind, enum outcome of,
 
 	if (!is_anybody_to_be_told_of(task, kind, of))
 		return false;
-	r = mailer_tell(&task->means->mailer, task->claim, kind, of);
+	r = notify_sender(&task->means->notifier, task->claim, kind, of);
 	if (r < 0) {
 		task->is_notice_owed |= is_want_of_room(r);
 		log_trouble(task,
@@ -582,7 +583,7 @@ tell_sender(struct task *task)
 	(void)tell(task, NOTICE_RELAYED, OUTCOME_RELAYED, OUTCOME_DELIVERED);
 	if (!claim->is_delay_told && !task->is_left &&
 	    is_late(accepted_ms(task), clock_real_ms(),
-		task->means->mailer.settings->delay_notice_hours))
+		task->means->notifier.settings->delay_notice_hours))
 		claim->is_delay_told = tell(task, NOTICE_DELAYED,
 		    OUTCOME_DEFERRED, OUTCOME_DELAYED);
 }

@@ -11,8 +11,8 @@
 
 #include "lib/counters.h"
 #include "lib/spool/queue.h"
-#include "lib/spool/unreached.h"
-#include "smtp-deliver/queue/mailer.h"
+#include "lib/spool/unreachable.h"
+#include "smtp-deliver/queue/notify.h"
 #include "smtp-deliver/route/rules.h"
 #include "smtp-deliver/verdict.h"
 
@@ -21,7 +21,7 @@ struct task_means {
 	struct spool *spool;
 	struct queue *queue;
 	struct counters *counters;
-	struct mailer mailer;
+	struct notifier notifier;
 	const struct rules *rules;
 };
 
@@ -39,7 +39,7 @@ struct task {
 	struct task_destination *destinations; /* of its recipients */
 	size_t open_jobs; /* destinations that have not answered yet */
 	bool is_tls_optional; /* the TLS policies of domains are not to keep it
-			       * from being delivered: waiver.h */
+			       * from being delivered: tlsrequired.h */
 	bool is_notice_owed; /* there was no room for one: try again */
 	bool is_given_back; /* one was not tried */
 	bool is_deferred; /* somebody was, in this attempt */
@@ -72,7 +72,7 @@ int task_open(const struct task_means *means, const struct queue_entry *entry,
 /* Let go of the message. All of its jobs must have been freed. */
 void task_free(struct task *task);
 
-/* The destination of one of its recipients, as way_format() names it; or NULL if
+/* The destination of one of its recipients, as nexthop_format() names it; or NULL if
  * nothing more is to be done for that one. */
 const char *task_destination(const struct task *task, size_t recipient);
 
@@ -104,7 +104,7 @@ void task_judge_final(struct job *job);
  *
  * minute	when to look at it again
  */
-void task_pass_by(struct job *job, const struct unreached *unreached,
+void task_pass_by(struct job *job, const struct unreachable *unreachable,
     int64_t minute);
 
 /* A job was not tried, for there was no network: nothing is said of it, and

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * nexthop.c - the notation for who takes mail in place of MX hosts.
+ * nexthop.c - where mail goes, as an administrator writes it, and as the name of a
+ * destination.
  *
- * Pure: no I/O, no memory; who a name belongs to is for route.c to find out.
+ * Pure: no I/O, no memory.
  */
 
 #include "config.h"
@@ -11,125 +12,283 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "smtp-deliver/route/nexthop.h"
 
-#define SEPARATORS ", \t"
-#define IPV6_TAG "IPv6:"
-#define HOP_SIZE (ADDRESS_DOMAIN_MAX + sizeof("[]:65535"))
+#define BLANKS " \t"
+#define SEPARATORS ", \t" /* of relays */
+#define VIA "via "
 
-static bool
-is_ip(const char *text)
+static const char *const levels[] = {
+	[LEVEL_NONE] = "none",
+	[LEVEL_VERIFY] = "verify",
+	[LEVEL_STS] = "sts",
+	[LEVEL_DANE] = "dane",
+};
+
+#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+
+__attribute__((format(printf, 2, 3))) static int
+fail(char ret_error[NEXTHOP_ERROR_SIZE], const char *format, ...)
 {
-	struct in6_addr address;
+	va_list args;
 
-	return inet_pton(AF_INET, text, &address) == 1 ||
-	    inet_pton(AF_INET6, text, &address) == 1;
-}
-
-/* A name that can be looked up; digits and dots alone are a typing error. */
-static bool
-is_name(const char *text)
-{
-	return *text != '[' && !is_ip(text) && is_domain(text, true);
-}
-
-static bool
-parse_port(const char *text, uint16_t *ret_port)
-{
-	const char *problem;
-	size_t digits = strspn(text, "0123456789");
-
-	*ret_port = 0;
-	if (*text == '\0')
-		return false;
-	*ret_port = (uint16_t)strtonum(text, 1, UINT16_MAX, &problem);
-	return problem == NULL && text[digits] == '\0';
-}
-
-/* [NAME] or [IP]; text is what is between the brackets. */
-static bool
-parse_host(const char *text, struct nexthop *ret_hop)
-{
-	if (strncasecmp(text, IPV6_TAG, strlen(IPV6_TAG)) == 0)
-		text += strlen(IPV6_TAG);
-	ret_hop->is_domain = false;
-	return (is_ip(text) || is_name(text)) &&
-	    strlcpy(ret_hop->name, text, sizeof(ret_hop->name)) <
-	    sizeof(ret_hop->name);
-}
-
-static bool
-parse_domain(const char *text, struct nexthop *ret_hop)
-{
-	ret_hop->is_domain = true;
-	return is_name(text) &&
-	    strlcpy(ret_hop->name, text, sizeof(ret_hop->name)) <
-	    sizeof(ret_hop->name);
-}
-
-/* One next hop, which is changed meanwhile. */
-static bool
-parse_hop(char *text, struct nexthop *ret_hop)
-{
-	bool is_host = *text == '[';
-	char *end = text + strcspn(text, is_host ? "]" : ":"), *port = end;
-
-	if (is_host && *port == ']')
-		*port++ = '\0';
-	else if (is_host)
-		return false;
-	ret_hop->port = 0;
-	if (*port == ':' && !parse_port(port + 1, &ret_hop->port))
-		return false;
-	if (*port != ':' && *port != '\0')
-		return false;
-	*end = '\0';
-	return is_host ? parse_host(text + 1, ret_hop)
-		       : parse_domain(text, ret_hop);
-}
-
-static int
-fail(char ret_error[NEXTHOP_ERROR_SIZE], const char *found, size_t length)
-{
-	(void)snprintf(ret_error, NEXTHOP_ERROR_SIZE,
-	    "\"%.*s\"; expected up to %d of NAME, [NAME] or [IP], each with "
-	    ":PORT or without",
-	    (int)(length < 64 ? length : 64), found, NEXTHOP_MAX);
-	/* It is logged. */
+	va_start(args, format);
+	(void)vsnprintf(ret_error, NEXTHOP_ERROR_SIZE, format, args);
+	va_end(args);
 	for (char *p = ret_error; *p != '\0'; p++)
 		if (iscntrl((unsigned char)*p))
 			*p = '?';
 	return -EINVAL;
 }
 
-int
-nexthop_parse(const char *text, struct nexthops *ret_hops,
-    char ret_error[NEXTHOP_ERROR_SIZE])
+/* The first word "tls", or NULL. */
+static char *
+find_tls(char *text)
 {
-	const char *start = text;
-
-	ret_hops->count = 0;
 	for (;;) {
-		char hop[HOP_SIZE];
 		size_t length;
 
 		text += strspn(text, SEPARATORS);
 		if (*text == '\0')
-			break;
+			return NULL;
 		length = strcspn(text, SEPARATORS);
-		if (length >= sizeof(hop) || ret_hops->count == NEXTHOP_MAX)
-			return fail(ret_error, text, length);
-		memcpy(hop, text, length);
-		hop[length] = '\0';
-		if (!parse_hop(hop, &ret_hops->hops[ret_hops->count++]))
-			return fail(ret_error, text, length);
+		if (length == 3 && strncasecmp(text, "tls", 3) == 0)
+			return text;
 		text += length;
 	}
-	if (ret_hops->count == 0)
-		return fail(ret_error, start, strlen(start));
+}
+
+/* Take the words "tls LEVEL" off the end of the text, if they are there. */
+static int
+take_level(char *text, struct nexthop *ret_way,
+    char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	char *tls = find_tls(text), *word;
+	size_t length;
+
+	ret_way->has_level = tls != NULL;
+	ret_way->level = LEVEL_VERIFY;
+	if (tls == NULL)
+		return 0;
+	*tls = '\0';
+	word = tls + 3 + strspn(tls + 3, BLANKS);
+	length = strcspn(word, BLANKS);
+	for (enum level i = LEVEL_NONE; i < LEVELS; i++) {
+		ret_way->level = i;
+		if (strlen(levels[i]) == length &&
+		    strncasecmp(levels[i], word, length) == 0 &&
+		    word[length + strspn(word + length, BLANKS)] == '\0')
+			return 0;
+	}
+	return fail(ret_error,
+	    "tls \"%.64s\"; expected dane, sts, verify or none, and nothing "
+	    "behind it",
+	    word);
+}
+
+/* ---- what a level can be asked of ---- */
+
+static bool
+is_ip(const char *name)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, name, &address) == 1 ||
+	    inet_pton(AF_INET6, name, &address) == 1;
+}
+
+/* Promise P5: only for whom an administrator has named may anything be weaker
+ * than for everybody. */
+static int
+check_none(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	if (!nexthop->is_relayed)
+		return fail(ret_error,
+		    "tls none with mx; expected it for relays that are hosts, "
+		    "[NAME] or [IP]: which hosts MX records name is not yours "
+		    "to say");
+	for (size_t i = 0; i < nexthop->relays.count; i++) {
+		const struct relay *hop = &nexthop->relays.relay[i];
+
+		if (hop->is_domain)
+			return fail(ret_error,
+			    "tls none with \"%.64s\"; expected it for relays "
+			    "that are hosts, such as [%.64s]: which hosts MX "
+			    "records name is not yours to say",
+			    hop->name, hop->name);
+		if (hop->port == RELAYS_PORT_TLS)
+			return fail(ret_error,
+			    "tls none with port %d; expected another port: "
+			    "that one begins with TLS",
+			    RELAYS_PORT_TLS);
+	}
 	return 0;
+}
+
+static int
+check_sts(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	if (nexthop->is_relayed &&
+	    (nexthop->relays.count != 1 || !nexthop->relays.relay[0].is_domain))
+		return fail(ret_error,
+		    "tls sts with %s; expected it with mx or with one NAME: "
+		    "an MTA-STS policy is that of a domain",
+		    nexthop->relays.count != 1 ? "several relays" : "a host");
+	return 0;
+}
+
+static int
+check_dane(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	for (size_t i = 0; nexthop->is_relayed && i < nexthop->relays.count;
+	     i++)
+		if (is_ip(nexthop->relays.relay[i].name))
+			return fail(ret_error,
+			    "tls dane with [%s]; expected a name: an address "
+			    "has no TLSA records",
+			    nexthop->relays.relay[i].name);
+	return 0;
+}
+
+static int
+check_level(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	switch (nexthop->level) {
+	case LEVEL_NONE:
+		return check_none(nexthop, ret_error);
+	case LEVEL_STS:
+		return check_sts(nexthop, ret_error);
+	case LEVEL_DANE:
+		return check_dane(nexthop, ret_error);
+	case LEVEL_VERIFY:
+		break;
+	}
+	return 0;
+}
+
+static bool
+is_mx(const char *text)
+{
+	text += strspn(text, BLANKS);
+	return strncasecmp(text, "mx", 2) == 0 &&
+	    text[2 + strspn(text + 2, BLANKS)] == '\0';
+}
+
+/* In lower case: a name is the same host in whatever case. */
+static void
+lower_names(struct relays *relays)
+{
+	for (size_t i = 0; i < relays->count; i++)
+		for (char *p = relays->relay[i].name; *p != '\0'; p++)
+			*p = (char)tolower((unsigned char)*p);
+}
+
+static int
+parse_relays(const char *text, struct nexthop *nexthop,
+    char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	char error[RELAYS_ERROR_SIZE];
+
+	nexthop->is_relayed = true;
+	if (relays_parse(text, &nexthop->relays, error) < 0)
+		return fail(ret_error, "%s, or mx", error);
+	lower_names(&nexthop->relays);
+	for (size_t i = 0; i < nexthop->relays.count; i++)
+		if (nexthop->relays.relay[i].is_domain &&
+		    nexthop->relays.relay[i].port == 0 &&
+		    strcmp(nexthop->relays.relay[i].name, "mx") == 0)
+			return fail(ret_error,
+			    "\"mx\" among relays; expected it alone, or [mx] "
+			    "for a host of that name");
+	return 0;
+}
+
+int
+nexthop_parse(const char *text, struct nexthop *ret_way,
+    char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	char copy[NEXTHOP_SIZE];
+	int r;
+
+	*ret_way = (struct nexthop){ .is_relayed = false };
+	if (strlcpy(copy, text, sizeof(copy)) >= sizeof(copy))
+		return fail(ret_error, "%zu octets; expected %zu at the most",
+		    strlen(text), sizeof(copy) - 1);
+	if ((r = take_level(copy, ret_way, ret_error)) < 0)
+		return r;
+	if (!is_mx(copy) && (r = parse_relays(copy, ret_way, ret_error)) < 0)
+		return r;
+	return ret_way->has_level ? check_level(ret_way, ret_error) : 0;
+}
+
+/* ---- names of destinations ---- */
+
+static size_t
+format_relays(const struct relays *relays, char ret_name[NEXTHOP_SIZE])
+{
+	size_t used = strlcpy(ret_name, "via", NEXTHOP_SIZE);
+
+	for (size_t i = 0; i < relays->count; i++) {
+		const struct relay *hop = &relays->relay[i];
+		char port[8] = "";
+
+		if (hop->port != 0)
+			(void)snprintf(port, sizeof(port), ":%u", hop->port);
+		used += (size_t)snprintf(ret_name + used, NEXTHOP_SIZE - used,
+		    " %s%s%s%s", hop->is_domain ? "" : "[", hop->name,
+		    hop->is_domain ? "" : "]", port);
+	}
+	return used;
+}
+
+void
+nexthop_format(const struct nexthop *nexthop, char ret_name[NEXTHOP_SIZE])
+{
+	size_t used;
+
+	used = nexthop->is_relayed
+	    ? format_relays(&nexthop->relays, ret_name)
+	    : strlcpy(ret_name, nexthop->domain, NEXTHOP_SIZE);
+	if (nexthop->has_level)
+		(void)snprintf(ret_name + used, NEXTHOP_SIZE - used, " tls %s",
+		    levels[nexthop->level]);
+}
+
+int
+nexthop_parse_name(const char *name, struct nexthop *ret_way)
+{
+	char copy[NEXTHOP_SIZE], error[NEXTHOP_ERROR_SIZE], *rest;
+
+	/* Not so where that is a domain: "via", "via tls dane". */
+	if (strncmp(name, VIA, strlen(VIA)) == 0 &&
+	    nexthop_parse(name + strlen(VIA), ret_way, error) == 0)
+		return ret_way->is_relayed ? 0 : -EINVAL;
+	*ret_way = (struct nexthop){ .is_relayed = false };
+	if (strlcpy(copy, name, sizeof(copy)) >= sizeof(copy))
+		return -EINVAL;
+	rest = copy + strcspn(copy, BLANKS);
+	if (*rest != '\0')
+		*rest++ = '\0';
+	if (take_level(rest, ret_way, error) < 0 ||
+	    rest[strspn(rest, BLANKS)] != '\0')
+		return -EINVAL;
+	return strlcpy(ret_way->domain, copy, sizeof(ret_way->domain)) <
+		sizeof(ret_way->domain)
+	    ? 0
+	    : -EINVAL;
+}
+
+const char *
+nexthop_policy_domain(const struct nexthop *nexthop)
+{
+	if (!nexthop->is_relayed)
+		return nexthop->domain;
+	if (nexthop->has_level && nexthop->level == LEVEL_STS)
+		return nexthop->relays.relay[0].name;
+	return NULL;
 }

@@ -16,10 +16,10 @@
 #include <string.h>
 
 #include "lib/address.h"
-#include "smtp-deliver/route/nexthop.h"
+#include "smtp-deliver/route/relays.h"
 #include "smtp-deliver/route/route.h"
 #include "smtp-deliver/route/self.h"
-#include "smtp-deliver/route/way.h"
+#include "smtp-deliver/route/nexthop.h"
 
 static int
 compare_preferences(const void *a, const void *b)
@@ -165,7 +165,7 @@ add_domain(struct route *route, struct route_host *like,
 	char ascii[DNS_NAME_SIZE];
 	size_t count = 0;
 
-	if (dns_to_ascii(like->domain, ascii) < 0) {
+	if (idna_to_ascii(like->domain, ascii) < 0) {
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.2",
 		    "the domain cannot be written for the DNS");
 		return -EHOSTUNREACH;
@@ -193,7 +193,7 @@ add_domain(struct route *route, struct route_host *like,
 /* Those of one next hop come before those of the next. A next hop that cannot
  * be used now leaves the others. */
 static int
-add_hop(struct route *route, const struct nexthop *hop, unsigned number,
+add_hop(struct route *route, const struct relay *hop, unsigned number,
     int default_port, struct verdict *ret_verdict)
 {
 	struct route_host like = {
@@ -203,11 +203,11 @@ add_hop(struct route *route, const struct nexthop *hop, unsigned number,
 	};
 	char name[DNS_NAME_SIZE];
 
-	like.is_tls_first = like.port == NEXTHOP_PORT_TLS;
+	like.is_tls_first = like.port == RELAYS_PORT_TLS;
 	(void)strlcpy(like.domain, hop->name, sizeof(like.domain));
 	if (hop->is_domain)
 		return add_domain(route, &like, ret_verdict);
-	if (dns_to_ascii(hop->name, name) < 0)
+	if (idna_to_ascii(hop->name, name) < 0)
 		(void)strlcpy(name, hop->name, sizeof(name)); /* IPv6 */
 	add_host(route, &like, name, 0);
 	return 0;
@@ -226,11 +226,11 @@ set_relay_trouble(const char *name, struct verdict *verdict)
 /* The relays that are to be had. Without any the mail waits, whatever the DNS
  * says of them: it is not the recipient who is wrong. */
 static int
-find_relays(const struct nexthops *relays, const struct settings *settings,
+find_relays(const struct relays *relays, const struct settings *settings,
     struct route *ret_route, struct verdict *ret_verdict)
 {
 	for (size_t i = 0; i < relays->count; i++) {
-		const struct nexthop *relay = &relays->hops[i];
+		const struct relay *relay = &relays->relay[i];
 
 		if (add_hop(ret_route, relay, (unsigned)i,
 			settings->remote_port, ret_verdict) < 0)
@@ -247,24 +247,24 @@ route_find(const char *destination, const struct settings *settings,
 		.port = settings->remote_port,
 		.is_name_secure = true,
 	};
-	struct way way;
+	struct nexthop nexthop;
 	char ip[46];
 	int r;
 
 	*ret_route = (struct route){ .host_count = 0 };
-	if (way_parse_name(destination, &way) < 0) {
+	if (nexthop_parse_name(destination, &nexthop) < 0) {
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",
 		    "this is no destination");
 		return -EHOSTUNREACH;
 	}
-	ret_route->has_level = way.has_level;
-	ret_route->level = way.level;
-	ret_route->is_relayed = way.is_relayed;
-	if (way.is_relayed)
-		return find_relays(&way.relays, settings, ret_route,
+	ret_route->has_level = nexthop.has_level;
+	ret_route->level = nexthop.level;
+	ret_route->is_relayed = nexthop.is_relayed;
+	if (nexthop.is_relayed)
+		return find_relays(&nexthop.relays, settings, ret_route,
 		    ret_verdict);
-	(void)strlcpy(like.domain, way.domain, sizeof(like.domain));
-	if (address_literal_ip(way.domain, ip) == 0) {
+	(void)strlcpy(like.domain, nexthop.domain, sizeof(like.domain));
+	if (address_literal_ip(nexthop.domain, ip) == 0) {
 		ret_route->is_literal = true;
 		add_host(ret_route, &like, ip, 0);
 		return 0;

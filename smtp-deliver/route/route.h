@@ -27,7 +27,7 @@ struct route_host {
 /* The hosts that take mail for a destination, the one to try first first. */
 struct route {
 	bool has_level; /* so much is asked of TLS there, or nothing */
-	enum trust_level level;
+	enum level level;
 	bool is_relayed; /* by the administrator's word, not the recipient's:
 			  * what is wrong with it makes nobody fail */
 	size_t host_count;
@@ -44,7 +44,7 @@ struct route {
  * Find the way to a destination (RFC 5321 section 5.1, RFC 7505), or by the
  * relays that are to be used in its place.
  *
- * destination	a name as way_format() writes it: a domain, an address literal,
+ * destination	a name as nexthop_format() writes it: a domain, an address literal,
  *		or relays.
  * settings	SMTP_HOSTNAME: where the route would lead to that name it is
  *		cut. Relays may be there.
@@ -69,7 +69,7 @@ static inline bool
 route_has_policy(const struct route *route)
 {
 	return !route->is_relayed ||
-	    (route->has_level && route->level == TRUST_STS);
+	    (route->has_level && route->level == LEVEL_STS);
 }
 
 /* That a route has only led to this host (RFC 5321 section 5.1). */

@@ -45,7 +45,7 @@ struct entry {
 	struct rule rule;
 	enum side side;
 	const char *key; /* within who */
-	char *who, *way; /* the rule's */
+	char *who, *nexthop; /* the rule's */
 	size_t number; /* in the file, from 0 */
 };
 
@@ -99,7 +99,7 @@ make_key(const char *text, char ret_key[KEY_SIZE])
 		used++;
 	(void)strlcpy(ret_key, text, KEY_SIZE);
 	if (has_high_octet(text + used, strlen(text + used)) &&
-	    dns_to_ascii(text + used, ascii) == 0)
+	    idna_to_ascii(text + used, ascii) == 0)
 		(void)strlcpy(ret_key + used, ascii, KEY_SIZE - used);
 	for (char *p = ret_key; *p != '\0'; p++)
 		if (*p >= 'A' && *p <= 'Z')
@@ -264,9 +264,9 @@ parse_who(struct reading *reading, char **line, enum side *ret_side,
 
 /* Where it goes: the rest of the rule. */
 static bool
-parse_way(struct reading *reading, char **line, struct way *ret_way)
+parse_way(struct reading *reading, char **line, struct nexthop *ret_way)
 {
-	char text[RULES_LINE_MAX + 2] = "", error[WAY_ERROR_SIZE];
+	char text[RULES_LINE_MAX + 2] = "", error[NEXTHOP_ERROR_SIZE];
 	const char *word = take_word(line);
 
 	if (word == NULL || strcasecmp(word, "via") != 0) {
@@ -279,7 +279,7 @@ parse_way(struct reading *reading, char **line, struct way *ret_way)
 		(void)strlcat(text, *text != '\0' ? " " : "", sizeof(text));
 		(void)strlcat(text, word, sizeof(text));
 	}
-	if (way_parse(text, ret_way, error) == 0)
+	if (nexthop_parse(text, ret_way, error) == 0)
 		return true;
 	tell(reading, true, "%s", error);
 	return false;
@@ -291,32 +291,32 @@ static void
 free_entry(struct entry *entry)
 {
 	free(entry->who);
-	free(entry->way);
-	entry->who = entry->way = NULL;
+	free(entry->nexthop);
+	entry->who = entry->nexthop = NULL;
 }
 
 /* Make an entry. Returns 0 or -ENOMEM. */
 static int
 fill_entry(struct entry *entry, unsigned line, enum side side, const char *key,
-    const struct way *way)
+    const struct nexthop *nexthop)
 {
 	static const char *const names[] = {
 		[SIDE_ALL] = "all",
 		[SIDE_TO] = "to ",
 		[SIDE_FROM] = "from ",
 	};
-	char who[KEY_SIZE + 8], name[WAY_SIZE + 8];
+	char who[KEY_SIZE + 8], name[NEXTHOP_SIZE + 8];
 
 	(void)snprintf(who, sizeof(who), "%s%s", names[side], key);
-	(void)strlcpy(name, way->is_relayed ? "" : DIRECT, sizeof(name));
-	way_format(way, name + strlen(name));
+	(void)strlcpy(name, nexthop->is_relayed ? "" : DIRECT, sizeof(name));
+	nexthop_format(nexthop, name + strlen(name));
 	entry->who = strdup(who);
-	entry->way = strdup(name);
-	if (entry->who == NULL || entry->way == NULL) {
+	entry->nexthop = strdup(name);
+	if (entry->who == NULL || entry->nexthop == NULL) {
 		free_entry(entry);
 		return -ENOMEM;
 	}
-	entry->rule = (struct rule){ line, entry->who, entry->way };
+	entry->rule = (struct rule){ line, entry->who, entry->nexthop };
 	entry->side = side;
 	entry->key = entry->who + strlen(names[side]);
 	return 0;
@@ -340,20 +340,20 @@ add_port(struct rules *rules, uint16_t port)
 }
 
 static int
-add_ports(struct rules *rules, const struct way *way)
+add_ports(struct rules *rules, const struct nexthop *nexthop)
 {
 	int r = 0;
 
-	if (!way->is_relayed)
+	if (!nexthop->is_relayed)
 		return add_port(rules, 0);
-	for (size_t i = 0; i < way->relays.count && r == 0; i++)
-		r = add_port(rules, way->relays.hops[i].port);
+	for (size_t i = 0; i < nexthop->relays.count && r == 0; i++)
+		r = add_port(rules, nexthop->relays.relay[i].port);
 	return r;
 }
 
 static int
 add_entry(struct rules *rules, unsigned line, enum side side, const char *key,
-    const struct way *way)
+    const struct nexthop *nexthop)
 {
 	struct entry *larger;
 	int r;
@@ -367,9 +367,9 @@ add_entry(struct rules *rules, unsigned line, enum side side, const char *key,
 		rules->entries = larger;
 		rules->room = room;
 	}
-	if ((r = add_ports(rules, way)) < 0 ||
+	if ((r = add_ports(rules, nexthop)) < 0 ||
 	    (r = fill_entry(&rules->entries[rules->count], line, side, key,
-		 way)) < 0)
+		 nexthop)) < 0)
 		return r;
 	rules->entries[rules->count].number = rules->count;
 	rules->count++;
@@ -378,18 +378,18 @@ add_entry(struct rules *rules, unsigned line, enum side side, const char *key,
 
 int
 rules_open(const char *relayhost, struct rules **ret_rules,
-    char ret_error[WAY_ERROR_SIZE])
+    char ret_error[NEXTHOP_ERROR_SIZE])
 {
 	struct rules *rules = calloc(1, sizeof(*rules));
-	struct way way;
+	struct nexthop nexthop;
 
-	(void)strlcpy(ret_error, "no memory", WAY_ERROR_SIZE);
+	(void)strlcpy(ret_error, "no memory", NEXTHOP_ERROR_SIZE);
 	if (rules == NULL)
 		return -EINVAL;
-	if (way_parse(relayhost != NULL ? relayhost : "mx", &way, ret_error) <
-		0 ||
-	    add_ports(rules, &way) < 0 ||
-	    fill_entry(&rules->last, 0, SIDE_ALL, "", &way) < 0) {
+	if (nexthop_parse(relayhost != NULL ? relayhost : "mx", &nexthop,
+		ret_error) < 0 ||
+	    add_ports(rules, &nexthop) < 0 ||
+	    fill_entry(&rules->last, 0, SIDE_ALL, "", &nexthop) < 0) {
 		rules_close(rules);
 		return -EINVAL;
 	}
@@ -419,18 +419,18 @@ take_line(struct reading *reading, char *line)
 	struct rules *rules = reading->rules;
 	char key[KEY_SIZE];
 	enum side side;
-	struct way way;
+	struct nexthop nexthop;
 
 	line += strspn(line, BLANKS);
 	if (*line == '\0' || *line == '#')
 		return;
 	if (!parse_who(reading, &line, &side, key) ||
-	    !parse_way(reading, &line, &way))
+	    !parse_way(reading, &line, &nexthop))
 		return;
 	if (rules->count == RULES_MAX)
 		tell(reading, true, "one more rule; expected %d at the most",
 		    RULES_MAX);
-	else if (add_entry(rules, reading->line, side, key, &way) < 0)
+	else if (add_entry(rules, reading->line, side, key, &nexthop) < 0)
 		tell(reading, true, "no memory for this rule");
 }
 
@@ -554,18 +554,18 @@ rules_find(const struct rules *rules, const char *sender, const char *recipient)
 
 void
 rules_name_destination(const struct rule *rule, const char *recipient,
-    char ret_name[WAY_SIZE])
+    char ret_name[NEXTHOP_SIZE])
 {
 	size_t length = strlen(DIRECT);
-	const char *level = rule->way + length;
+	const char *level = rule->nexthop + length;
 
 	/* A relay may have a name that begins like that. */
-	if (strncmp(rule->way, DIRECT, length) == 0 &&
+	if (strncmp(rule->nexthop, DIRECT, length) == 0 &&
 	    (*level == '\0' || *level == ' '))
-		(void)snprintf(ret_name, WAY_SIZE, "%s%s",
+		(void)snprintf(ret_name, NEXTHOP_SIZE, "%s%s",
 		    address_domain(recipient), level);
 	else
-		(void)strlcpy(ret_name, rule->way, WAY_SIZE);
+		(void)strlcpy(ret_name, rule->nexthop, NEXTHOP_SIZE);
 }
 
 const uint16_t *

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "smtp-deliver/route/way.h"
+#include "smtp-deliver/route/nexthop.h"
 
 #define RULES_MAX 100000
 #define RULES_LINE_MAX 1024 /* octets, without the LF */
@@ -25,7 +25,7 @@ struct rules;
 struct rule {
 	unsigned line; /* of the file, from 1; 0: the one behind them all */
 	const char *who; /* "to example.org", "from <>", "all" */
-	const char *way; /* "via [a.example]:587 tls verify", "via mx" */
+	const char *nexthop; /* "via [a.example]:587 tls verify", "via mx" */
 };
 
 /* Told what is wrong with a line: a mistake, or a rule that can never match.
@@ -42,7 +42,7 @@ typedef void rules_see(void *context, unsigned line, bool is_mistake,
  * what was expected, or that there is no memory.
  */
 int rules_open(const char *relayhost, struct rules **ret_rules,
-    char ret_error[WAY_ERROR_SIZE]);
+    char ret_error[NEXTHOP_ERROR_SIZE]);
 void rules_close(struct rules *rules); /* NULL is fine */
 
 /*
@@ -67,9 +67,9 @@ const struct rule *rules_find(const struct rules *rules, const char *sender,
     const char *recipient);
 
 /* The name of the destination to which that rule sends the recipient, as
- * way_format() writes it. */
+ * nexthop_format() writes it. */
 void rules_name_destination(const struct rule *rule, const char *recipient,
-    char ret_name[WAY_SIZE]);
+    char ret_name[NEXTHOP_SIZE]);
 
 /* All ports that the rules lead to; 0 is that of SMTP_REMOTE_PORT. They belong
  * to the rules. */

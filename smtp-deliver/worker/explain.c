@@ -30,21 +30,21 @@
 #include "smtp-deliver/client/client.h"
 #include "smtp-deliver/client/connect.h"
 #include "smtp-deliver/worker/explain.h"
-#include "smtp-deliver/policy/fetcher.h"
+#include "smtp-deliver/policy/stsfetch.h"
 #include "smtp-deliver/policy/requiretls.h"
 #include "smtp-deliver/route/route.h"
 #include "smtp-deliver/policy/trust.h"
-#include "smtp-deliver/wall.h"
+#include "smtp-deliver/sandbox.h"
 
 #define LINE_SIZE 2048
 
 /* What a level asks of a host. */
 static const char *const asked[] = {
-	[TRUST_NONE] = "no TLS",
-	[TRUST_VERIFY] =
+	[LEVEL_NONE] = "no TLS",
+	[LEVEL_VERIFY] =
 	    "TLS if the host offers it, and then its certificate must verify",
-	[TRUST_STS] = "TLS, and its certificate must verify",
-	[TRUST_DANE] = "TLS with a certificate that its TLSA records match",
+	[LEVEL_STS] = "TLS, and its certificate must verify",
+	[LEVEL_DANE] = "TLS with a certificate that its TLSA records match",
 };
 
 static const char *const modes[] = {
@@ -55,10 +55,10 @@ static const char *const modes[] = {
 
 /* The MTA-STS policy of a domain. */
 struct published {
-	struct fetcher fetcher;
+	struct stsfetch stsfetch;
 	bool is_asked_for;
 	int error;
-	struct fetcher_answer answer;
+	struct stsfetch_answer answer;
 };
 
 /* What is known of all addresses. */
@@ -111,7 +111,7 @@ say_verdict(const char *what, const struct verdict *verdict)
 static void
 say_policy(const struct published *published)
 {
-	const struct fetcher_answer *answer = &published->answer;
+	const struct stsfetch_answer *answer = &published->answer;
 	const struct sts_policy *policy = &answer->policy;
 
 	if (published->error < 0)
@@ -120,9 +120,9 @@ say_policy(const struct published *published)
 	if (answer->failure[0] != '\0')
 		say("    MTA-STS policy: cannot be fetched: %s",
 		    answer->failure);
-	if (published->error < 0 || published->fetcher.domain[0] == '\0')
+	if (published->error < 0 || published->stsfetch.domain[0] == '\0')
 		return;
-	say("    MTA-STS policy of %s: %s%s", published->fetcher.domain,
+	say("    MTA-STS policy of %s: %s%s", published->stsfetch.domain,
 	    policy->is_unknown ? "unknown" : modes[policy->mode],
 	    policy->mx_count == 0      ? ""
 		: answer->is_kept != 0 ? ", kept from before"
@@ -138,7 +138,7 @@ ask_for_policy(struct published *published)
 	if (!published->is_asked_for) {
 		published->is_asked_for = true;
 		published->error =
-		    fetcher_ask(&published->fetcher, &published->answer);
+		    stsfetch_ask(&published->stsfetch, &published->answer);
 		say_policy(published);
 	}
 	return published->error == 0;
@@ -151,7 +151,7 @@ apply_policy(struct sight *sight)
 	const struct sts_policy *policy = &sight->published->answer.policy;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
-	if (!route_has_policy(sight->route) || sight->trust.level > TRUST_STS)
+	if (!route_has_policy(sight->route) || sight->trust.level > LEVEL_STS)
 		return true;
 	if (!ask_for_policy(sight->published))
 		return false;
@@ -289,7 +289,7 @@ find_trust(struct sight *sight)
 	const struct route *route = sight->route;
 	const struct trust *trust = &sight->trust;
 
-	if (route->has_level && route->level == TRUST_NONE)
+	if (route->has_level && route->level == LEVEL_NONE)
 		trust_set_default(route->hosts[sight->number].name,
 		    &sight->trust);
 	else if (!find_published_trust(sight))
@@ -299,9 +299,9 @@ find_trust(struct sight *sight)
 		say_verdict("not used", &verdict);
 		return false;
 	}
-	say("    policy %s: %s", trust_name(trust->level),
-	    asked[trust->level == TRUST_VERIFY && trust->is_tls_required
-		    ? TRUST_STS
+	say("    policy %s: %s", level_name(trust->level),
+	    asked[trust->level == LEVEL_VERIFY && trust->is_tls_required
+		    ? LEVEL_STS
 		    : trust->level]);
 	return true;
 }
@@ -392,7 +392,7 @@ say_rule(const struct rule *rule, const struct settings *settings)
 {
 	if (rule->line != 0)
 		say("  rule: %s:%u: %s %s", settings->routes, rule->line,
-		    rule->who, rule->way);
+		    rule->who, rule->nexthop);
 	else if (settings->relayhost != NULL)
 		say("  route: SMTP_RELAYHOST, %s", settings->relayhost);
 }
@@ -409,7 +409,7 @@ parse(const char *text, struct address *ret_address)
 	    path[used] == '\0';
 }
 
-/* The name is one that way_format() writes. */
+/* The name is one that nexthop_format() writes. */
 static bool
 explain_destination(const char *destination, struct published *published,
     const struct plan *plan)
@@ -435,20 +435,20 @@ static void
 become_worker(struct published *published, const char *destination,
     const struct plan *plan, pid_t parent)
 {
-	struct way way = { .is_relayed = false };
-	bool has_way = way_parse_name(destination, &way) == 0;
+	struct nexthop nexthop = { .is_relayed = false };
+	bool has_nexthop = nexthop_parse_name(destination, &nexthop) == 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
-	if (!way.is_relayed)
+	if (!nexthop.is_relayed)
 		credentials_close(plan->credentials);
-	fetcher_prepare(&published->fetcher, plan->spool,
-	    has_way ? way_policy_domain(&way) : NULL);
-	sandbox_keep_only(&published->fetcher.place.folder_fd,
-	    published->fetcher.place.folder_fd >= 0);
-	fetcher_start(&published->fetcher, plan->settings, NULL, NULL);
-	wall_close_worker(plan->settings, plan->rules);
+	stsfetch_prepare(&published->stsfetch, plan->spool,
+	    has_nexthop ? nexthop_policy_domain(&nexthop) : NULL);
+	sandbox_keep_only(&published->stsfetch.place.folder_fd,
+	    published->stsfetch.place.folder_fd >= 0);
+	stsfetch_start(&published->stsfetch, plan->settings, NULL, NULL);
+	sandbox_enter_worker(plan->settings, plan->rules);
 	dns_start();
 }
 
@@ -460,7 +460,7 @@ explain_address(const char *text, const struct plan *plan)
 	static struct published published;
 	struct address address;
 	const struct rule *rule;
-	char destination[WAY_SIZE];
+	char destination[NEXTHOP_SIZE];
 	pid_t parent = getpid(), pid;
 	int status;
 

@@ -26,18 +26,18 @@
 #include "smtp-deliver/client/connect.h"
 #include "smtp-deliver/content/masquerade.h"
 #include "smtp-deliver/net/network.h"
-#include "smtp-deliver/worker/order.h"
+#include "smtp-deliver/worker/channel.h"
 #include "smtp-deliver/policy/requiretls.h"
 #include "smtp-deliver/route/route.h"
 #include "smtp-deliver/client/transaction.h"
-#include "smtp-deliver/worker/trial.h"
+#include "smtp-deliver/worker/delivery.h"
 #include "smtp-deliver/worker/worker.h"
 
 struct worker {
 	int fd;
 	const struct destination *destination;
 	const struct settings *settings;
-	struct fetcher *fetcher;
+	struct stsfetch *stsfetch;
 	bool has_policy; /* the destination's was asked for */
 	int policy_error;
 	struct sts_policy policy;
@@ -67,7 +67,7 @@ is_tls_optional(const struct worker *worker)
 static bool
 report(struct worker *worker, const struct report *report)
 {
-	if (!worker->is_unheard && order_report(worker->fd, report) < 0)
+	if (!worker->is_unheard && channel_send_report(worker->fd, report) < 0)
 		worker->is_unheard = true;
 	return !worker->is_unheard;
 }
@@ -86,9 +86,9 @@ report_verdict(struct worker *worker, const struct job *job, size_t recipient)
 /* Before another host is tried: who has the message now, or will never get it,
  * is to be on record first (promise P2). Returns whether that is so. */
 static bool
-report_so_far(struct worker *worker, struct trial *trial)
+report_so_far(struct worker *worker, struct delivery *delivery)
 {
-	const struct job *job = trial->job;
+	const struct job *job = delivery->job;
 
 	for (size_t i = 0; i < job->recipient_count; i++)
 		if (is_final(job->verdicts[i].outcome) &&
@@ -96,7 +96,7 @@ report_so_far(struct worker *worker, struct trial *trial)
 			return false;
 	if (!report(worker, &(struct report){ .kind = REPORT_SO_FAR }))
 		return false;
-	worker->is_unheard = order_wait(worker->fd) < 0;
+	worker->is_unheard = channel_wait_go(worker->fd) < 0;
 	return !worker->is_unheard;
 }
 
@@ -155,74 +155,74 @@ judge_relay(const struct worker *worker, struct verdict *verdicts, size_t count)
 
 /* What is sent to those who are open. Recipients has room for all of them. */
 static void
-fill_message(const struct trial *trial, size_t *recipients,
+fill_message(const struct delivery *delivery, size_t *recipients,
     struct transaction_message *ret_message)
 {
 	*ret_message = (struct transaction_message){
-		.envelope = &trial->job->task->claim->envelope,
-		.sender = trial->sender,
-		.letter = &trial->letter,
-		.fields = trial->signatures,
+		.envelope = &delivery->job->task->claim->envelope,
+		.sender = delivery->sender,
+		.content = &delivery->content,
+		.fields = delivery->signatures,
 		.recipients = recipients,
-		.recipient_count = trial->open_count,
+		.recipient_count = delivery->open_count,
 	};
-	for (size_t i = 0; i < trial->open_count; i++)
-		recipients[i] = trial->job->recipients[trial->open[i]];
+	for (size_t i = 0; i < delivery->open_count; i++)
+		recipients[i] = delivery->job->recipients[delivery->open[i]];
 }
 
 /* Whether the host at the other end may have the message, and can take it. */
 static bool
-may_be_sent(const struct worker *worker, struct trial *trial)
+may_be_sent(const struct worker *worker, struct delivery *delivery)
 {
 	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
 	struct transaction_message message;
 	struct verdict verdict;
 
-	trial->was_reached = true;
-	if (trial_is_tls_needed(trial) &&
+	delivery->was_reached = true;
+	if (delivery_is_tls_needed(delivery) &&
 	    requiretls_check_client(worker->client, &verdict) < 0) {
-		trial_pass_over_lacking(trial, &verdict);
+		delivery_pass_over_lacking(delivery, &verdict);
 		return false;
 	}
-	if (!trial_prepare(trial, worker->dkim,
+	if (!delivery_prepare(delivery, worker->dkim,
 		worker->route.is_relayed ? &worker->masquerade : NULL))
 		return false;
-	fill_message(trial, recipients, &message);
+	fill_message(delivery, recipients, &message);
 	if (transaction_can_take(worker->client, &message, &verdict))
 		return true;
-	trial_pass_over_lacking(trial, &verdict);
+	delivery_pass_over_lacking(delivery, &verdict);
 	return false;
 }
 
 /* Offer the message, which may be sent, over the connection there is. Returns
  * whether that can be used again; if not it is gone. */
 static bool
-send_message(struct worker *worker, struct trial *trial)
+send_message(struct worker *worker, struct delivery *delivery)
 {
 	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
 	struct transaction_message message;
 	struct verdict *verdicts;
 	enum transaction_end end;
 
-	assert(trial->open_count > 0);
-	trial->was_connected = true;
+	assert(delivery->open_count > 0);
+	delivery->was_connected = true;
 	/* Whoever is not heard has been let go of: the message may be somebody
 	 * else's by now. */
 	if (!report(worker, &(struct report){ .kind = REPORT_SENDING })) {
-		trial->is_over = true;
+		delivery->is_over = true;
 		return true;
 	}
-	verdicts = calloc(trial->open_count, sizeof(*verdicts));
+	verdicts = calloc(delivery->open_count, sizeof(*verdicts));
 	if (verdicts == NULL)
 		return true;
-	fill_message(trial, recipients, &message);
+	fill_message(delivery, recipients, &message);
 	worker->client_messages++;
 	end = transaction_run(worker->client, &message, verdicts);
-	judge_relay(worker, verdicts, trial->open_count);
-	trial_take_verdicts(trial, verdicts);
+	judge_relay(worker, verdicts, delivery->open_count);
+	delivery_take_verdicts(delivery, verdicts);
 	free(verdicts);
-	trial->is_over = end == TRANSACTION_UNSURE ||
-	    (trial->open_count > 0 && !report_so_far(worker, trial));
+	delivery->is_over = end == TRANSACTION_UNSURE ||
+	    (delivery->open_count > 0 && !report_so_far(worker, delivery));
 	if (end == TRANSACTION_READY)
 		return true;
 	client_drop(worker->client);
@@ -232,7 +232,7 @@ send_message(struct worker *worker, struct trial *trial)
 
 /* A host that is tried, for those who are told of its addresses. */
 struct host {
-	struct trial *trial;
+	struct delivery *delivery;
 	const struct trust *trust;
 };
 
@@ -245,14 +245,14 @@ see_passed_over(void *context, const struct addrinfo *address,
 
 	client_set_unconnected(host->trust, address, reason, &verdict);
 	if (is_over)
-		trial_pass_over(host->trial, &verdict);
+		delivery_pass_over(host->delivery, &verdict);
 	else
-		trial_log_passed_over(host->trial, &verdict);
+		delivery_log_passed_over(host->delivery, &verdict);
 }
 
 /* Where the destination's policy is being tested, tell what it lacks. */
 static void
-see_tested(struct worker *worker, struct trial *trial,
+see_tested(struct worker *worker, struct delivery *delivery,
     const struct trust *trust)
 {
 	struct verdict verdict;
@@ -263,28 +263,28 @@ see_tested(struct worker *worker, struct trial *trial,
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
 	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
 	    "domain asks for");
-	trial_log_missed(trial, trust_name(TRUST_STS), &verdict);
+	delivery_log_missed(delivery, level_name(LEVEL_STS), &verdict);
 }
 
 /* Try the next address of a host that answers. Returns whether there may be
  * another one. */
 static bool
-try_address(struct worker *worker, struct trial *trial,
+try_address(struct worker *worker, struct delivery *delivery,
     const struct route_host *route_host, const struct trust *trust,
     struct connect *connect)
 {
-	struct host host = { trial, trust };
+	struct host host = { delivery, trust };
 	const struct addrinfo *address;
 	struct verdict verdict;
 	int fd;
 
-	trial->was_any_address = true;
+	delivery->was_any_address = true;
 	/* Without another one, a connection that there is serves the next
 	 * message. */
 	fd = connect_next(connect, see_passed_over, &host, &address);
 	if (fd < 0)
 		return false;
-	trial->was_reached = true;
+	delivery->was_reached = true;
 	client_quit(worker->client);
 	worker->client = NULL;
 	if (client_open(trust, fd, address, find_credential(worker, route_host),
@@ -292,17 +292,17 @@ try_address(struct worker *worker, struct trial *trial,
 		&verdict) < 0) {
 		if (verdict.is_auth_trouble != 0)
 			note_auth_trouble(worker, route_host, &verdict);
-		trial_pass_over(trial, &verdict);
-		trial_note_missed(trial, trust, &verdict);
+		delivery_pass_over(delivery, &verdict);
+		delivery_note_missed(delivery, trust, &verdict);
 		/* Its other addresses would say the same. */
 		return verdict.is_auth_trouble == 0;
 	}
 	worker->client_host = route_host;
 	worker->client_messages = 0;
-	see_tested(worker, trial, trust);
-	if (!may_be_sent(worker, trial))
+	see_tested(worker, delivery, trust);
+	if (!may_be_sent(worker, delivery))
 		return false;
-	(void)send_message(worker, trial);
+	(void)send_message(worker, delivery);
 	return true;
 }
 
@@ -316,7 +316,7 @@ log_failure(const char *domain, const char *why)
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_POLICY_MISSED,
 	    .host = domain,
-	    .policy = trust_name(TRUST_STS),
+	    .policy = level_name(LEVEL_STS),
 	    .reason = reason,
 	});
 }
@@ -324,11 +324,11 @@ log_failure(const char *domain, const char *why)
 static void
 ask_for_policy(struct worker *worker)
 {
-	static struct fetcher_answer answer;
+	static struct stsfetch_answer answer;
 
-	worker->policy_error = fetcher_ask(worker->fetcher, &answer);
+	worker->policy_error = stsfetch_ask(worker->stsfetch, &answer);
 	if (answer.failure[0] != '\0')
-		log_failure(worker->fetcher->domain, answer.failure);
+		log_failure(worker->stsfetch->domain, answer.failure);
 	worker->policy = answer.policy;
 	worker->has_policy = true;
 }
@@ -349,7 +349,7 @@ get_policy(struct worker *worker, struct verdict *ret_verdict)
 /* Find what is published for a host, or else for the destination (RFC 8461
  * section 2). */
 static int
-find_published_trust(struct worker *worker, const struct trial *trial,
+find_published_trust(struct worker *worker, const struct delivery *delivery,
     const struct route_host *host, struct trust *ret_trust,
     struct verdict *ret_verdict)
 {
@@ -358,31 +358,32 @@ find_published_trust(struct worker *worker, const struct trial *trial,
 
 	ret_trust->is_tls_first = host->is_tls_first;
 	if (r < 0 || !route_has_policy(&worker->route) ||
-	    is_tls_optional(worker) || ret_trust->level > TRUST_STS)
+	    is_tls_optional(worker) || ret_trust->level > LEVEL_STS)
 		return r;
 	if ((r = get_policy(worker, ret_verdict)) < 0)
 		return r;
 	r = trust_apply_sts(ret_trust, &worker->policy, ret_verdict);
 	if (r == 0 || !ret_trust->is_tested)
 		return r;
-	trial_log_missed(trial, trust_name(TRUST_STS), ret_verdict);
+	delivery_log_missed(delivery, level_name(LEVEL_STS), ret_verdict);
 	return 0;
 }
 
 /* Find what holds for a host: that, or more, or nothing, as a route says. */
 static int
-find_trust(struct worker *worker, const struct trial *trial,
+find_trust(struct worker *worker, const struct delivery *delivery,
     const struct route_host *host, struct trust *ret_trust,
     struct verdict *ret_verdict)
 {
 	const struct route *route = &worker->route;
 	int r;
 
-	if (route->has_level && route->level == TRUST_NONE) {
+	if (route->has_level && route->level == LEVEL_NONE) {
 		trust_set_default(host->name, ret_trust);
-		return trust_require(ret_trust, TRUST_NONE, ret_verdict);
+		return trust_require(ret_trust, LEVEL_NONE, ret_verdict);
 	}
-	r = find_published_trust(worker, trial, host, ret_trust, ret_verdict);
+	r = find_published_trust(worker, delivery, host, ret_trust,
+	    ret_verdict);
 	return r == 0 && route->has_level
 	    ? trust_require(ret_trust, route->level, ret_verdict)
 	    : r;
@@ -391,7 +392,7 @@ find_trust(struct worker *worker, const struct trial *trial,
 /* Whether a message may go to a host of that name: with REQUIRETLS, DNSSEC or the
  * destination's policy must vouch for it. */
 static bool
-may_be_named(struct worker *worker, struct trial *trial,
+may_be_named(struct worker *worker, struct delivery *delivery,
     const struct route_host *host)
 {
 	bool has_policy =
@@ -399,7 +400,7 @@ may_be_named(struct worker *worker, struct trial *trial,
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	int r = 0;
 
-	if (!trial_is_tls_needed(trial))
+	if (!delivery_is_tls_needed(delivery))
 		return true;
 	if (has_policy)
 		r = get_policy(worker, &verdict);
@@ -407,14 +408,14 @@ may_be_named(struct worker *worker, struct trial *trial,
 		r = requiretls_check_name(host,
 		    has_policy ? &worker->policy : NULL, &verdict);
 	if (r == -EPROTONOSUPPORT)
-		trial_pass_over_lacking(trial, &verdict);
+		delivery_pass_over_lacking(delivery, &verdict);
 	else if (r < 0)
-		trial_pass_over(trial, &verdict);
+		delivery_pass_over(delivery, &verdict);
 	return r == 0;
 }
 
 static void
-try_addresses(struct worker *worker, struct trial *trial, size_t number,
+try_addresses(struct worker *worker, struct delivery *delivery, size_t number,
     const struct trust *trust)
 {
 	const struct route_host *host = &worker->route.hosts[number];
@@ -422,26 +423,27 @@ try_addresses(struct worker *worker, struct trial *trial, size_t number,
 
 	connect_begin(worker->route.addresses[number], worker->settings,
 	    &connect);
-	while (trial->open_count > 0 && !trial->is_over &&
-	    try_address(worker, trial, host, trust, &connect))
+	while (delivery->open_count > 0 && !delivery->is_over &&
+	    try_address(worker, delivery, host, trust, &connect))
 		;
-	trial->failures |= connect.failures;
+	delivery->failures |= connect.failures;
 }
 
 /* Try a host as if nothing were published for it. What it shows must verify even
  * so (promise P5). */
 static void
-try_without_policy(struct worker *worker, struct trial *trial, size_t number)
+try_without_policy(struct worker *worker, struct delivery *delivery,
+    size_t number)
 {
 	const struct route_host *host = &worker->route.hosts[number];
-	const char *policy = trial->missed.policy;
+	const char *policy = delivery->missed.policy;
 	struct trust trust;
 
-	trial_log_missed(trial, *policy != '\0' ? policy : NULL,
-	    &trial->missed);
+	delivery_log_missed(delivery, *policy != '\0' ? policy : NULL,
+	    &delivery->missed);
 	trust_set_default(host->name, &trust);
 	trust.is_tls_first = host->is_tls_first;
-	try_addresses(worker, trial, number, &trust);
+	try_addresses(worker, delivery, number, &trust);
 }
 
 /* Whether a relay has refused us a moment ago, and is not to be asked again for
@@ -465,46 +467,46 @@ is_refused(const struct worker *worker, const struct route_host *host,
 
 /* Try a host that has an address, under the policy that holds for it. */
 static void
-try_found_host(struct worker *worker, struct trial *trial, size_t number)
+try_found_host(struct worker *worker, struct delivery *delivery, size_t number)
 {
 	const struct route_host *host = &worker->route.hosts[number];
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 	struct trust trust;
 
-	trial->was_any_address = true;
-	trial->was_missed = false;
+	delivery->was_any_address = true;
+	delivery->was_missed = false;
 	if (is_refused(worker, host, &verdict)) {
-		trial->was_withheld = true;
-		trial_pass_over(trial, &verdict);
+		delivery->was_withheld = true;
+		delivery_pass_over(delivery, &verdict);
 		return;
 	}
-	if (!may_be_named(worker, trial, host))
+	if (!may_be_named(worker, delivery, host))
 		return;
-	if (find_trust(worker, trial, host, &trust, &verdict) == 0)
-		try_addresses(worker, trial, number, &trust);
+	if (find_trust(worker, delivery, host, &trust, &verdict) == 0)
+		try_addresses(worker, delivery, number, &trust);
 	else {
-		trial_pass_over(trial, &verdict);
-		trial->was_withheld = true;
-		trial->missed = verdict;
-		trial->was_missed = true;
+		delivery_pass_over(delivery, &verdict);
+		delivery->was_withheld = true;
+		delivery->missed = verdict;
+		delivery->was_missed = true;
 	}
-	if (trial->was_missed && is_tls_optional(worker) &&
-	    trial->open_count > 0 && !trial->is_over)
-		try_without_policy(worker, trial, number);
+	if (delivery->was_missed && is_tls_optional(worker) &&
+	    delivery->open_count > 0 && !delivery->is_over)
+		try_without_policy(worker, delivery, number);
 }
 
 static void
-try_host(struct worker *worker, struct trial *trial, size_t number)
+try_host(struct worker *worker, struct delivery *delivery, size_t number)
 {
 	struct connect connect;
 
 	switch (worker->route.answers[number]) {
 	case DNS_FOUND:
-		trial->host_count++;
+		delivery->host_count++;
 		break;
 	case DNS_TROUBLE:
-		trial->host_count++;
-		trial->was_dns_trouble = true;
+		delivery->host_count++;
+		delivery->was_dns_trouble = true;
 		return;
 	default:
 		return;
@@ -512,16 +514,16 @@ try_host(struct worker *worker, struct trial *trial, size_t number)
 	connect_begin(worker->route.addresses[number], worker->settings,
 	    &connect);
 	if (connect.count == 0)
-		trial->was_other_family = true;
+		delivery->was_other_family = true;
 	else
-		try_found_host(worker, trial, number);
+		try_found_host(worker, delivery, number);
 }
 
 /* Offer the message over the connection that served the one before. Returns the
  * host that need not be tried again, or NULL: if the connection was lost since
  * then, that is no more than a reason to connect anew. */
 static const struct route_host *
-try_connection(struct worker *worker, struct trial *trial)
+try_connection(struct worker *worker, struct delivery *delivery)
 {
 	const struct route_host *host = worker->client_host;
 
@@ -532,11 +534,11 @@ try_connection(struct worker *worker, struct trial *trial)
 	}
 	if (worker->client == NULL)
 		return NULL;
-	trial->was_any_address = true;
-	if (may_be_named(worker, trial, host) && may_be_sent(worker, trial) &&
-	    !send_message(worker, trial))
+	delivery->was_any_address = true;
+	if (may_be_named(worker, delivery, host) &&
+	    may_be_sent(worker, delivery) && !send_message(worker, delivery))
 		return NULL;
-	trial->host_count++;
+	delivery->host_count++;
 	return host;
 }
 
@@ -544,39 +546,39 @@ try_connection(struct worker *worker, struct trial *trial)
  * all (RFC 6152 section 3, RFC 8689 section 4.2.1). To others these hosts are as
  * good as before: the next message begins with the first of them again. */
 static void
-end_lack(struct worker *worker, struct trial *trial)
+end_lack(struct worker *worker, struct delivery *delivery)
 {
-	if (trial->lack_count == trial->host_count && !trial->is_over)
-		trial_set_open(trial, &trial->lack);
+	if (delivery->lack_count == delivery->host_count && !delivery->is_over)
+		delivery_set_open(delivery, &delivery->lack);
 	client_quit(worker->client);
 	worker->client = NULL;
 }
 
 static void
-try_route(struct worker *worker, struct trial *trial)
+try_route(struct worker *worker, struct delivery *delivery)
 {
-	const struct route_host *tried = try_connection(worker, trial);
+	const struct route_host *tried = try_connection(worker, delivery);
 
 	for (size_t i = 0; i < worker->route.host_count &&
-	     trial->open_count > 0 && !trial->is_over &&
-	     trial->host_count - trial->lack_count <
+	     delivery->open_count > 0 && !delivery->is_over &&
+	     delivery->host_count - delivery->lack_count <
 		 worker->settings->mx_hosts &&
 	     route_look_up(&worker->route, i);
 	     i++)
 		if (&worker->route.hosts[i] != tried)
-			try_host(worker, trial, i);
-	if (!trial->was_any_address)
-		trial_set_unreachable(trial, &worker->route);
-	worker->reach = trial_reach(trial);
-	if (trial->lack_count > 0)
-		end_lack(worker, trial);
+			try_host(worker, delivery, i);
+	if (!delivery->was_any_address)
+		delivery_set_unreachable(delivery, &worker->route);
+	worker->reach = delivery_reach(delivery);
+	if (delivery->lack_count > 0)
+		end_lack(worker, delivery);
 }
 
 static void
 do_job(struct worker *worker, const struct job *job)
 {
 	size_t open[ENVELOPE_RECIPIENTS_MAX];
-	struct trial trial = {
+	struct delivery delivery = {
 		.job = job,
 		.open = open,
 		.open_count = job->recipient_count,
@@ -587,14 +589,14 @@ do_job(struct worker *worker, const struct job *job)
 		/* cppcheck-suppress unreadVariable ; the trial has it */
 		open[i] = i;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");
-	trial_set_open(&trial, &verdict);
+	delivery_set_open(&delivery, &verdict);
 	worker->reach = REACH_NOWHERE;
 	if (worker->route.host_count > 0 ||
 	    route_find(worker->destination->name, worker->settings,
 		&worker->route, &verdict) == 0)
-		try_route(worker, &trial);
+		try_route(worker, &delivery);
 	else {
-		trial_set_open(&trial, &verdict);
+		delivery_set_open(&delivery, &verdict);
 		if (!is_final(verdict.outcome) && !network_has_resolver())
 			worker->reach = REACH_NO_RESOLVER;
 	}
@@ -602,13 +604,13 @@ do_job(struct worker *worker, const struct job *job)
 
 void
 worker_work(int fd, const struct destination *destination,
-    struct fetcher *fetcher, const struct settings *settings,
+    struct stsfetch *stsfetch, const struct settings *settings,
     const struct dkim *dkim, const struct credentials *credentials)
 {
 	struct worker worker = {
 		.fd = fd,
 		.destination = destination,
-		.fetcher = fetcher,
+		.stsfetch = stsfetch,
 		.settings = settings,
 		.dkim = dkim,
 		.credentials = credentials,
@@ -621,10 +623,10 @@ worker_work(int fd, const struct destination *destination,
 	    &worker.masquerade, error);
 	worker.tls_memory = tls_memory_new();
 	dns_start();
-	while (!worker.is_unheard && order_receive(fd, &job) > 0) {
+	while (!worker.is_unheard && channel_receive_job(fd, &job) > 0) {
 		do_job(&worker, job);
 		report_job(&worker, job);
-		order_free(job);
+		channel_free_job(job);
 	}
 	client_quit(worker.client);
 	tls_memory_free(worker.tls_memory);

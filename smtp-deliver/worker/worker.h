@@ -7,10 +7,10 @@
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/queue/destination.h"
 #include "smtp-deliver/content/dkim.h"
-#include "smtp-deliver/policy/fetcher.h"
+#include "smtp-deliver/policy/stsfetch.h"
 
 /*
- * The life of a worker process: take jobs at one destination (order.h), do one
+ * The life of a worker process: take jobs at one destination (channel.h), do one
  * after the other over one connection if that holds, and report. After a job's
  * last report nothing happens until another job has come: what it said is on
  * record then. The end of input means that no more is to be done.
@@ -21,7 +21,7 @@
  * credentials	who we are for relays; NULL where the destination has none.
  */
 void worker_work(int fd, const struct destination *destination,
-    struct fetcher *fetcher, const struct settings *settings,
+    struct stsfetch *stsfetch, const struct settings *settings,
     const struct dkim *dkim, const struct credentials *credentials);
 
 #endif

@@ -43,7 +43,7 @@
 
 #define CLIENTS_MAX 4096
 #define FAILURES_MAX 20
-#define PATIENCE_NS (60 * 1000000000LL)
+#define THROTTLE_NS (60 * 1000000000LL)
 #define LATENCIES_MAX 1000000
 #define INPUT_SIZE 4096
 
@@ -448,7 +448,7 @@ run(struct client *clients)
 			err(EX_OSERR, "epoll_wait");
 		for (int i = 0; i < n; i++)
 			handle_event(&events[i]);
-		if (now_ns() > end_ns + PATIENCE_NS)
+		if (now_ns() > end_ns + THROTTLE_NS)
 			errx(EX_UNAVAILABLE, "the server does not answer");
 	}
 }

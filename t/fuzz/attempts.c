@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "lib/spool/attempts.h"
-#include "lib/spool/unreached.h"
+#include "lib/spool/unreachable.h"
 #include "t/fuzz/fuzz.h"
 
 static void
@@ -79,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t used;
 	int r;
 
-	(void)unreached_parse(text, size, &unreached); /* looks by itself */
+	(void)unreachable_parse(text, size, &unreached); /* looks by itself */
 	while ((r = attempt_parse(text, (size_t)(end - text), &attempt,
 		    &used)) != -EAGAIN) {
 		must(r == 0 || r == -EBADMSG);

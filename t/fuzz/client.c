@@ -66,7 +66,7 @@ static struct credential known = { .host = "mx.test",
 	.secret = secret };
 static const struct credential *credential; /* NULL: nobody */
 
-static const struct trust trust = { .level = TRUST_VERIFY, .host = "mx.test" };
+static const struct trust trust = { .level = LEVEL_VERIFY, .host = "mx.test" };
 
 int __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
     struct tls_memory *memory, int64_t deadline_ms,
@@ -214,14 +214,14 @@ send_message(struct client *client, enum transaction_end *ret_state)
 		.is_8bitmime = true,
 	};
 	static const size_t indices[] = { 0, 1 };
-	const struct letter letter = {
+	const struct content content = {
 		.fd = message_fd,
 		.size_bytes = sizeof(content) - 1,
 	};
 	struct transaction_message message = {
 		.envelope = &envelope,
 		.sender = envelope.sender,
-		.letter = &letter,
+		.content = &content,
 		.fields = "",
 		.recipients = indices,
 		.recipient_count = 2,

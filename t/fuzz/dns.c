@@ -7,7 +7,7 @@
 
 #include "config.h"
 
-#include "smtp-deliver/net/answer.h"
+#include "smtp-deliver/net/dnsmessage.h"
 #include "smtp-deliver/route/route.h"
 #include "t/fuzz/fuzz.h"
 
@@ -57,17 +57,17 @@ check_tlsa(const unsigned char *answer, size_t size)
 	char owner[DNS_NAME_SIZE] = "", text[DNS_TEXT_SIZE] = "";
 	size_t count = 0;
 	enum dns_answer result =
-	    answer_parse_tlsa(answer, size, records, &count);
+	    dnsmessage_parse_tlsa(answer, size, records, &count);
 
 	must((result == DNS_FOUND) == (count > 0));
 	must(count <= DNS_TLSA_MAX);
 	for (size_t i = 0; i < count; i++)
 		must(records[i].size_bytes <= TLSA_DATA_MAX);
-	(void)answer_find_text(answer, size, "v", text);
+	(void)dnsmessage_find_text(answer, size, "v", text);
 	must(strnlen(text, sizeof(text)) < sizeof(text));
-	(void)answer_find_owner(answer, size, DNS_TYPE_TLSA, owner);
+	(void)dnsmessage_find_owner(answer, size, DNS_TYPE_TLSA, owner);
 	must(fuzz_is_printable(owner, strnlen(owner, sizeof(owner))));
-	must(!answer_is_authentic(answer, size) ||
+	must(!dnsmessage_is_authentic(answer, size) ||
 	    (size > 3 && (answer[3] & 0x20) != 0));
 }
 
@@ -77,7 +77,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned char *answer = (unsigned char *)fuzz_copy(data, size);
 	struct dns_mx records[DNS_MX_MAX];
 	size_t count = 0;
-	enum dns_answer result = answer_parse_mx(answer, size, records, &count);
+	enum dns_answer result =
+	    dnsmessage_parse_mx(answer, size, records, &count);
 
 	must(result == DNS_FOUND || result == DNS_NO_DATA ||
 	    result == DNS_TROUBLE);

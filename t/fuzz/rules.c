@@ -46,19 +46,19 @@ check_rule(const struct rules *rules, const char *sender, const char *recipient,
     size_t lines)
 {
 	const struct rule *rule = rules_find(rules, sender, recipient);
-	char name[WAY_SIZE], again[WAY_SIZE];
-	struct way way;
+	char name[NEXTHOP_SIZE], again[NEXTHOP_SIZE];
+	struct nexthop nexthop;
 
 	must(rule->line <= lines);
-	must(strncmp(rule->way, "via ", 4) == 0);
+	must(strncmp(rule->nexthop, "via ", 4) == 0);
 	if (!is_address(recipient))
 		return;
 	rules_name_destination(rule, recipient, name);
-	must(way_parse_name(name, &way) == 0);
-	must(!way.is_relayed || strcmp(name, rule->way) == 0);
-	must(way.is_relayed ||
-	    strcmp(way.domain, address_domain(recipient)) == 0);
-	way_format(&way, again);
+	must(nexthop_parse_name(name, &nexthop) == 0);
+	must(!nexthop.is_relayed || strcmp(name, rule->nexthop) == 0);
+	must(nexthop.is_relayed ||
+	    strcmp(nexthop.domain, address_domain(recipient)) == 0);
+	nexthop_format(&nexthop, again);
 	must(strcmp(name, again) == 0);
 }
 
@@ -80,7 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *relayhost = take_line(&rest);
 	const char *sender = take_line(&rest), *recipient = take_line(&rest);
 	struct told told = { .lines = 1 };
-	char error[WAY_ERROR_SIZE];
+	char error[NEXTHOP_ERROR_SIZE];
 	struct rules *rules;
 	FILE *file;
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "smtp-deliver/worker/order.h"
+#include "smtp-deliver/worker/channel.h"
 
 int
 socketpair(int domain, int type, int protocol, int fds[2])

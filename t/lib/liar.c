@@ -9,7 +9,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-#include "smtp-deliver/worker/order.h"
+#include "smtp-deliver/worker/channel.h"
 
 ssize_t
 send(int fd, const void *data, size_t size_bytes, int flags)

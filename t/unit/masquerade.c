@@ -100,17 +100,17 @@ senders_are_called_otherwise(void)
 
 /* Read a letter in pieces of a size. */
 static void
-read_letter(const struct letter *letter, size_t piece, char *ret_text)
+read_letter(const struct content *content, size_t piece, char *ret_text)
 {
 	uint64_t position = 0;
 	ssize_t n;
 
-	while (
-	    (n = letter_read(letter, position, ret_text + position, piece)) > 0)
+	while ((n = content_read(content, position, ret_text + position,
+		    piece)) > 0)
 		position += (uint64_t)n;
 	need(n == 0);
 	ret_text[position] = '\0';
-	is_int((int64_t)letter_size(letter), (int64_t)position,
+	is_int((int64_t)content_size_bytes(content), (int64_t)position,
 	    "its size is known");
 }
 
@@ -123,17 +123,17 @@ letters_differ_in_addresses_alone(void)
 		const char *old = letters[i].old;
 		const char *new = letters[i].new != NULL ? letters[i].new : old;
 		FILE *file = tmpfile();
-		struct letter letter = { .offset = 2,
+		struct content content = { .offset = 2,
 			.size_bytes = strlen(old) };
 		char text[1024];
 
 		need(file != NULL && fprintf(file, "xx%syy", old) > 0 &&
 		    fflush(file) == 0);
-		letter.fd = fileno(file);
-		is_int(masquerade_letter(&masquerade, &letter), 0,
+		content.fd = fileno(file);
+		is_int(masquerade_content(&masquerade, &content), 0,
 		    "letter %zu is read", i);
 		for (size_t j = 0; j < COUNT(pieces); j++) {
-			read_letter(&letter, pieces[j], text);
+			read_letter(&content, pieces[j], text);
 			is_str(text, new, "and sent as it should be");
 		}
 		need(fclose(file) == 0);

@@ -123,7 +123,7 @@ static void
 signs_are_no_letters(size_t row)
 {
 	char ascii[DNS_NAME_SIZE] = "";
-	int r = dns_to_ascii(domains[row].domain, ascii);
+	int r = idna_to_ascii(domains[row].domain, ascii);
 
 	is_int(r, domains[row].ascii != NULL ? 0 : -EBADMSG, "domain: %s",
 	    domains[row].domain);

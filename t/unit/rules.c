@@ -139,7 +139,7 @@ read_text(const char *relayhost, const char *text, size_t length,
     struct findings *findings, int *ret_result)
 {
 	struct rules *rules;
-	char error[WAY_ERROR_SIZE];
+	char error[NEXTHOP_ERROR_SIZE];
 	FILE *stream = tmpfile();
 
 	*findings = (struct findings){ .count = 0 };
@@ -158,8 +158,8 @@ first_match_counts(void)
 	int r;
 	struct rules *rules =
 	    read_text(NULL, file, strlen(file), &findings, &r);
-	char name[WAY_SIZE], again[WAY_SIZE];
-	struct way way;
+	char name[NEXTHOP_SIZE], again[NEXTHOP_SIZE];
+	struct nexthop nexthop;
 
 	is_int(r, 0, "the file is understood");
 	is_int(findings.count, 0, "with nothing to tell");
@@ -173,8 +173,8 @@ first_match_counts(void)
 		rules_name_destination(rule, ways[i].recipient, name);
 		is_str(name, ways[i].destination, "leads to %s",
 		    ways[i].destination);
-		is_int(way_parse_name(name, &way), 0, "which is a way");
-		way_format(&way, again);
+		is_int(nexthop_parse_name(name, &nexthop), 0, "which is a way");
+		nexthop_format(&nexthop, again);
 		is_str(again, name, "and the same again");
 	}
 	rules_close(rules);
@@ -260,7 +260,7 @@ relayhost_is_the_last_rule(void)
 	int r;
 	struct rules *rules = read_text("[Rest.example]:587 tls verify", text,
 	    strlen(text), &findings, &r);
-	char error[WAY_ERROR_SIZE], name[WAY_SIZE];
+	char error[NEXTHOP_ERROR_SIZE], name[NEXTHOP_SIZE];
 	const uint16_t *ports;
 	size_t count;
 

@@ -26,23 +26,23 @@
 #include "lib/counters.h"
 #include "lib/presence.h"
 #include "lib/sandbox.h"
-#include "lib/spool/able.h"
+#include "lib/spool/probe.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
-#include "lib/spool/note.h"
-#include "lib/spool/unreached.h"
+#include "lib/spool/cache.h"
+#include "lib/spool/unreachable.h"
 #include "lib/spool/queue.h"
 #include "lib/spool/repair.h"
 #include "lib/spool/scan.h"
-#include "lib/spool/wall.h"
-#include "smtp-deliver/wall.h"
+#include "lib/spool/sandbox.h"
+#include "smtp-deliver/sandbox.h"
 #include "t/unit/message.h"
 
 #define SESSION (1U << SANDBOX_SESSION)
 #define LISTENER (1U << SANDBOX_LISTENER)
 #define DELIVERY (1U << SANDBOX_DELIVERY)
 #define WORKER (1U << SANDBOX_WORKER)
-#define FETCHER (1U << SANDBOX_FETCHER)
+#define FETCHER (1U << SANDBOX_STSFETCH)
 #define HEALTH (1U << SANDBOX_HEALTH)
 #define WORKERS (WORKER | FETCHER)
 #define ALL (SESSION | LISTENER | DELIVERY | WORKERS | HEALTH)
@@ -69,7 +69,7 @@ static const char *const role_names[SANDBOX_ROLES] = {
 	[SANDBOX_LISTENER] = "listener",
 	[SANDBOX_DELIVERY] = "delivery",
 	[SANDBOX_WORKER] = "worker",
-	[SANDBOX_FETCHER] = "fetcher",
+	[SANDBOX_STSFETCH] = "fetcher",
 	[SANDBOX_HEALTH] = "health",
 };
 
@@ -87,7 +87,7 @@ static int message_fd, findings_fd;
 static struct counters *counters;
 static int sessions_fd;
 static struct queue *queue;
-static struct note_place place;
+static struct cache_place place;
 
 static int
 result(int r)
@@ -584,9 +584,9 @@ become_session(void)
 		if (spool_open(spool_path, &spool) < 0)
 			_exit(1);
 		sandbox_begin(&sandbox, SANDBOX_SESSION);
-		if (wall_allow_session(spool, &sandbox) < 0)
+		if (sandbox_allow_session(spool, &sandbox) < 0)
 			_exit(2);
-		(void)sandbox_close(&sandbox);
+		(void)sandbox_enter(&sandbox);
 		if (read_mail() == 0 || make_internet_socket() == 0 ||
 		    fork_child() == 0)
 			_exit(3);
@@ -617,14 +617,14 @@ end_child(void)
 static int
 keep_policy(void)
 {
-	return note_write(&place, "xyz", 3);
+	return cache_write(&place, "xyz", 3);
 }
 
 static int
 read_policy(void)
 {
 	char text[8];
-	ssize_t n = note_read(&place, text, sizeof(text));
+	ssize_t n = cache_read(&place, text, sizeof(text));
 
 	return n == 3 ? 0 : n < 0 ? (int)n : -EBADMSG;
 }
@@ -638,21 +638,22 @@ read_policy_by_name(void)
 static int
 remember_unreached(void)
 {
-	struct unreached unreached = {
+	struct unreachable unreachable = {
 		.last = { .number = 1,
 		    .outcome = OUTCOME_DEFERRED,
 		    .status = "4.4.1" },
 	};
-	int r = unreached_remember(spool, "example.org", &unreached);
+	int r = unreachable_remember(spool, "example.org", &unreachable);
 
-	return r < 0 ? r : unreached_recall(spool, "example.org", &unreached);
+	return r < 0 ? r
+		     : unreachable_recall(spool, "example.org", &unreachable);
 }
 
 /* ---- the table ------------------------------------------------------------ */
 
 /* What is tried, which roles can do it, and which pieces of the wall each keep
  * the others from it: without all of these they can. */
-static const struct trial {
+static const struct delivery {
 	const char *what;
 	int (*act)(void);
 	unsigned roles; /* who can */
@@ -767,7 +768,7 @@ static struct rules *
 make_rules(void)
 {
 	struct rules *rules;
-	char error[WAY_ERROR_SIZE];
+	char error[NEXTHOP_ERROR_SIZE];
 
 	need(rules_open(settings.relayhost, &rules, error) == 0);
 	return rules;
@@ -782,29 +783,29 @@ close_wall(enum sandbox_role role)
 
 	switch (role) {
 	case SANDBOX_DELIVERY:
-		need(wall_close_run(spool, &settings, rules, &missing) == 0);
+		need(sandbox_enter_run(spool, &settings, rules, &missing) == 0);
 		return missing;
 	case SANDBOX_WORKER:
-		need(wall_close_run(spool, &settings, rules, &missing) == 0);
+		need(sandbox_enter_run(spool, &settings, rules, &missing) == 0);
 		keep_what_workers_keep();
-		wall_close_worker(&settings, rules);
+		sandbox_enter_worker(&settings, rules);
 		return missing;
-	case SANDBOX_FETCHER:
-		need(wall_close_run(spool, &settings, rules, &missing) == 0);
+	case SANDBOX_STSFETCH:
+		need(sandbox_enter_run(spool, &settings, rules, &missing) == 0);
 		keep_what_fetchers_keep();
-		wall_close_fetcher(&settings, place.folder_fd);
+		sandbox_enter_stsfetch(&settings, place.folder_fd);
 		return missing;
 	default:
 		break;
 	}
 	sandbox_begin(&sandbox, role);
 	if (role == SANDBOX_SESSION)
-		need(wall_allow_session(spool, &sandbox) == 0);
+		need(sandbox_allow_session(spool, &sandbox) == 0);
 	if (role == SANDBOX_LISTENER)
-		need(wall_allow_listener(spool, &sandbox) == 0);
+		need(sandbox_allow_listener(spool, &sandbox) == 0);
 	if (role == SANDBOX_HEALTH)
-		need(wall_allow_health(spool, &sandbox) == 0);
-	return sandbox_close(&sandbox);
+		need(sandbox_allow_health(spool, &sandbox) == 0);
+	return sandbox_enter(&sandbox);
 }
 
 /* The life of a process of that role: it writes what it found to a pipe. */
@@ -817,8 +818,8 @@ try_all(enum sandbox_role role)
 	need(counters_open(spool_open_counters(spool), &counters) == 0);
 	sessions_fd = spool_open_sessions(spool);
 	need(queue_open(spool, &queue) == 0);
-	need(note_open(spool, NOTE_POLICY, "example.org", &place) == 0);
-	need(note_write(&place, "y", 1) == 0);
+	need(cache_open(spool, CACHE_POLICY, "example.org", &place) == 0);
+	need(cache_write(&place, "y", 1) == 0);
 	message_fd =
 	    open(queued(), (role == SANDBOX_WORKER ? O_RDONLY : O_RDWR));
 	need(message_fd >= 0);
@@ -835,21 +836,22 @@ try_all(enum sandbox_role role)
 }
 
 static void
-judge(enum sandbox_role role, const struct trial *trial, int found,
+judge(enum sandbox_role role, const struct delivery *delivery, int found,
     unsigned missing)
 {
-	bool is_allowed = (trial->roles & (1U << role)) != 0;
+	bool is_allowed = (delivery->roles & (1U << role)) != 0;
 
 	if (found == NOT_DONE)
 		return;
 	if (is_allowed)
-		is_int(found, 0, "%s: can %s", role_names[role], trial->what);
-	else if (trial->pieces == 0 || (trial->pieces & ~missing) != 0)
+		is_int(found, 0, "%s: can %s", role_names[role],
+		    delivery->what);
+	else if (delivery->pieces == 0 || (delivery->pieces & ~missing) != 0)
 		ok(found < 0, "%s: cannot %s (%s)", role_names[role],
-		    trial->what, found < 0 ? strerror(-found) : "but could");
+		    delivery->what, found < 0 ? strerror(-found) : "but could");
 	else
 		printf("# %s: could %s: the kernel lacks what forbids it\n",
-		    role_names[role], trial->what);
+		    role_names[role], delivery->what);
 }
 
 static void
@@ -960,8 +962,8 @@ measure_session(void)
 	    layout_day_folder(spool, clock_real_ms()) >= 0);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	sandbox_begin(&sandbox, SANDBOX_SESSION);
-	need(wall_allow_session(spool, &sandbox) == 0);
-	(void)sandbox_close(&sandbox);
+	need(sandbox_allow_session(spool, &sandbox) == 0);
+	(void)sandbox_enter(&sandbox);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	nanoseconds = (end.tv_sec - start.tv_sec) * INT64_C(1000000000) +
 	    end.tv_nsec - start.tv_nsec;
@@ -1010,7 +1012,7 @@ test_build_without_walls(void)
 	struct sandbox sandbox;
 
 	sandbox_begin(&sandbox, SANDBOX_SESSION);
-	is_int(sandbox_close(&sandbox), 0, "a wall that is left out");
+	is_int(sandbox_enter(&sandbox), 0, "a wall that is left out");
 	is_int(read_passwd(), 0, "is none");
 }
 

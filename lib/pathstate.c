@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * pathstate.c - whether paths still lead to what was there before.
+ */
+
+#include "config.h"
+
+#include <sys/stat.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "lib/pathstate.h"
+
+uint64_t
+pathstate_add(uint64_t identity, const char *path)
+{
+	uint64_t facts[3] = { 0 }; /* of what is not there */
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		facts[0] = st.st_dev;
+		facts[1] = st.st_ino;
+		facts[2] = (uint64_t)st.st_uid + 1;
+	}
+	return XXH3_64bits_withSeed(facts, sizeof(facts), identity);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * reply.c - replies of remote hosts (RFC 5321 sections 4.2 and 4.2.1, RFC
+ * 2034 section 4).
+ */
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "smtp-deliver/client/reply.h"
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+int
+reply_parse_line(const char *line, int *ret_code, const char **ret_text)
+{
+	if (line[0] < '2' || line[0] > '5' || !is_digit(line[1]) ||
+	    !is_digit(line[2]))
+		return -EPROTO;
+	if (line[3] != '\0' && line[3] != ' ' && line[3] != '-')
+		return -EPROTO;
+	*ret_code =
+	    (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
+	*ret_text = line[3] == '\0' ? line + 3 : line + 4;
+	return line[3] != '-';
+}
+
+/* The enhanced status code at the start of the text, if it is of the code's
+ * class; else what the code alone tells. */
+static void
+set_status(struct remote_reply *reply, const char *text)
+{
+	char class = (char)('0' + reply->code / 100);
+	unsigned subject, detail;
+	int length = 0;
+
+	(void)snprintf(reply->status, sizeof(reply->status), "%c.0.0", class);
+	/* sscanf(3) takes spaces and signs as well. */
+	if (*text == class &&
+	    /* NOLINTNEXTLINE(cert-err34-c): three digits always fit */
+	    sscanf(text + 1, ".%3u.%3u%n", &subject, &detail, &length) == 2 &&
+	    strspn(text, "0123456789.") == (size_t)length + 1 &&
+	    (text[1 + length] == ' ' || text[1 + length] == '\0'))
+		(void)snprintf(reply->status, sizeof(reply->status), "%c.%u.%u",
+		    class, subject % 1000, detail % 1000);
+}
+
+/* Lines of one reply become one line. What does not fit is left out. */
+static void
+add_text(struct remote_reply *reply, const char *text)
+{
+	if (reply->text[0] == '\0')
+		(void)snprintf(reply->text, sizeof(reply->text), "%d ",
+		    reply->code);
+	else
+		(void)strlcat(reply->text, " / ", sizeof(reply->text));
+	(void)strlcat(reply->text, text, sizeof(reply->text));
+}
+
+static int
+take_line(struct remote_reply *reply, const char *line, reply_line *see_line,
+    void *context)
+{
+	const char *text;
+	int code, is_last;
+
+	if ((is_last = reply_parse_line(line, &code, &text)) < 0)
+		return is_last;
+	/* RFC 5321 section 4.2.1: all lines have the same code. */
+	if (reply->code != 0 && reply->code != code)
+		return -EPROTO;
+	if (reply->code == 0) {
+		reply->code = code;
+		set_status(reply, text);
+	}
+	add_text(reply, text);
+	if (see_line != NULL)
+		see_line(context, text);
+	return is_last;
+}
+
+int
+reply_read(struct stream *stream, int64_t deadline_ms, reply_line *see_line,
+    void *context, struct remote_reply *ret_reply)
+{
+	char line[REPLY_LINE_MAX];
+
+	*ret_reply = (struct remote_reply){ .code = 0 };
+	for (int i = 0; i < REPLY_LINES_MAX; i++) {
+		ssize_t n =
+		    stream_get_line(stream, line, sizeof(line), deadline_ms);
+		int is_last;
+
+		if (n == -EMSGSIZE || n == -EBADMSG)
+			return -EPROTO;
+		if (n < 0)
+			return (int)n;
+		is_last = take_line(ret_reply, line, see_line, context);
+		if (is_last != 0)
+			return is_last < 0 ? is_last : 0;
+	}
+	return -EPROTO;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef CLIENT_REPLY_H
+#define CLIENT_REPLY_H
+
+#include <stdint.h>
+
+#include "lib/spool/attempts.h"
+#include "lib/stream.h"
+#include "smtp-deliver/verdict.h"
+
+/* RFC 5321 section 4.5.3.1.5 says 512; many hosts say more. */
+#define REPLY_LINE_MAX 2048
+#define REPLY_LINES_MAX 128
+
+/* A remote host's reply (RFC 5321 section 4.2). */
+struct remote_reply {
+	int code;
+	char status[ATTEMPT_STATUS_SIZE]; /* RFC 2034, or made from the code */
+	char text[VERDICT_TEXT_SIZE]; /* "550 5.1.1 No such user", cut to fit */
+};
+
+/* Sees each line's text, behind the code. */
+typedef void reply_line(void *context, const char *text);
+
+/*
+ * Read a reply, however many lines it has.
+ *
+ * see_line	NULL, or called for each line.
+ *
+ * Returns 0, or a negative errno of the stream's, or -EPROTO for what is no
+ * reply, or has too many lines.
+ */
+int reply_read(struct stream *stream, int64_t deadline_ms, reply_line *see_line,
+    void *context, struct remote_reply *ret_reply);
+
+/*
+ * Parse one line of a reply.
+ *
+ * ret_text	what stands behind the code and its separator, within line.
+ *
+ * Returns 1 for the last line of a reply, 0 for one before it, or -EPROTO.
+ */
+int reply_parse_line(const char *line, int *ret_code, const char **ret_text);
+
+#endif

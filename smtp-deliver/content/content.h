@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef CONTENT_H
+#define CONTENT_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/address.h"
+
+#define CONTENT_EDITS_MAX 32
+
+/* Octets of a message in whose place others are sent. */
+struct content_edit {
+	uint64_t offset; /* within the message as it is stored */
+	uint64_t length;
+	char text[ADDRESS_SIZE];
+};
+
+/* A message as it is sent: what is stored, but for some edits, in order and
+ * apart from each other. */
+struct content {
+	int fd; /* the message is within this file; its offset is not used */
+	uint64_t offset;
+	uint64_t size_bytes; /* as it is stored */
+	size_t edit_count;
+	struct content_edit edits[CONTENT_EDITS_MAX];
+};
+
+/* Octets of what is sent. */
+uint64_t content_size_bytes(const struct content *content);
+
+/*
+ * Read what is sent, from a position on, as pread(2) does: it may be less than
+ * was asked for, and is 0 at the end, or where the file is too short.
+ *
+ * Returns how many octets, or a negative errno.
+ */
+ssize_t content_read(const struct content *content, uint64_t position,
+    char *ret_data, size_t size);
+
+#endif

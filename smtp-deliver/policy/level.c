@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * level.c - how much TLS is required of a host. Pure.
+ */
+
+#include "config.h"
+
+#include "smtp-deliver/policy/level.h"
+
+static const char *const names[] = {
+	[LEVEL_NONE] = "none",
+	[LEVEL_VERIFY] = "verify",
+	[LEVEL_STS] = "sts",
+	[LEVEL_DANE] = "dane",
+};
+
+const char *
+level_name(enum level level)
+{
+	return names[level];
+}

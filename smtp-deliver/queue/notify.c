@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * notify.c - tell senders what became of their messages.
+ *
+ * What is known of a message's recipients is on record (claim.c): from there it
+ * goes into a notice (notice.c), a message of its own, from the null sender,
+ * which gets into the spool as any other does (draft.c).
+ */
+
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/audit.h"
+#include "lib/clock.h"
+#include "lib/spool/draft.h"
+#include "lib/utf8.h"
+#include "smtp-deliver/queue/backoff.h"
+#include "smtp-deliver/queue/notify.h"
+
+/* Octets of a message in a notice: of its header, or all of it. */
+#define HEADER_MAX 65536
+#define WHOLE_MAX 262144
+
+static const char *const kind_reasons[] = {
+	[NOTICE_FAILED] = "it was not delivered to all of its recipients",
+	[NOTICE_DELAYED] = "it is late",
+	[NOTICE_RELAYED] = "it was relayed, and no more will be told",
+};
+
+static const unsigned kind_bits[] = {
+	[NOTICE_FAILED] = DSN_FAILURE,
+	[NOTICE_DELAYED] = DSN_DELAY,
+	[NOTICE_RELAYED] = DSN_SUCCESS,
+};
+
+/* A message's recipients, and what was last said of each. */
+struct account {
+	const struct claim *claim;
+	struct attempt *attempts; /* one for each recipient */
+	struct attempt_detail *details; /* for each one who is told of */
+	struct notice_recipient *recipients;
+	size_t recipient_count;
+};
+
+bool
+notify_is_wanted(const struct claim *claim, size_t recipient,
+    enum notice_kind kind)
+{
+	unsigned notify = claim->envelope.requests[recipient].notify;
+
+	if (notify == 0)
+		notify = DSN_FAILURE | DSN_DELAY;
+	return *claim->envelope.sender != '\0' &&
+	    (notify & kind_bits[kind]) != 0;
+}
+
+static bool
+is_expiry(const struct attempt *attempt)
+{
+	return attempt->outcome == OUTCOME_FAILED &&
+	    strcmp(attempt->status, BACKOFF_EXPIRED_STATUS) == 0;
+}
+
+/* Who is given up has heard something before: that is of more use. */
+static void
+see_attempt(void *context, const struct attempt *attempt)
+{
+	struct account *account = context;
+	struct attempt *last = &account->attempts[attempt->recipient];
+
+	if (attempt->outcome == OUTCOME_RETURNED ||
+	    attempt->outcome == OUTCOME_DELAYED)
+		return;
+	if (is_expiry(attempt) && last->outcome == OUTCOME_DEFERRED) {
+		last->outcome = attempt->outcome;
+		(void)strlcpy(last->status, attempt->status,
+		    sizeof(last->status));
+	} else
+		*last = *attempt;
+}
+
+static void
+add_recipient(struct account *account, size_t recipient)
+{
+	const struct attempt *attempt = &account->attempts[recipient];
+	const struct envelope *envelope = &account->claim->envelope;
+	struct attempt_detail *detail =
+	    &account->details[account->recipient_count];
+
+	attempt_get_detail(attempt, detail);
+	account->recipients[account->recipient_count++] =
+	    (struct notice_recipient){
+		    .address = envelope->recipients[recipient],
+		    .orcpt = envelope->requests[recipient].orcpt,
+		    .status = attempt->status,
+		    .host = detail->host,
+		    .reply = detail->reply,
+		    .reason = detail->reason,
+		    .tried_ms = attempt->time_ms,
+		    .is_expired = is_expiry(attempt),
+	    };
+}
+
+static void
+account_free(struct account *account)
+{
+	free(account->attempts);
+	free(account->details);
+	free(account->recipients);
+}
+
+/* Find out what there is to tell of the recipients with an outcome. */
+static int
+account_make(struct account *account, const struct claim *claim,
+    enum notice_kind kind, enum outcome outcome)
+{
+	size_t total = claim->envelope.recipient_count;
+	int r;
+
+	*account = (struct account){
+		.claim = claim,
+		.attempts = calloc(total, sizeof(*account->attempts)),
+		.details = calloc(total, sizeof(*account->details)),
+		.recipients = calloc(total, sizeof(*account->recipients)),
+	};
+	if (account->attempts == NULL || account->details == NULL ||
+	    account->recipients == NULL)
+		r = -ENOMEM;
+	else
+		r = claim_recall(claim, see_attempt, account);
+	if (r < 0) {
+		account_free(account);
+		return r;
+	}
+	for (size_t i = 0; i < total; i++)
+		if (claim->outcomes[i] == outcome &&
+		    notify_is_wanted(claim, i, kind))
+			add_recipient(account, i);
+	assert(account->recipient_count > 0);
+	return 0;
+}
+
+/* The length of the header within the start of a message, in whole lines, and
+ * without the blank one behind it. */
+static size_t
+header_length(const char *text, size_t length)
+{
+	const char *end;
+
+	if (length >= 2 && memcmp(text, "\r\n", 2) == 0)
+		return 0;
+	if ((end = memmem(text, length, "\r\n\r\n", 4)) == NULL)
+		end = memrchr(text, '\n', length);
+	else
+		end++;
+	return end != NULL ? (size_t)(end + 1 - text) : 0;
+}
+
+/* Whether all of a message goes back with a notice: its sender has asked for it,
+ * but not for REQUIRETLS (RFC 8689 section 5), it is not too large, and no
+ * message of RFC 6532. */
+static bool
+is_whole_wanted(const struct claim *claim, enum notice_kind kind)
+{
+	return kind == NOTICE_FAILED &&
+	    claim->envelope.dsn_return == DSN_RETURN_FULL &&
+	    claim->content_size <= WHOLE_MAX && !claim->envelope.is_smtputf8 &&
+	    !claim->envelope.is_requiretls;
+}
+
+/* Read the message, or its header; the caller frees it. */
+static int
+read_original(const struct claim *claim, struct notice *notice, char **ret_text)
+{
+	size_t size = notice->is_whole ? WHOLE_MAX : HEADER_MAX;
+	char *text = malloc(size);
+	ssize_t n;
+
+	if (text == NULL)
+		return -ENOMEM;
+	if ((n = claim_read(claim, text, size)) < 0) {
+		free(text);
+		return (int)n;
+	}
+	notice->original = *ret_text = text;
+	notice->original_length =
+	    notice->is_whole ? (size_t)n : header_length(text, (size_t)n);
+	return 0;
+}
+
+/* From the null sender to the message's, as well protected; of the notice itself
+ * nobody is told (RFC 3461 section 6.1). */
+static int
+address_notice(const struct claim *claim, bool is_whole,
+    struct envelope *ret_envelope)
+{
+	const char *sender = claim->envelope.sender;
+	int r;
+
+	*ret_envelope = (struct envelope){
+		.is_smtputf8 = has_high_octet(sender, strlen(sender)),
+		.is_8bitmime = is_whole && claim->envelope.is_8bitmime,
+		.is_requiretls = claim->envelope.is_requiretls,
+	};
+	if ((r = id_make(ret_envelope->id)) < 0 ||
+	    (r = envelope_set_sender(ret_envelope, "")) < 0 ||
+	    (r = envelope_add_request(ret_envelope, sender, DSN_NEVER, NULL)) <
+		0)
+		envelope_clear(ret_envelope);
+	return r;
+}
+
+static int
+store(const struct notifier *notifier, const struct envelope *envelope,
+    const char *text, size_t length)
+{
+	struct draft *draft;
+	int r;
+
+	if ((r = spool_check_space(notifier->spool, length)) < 0 ||
+	    (r = draft_begin(notifier->spool, envelope, &draft)) < 0)
+		return r;
+	if ((r = draft_write(draft, text, length)) == 0)
+		r = draft_commit(draft);
+	draft_free(draft);
+	return r;
+}
+
+static int
+render_and_store(const struct notifier *notifier, const struct account *account,
+    struct notice *notice, const struct envelope *envelope)
+{
+	char *original = NULL, *text = NULL;
+	size_t length;
+	int r;
+
+	if ((r = read_original(account->claim, notice, &original)) < 0)
+		return r;
+	if ((r = notice_render(notice, &text, &length)) == 0) {
+		r = store(notifier, envelope, text, length);
+		free(text);
+	}
+	free(original);
+	return r;
+}
+
+static void
+log_notice(const struct notifier *notifier, const struct claim *claim,
+    const struct notice *notice)
+{
+	char token[TOKEN_SIZE];
+	struct audit_record record = {
+		.event = AUDIT_NOTICE,
+		.message = claim->envelope.id,
+		.address = notice->sender,
+		.notice = notice->id,
+		.recipients = (int64_t)notice->recipient_count,
+		.reason = kind_reasons[notice->kind],
+	};
+
+	if (spool_token(notifier->spool, notice->sender, token) == 0)
+		record.recipient = token;
+	audit_write(&record);
+}
+
+static int
+tell(const struct notifier *notifier, const struct account *account,
+    enum notice_kind kind)
+{
+	const struct claim *claim = account->claim;
+	bool is_whole = is_whole_wanted(claim, kind);
+	struct envelope envelope;
+	struct notice notice;
+	int r;
+
+	if ((r = address_notice(claim, is_whole, &envelope)) < 0)
+		return r;
+	notice = (struct notice){
+		.kind = kind,
+		.id = envelope.id,
+		.hostname = notifier->settings->hostname,
+		.sender = claim->envelope.sender,
+		.envid = claim->envelope.envid,
+		.is_whole = is_whole,
+		.now_ms = clock_real_ms(),
+		.arrival_ms = id_time_ms(claim->envelope.id),
+		.until_ms = backoff_expiry_ms(id_time_ms(claim->envelope.id),
+		    notifier->settings->queue_lifetime_days),
+		.recipients = account->recipients,
+		.recipient_count = account->recipient_count,
+	};
+	r = render_and_store(notifier, account, &notice, &envelope);
+	if (r == 0) {
+		counters_add(notifier->counters, COUNTER_MESSAGES_QUEUED, 1);
+		log_notice(notifier, claim, &notice);
+	}
+	envelope_clear(&envelope);
+	return r;
+}
+
+int
+notify_sender(const struct notifier *notifier, const struct claim *claim,
+    enum notice_kind kind, enum outcome outcome)
+{
+	struct account account;
+	int r;
+
+	if ((r = account_make(&account, claim, kind, outcome)) < 0)
+		return r;
+	r = tell(notifier, &account, kind);
+	account_free(&account);
+	return r;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * throttle.c - leave destinations alone that cannot be reached.
+ *
+ * On disk is the clock's time. A clock that was set back would have them wait
+ * for long: what cannot be true is not believed.
+ */
+
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/audit.h"
+#include "lib/clock.h"
+#include "smtp-deliver/queue/backoff.h"
+#include "smtp-deliver/queue/throttle.h"
+
+#define UNUSABLE_MS 60000
+
+/* An administrator who cannot wait has it tried anew so often. */
+#define URGE_MS 60000
+
+static void
+recall(struct spool *spool, struct destination *destination)
+{
+	struct unreachable *unreachable = &destination->unreachable;
+	int64_t now_ms = clock_real_ms();
+
+	destination->is_known = true;
+	destination->is_unreachable =
+	    unreachable_recall(spool, destination->name, unreachable) == 0 &&
+	    unreachable->last.time_ms <= now_ms &&
+	    unreachable->until_ms <= now_ms + BACKOFF_REACH_MAX_MS &&
+	    now_ms - unreachable->until_ms <= UNREACHABLE_AGE_MS;
+}
+
+/* Whether this run has not tried it a moment ago. */
+static bool
+can_be_urged(const struct destination *destination)
+{
+	return destination->failed_ms == 0 ||
+	    clock_mono_ms() - destination->failed_ms >= URGE_MS;
+}
+
+static bool
+is_unreachable_now(const struct destination *destination)
+{
+	return destination->is_unreachable &&
+	    clock_real_ms() < destination->unreachable.until_ms;
+}
+
+void
+throttle_look(struct spool *spool, struct destination *destination)
+{
+	if (!destination->is_known)
+		recall(spool, destination);
+	if (destination->is_urged && can_be_urged(destination))
+		destination->unreachable.until_ms = 0;
+	destination->is_urged = false;
+	if (destination->unusable_until_ms != 0 &&
+	    clock_mono_ms() >= destination->unusable_until_ms)
+		destination->unusable_until_ms = 0;
+	if (destination->no_network_until_ms != 0 &&
+	    clock_mono_ms() >= destination->no_network_until_ms)
+		destination->no_network_until_ms = 0;
+	destination->is_waiting = destination->unusable_until_ms != 0 ||
+	    destination->no_network_until_ms != 0 ||
+	    is_unreachable_now(destination);
+}
+
+static void
+log_change(enum audit_event event, const struct destination *destination,
+    const char *message)
+{
+	const struct unreachable *unreachable = &destination->unreachable;
+	struct attempt_detail detail;
+	char next[CLOCK_DATE_SIZE];
+	struct audit_record record = {
+		.event = event,
+		.message = message,
+		.address = destination->name,
+		.attempt = unreachable->last.number,
+	};
+
+	attempt_get_detail(&unreachable->last, &detail);
+	record.host = *detail.host != '\0' ? detail.host : NULL;
+	if (event == AUDIT_UNREACHED) {
+		clock_format_date(unreachable->until_ms, next);
+		record.next = next;
+		record.reason = detail.reason;
+		record.reply = *detail.reply != '\0' ? detail.reply : NULL;
+	}
+	audit_write(&record);
+}
+
+void
+throttle_note_failure(struct spool *spool, struct destination *destination,
+    const struct verdict *verdict, const char *message)
+{
+	struct unreachable *unreachable = &destination->unreachable;
+	int64_t now_ms = clock_real_ms();
+
+	if (!destination->is_unreachable)
+		*unreachable = (struct unreachable){ .since_ms = now_ms };
+	destination->is_unreachable = destination->is_waiting = true;
+	destination->failed_ms = clock_mono_ms();
+	unreachable->last.number++;
+	unreachable->last.time_ms = now_ms;
+	unreachable->last.outcome = OUTCOME_DEFERRED;
+	(void)strlcpy(unreachable->last.status, verdict->status,
+	    sizeof(unreachable->last.status));
+	attempt_set_detail(&unreachable->last, verdict->host, verdict->reason,
+	    verdict->reply);
+	unreachable->until_ms =
+	    backoff_reach_ms(now_ms, unreachable->last.number, arc4random());
+	/* Where it cannot be kept this run knows it all the same. */
+	(void)unreachable_remember(spool, destination->name, unreachable);
+	if (unreachable->last.number == 1)
+		log_change(AUDIT_UNREACHED, destination, message);
+}
+
+void
+throttle_note_answer(struct spool *spool, struct destination *destination)
+{
+	if (!destination->is_unreachable)
+		return;
+	destination->is_unreachable = destination->is_waiting = false;
+	(void)unreachable_forget(spool, destination->name);
+	log_change(AUDIT_REACHED_AGAIN, destination, NULL);
+}
+
+void
+throttle_note_unusable(struct destination *destination,
+    const struct verdict *verdict)
+{
+	destination->is_waiting = true;
+	destination->unusable_until_ms = clock_mono_ms() + UNUSABLE_MS;
+	destination->unusable = *verdict;
+}
+
+void
+throttle_note_no_network(struct destination *destination)
+{
+	destination->is_waiting = true;
+	destination->no_network_until_ms =
+	    clock_mono_ms() + THROTTLE_NO_NETWORK_MS;
+}
+
+void
+throttle_pass_by(const struct destination *destination, struct job *job)
+{
+	const struct unreachable *unreachable = &destination->unreachable;
+
+	if (destination->unusable_until_ms != 0) {
+		job_set_verdict(job, &destination->unusable);
+		task_judge(job, 0);
+	} else if (is_unreachable_now(destination))
+		task_pass_by(job, unreachable,
+		    backoff_follow_minute(unreachable->until_ms,
+			unreachable->last.number, arc4random()));
+	else
+		task_leave(job);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * relays.c - the notation for who takes mail in place of MX hosts.
+ *
+ * Pure: no I/O, no memory; who a name belongs to is for route.c to find out.
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtp-deliver/route/relays.h"
+
+#define SEPARATORS ", \t"
+#define IPV6_TAG "IPv6:"
+#define HOP_SIZE (ADDRESS_DOMAIN_MAX + sizeof("[]:65535"))
+
+static bool
+is_ip(const char *text)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, text, &address) == 1 ||
+	    inet_pton(AF_INET6, text, &address) == 1;
+}
+
+/* A name that can be looked up; digits and dots alone are a typing error. */
+static bool
+is_name(const char *text)
+{
+	return *text != '[' && !is_ip(text) && is_domain(text, true);
+}
+
+static bool
+parse_port(const char *text, uint16_t *ret_port)
+{
+	const char *problem;
+	size_t digits = strspn(text, "0123456789");
+
+	*ret_port = 0;
+	if (*text == '\0')
+		return false;
+	*ret_port = (uint16_t)strtonum(text, 1, UINT16_MAX, &problem);
+	return problem == NULL && text[digits] == '\0';
+}
+
+/* [NAME] or [IP]; text is what is between the brackets. */
+static bool
+parse_host(const char *text, struct relay *ret_hop)
+{
+	if (strncasecmp(text, IPV6_TAG, strlen(IPV6_TAG)) == 0)
+		text += strlen(IPV6_TAG);
+	ret_hop->is_domain = false;
+	return (is_ip(text) || is_name(text)) &&
+	    strlcpy(ret_hop->name, text, sizeof(ret_hop->name)) <
+	    sizeof(ret_hop->name);
+}
+
+static bool
+parse_domain(const char *text, struct relay *ret_hop)
+{
+	ret_hop->is_domain = true;
+	return is_name(text) &&
+	    strlcpy(ret_hop->name, text, sizeof(ret_hop->name)) <
+	    sizeof(ret_hop->name);
+}
+
+/* One next hop, which is changed meanwhile. */
+static bool
+parse_hop(char *text, struct relay *ret_hop)
+{
+	bool is_host = *text == '[';
+	char *end = text + strcspn(text, is_host ? "]" : ":"), *port = end;
+
+	if (is_host && *port == ']')
+		*port++ = '\0';
+	else if (is_host)
+		return false;
+	ret_hop->port = 0;
+	if (*port == ':' && !parse_port(port + 1, &ret_hop->port))
+		return false;
+	if (*port != ':' && *port != '\0')
+		return false;
+	*end = '\0';
+	return is_host ? parse_host(text + 1, ret_hop)
+		       : parse_domain(text, ret_hop);
+}
+
+static int
+fail(char ret_error[RELAYS_ERROR_SIZE], const char *found, size_t length)
+{
+	(void)snprintf(ret_error, RELAYS_ERROR_SIZE,
+	    "\"%.*s\"; expected up to %d of NAME, [NAME] or [IP], each with "
+	    ":PORT or without",
+	    (int)(length < 64 ? length : 64), found, RELAYS_MAX);
+	/* It is logged. */
+	for (char *p = ret_error; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
+	return -EINVAL;
+}
+
+int
+relays_parse(const char *text, struct relays *ret_hops,
+    char ret_error[RELAYS_ERROR_SIZE])
+{
+	const char *start = text;
+
+	ret_hops->count = 0;
+	for (;;) {
+		char hop[HOP_SIZE];
+		size_t length;
+
+		text += strspn(text, SEPARATORS);
+		if (*text == '\0')
+			break;
+		length = strcspn(text, SEPARATORS);
+		if (length >= sizeof(hop) || ret_hops->count == RELAYS_MAX)
+			return fail(ret_error, text, length);
+		memcpy(hop, text, length);
+		hop[length] = '\0';
+		if (!parse_hop(hop, &ret_hops->relay[ret_hops->count++]))
+			return fail(ret_error, text, length);
+		text += length;
+	}
+	if (ret_hops->count == 0)
+		return fail(ret_error, start, strlen(start));
+	return 0;
+}

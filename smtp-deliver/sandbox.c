@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * sandbox.c - the walls around a run and around its workers.
+ */
+
+#include "config.h"
+
+#include <string.h>
+
+#include "lib/pathstate.h"
+#include "lib/module.h"
+#include "lib/sandbox.h"
+#include "lib/spool/sandbox.h"
+#include "smtp-deliver/policy/https.h"
+#include "smtp-deliver/sandbox.h"
+
+#define DNS_PORT 53
+#define HTTPS_PORT 443
+
+/* What glibc's resolver with its modules, and GnuTLS with the system's trust
+ * store, read: not all of /etc, where keys are. Links are followed. */
+static const char *const readable[] = {
+	/* libraries, modules, zones, tables */
+	"/usr",
+	"/lib",
+	"/lib64",
+	"/etc/ld.so.cache",
+	"/etc/localtime",
+	/* the resolver */
+	"/etc/gai.conf",
+	"/etc/host.conf",
+	"/etc/hosts",
+	"/etc/nsswitch.conf",
+	"/etc/protocols",
+	"/etc/resolv.conf",
+	"/etc/services",
+	"/run/NetworkManager",
+	"/run/resolvconf",
+	"/run/systemd/resolve",
+	/* trust anchors, and what is to be thought of ciphers */
+	"/etc/ca-certificates",
+	"/etc/crypto-policies",
+	"/etc/gnutls",
+	"/etc/pkcs11",
+	"/etc/pki",
+	"/etc/ssl/cert.pem",
+	"/etc/ssl/certs",
+	"/var/lib/ca-certificates",
+	"/dev/null",
+	"/dev/urandom",
+};
+
+/* Where workers connect to: remote hosts, or the relays in their place. */
+static void
+allow_remote_ports(struct sandbox *sandbox, const struct settings *settings,
+    const struct rules *rules)
+{
+	size_t count;
+	const uint16_t *ports = rules_ports(rules, &count);
+
+	for (size_t i = 0; i < count; i++)
+		sandbox_allow_port(sandbox,
+		    ports[i] != 0 ? ports[i] : (uint16_t)settings->remote_port);
+}
+
+static void
+allow_network(struct sandbox *sandbox, const struct settings *settings)
+{
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
+		sandbox_allow_path(sandbox, readable[i],
+		    SANDBOX_READ | SANDBOX_LIST);
+	if (settings->tls_ca_file != NULL)
+		sandbox_allow_path(sandbox, settings->tls_ca_file,
+		    SANDBOX_READ);
+	if (settings->bind_ip4.sin_family != 0 ||
+	    settings->bind_ip6.sin6_family != 0)
+		sandbox_allow_bind(sandbox);
+	sandbox_allow_port(sandbox, DNS_PORT);
+}
+
+/* What libcurl is in, and where it connects to. */
+static void
+allow_fetching(struct sandbox *sandbox)
+{
+	char path[PATH_MAX];
+
+	module_find(HTTPS_MODULE, path);
+	sandbox_allow_path(sandbox, path, SANDBOX_READ);
+	sandbox_allow_port(sandbox, HTTPS_PORT);
+}
+
+int
+sandbox_enter_run(struct spool *spool, const struct settings *settings,
+    const struct rules *rules, unsigned *ret_missing)
+{
+	struct sandbox sandbox;
+	int r;
+
+	sandbox_begin(&sandbox, SANDBOX_DELIVERY);
+	if ((r = sandbox_allow_delivery(spool, &sandbox)) < 0)
+		return r;
+	allow_network(&sandbox, settings);
+	allow_fetching(&sandbox);
+	allow_remote_ports(&sandbox, settings, rules);
+	*ret_missing = sandbox_enter(&sandbox);
+	return 0;
+}
+
+uint64_t
+sandbox_get_pathstate(const struct settings *settings)
+{
+	uint64_t identity = spool_get_folders_pathstate(settings->queue_path);
+
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
+		identity = pathstate_add(identity, readable[i]);
+	if (settings->tls_ca_file != NULL)
+		identity = pathstate_add(identity, settings->tls_ca_file);
+	if (settings->routes != NULL)
+		identity = pathstate_add(identity, settings->routes);
+	/* A credential does not change while its service runs. */
+	for (size_t i = 0; i < settings->dkim_count; i++)
+		if (strchr(settings->dkim[i].key_path, '/') != NULL)
+			identity =
+			    pathstate_add(identity, settings->dkim[i].key_path);
+	if (settings->auth_file != NULL &&
+	    strchr(settings->auth_file, '/') != NULL)
+		identity = pathstate_add(identity, settings->auth_file);
+	return identity;
+}
+
+void
+sandbox_enter_worker(const struct settings *settings, const struct rules *rules)
+{
+	struct sandbox sandbox;
+
+	sandbox_begin(&sandbox, SANDBOX_WORKER);
+	allow_network(&sandbox, settings);
+	allow_remote_ports(&sandbox, settings, rules);
+	(void)sandbox_enter(&sandbox);
+}
+
+void
+sandbox_enter_stsfetch(const struct settings *settings, int policies_fd)
+{
+	struct sandbox sandbox;
+
+	sandbox_begin(&sandbox, SANDBOX_STSFETCH);
+	allow_network(&sandbox, settings);
+	allow_fetching(&sandbox);
+	if (policies_fd >= 0)
+		sandbox_allow(&sandbox, policies_fd,
+		    SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE |
+			SANDBOX_REMOVE);
+	(void)sandbox_enter(&sandbox);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * channel.c - a job on its way from the run to a worker, and back.
+ */
+
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtp-deliver/worker/channel.h"
+
+#define TRY_AGAIN_MS 10
+
+/* Room for one descriptor beside a packet. */
+union control {
+	struct cmsghdr header;
+	char octets[CMSG_SPACE(sizeof(int))];
+};
+
+/* Reading a message needs less than claiming it: open it anew, so that the
+ * claim stays ours. Without /proc it has to be the descriptor that is there. */
+static int
+open_to_read(int fd)
+{
+	char path[sizeof("/proc/self/fd/2147483647")];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void
+attach(struct msghdr *message, union control *control, int fd)
+{
+	memset(control, 0, sizeof(*control));
+	message->msg_control = control->octets;
+	message->msg_controllen = sizeof(control->octets);
+	control->header = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	};
+	memcpy(CMSG_DATA(&control->header), &fd, sizeof(fd));
+}
+
+/* Wait a little for what the kernel lacks just now. Returns whether it is worth
+ * another try. */
+static bool
+is_passing(int error)
+{
+	if (error == ENOBUFS || error == ENOMEM || error == EAGAIN)
+		(void)poll(NULL, 0, TRY_AGAIN_MS);
+	return error == EINTR || error == ENOBUFS || error == ENOMEM ||
+	    error == EAGAIN;
+}
+
+int
+channel_send_job(int socket_fd, const struct job *job)
+{
+	int fd = job->task->claim->fd, read_fd = open_to_read(fd);
+	struct iovec recipients = {
+		.iov_base = job->recipients,
+		.iov_len = job->recipient_count * sizeof(*job->recipients),
+	};
+	struct msghdr message = { .msg_iov = &recipients, .msg_iovlen = 1 };
+	union control control;
+	ssize_t n;
+	int r = 0;
+
+	attach(&message, &control, read_fd >= 0 ? read_fd : fd);
+	do
+		n = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n == -1 && errno != EAGAIN && is_passing(errno));
+	if (n == -1)
+		r = -errno;
+	if (read_fd >= 0)
+		close(read_fd);
+	return r;
+}
+
+/* The descriptor that came with a packet, or -EPROTO. */
+static int
+attached(struct msghdr *message)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(message);
+	int fd;
+
+	if (header == NULL || header->cmsg_level != SOL_SOCKET ||
+	    header->cmsg_type != SCM_RIGHTS ||
+	    header->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -EPROTO;
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
+
+/* Make a job of what came. The descriptor is the job's in any case. */
+static int
+make_job(int fd, const size_t *recipients, size_t count, struct job **ret_job)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int r;
+
+	if (job == NULL ||
+	    (job->task = calloc(1, sizeof(*job->task))) == NULL) {
+		free(job);
+		close(fd);
+		return -ENOMEM;
+	}
+	if ((r = claim_view(fd, &job->task->claim)) < 0) {
+		close(fd);
+		channel_free_job(job);
+		return r;
+	}
+	job->recipient_count = count;
+	job->recipients = calloc(count, sizeof(*job->recipients));
+	job->verdicts = calloc(count, sizeof(*job->verdicts));
+	if (job->recipients == NULL || job->verdicts == NULL) {
+		channel_free_job(job);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (recipients[i] >=
+		    job->task->claim->envelope.recipient_count) {
+			channel_free_job(job);
+			return -EBADMSG;
+		}
+		job->recipients[i] = recipients[i];
+	}
+	*ret_job = job;
+	return 0;
+}
+
+int
+channel_receive_job(int socket_fd, struct job **ret_job)
+{
+	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
+	struct iovec octets = { recipients, sizeof(recipients) };
+	union control control;
+	struct msghdr message = {
+		.msg_iov = &octets,
+		.msg_iovlen = 1,
+		.msg_control = control.octets,
+		.msg_controllen = sizeof(control.octets),
+	};
+	ssize_t n;
+	int fd, r;
+
+	do
+		n = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+	while (n == -1 && is_passing(errno));
+	if (n <= 0)
+		return n == 0 ? 0 : -errno;
+	if ((fd = attached(&message)) < 0)
+		return fd;
+	r = make_job(fd, recipients, (size_t)n / sizeof(*recipients), ret_job);
+	return r < 0 ? r : 1;
+}
+
+void
+channel_free_job(struct job *job)
+{
+	task_free(job->task);
+	job_free(job);
+}
+
+int
+channel_send_report(int socket_fd, const struct report *report)
+{
+	ssize_t n;
+
+	do
+		n = send(socket_fd, report, sizeof(*report), MSG_NOSIGNAL);
+	while (n == -1 && is_passing(errno));
+	if (n == -1)
+		return -errno;
+	return n == sizeof(*report) ? 0 : -EIO;
+}
+
+int
+channel_send_go(int socket_fd)
+{
+	ssize_t n;
+
+	do
+		n = send(socket_fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n == -1 && errno != EAGAIN && is_passing(errno));
+	return n == -1 ? -errno : 0;
+}
+
+int
+channel_wait_go(int socket_fd)
+{
+	char octet;
+	ssize_t n;
+
+	do
+		n = recv(socket_fd, &octet, 1, 0);
+	while (n == -1 && is_passing(errno));
+	if (n == -1)
+		return -errno;
+	return n == 1 ? 0 : -EPIPE;
+}
+
+int
+channel_receive_report(int socket_fd, struct report *ret_report)
+{
+	ssize_t n =
+	    recv(socket_fd, ret_report, sizeof(*ret_report), MSG_DONTWAIT);
+
+	if (n == -1 &&
+	    (errno == EAGAIN || errno == EINTR || errno == ENOMEM ||
+		errno == ENOBUFS))
+		return 0;
+	if (n <= 0)
+		return n == 0 ? -EPIPE : -errno;
+	return n == sizeof(*ret_report) ? 1 : -EBADMSG;
+}

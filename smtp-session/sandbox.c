@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * sandbox.c - the walls around a session and around a listener. A process has one
+ * listener, so what is known of it is static.
+ */
+
+#include "config.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "lib/audit.h"
+#include "lib/spool/sandbox.h"
+#include "smtp-session/sandbox.h"
+
+static struct sandbox_view view;
+
+/* A file that is read now and then, and may be replaced by another one: what
+ * its folder has. */
+static void
+allow_folder_of(struct sandbox *sandbox, const char *path)
+{
+	char resolved[PATH_MAX];
+
+	if (realpath(path, resolved) != NULL)
+		sandbox_allow_path(sandbox, dirname(resolved), SANDBOX_READ);
+}
+
+void
+sandbox_enter_session(const struct settings *settings, struct sandbox *sandbox)
+{
+	unsigned missing;
+
+	if (settings->tls_cert != NULL) {
+		sandbox_allow_path(sandbox, settings->tls_cert, SANDBOX_READ);
+		sandbox_allow_path(sandbox, settings->tls_key, SANDBOX_READ);
+	}
+	missing = sandbox_enter(sandbox);
+	/* Not at each connection: the other programs tell it now and then. */
+	if (settings->is_debug)
+		audit_write_missing(missing);
+}
+
+void
+sandbox_enter_listener(const struct settings *settings)
+{
+	struct sandbox sandbox;
+
+	sandbox_begin(&sandbox, SANDBOX_LISTENER);
+	view = sandbox_open_view(settings->queue_path, &sandbox,
+	    sandbox_allow_listener);
+	if (settings->tls_cert != NULL) {
+		allow_folder_of(&sandbox, settings->tls_cert);
+		allow_folder_of(&sandbox, settings->tls_key);
+	}
+	audit_write_missing(sandbox_enter(&sandbox));
+}
+
+bool
+sandbox_is_listener_outdated(void)
+{
+	return sandbox_is_outdated(&view);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef SYSTEMD_H
+#define SYSTEMD_H
+
+#include <stdbool.h>
+
+/* Whether a descriptor is a socket that listens. */
+bool is_listening(int fd);
+
+/*
+ * Take the sockets that systemd has passed to this process to listen on
+ * (sd_listen_fds(3)); their descriptors follow each other.
+ *
+ * ret_first_fd		the first one's, if there are any.
+ *
+ * Returns how many, 0 if there are none, which the process of one client is
+ * told without a question to systemd; or a negative errno. Exits if libsystemd
+ * cannot be loaded.
+ */
+int systemd_take_sockets(int *ret_first_fd);
+
+/*
+ * Tell systemd how this listener is, if it has asked for that (sd_notify(3)).
+ *
+ * state	"READY=1", "STOPPING=1", "STATUS=..."
+ */
+void systemd_notify(const char *state);
+
+#endif
