@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
@@ -113,7 +113,7 @@ open_spool(const char *path)
 
 static int
 explain(char *const addresses[], const char *sender,
-    const struct settings *settings, const struct rules *rules)
+    const struct deliver_settings *settings, const struct rules *rules)
 {
 	struct credentials *credentials = NULL;
 	struct spool *spool = NULL;
@@ -190,7 +190,7 @@ read_routes(struct rules *rules, const char *path, rules_see *see)
 }
 
 static struct rules *
-load_rules(const struct settings *settings)
+load_rules(const struct deliver_settings *settings)
 {
 	struct rules *rules = open_rules(settings->relayhost);
 
@@ -200,7 +200,7 @@ load_rules(const struct settings *settings)
 }
 
 static void
-check_masquerade(const struct settings *settings)
+check_masquerade(const struct deliver_settings *settings)
 {
 	struct masquerade masquerade;
 	char error[MASQUERADE_ERROR_SIZE];
@@ -235,7 +235,7 @@ main(int argc, char *argv[])
 	const char *sender = NULL;
 	enum mode mode = parse_options(argc, argv, &sender);
 	bool is_watching = mode == MODE_WATCH;
-	struct settings settings;
+	struct deliver_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	char key_error[DKIM_ERROR_SIZE];
 	char auth_error[CREDENTIALS_ERROR_SIZE];

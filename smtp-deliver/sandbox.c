@@ -53,8 +53,8 @@ static const char *const readable[] = {
 
 /* Where workers connect to: remote hosts, or the relays in their place. */
 static void
-allow_remote_ports(struct sandbox *sandbox, const struct settings *settings,
-    const struct rules *rules)
+allow_remote_ports(struct sandbox *sandbox,
+    const struct deliver_settings *settings, const struct rules *rules)
 {
 	size_t count;
 	const uint16_t *ports = rules_ports(rules, &count);
@@ -65,7 +65,7 @@ allow_remote_ports(struct sandbox *sandbox, const struct settings *settings,
 }
 
 static void
-allow_network(struct sandbox *sandbox, const struct settings *settings)
+allow_network(struct sandbox *sandbox, const struct deliver_settings *settings)
 {
 	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
 		sandbox_allow_path(sandbox, readable[i],
@@ -91,7 +91,7 @@ allow_fetching(struct sandbox *sandbox)
 }
 
 int
-sandbox_enter_run(struct spool *spool, const struct settings *settings,
+sandbox_enter_run(struct spool *spool, const struct deliver_settings *settings,
     const struct rules *rules, unsigned *ret_missing)
 {
 	struct sandbox sandbox;
@@ -108,7 +108,7 @@ sandbox_enter_run(struct spool *spool, const struct settings *settings,
 }
 
 uint64_t
-sandbox_get_pathstate(const struct settings *settings)
+sandbox_get_pathstate(const struct deliver_settings *settings)
 {
 	uint64_t identity = spool_get_folders_pathstate(settings->queue_path);
 
@@ -130,7 +130,8 @@ sandbox_get_pathstate(const struct settings *settings)
 }
 
 void
-sandbox_enter_worker(const struct settings *settings, const struct rules *rules)
+sandbox_enter_worker(const struct deliver_settings *settings,
+    const struct rules *rules)
 {
 	struct sandbox sandbox;
 
@@ -141,7 +142,7 @@ sandbox_enter_worker(const struct settings *settings, const struct rules *rules)
 }
 
 void
-sandbox_enter_stsfetch(const struct settings *settings, int policies_fd)
+sandbox_enter_stsfetch(const struct deliver_settings *settings, int policies_fd)
 {
 	struct sandbox sandbox;
 

@@ -73,7 +73,7 @@ struct refused {
 
 struct listener {
 	const struct listener_sockets *sockets;
-	const struct settings *settings;
+	const struct session_settings *settings;
 	listener_serve *serve;
 	int signal_fd;
 	sigset_t child_mask; /* signals that are blocked in a child */
@@ -504,7 +504,7 @@ make_nonblocking(const struct listener_sockets *sockets)
 
 int
 listener_run(const struct listener_sockets *sockets,
-    const struct settings *settings, listener_serve *serve)
+    const struct session_settings *settings, listener_serve *serve)
 {
 	struct listener listener = {
 		.sockets = sockets,

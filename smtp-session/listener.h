@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "lib/settings.h"
+#include "smtp-session/settings.h"
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
 
@@ -19,7 +19,7 @@ struct listener_sockets {
 
 /* Hold the session of a client, in a process of its own, which ends behind it.
  * The client is on this host. */
-typedef void listener_serve(int fd, const struct settings *settings,
+typedef void listener_serve(int fd, const struct session_settings *settings,
     const struct peer *peer);
 
 /*
@@ -32,7 +32,7 @@ typedef void listener_serve(int fd, const struct settings *settings,
  * it could not begin.
  */
 int listener_run(const struct listener_sockets *sockets,
-    const struct settings *settings, listener_serve *serve);
+    const struct session_settings *settings, listener_serve *serve);
 
 /* Say a reply to every client that is waiting, and no more. */
 void listener_turn_away(const struct listener_sockets *sockets,

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
-#include "lib/settings.h"
+#include "smtp-session/settings.h"
 #include "lib/stream.h"
 #include "lib/tlsmodule.h"
 #include "smtp-session/listener.h"
@@ -96,7 +96,7 @@ say_not_configured(void)
 }
 
 static void
-hold_session(int in_fd, int out_fd, const struct settings *settings,
+hold_session(int in_fd, int out_fd, const struct session_settings *settings,
     const struct peer *peer)
 {
 	struct stream *stream = open_stream(in_fd, out_fd);
@@ -107,7 +107,8 @@ hold_session(int in_fd, int out_fd, const struct settings *settings,
 
 /* In a child of the listener. */
 static void
-serve_client(int fd, const struct settings *settings, const struct peer *peer)
+serve_client(int fd, const struct session_settings *settings,
+    const struct peer *peer)
 {
 	hold_session(fd, fd, settings, peer);
 }
@@ -115,7 +116,7 @@ serve_client(int fd, const struct settings *settings, const struct peer *peer)
 /* settings is NULL if they cannot be understood. */
 static void
 serve_clients(const struct listener_sockets *sockets,
-    const struct settings *settings)
+    const struct session_settings *settings)
 {
 	int r;
 
@@ -131,7 +132,7 @@ serve_clients(const struct listener_sockets *sockets,
 
 /* Likewise. */
 static void
-serve_one(const struct settings *settings)
+serve_one(const struct session_settings *settings)
 {
 	struct peer peer;
 
@@ -148,7 +149,7 @@ int
 main(int argc, char *argv[])
 {
 	struct listener_sockets sockets;
-	struct settings settings;
+	struct session_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	bool is_configured;
 

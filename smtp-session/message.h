@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/settings.h"
+#include "smtp-session/settings.h"
 #include "lib/spool/draft.h"
 #include "lib/stream.h"
 #include "smtp-session/data.h"

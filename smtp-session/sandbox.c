@@ -29,7 +29,8 @@ allow_folder_of(struct sandbox *sandbox, const char *path)
 }
 
 void
-sandbox_enter_session(const struct settings *settings, struct sandbox *sandbox)
+sandbox_enter_session(const struct session_settings *settings,
+    struct sandbox *sandbox)
 {
 	unsigned missing;
 
@@ -44,7 +45,7 @@ sandbox_enter_session(const struct settings *settings, struct sandbox *sandbox)
 }
 
 void
-sandbox_enter_listener(const struct settings *settings)
+sandbox_enter_listener(const struct session_settings *settings)
 {
 	struct sandbox sandbox;
 

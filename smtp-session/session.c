@@ -50,7 +50,7 @@ enum state {
 
 struct session {
 	struct stream *stream;
-	const struct settings *settings;
+	const struct session_settings *settings;
 	const struct peer *peer;
 	struct storage storage;
 	enum state state;
@@ -734,7 +734,7 @@ withdraw(struct session *session)
 }
 
 void
-session_run(struct stream *stream, const struct settings *settings,
+session_run(struct stream *stream, const struct session_settings *settings,
     const struct peer *peer)
 {
 	struct session session = {

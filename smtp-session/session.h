@@ -3,7 +3,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "lib/settings.h"
+#include "smtp-session/settings.h"
 #include "lib/stream.h"
 #include "smtp-session/peer.h"
 
@@ -14,7 +14,7 @@
  * stream	where the client is; stays the caller's.
  * peer		who it is: a local one.
  */
-void session_run(struct stream *stream, const struct settings *settings,
+void session_run(struct stream *stream, const struct session_settings *settings,
     const struct peer *peer);
 
 #endif

@@ -31,7 +31,7 @@ open_spool(const char *path, struct sandbox *sandbox, struct spool **ret_spool,
 }
 
 int
-storage_open(const struct settings *settings, struct sandbox *sandbox,
+storage_open(const struct session_settings *settings, struct sandbox *sandbox,
     struct storage *ret_storage, const char **ret_trouble)
 {
 	int fd, r;

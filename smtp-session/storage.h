@@ -5,7 +5,7 @@
 
 #include "lib/counters.h"
 #include "lib/sandbox.h"
-#include "lib/settings.h"
+#include "smtp-session/settings.h"
 #include "lib/spool/spool.h"
 
 /* Where a session puts mail, and how it is counted. */
@@ -27,8 +27,9 @@ struct storage {
  *
  * Returns 0, or a negative errno if no mail can be stored.
  */
-int storage_open(const struct settings *settings, struct sandbox *sandbox,
-    struct storage *ret_storage, const char **ret_trouble);
+int storage_open(const struct session_settings *settings,
+    struct sandbox *sandbox, struct storage *ret_storage,
+    const char **ret_trouble);
 
 void storage_close(struct storage *storage);
 

@@ -231,7 +231,7 @@ make_temporary(struct verdict *verdict)
 int
 client_open(const struct trust *trust, int fd, const struct addrinfo *address,
     const struct credential *credential, struct tls_memory *memory,
-    const struct settings *settings, struct client **ret_client,
+    const struct deliver_settings *settings, struct client **ret_client,
     struct verdict *ret_verdict)
 {
 	struct client *client = calloc(1, sizeof(*client));

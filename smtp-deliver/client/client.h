@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/client/dialogue.h"
 #include "smtp-deliver/policy/trust.h"
@@ -51,7 +51,7 @@ struct client {
  */
 int client_open(const struct trust *trust, int fd,
     const struct addrinfo *address, const struct credential *credential,
-    struct tls_memory *memory, const struct settings *settings,
+    struct tls_memory *memory, const struct deliver_settings *settings,
     struct client **ret_client, struct verdict *ret_verdict);
 
 /* The verdict on an address of a host that there is no connection to. */

@@ -76,8 +76,8 @@ first_family(enum ip_family choice, const struct addrinfo *addresses)
 
 /* Each list keeps its order, and they take turns (RFC 8305 section 4). */
 void
-connect_begin(const struct addrinfo *addresses, const struct settings *settings,
-    struct connect *ret_connect)
+connect_begin(const struct addrinfo *addresses,
+    const struct deliver_settings *settings, struct connect *ret_connect)
 {
 	enum ip_family choice = settings->ip_family;
 	int family = first_family(choice, addresses);
@@ -112,7 +112,7 @@ connect_begin(const struct addrinfo *addresses, const struct settings *settings,
 /* Begin the connection where SMTP_BIND_ADDRESS says. Returns 0 or a negative
  * errno, with ret_what telling what that is about. */
 static int
-bind_socket(const struct settings *settings, int fd, int family,
+bind_socket(const struct deliver_settings *settings, int fd, int family,
     char ret_what[WHAT_SIZE])
 {
 	const struct sockaddr_in *ip4 = &settings->bind_ip4;
@@ -142,7 +142,7 @@ bind_socket(const struct settings *settings, int fd, int family,
 /* Make a socket and begin to connect it. Returns it, or a negative errno with
  * ret_what telling what that is about. */
 static int
-begin_connection(const struct settings *settings,
+begin_connection(const struct deliver_settings *settings,
     const struct addrinfo *address, char ret_what[WHAT_SIZE])
 {
 	int fd = socket(address->ai_family,

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 
 #define CONNECT_ADDRESSES_MAX 10 /* of a host; no others are tried */
 #define CONNECT_REASON_SIZE 192
@@ -30,7 +30,7 @@ enum connect_failure {
 
 /* The addresses of one host, in the order in which they are tried. */
 struct connect {
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 	size_t count;
 	struct connect_attempt attempts[CONNECT_ADDRESSES_MAX];
 	int64_t next_ms; /* not before then is the next one tried */
@@ -49,7 +49,7 @@ typedef void connect_passed_over(void *context, const struct addrinfo *address,
  *		4); SMTP_IP_FAMILY may leave none.
  */
 void connect_begin(const struct addrinfo *addresses,
-    const struct settings *settings, struct connect *ret_connect);
+    const struct deliver_settings *settings, struct connect *ret_connect);
 
 /*
  * Connect to one of the addresses that are left, the first that answers: each

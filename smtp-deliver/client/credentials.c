@@ -294,7 +294,7 @@ read_file(const char *name, struct credentials **ret_credentials,
 }
 
 int
-credentials_open(const struct settings *settings,
+credentials_open(const struct deliver_settings *settings,
     struct credentials **ret_credentials,
     char ret_error[CREDENTIALS_ERROR_SIZE])
 {

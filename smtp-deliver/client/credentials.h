@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "lib/secret.h"
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "smtp-deliver/net/idna.h"
 
 #define CREDENTIALS_MAX 1000 /* lines of a file */
@@ -51,7 +51,7 @@ struct credentials {
  * Returns 0, or -ENOKEY with ret_error naming the file, the line and what was
  * expected there; never what was found, which may be a secret.
  */
-int credentials_open(const struct settings *settings,
+int credentials_open(const struct deliver_settings *settings,
     struct credentials **ret_credentials,
     char ret_error[CREDENTIALS_ERROR_SIZE]);
 void credentials_close(struct credentials *credentials); /* NULL is fine */

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/stream.h"
 #include "smtp-deliver/client/reply.h"
 #include "smtp-deliver/verdict.h"
@@ -28,7 +28,7 @@ enum step {
 /* A dialogue with a remote host over a stream of ours: commands go out, replies
  * come in, and become verdicts about that host. */
 struct dialogue {
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 	struct stream *stream;
 	char host[VERDICT_HOST_SIZE]; /* with its address, for verdicts */
 	char tls[VERDICT_TLS_SIZE];

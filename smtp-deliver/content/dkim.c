@@ -127,7 +127,7 @@ load_key(const char *path, struct sign_key **ret_key,
 }
 
 int
-dkim_open(const struct settings *settings, struct dkim **ret_dkim,
+dkim_open(const struct deliver_settings *settings, struct dkim **ret_dkim,
     char ret_error[DKIM_ERROR_SIZE])
 {
 	struct dkim *dkim;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "smtp-deliver/content/content.h"
 
 #define DKIM_FIELDS_SIZE 16384
@@ -23,7 +23,7 @@
  */
 struct dkim;
 
-int dkim_open(const struct settings *settings, struct dkim **ret_dkim,
+int dkim_open(const struct deliver_settings *settings, struct dkim **ret_dkim,
     char ret_error[DKIM_ERROR_SIZE]);
 void dkim_close(struct dkim *dkim); /* NULL is fine */
 

@@ -60,7 +60,7 @@ struct kept {
 
 struct search {
 	const char *domain;
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 	const struct cache_place *place;
 };
 
@@ -207,7 +207,7 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 {
 	char host[DNS_NAME_SIZE + 16], url[DNS_NAME_SIZE + 64];
 	char addresses[ADDRESSES_SIZE];
-	const struct settings *settings = search->settings;
+	const struct deliver_settings *settings = search->settings;
 	int bound_sec = settings->remote_timeout_sec < FETCH_SEC
 	    ? settings->remote_timeout_sec
 	    : FETCH_SEC;
@@ -380,7 +380,8 @@ stsfetch_prepare(struct stsfetch *stsfetch, struct spool *spool,
 }
 
 void
-stsfetch_start(struct stsfetch *stsfetch, const struct settings *settings,
+stsfetch_start(struct stsfetch *stsfetch,
+    const struct deliver_settings *settings,
     void (*forget)(const void *context), const void *context)
 {
 	struct search search = {

@@ -3,7 +3,7 @@
 #ifndef STSFETCH_H
 #define STSFETCH_H
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/spool/cache.h"
 #include "smtp-deliver/policy/sts.h"
 
@@ -41,7 +41,8 @@ void stsfetch_prepare(struct stsfetch *stsfetch, struct spool *spool,
  * forget	called there first: wipes secrets that only a worker needs. NULL:
  *		there are none.
  */
-void stsfetch_start(struct stsfetch *stsfetch, const struct settings *settings,
+void stsfetch_start(struct stsfetch *stsfetch,
+    const struct deliver_settings *settings,
     void (*forget)(const void *context), const void *context);
 
 /* Ask for the policy, and wait for it (RFC 8461 section 5). To be called once.

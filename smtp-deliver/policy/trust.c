@@ -239,8 +239,8 @@ trust_require(struct trust *trust, enum level least,
 }
 
 void
-trust_get_tls_policy(const struct trust *trust, const struct settings *settings,
-    struct tls_policy *ret_policy)
+trust_get_tls_policy(const struct trust *trust,
+    const struct deliver_settings *settings, struct tls_policy *ret_policy)
 {
 	*ret_policy = (struct tls_policy){
 		.check = TLS_CHECK_NAME,

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/tls.h"
 #include "smtp-deliver/net/dns.h"
 #include "smtp-deliver/policy/level.h"
@@ -70,6 +70,6 @@ size_t trust_select_records(struct tls_tlsa *records, size_t count);
 
 /* The policy as tls_connect() takes it, while trust and settings stay. */
 void trust_get_tls_policy(const struct trust *trust,
-    const struct settings *settings, struct tls_policy *ret_policy);
+    const struct deliver_settings *settings, struct tls_policy *ret_policy);
 
 #endif

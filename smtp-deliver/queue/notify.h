@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "lib/counters.h"
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/spool/claim.h"
 #include "smtp-deliver/queue/notice.h"
 
@@ -14,7 +14,7 @@
 struct notifier {
 	struct spool *spool;
 	struct counters *counters;
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 };
 
 /*

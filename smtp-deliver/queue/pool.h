@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/spool/spool.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/queue/destination.h"
@@ -35,7 +35,7 @@ TAILQ_HEAD(pool_worker_list, pool_worker);
 
 /* The workers of a run. */
 struct pool {
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 	struct spool *spool; /* where policies of domains are kept */
 	struct dkim *dkim; /* who signs, or NULL */
 	const struct rules *rules; /* where mail may go */

@@ -153,7 +153,7 @@ static void
 note_success(const struct run *run, struct destination *destination,
     const struct job *job)
 {
-	const struct settings *settings = run->pool.settings;
+	const struct deliver_settings *settings = run->pool.settings;
 	size_t most = (size_t)settings->destination_workers;
 
 	/* One worker is left for others. */
@@ -682,7 +682,7 @@ run_catch_signals(void)
 }
 
 int
-run_queue(struct spool *spool, const struct settings *settings,
+run_queue(struct spool *spool, const struct deliver_settings *settings,
     struct dkim *dkim, const struct rules *rules,
     struct credentials *credentials, bool is_watching)
 {

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/spool/spool.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/content/dkim.h"
@@ -30,7 +30,7 @@ void run_catch_signals(void);
  * one at once. Returns 0, or a negative errno if the queue cannot be worked
  * on at all; -ESTALE if the spool was removed, which only another process can open anew.
  */
-int run_queue(struct spool *spool, const struct settings *settings,
+int run_queue(struct spool *spool, const struct deliver_settings *settings,
     struct dkim *dkim, const struct rules *rules,
     struct credentials *credentials, bool is_watching);
 

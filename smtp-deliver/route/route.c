@@ -88,7 +88,7 @@ cut(struct route *route, unsigned preference)
 
 /* Cut the route before the host that has our name. */
 static int
-cut_at_own_name(struct route *route, const struct settings *settings,
+cut_at_own_name(struct route *route, const struct deliver_settings *settings,
     struct verdict *ret_verdict)
 {
 	for (size_t i = 0; i < route->host_count; i++)
@@ -226,8 +226,9 @@ set_relay_trouble(const char *name, struct verdict *verdict)
 /* The relays that are to be had. Without any the mail waits, whatever the DNS
  * says of them: it is not the recipient who is wrong. */
 static int
-find_relays(const struct relays *relays, const struct settings *settings,
-    struct route *ret_route, struct verdict *ret_verdict)
+find_relays(const struct relays *relays,
+    const struct deliver_settings *settings, struct route *ret_route,
+    struct verdict *ret_verdict)
 {
 	for (size_t i = 0; i < relays->count; i++) {
 		const struct relay *relay = &relays->relay[i];
@@ -240,7 +241,7 @@ find_relays(const struct relays *relays, const struct settings *settings,
 }
 
 int
-route_find(const char *destination, const struct settings *settings,
+route_find(const char *destination, const struct deliver_settings *settings,
     struct route *ret_route, struct verdict *ret_verdict)
 {
 	struct route_host like = {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "smtp-deliver/net/dns.h"
 #include "smtp-deliver/policy/trust.h"
 #include "smtp-deliver/verdict.h"
@@ -52,7 +52,7 @@ struct route {
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why there is no way
  * now (deferred) or at all (failed).
  */
-int route_find(const char *destination, const struct settings *settings,
+int route_find(const char *destination, const struct deliver_settings *settings,
     struct route *ret_route, struct verdict *ret_verdict);
 
 /*

@@ -20,7 +20,7 @@
 #include "smtp-deliver/route/self.h"
 
 bool
-self_has_name(const struct settings *settings, const char *host)
+self_has_name(const struct deliver_settings *settings, const char *host)
 {
 	return strcasecmp(settings->hostname, host) == 0;
 }

@@ -6,10 +6,10 @@
 #include <netdb.h>
 #include <stdbool.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 
 /* Whether a host of a route is called what we call ourselves. */
-bool self_has_name(const struct settings *settings, const char *host);
+bool self_has_name(const struct deliver_settings *settings, const char *host);
 
 /* Whether one of the addresses leads to this host: its own, a loopback address,
  * or the unspecified one. */

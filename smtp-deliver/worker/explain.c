@@ -65,14 +65,14 @@ struct published {
 struct plan {
 	const char *sender; /* or NULL */
 	struct spool *spool;
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 	const struct rules *rules;
 	struct credentials *credentials; /* NULL: nobody is told */
 };
 
 /* A host while it is explained. */
 struct sight {
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 	const struct route *route;
 	struct published *published;
 	size_t number;
@@ -388,7 +388,7 @@ explain_hosts(struct route *route, struct published *published,
 
 /* Which rule it is that sends mail there. */
 static void
-say_rule(const struct rule *rule, const struct settings *settings)
+say_rule(const struct rule *rule, const struct deliver_settings *settings)
 {
 	if (rule->line != 0)
 		say("  rule: %s:%u: %s %s", settings->routes, rule->line,
@@ -487,7 +487,7 @@ explain_address(const char *text, const struct plan *plan)
 
 bool
 explain_addresses(char *const addresses[], const char *sender,
-    struct spool *spool, const struct settings *settings,
+    struct spool *spool, const struct deliver_settings *settings,
     const struct rules *rules, struct credentials *credentials)
 {
 	const struct plan plan = { sender, spool, settings, rules,

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "lib/spool/spool.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/route/rules.h"
@@ -22,7 +22,7 @@
  * Returns whether each of them has a host that takes mail.
  */
 bool explain_addresses(char *const addresses[], const char *sender,
-    struct spool *spool, const struct settings *settings,
+    struct spool *spool, const struct deliver_settings *settings,
     const struct rules *rules, struct credentials *credentials);
 
 #endif

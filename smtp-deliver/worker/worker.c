@@ -36,7 +36,7 @@
 struct worker {
 	int fd;
 	const struct destination *destination;
-	const struct settings *settings;
+	const struct deliver_settings *settings;
 	struct stsfetch *stsfetch;
 	bool has_policy; /* the destination's was asked for */
 	int policy_error;
@@ -604,7 +604,7 @@ do_job(struct worker *worker, const struct job *job)
 
 void
 worker_work(int fd, const struct destination *destination,
-    struct stsfetch *stsfetch, const struct settings *settings,
+    struct stsfetch *stsfetch, const struct deliver_settings *settings,
     const struct dkim *dkim, const struct credentials *credentials)
 {
 	struct worker worker = {

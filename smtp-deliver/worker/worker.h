@@ -3,7 +3,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/queue/destination.h"
 #include "smtp-deliver/content/dkim.h"
@@ -21,7 +21,7 @@
  * credentials	who we are for relays; NULL where the destination has none.
  */
 void worker_work(int fd, const struct destination *destination,
-    struct stsfetch *stsfetch, const struct settings *settings,
+    struct stsfetch *stsfetch, const struct deliver_settings *settings,
     const struct dkim *dkim, const struct credentials *credentials);
 
 #endif

@@ -41,7 +41,7 @@ static const char stuffed[] = "Subject: dots\r\n"
 			      "..\r\n"
 			      ".\r\n";
 
-static struct settings settings;
+static struct deliver_settings settings;
 static struct sockaddr_in ip = { .sin_family = AF_INET };
 static const struct addrinfo address = {
 	.ai_addr = (struct sockaddr *)&ip,

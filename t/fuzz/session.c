@@ -18,7 +18,7 @@
 #include <ctype.h>
 #include <unistd.h>
 
-#include "lib/settings.h"
+#include "smtp-session/settings.h"
 #include "lib/spool/claim.h"
 #include "lib/spool/spool.h"
 #include "lib/tls.h"
@@ -33,7 +33,7 @@
 
 static const char queued[] = "250 2.0.0 ok, queued as ";
 
-static struct settings settings;
+static struct session_settings settings;
 static struct spool *spool;
 static const struct peer client = { .is_local = true, .text = "[127.0.0.1]" };
 

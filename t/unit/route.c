@@ -60,7 +60,7 @@ literal_is_its_own_host(void)
 		{ "[ipv6:2001:db8::1]", "2001:db8::1" },
 		{ "[IPv6:2001:db8::1]", "2001:db8::1" },
 	};
-	const struct settings settings = { .remote_port = 25 };
+	const struct deliver_settings settings = { .remote_port = 25 };
 	struct verdict verdict;
 	struct route route;
 
@@ -78,7 +78,7 @@ literal_is_its_own_host(void)
 static void
 relays_take_the_place_of_destinations(void)
 {
-	const struct settings settings = {
+	const struct deliver_settings settings = {
 		.remote_port = 25,
 	};
 	static const char relays[] =

@@ -75,7 +75,7 @@ static const char *const role_names[SANDBOX_ROLES] = {
 
 /* What there is before any wall is closed. */
 static struct spool *spool;
-static struct settings settings;
+static struct deliver_settings settings;
 static char id[ID_SIZE], day[NAME_DAY_SIZE], mail[PATH_MAX];
 static char spool_path[PATH_MAX], outside[PATH_MAX], ca_file[PATH_MAX];
 static int allowed_port, other_port, listening_fds[2], datagram_fd;

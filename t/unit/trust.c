@@ -72,7 +72,7 @@ check_row(size_t row)
 static void
 check_default(void)
 {
-	struct settings settings = { .tls_ca_file = "ca.pem" };
+	struct deliver_settings settings = { .tls_ca_file = "ca.pem" };
 	struct tls_policy policy;
 	struct trust trust;
 
