@@ -21,118 +21,8 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "lib/spool/checksum.h"
 #include "lib/spool/claim.h"
 #include "lib/spool/layout.h"
-
-#define READ_SIZE 65536
-
-static ssize_t
-read_at(int fd, void *buffer, size_t size_bytes, uint64_t offset)
-{
-	ssize_t n;
-
-	do
-		n = pread(fd, buffer, size_bytes, (off_t)offset);
-	while (n == -1 && errno == EINTR);
-	return n == -1 ? -errno : n;
-}
-
-/* Read from the start until the size or the end. */
-static ssize_t
-read_start(int fd, char *buffer, size_t size_bytes)
-{
-	size_t used = 0;
-
-	while (used < size_bytes) {
-		ssize_t n = read_at(fd, buffer + used, size_bytes - used, used);
-
-		if (n < 0)
-			return n;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
-	return (ssize_t)used;
-}
-
-static int
-add_file_to_checksum(int fd, uint64_t offset, struct checksum *checksum)
-{
-	char *buffer = malloc(READ_SIZE);
-	ssize_t n;
-
-	if (buffer == NULL)
-		return -ENOMEM;
-	while ((n = read_at(fd, buffer, READ_SIZE, offset)) > 0) {
-		checksum_add(checksum, buffer, (size_t)n);
-		offset += (uint64_t)n;
-	}
-	free(buffer);
-	return (int)n;
-}
-
-/* Whether the file is what was sealed: as long, and of the same octets. */
-static int
-verify_seal(const struct claim *claim, const char *block,
-    const struct envelope_seal *seal, uint64_t file_size)
-{
-	struct checksum *checksum;
-	int r;
-
-	if (claim->content_offset + seal->size_bytes != file_size)
-		return -EBADMSG;
-	if ((checksum = checksum_new()) == NULL)
-		return -ENOMEM;
-	checksum_add(checksum, block,
-	    claim->content_offset - ENVELOPE_SEAL_SIZE);
-	r = add_file_to_checksum(claim->fd, claim->content_offset, checksum);
-	if (r == 0 && checksum_value(checksum) != seal->checksum)
-		r = -EBADMSG;
-	checksum_free(checksum);
-	return r;
-}
-
-/* Read the block that stands before the message. ret_block: the caller frees
- * it, whatever is returned. */
-static int
-read_block(struct claim *claim, uint64_t file_size, char **ret_block,
-    struct envelope_seal *ret_seal)
-{
-	size_t block_size = file_size < ENVELOPE_BLOCK_MAX ? (size_t)file_size
-							   : ENVELOPE_BLOCK_MAX;
-	char *block = *ret_block = malloc(block_size + 1);
-	size_t length = 0;
-	ssize_t n;
-	int r;
-
-	if (block == NULL)
-		return -ENOMEM;
-	n = read_start(claim->fd, block, block_size);
-	r = n < 0 ? (int)n
-		  : envelope_parse(block, (size_t)n, &claim->envelope, ret_seal,
-			&length);
-	if (r == 0) {
-		claim->content_offset = length;
-		claim->content_size = ret_seal->size_bytes;
-	}
-	return r;
-}
-
-static int
-read_envelope(struct claim *claim, uint64_t file_size)
-{
-	struct envelope_seal seal = { .size_bytes = 0 };
-	char *block;
-	int r = read_block(claim, file_size, &block, &seal);
-
-	if (r == 0)
-		r = strcmp(claim->envelope.id, claim->entry.name) == 0
-		    ? verify_seal(claim, block, &seal, file_size)
-		    : -EBADMSG;
-	free(block);
-	return r;
-}
 
 static int
 open_attempts(const struct claim *claim, int flags)
@@ -141,7 +31,7 @@ open_attempts(const struct claim *claim, int flags)
 	int fd;
 
 	(void)snprintf(path, sizeof(path), NAME_ATTEMPTS "/%s",
-	    claim->envelope.id);
+	    claim->message.envelope.id);
 	fd = openat(layout_folder(claim->spool, FOLDER_ROOT), path,
 	    flags | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
@@ -162,7 +52,7 @@ see_lines(const struct claim *claim, const char *text, size_t length,
 		text += used;
 		length -= used;
 		if (r == 0 &&
-		    attempt.recipient < claim->envelope.recipient_count)
+		    attempt.recipient < claim->message.envelope.recipient_count)
 			see(context, &attempt);
 	}
 }
@@ -184,7 +74,7 @@ claim_recall(const struct claim *claim, claim_see *see, void *context)
 		r = -errno;
 	else if ((text = malloc((size_t)st.st_size + 1)) == NULL)
 		r = -ENOMEM;
-	else if ((n = read_start(fd, text, (size_t)st.st_size)) < 0)
+	else if ((n = layout_read_start(fd, text, (size_t)st.st_size)) < 0)
 		r = (int)n;
 	else
 		see_lines(claim, text, (size_t)n, see, context);
@@ -218,8 +108,8 @@ static int
 read_attempts(struct claim *claim)
 {
 	claim->attempt = 1;
-	claim->outcomes =
-	    calloc(claim->envelope.recipient_count, sizeof(*claim->outcomes));
+	claim->outcomes = calloc(claim->message.envelope.recipient_count,
+	    sizeof(*claim->outcomes));
 	if (claim->outcomes == NULL)
 		return -ENOMEM;
 	return claim_recall(claim, apply_attempt, claim);
@@ -228,15 +118,14 @@ read_attempts(struct claim *claim)
 /* Lock the file and see that it still is what the name stands for: whoever had
  * it before us may have moved it while we opened it. */
 static int
-lock_entry(struct claim *claim, const char *path, struct stat *ret_st)
+lock_file(int fd, int root_fd, const char *path, struct stat *ret_st)
 {
 	struct stat named;
 
-	if (flock(claim->fd, LOCK_EX | LOCK_NB) == -1)
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
 		return -errno;
-	if (fstat(claim->fd, ret_st) == -1 ||
-	    fstatat(layout_folder(claim->spool, FOLDER_ROOT), path, &named,
-		AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstat(fd, ret_st) == -1 ||
+	    fstatat(root_fd, path, &named, AT_SYMLINK_NOFOLLOW) == -1)
 		return -errno;
 	if (named.st_ino != ret_st->st_ino || named.st_dev != ret_st->st_dev)
 		return -ENOENT;
@@ -276,7 +165,7 @@ drop_twins(const struct claim *claim, const struct stat *st)
 	struct dirent *dirent;
 	DIR *listing;
 
-	if (st->st_nlink <= claim->envelope.recipient_count + 1)
+	if (st->st_nlink <= claim->message.envelope.recipient_count + 1)
 		return;
 	twin.place = QUEUE_NEW;
 	if (claim->entry.place != QUEUE_NEW)
@@ -292,61 +181,73 @@ drop_twins(const struct claim *claim, const struct stat *st)
 	closedir(listing);
 }
 
+/* Open the file of an entry and lock it. Returns the descriptor or a negative
+ * errno. */
+static int
+open_locked(struct spool *spool, const struct queue_entry *entry,
+    struct stat *ret_st)
+{
+	int root_fd = layout_folder(spool, FOLDER_ROOT), fd, r;
+	char path[ENTRY_PATH_SIZE];
+
+	entry_format_path(entry, path);
+	/* For writing, although nothing is written: NFS locks no other. */
+	fd =
+	    openat(root_fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ELOOP || errno == EISDIR ? -EBADMSG : -errno;
+	if ((r = lock_file(fd, root_fd, path, ret_st)) < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* Make a claim of a message that is locked. */
+static int
+new_claim(struct spool *spool, const struct queue_entry *entry, int fd,
+    struct claim **ret_claim)
+{
+	struct claim *claim = calloc(1, sizeof(*claim));
+	int r;
+
+	if (claim == NULL)
+		return -ENOMEM;
+	claim->spool = spool;
+	claim->entry = *entry;
+	r = message_open_whole(fd, &claim->message);
+	if (r == 0 && strcmp(claim->message.envelope.id, entry->name) != 0) {
+		envelope_clear(&claim->message.envelope);
+		r = -EBADMSG;
+	}
+	if (r < 0)
+		free(claim);
+	else
+		*ret_claim = claim;
+	return r;
+}
+
 int
 claim_open(struct spool *spool, const struct queue_entry *entry,
     struct claim **ret_claim)
 {
 	struct claim *claim;
-	char path[ENTRY_PATH_SIZE];
-	struct stat st = { .st_nlink = 0 };
-	int r;
+	struct stat st;
+	int fd, r;
 
 	if (!is_id(entry->name))
 		return -EBADMSG;
-	if ((claim = calloc(1, sizeof(*claim))) == NULL)
-		return -ENOMEM;
-	claim->spool = spool;
-	claim->entry = *entry;
-	entry_format_path(entry, path);
-	/* For writing, although nothing is written: NFS locks no other. */
-	claim->fd = openat(layout_folder(spool, FOLDER_ROOT), path,
-	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (claim->fd == -1)
-		r = errno == ELOOP || errno == EISDIR ? -EBADMSG : -errno;
-	else if ((r = lock_entry(claim, path, &st)) == 0 &&
-	    (r = read_envelope(claim, (uint64_t)st.st_size)) == 0)
-		r = read_attempts(claim);
-	if (r != 0) {
+	if ((fd = open_locked(spool, entry, &st)) < 0)
+		return fd;
+	if ((r = new_claim(spool, entry, fd, &claim)) < 0) {
+		close(fd);
+		return r;
+	}
+	if ((r = read_attempts(claim)) < 0) {
 		claim_release(claim);
 		return r;
 	}
 	drop_twins(claim, &st);
-	*ret_claim = claim;
-	return 0;
-}
-
-int
-claim_view(int fd, struct claim **ret_claim)
-{
-	struct claim *claim = calloc(1, sizeof(*claim));
-	struct envelope_seal seal = { .size_bytes = 0 };
-	char *block = NULL;
-	struct stat st;
-	int r = 0;
-
-	if (claim == NULL)
-		return -ENOMEM;
-	claim->fd = fd;
-	if (fstat(fd, &st) == -1)
-		r = -errno;
-	else
-		r = read_block(claim, (uint64_t)st.st_size, &block, &seal);
-	free(block);
-	if (r < 0) {
-		claim->fd = -1;
-		claim_release(claim);
-		return r;
-	}
 	*ret_claim = claim;
 	return 0;
 }
@@ -356,10 +257,8 @@ claim_release(struct claim *claim)
 {
 	if (claim == NULL)
 		return;
-	envelope_clear(&claim->envelope);
+	message_close(&claim->message);
 	free(claim->outcomes);
-	if (claim->fd >= 0)
-		close(claim->fd);
 	free(claim);
 }
 
@@ -417,22 +316,4 @@ claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 		r = -errno;
 	close(fd);
 	return r;
-}
-
-ssize_t
-claim_read(const struct claim *claim, char *buffer, size_t size_bytes)
-{
-	size_t used = 0;
-
-	if (size_bytes > claim->content_size)
-		size_bytes = (size_t)claim->content_size;
-	while (used < size_bytes) {
-		ssize_t n = read_at(claim->fd, buffer + used, size_bytes - used,
-		    claim->content_offset + used);
-
-		if (n <= 0)
-			return n < 0 ? n : -EIO;
-		used += (size_t)n;
-	}
-	return (ssize_t)used;
 }

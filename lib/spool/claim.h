@@ -9,21 +9,19 @@
 
 #include "lib/spool/attempts.h"
 #include "lib/spool/entry.h"
-#include "lib/spool/envelope.h"
+#include "lib/spool/message.h"
 #include "lib/spool/spool.h"
 
 /*
- * A message that this process alone may deliver. Its fd, an flock(2) on it,
- * is the claim: the kernel drops it if we die. A process that is handed the
- * descriptor shares the claim.
+ * A message that this process alone may deliver. The flock(2) on the message's
+ * descriptor is the claim: the kernel drops it if we die. A process that is
+ * handed the descriptor shares the claim; one that opens the file anew, to read
+ * the message (message.h), does not.
  */
 struct claim {
 	struct spool *spool;
 	struct queue_entry entry;
-	int fd;
-	struct envelope envelope;
-	uint64_t content_offset; /* of the message within the file */
-	uint64_t content_size;
+	struct message message;
 	unsigned attempt; /* the number of the attempt now to be made, from 1 */
 	enum outcome *outcomes; /* a recipient each, of the attempts before */
 	bool is_delay_told; /* to the sender */
@@ -39,16 +37,7 @@ struct claim {
  */
 int claim_open(struct spool *spool, const struct queue_entry *entry,
     struct claim **ret_claim);
-/*
- * What a process sees of a claimed message that it was handed a descriptor of:
- * envelope and content. It is no claim, no spool is needed, and nothing can be
- * recorded.
- *
- * fd	becomes the view's, if it can be made.
- *
- * Returns 0 or a negative errno.
- */
-int claim_view(int fd, struct claim **ret_claim);
+
 /* Let go of a message, wherever it is. NULL is fine. */
 void claim_release(struct claim *claim);
 
@@ -63,9 +52,5 @@ int claim_record(struct claim *claim, struct attempt *attempts, size_t count);
  * errno; that there is no record is none. */
 typedef void claim_see(void *context, const struct attempt *attempt);
 int claim_recall(const struct claim *claim, claim_see *see, void *context);
-
-/* Read the message from its start, up to a size or its end. Returns how much
- * that is, or a negative errno. */
-ssize_t claim_read(const struct claim *claim, char *buffer, size_t size_bytes);
 
 #endif

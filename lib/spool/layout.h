@@ -94,6 +94,13 @@ int layout_commit(struct spool *spool);
  */
 bool layout_has_stale_names(struct spool *spool);
 
+/* Read once at an offset, as pread(2) does. Returns how many octets, 0 at the
+ * end, or a negative errno. */
+ssize_t layout_read(int fd, void *ret_data, size_t size_bytes, uint64_t offset);
+
+/* Read from the start until the size or the end. Returns as layout_read(). */
+ssize_t layout_read_start(int fd, char *ret_data, size_t size_bytes);
+
 /* Write all of it at an offset, whatever write(2) takes at a time. */
 int layout_write(int fd, const void *data, size_t size_bytes, int64_t offset);
 

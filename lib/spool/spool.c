@@ -381,6 +381,35 @@ layout_has_stale_names(struct spool *spool)
 	return filesystem_has_stale_names(spool->folders[FOLDER_ROOT]);
 }
 
+ssize_t
+layout_read(int fd, void *ret_data, size_t size_bytes, uint64_t offset)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, ret_data, size_bytes, (off_t)offset);
+	while (n == -1 && errno == EINTR);
+	return n == -1 ? -errno : n;
+}
+
+ssize_t
+layout_read_start(int fd, char *ret_data, size_t size_bytes)
+{
+	size_t used = 0;
+
+	while (used < size_bytes) {
+		ssize_t n =
+		    layout_read(fd, ret_data + used, size_bytes - used, used);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	return (ssize_t)used;
+}
+
 int
 layout_write(int fd, const void *data, size_t size_bytes, int64_t offset)
 {

@@ -9,16 +9,14 @@
 
 #include "config.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "smtp-deliver/content/content.h"
 
 uint64_t
 content_size_bytes(const struct content *content)
 {
-	uint64_t size = content->size_bytes;
+	uint64_t size = content->message->content_size_bytes;
 
 	for (size_t i = 0; i < content->edit_count; i++)
 		size +=
@@ -26,19 +24,13 @@ content_size_bytes(const struct content *content)
 	return size;
 }
 
-/* Read at most so much of what is stored. */
+/* Read at most limit octets of what is stored. */
 static ssize_t
-read_stored(const struct content *content, uint64_t offset, uint64_t left,
+read_stored(const struct content *content, uint64_t offset, uint64_t limit,
     char *ret_data, size_t size)
 {
-	ssize_t n;
-
-	do
-		n = pread(content->fd, ret_data,
-		    left < size ? (size_t)left : size,
-		    (off_t)(content->offset + offset));
-	while (n == -1 && errno == EINTR);
-	return n == -1 ? -errno : n;
+	return message_read(content->message, ret_data,
+	    limit < size ? (size_t)limit : size, offset);
 }
 
 ssize_t
@@ -66,8 +58,6 @@ content_read(const struct content *content, uint64_t position, char *ret_data,
 		position -= length;
 		stored = edit->offset + edit->length;
 	}
-	if (position >= content->size_bytes - stored)
-		return 0;
-	return read_stored(content, stored + position,
-	    content->size_bytes - stored - position, ret_data, size);
+	return message_read(content->message, ret_data, size,
+	    stored + position);
 }

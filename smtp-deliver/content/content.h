@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/address.h"
+#include "lib/spool/message.h"
 
 #define CONTENT_EDITS_MAX 32
 
@@ -22,9 +23,7 @@ struct content_edit {
 /* A message as it is sent: what is stored, but for some edits, in order and
  * apart from each other. */
 struct content {
-	int fd; /* the message is within this file; its offset is not used */
-	uint64_t offset;
-	uint64_t size_bytes; /* as it is stored */
+	const struct message *message;
 	size_t edit_count;
 	struct content_edit edits[CONTENT_EDITS_MAX];
 };

@@ -38,7 +38,7 @@ destination_get(struct destination_list *list, const char *name,
 static bool
 has_job(const struct destination *destination, const struct task *task)
 {
-	const struct job *last = TAILQ_LAST(&destination->jobs, job_list);
+	const struct task_job *last = TAILQ_LAST(&destination->jobs, job_list);
 
 	return last != NULL && last->task == task;
 }
@@ -57,7 +57,7 @@ plan_job(struct destination_list *list, struct task *task, const char *name)
 {
 	struct destination *destination =
 	    destination_get(list, name, task->is_tls_optional);
-	struct job *job;
+	struct task_job *job;
 
 	if (destination == NULL)
 		return false;
@@ -76,7 +76,7 @@ plan_job(struct destination_list *list, struct task *task, const char *name)
 void
 destination_plan(struct destination_list *list, struct task *task)
 {
-	size_t count = task->claim->envelope.recipient_count;
+	size_t count = task->claim->message.envelope.recipient_count;
 
 	for (size_t i = 0; i < count; i++) {
 		const char *name = task_destination(task, i);
@@ -86,10 +86,10 @@ destination_plan(struct destination_list *list, struct task *task)
 	}
 }
 
-struct job *
+struct task_job *
 destination_take_job(struct destination *destination)
 {
-	struct job *job = TAILQ_FIRST(&destination->jobs);
+	struct task_job *job = TAILQ_FIRST(&destination->jobs);
 
 	if (job != NULL) {
 		TAILQ_REMOVE(&destination->jobs, job, entries);
@@ -99,10 +99,11 @@ destination_take_job(struct destination *destination)
 }
 
 void
-destination_return_job(struct destination *destination, struct job *job)
+destination_return_job(struct destination *destination, struct task_job *job)
 {
-	for (size_t i = 0; i < job->recipient_count; i++)
-		job->verdicts[i] = (struct verdict){ .outcome = OUTCOME_NONE };
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		job->work.verdicts[i] =
+		    (struct verdict){ .outcome = OUTCOME_NONE };
 	TAILQ_INSERT_HEAD(&destination->jobs, job, entries);
 	destination->job_count++;
 }

@@ -55,8 +55,9 @@ void destination_plan(struct destination_list *list, struct task *task);
 
 /* Take the job that has been waiting the longest. NULL: there is none. Or have
  * one wait again, before all others. */
-struct job *destination_take_job(struct destination *destination);
-void destination_return_job(struct destination *destination, struct job *job);
+struct task_job *destination_take_job(struct destination *destination);
+void destination_return_job(struct destination *destination,
+    struct task_job *job);
 
 /* Whether it has left some in the queue, and has room for many of these. */
 bool destination_wants_more(const struct destination *destination);

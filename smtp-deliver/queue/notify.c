@@ -51,11 +51,11 @@ bool
 notify_is_wanted(const struct claim *claim, size_t recipient,
     enum notice_kind kind)
 {
-	unsigned notify = claim->envelope.requests[recipient].notify;
+	unsigned notify = claim->message.envelope.requests[recipient].notify;
 
 	if (notify == 0)
 		notify = DSN_FAILURE | DSN_DELAY;
-	return *claim->envelope.sender != '\0' &&
+	return *claim->message.envelope.sender != '\0' &&
 	    (notify & kind_bits[kind]) != 0;
 }
 
@@ -88,7 +88,7 @@ static void
 add_recipient(struct account *account, size_t recipient)
 {
 	const struct attempt *attempt = &account->attempts[recipient];
-	const struct envelope *envelope = &account->claim->envelope;
+	const struct envelope *envelope = &account->claim->message.envelope;
 	struct attempt_detail *detail =
 	    &account->details[account->recipient_count];
 
@@ -119,7 +119,7 @@ static int
 account_make(struct account *account, const struct claim *claim,
     enum notice_kind kind, enum outcome outcome)
 {
-	size_t total = claim->envelope.recipient_count;
+	size_t total = claim->message.envelope.recipient_count;
 	int r;
 
 	*account = (struct account){
@@ -168,9 +168,10 @@ static bool
 is_whole_wanted(const struct claim *claim, enum notice_kind kind)
 {
 	return kind == NOTICE_FAILED &&
-	    claim->envelope.dsn_return == DSN_RETURN_FULL &&
-	    claim->content_size <= WHOLE_MAX && !claim->envelope.is_smtputf8 &&
-	    !claim->envelope.is_requiretls;
+	    claim->message.envelope.dsn_return == DSN_RETURN_FULL &&
+	    claim->message.content_size_bytes <= WHOLE_MAX &&
+	    !claim->message.envelope.is_smtputf8 &&
+	    !claim->message.envelope.is_requiretls;
 }
 
 /* Read the message, or its header; the caller frees it. */
@@ -183,7 +184,7 @@ read_original(const struct claim *claim, struct notice *notice, char **ret_text)
 
 	if (text == NULL)
 		return -ENOMEM;
-	if ((n = claim_read(claim, text, size)) < 0) {
+	if ((n = message_read_start(&claim->message, text, size)) < 0) {
 		free(text);
 		return (int)n;
 	}
@@ -199,13 +200,13 @@ static int
 address_notice(const struct claim *claim, bool is_whole,
     struct envelope *ret_envelope)
 {
-	const char *sender = claim->envelope.sender;
+	const char *sender = claim->message.envelope.sender;
 	int r;
 
 	*ret_envelope = (struct envelope){
 		.is_smtputf8 = has_high_octet(sender, strlen(sender)),
-		.is_8bitmime = is_whole && claim->envelope.is_8bitmime,
-		.is_requiretls = claim->envelope.is_requiretls,
+		.is_8bitmime = is_whole && claim->message.envelope.is_8bitmime,
+		.is_requiretls = claim->message.envelope.is_requiretls,
 	};
 	if ((r = id_make(ret_envelope->id)) < 0 ||
 	    (r = envelope_set_sender(ret_envelope, "")) < 0 ||
@@ -256,7 +257,7 @@ log_notice(const struct notifier *notifier, const struct claim *claim,
 	char token[TOKEN_SIZE];
 	struct audit_record record = {
 		.event = AUDIT_NOTICE,
-		.message = claim->envelope.id,
+		.message = claim->message.envelope.id,
 		.address = notice->sender,
 		.notice = notice->id,
 		.recipients = (int64_t)notice->recipient_count,
@@ -284,13 +285,14 @@ tell(const struct notifier *notifier, const struct account *account,
 		.kind = kind,
 		.id = envelope.id,
 		.hostname = notifier->settings->hostname,
-		.sender = claim->envelope.sender,
-		.envid = claim->envelope.envid,
+		.sender = claim->message.envelope.sender,
+		.envid = claim->message.envelope.envid,
 		.is_whole = is_whole,
 		.now_ms = clock_real_ms(),
-		.arrival_ms = id_time_ms(claim->envelope.id),
-		.until_ms = backoff_expiry_ms(id_time_ms(claim->envelope.id),
-		    notifier->settings->queue_lifetime_days),
+		.arrival_ms = id_time_ms(claim->message.envelope.id),
+		.until_ms =
+		    backoff_expiry_ms(id_time_ms(claim->message.envelope.id),
+			notifier->settings->queue_lifetime_days),
 		.recipients = account->recipients,
 		.recipient_count = account->recipient_count,
 	};

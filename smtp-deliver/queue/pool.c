@@ -41,7 +41,7 @@ struct pool_worker {
 	struct destination *destination;
 	int fd;
 	size_t done; /* jobs */
-	struct job *job; /* NULL: it has come back */
+	struct task_job *job; /* NULL: it has come back */
 	bool is_sending; /* a host is being given its message */
 };
 
@@ -109,18 +109,19 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 	drop_others(fd, stsfetch.place.folder_fd);
 	stsfetch_start(&stsfetch, pool->settings, forget_secrets, pool);
 	sandbox_enter_worker(pool->settings, pool->rules);
-	worker_work(fd, own->destination, &stsfetch, pool->settings, pool->dkim,
-	    credentials);
+	worker_work(fd, own->destination->name,
+	    own->destination->is_tls_optional, &stsfetch, pool->settings,
+	    pool->dkim, credentials);
 	_exit(0);
 }
 
 /* Give the recipients that nothing was reported of a verdict. */
 static void
-set_unreported(struct job *job, const struct verdict *verdict)
+set_unreported(struct task_job *job, const struct verdict *verdict)
 {
-	for (size_t i = 0; i < job->recipient_count; i++)
-		if (job->verdicts[i].outcome == OUTCOME_NONE)
-			job->verdicts[i] = *verdict;
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (job->work.verdicts[i].outcome == OUTCOME_NONE)
+			job->work.verdicts[i] = *verdict;
 }
 
 /* The worker is no more; jobs that it still has come back. */
@@ -154,7 +155,7 @@ give_job(struct pool *pool, struct pool_worker *worker)
 	worker->job =
 	    pool->next_job(pool->context, worker->destination, worker->done);
 	if (worker->job == NULL ||
-	    channel_send_job(worker->fd, worker->job) < 0)
+	    channel_send_job(worker->fd, &worker->job->work) < 0)
 		end_worker(pool, worker, JOB_JUDGED);
 }
 
@@ -210,7 +211,7 @@ pool_start(struct pool *pool, struct destination *destination)
 static void
 finish_job(struct pool *pool, struct pool_worker *worker, enum job_end end)
 {
-	struct job *job = worker->job;
+	struct task_job *job = worker->job;
 
 	worker->job = NULL;
 	worker->is_sending = false;
@@ -225,12 +226,12 @@ finish_job(struct pool *pool, struct pool_worker *worker, enum job_end end)
 
 /* How many of a job's recipients have that outcome. */
 static size_t
-count_outcomes(const struct job *job, enum outcome outcome)
+count_outcomes(const struct task_job *job, enum outcome outcome)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < job->recipient_count; i++)
-		count += job->verdicts[i].outcome == outcome;
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		count += job->work.verdicts[i].outcome == outcome;
 	return count;
 }
 
@@ -258,9 +259,9 @@ static bool
 take_last_report(struct pool *pool, struct pool_worker *worker,
     const struct report *report)
 {
-	const struct job *job = worker->job;
+	const struct task_job *job = worker->job;
 	bool is_deferred =
-	    count_outcomes(job, OUTCOME_DEFERRED) == job->recipient_count;
+	    count_outcomes(job, OUTCOME_DEFERRED) == job->work.recipient_count;
 
 	if (count_outcomes(job, OUTCOME_NONE) > 0)
 		return false;
@@ -270,17 +271,17 @@ take_last_report(struct pool *pool, struct pool_worker *worker,
 
 /* A verdict that is final stays. */
 static bool
-take_verdict(struct job *job, const struct report *report)
+take_verdict(struct task_job *job, const struct report *report)
 {
 	enum outcome known;
 
-	if (report->recipient >= job->recipient_count ||
+	if (report->recipient >= job->work.recipient_count ||
 	    !verdict_is_valid(&report->verdict))
 		return false;
-	known = job->verdicts[report->recipient].outcome;
+	known = job->work.verdicts[report->recipient].outcome;
 	if (is_final(known) && report->verdict.outcome != known)
 		return false;
-	job->verdicts[report->recipient] = report->verdict;
+	job->work.verdicts[report->recipient] = report->verdict;
 	return true;
 }
 

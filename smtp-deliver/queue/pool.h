@@ -42,15 +42,15 @@ struct pool {
 	struct credentials *credentials; /* who we are for relays */
 	/* What to do when some of a job's recipients have verdicts that are
 	 * final. Its worker waits meanwhile. Returns whether it may go on. */
-	bool (*note_progress)(void *context, struct job *job);
+	bool (*note_progress)(void *context, struct task_job *job);
 	/* What to do with a job that comes back. Its worker waits meanwhile.
 	 * Returns whether it may go on. */
 	bool (*end_job)(void *context, struct destination *destination,
-	    struct job *job, enum job_end end);
+	    struct task_job *job, enum job_end end);
 	/* The next job for a worker that has done so many. NULL: it is to go
 	 * home. */
-	struct job *(*next_job)(void *context, struct destination *destination,
-	    size_t done);
+	struct task_job *(*next_job)(void *context,
+	    struct destination *destination, size_t done);
 	/* A destination has lost a worker. */
 	void (*end_worker)(void *context, struct destination *destination);
 	void *context;

@@ -151,7 +151,7 @@ has_unsettled(const struct run *run)
 /* What the worker's report says about the destination. */
 static void
 note_success(const struct run *run, struct destination *destination,
-    const struct job *job)
+    const struct task_job *job)
 {
 	const struct deliver_settings *settings = run->pool.settings;
 	size_t most = (size_t)settings->destination_workers;
@@ -160,8 +160,8 @@ note_success(const struct run *run, struct destination *destination,
 	if (settings->queue_workers > 1 &&
 	    most >= (size_t)settings->queue_workers)
 		most = (size_t)settings->queue_workers - 1;
-	for (size_t i = 0; i < job->recipient_count; i++)
-		if (verdict_is_good(&job->verdicts[i])) {
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (verdict_is_good(&job->work.verdicts[i])) {
 			destination_note_success(destination, most);
 			return;
 		}
@@ -185,7 +185,7 @@ is_one_too_many(const struct run *run, struct destination *destination)
 
 /* Hosts have spoken for good about some of a job's recipients. */
 static bool
-note_progress(void *context, struct job *job)
+note_progress(void *context, struct task_job *job)
 {
 	struct run *run = context;
 
@@ -195,19 +195,19 @@ note_progress(void *context, struct job *job)
 }
 
 static void
-drop_job(struct run *run, struct job *job)
+drop_job(struct run *run, struct task_job *job)
 {
 	struct task *task = job->task;
 
 	task->open_jobs--;
-	job_free(job);
+	task_job_free(job);
 	settle(run, task);
 }
 
 /* There is no network. That is told of once, and not for each message. */
 static void
 note_no_network(struct run *run, struct destination *destination,
-    const struct job *job, enum job_end end)
+    const struct task_job *job, enum job_end end)
 {
 	if (end == JOB_NO_RESOLVER)
 		run->no_resolver_until_ms =
@@ -218,13 +218,13 @@ note_no_network(struct run *run, struct destination *destination,
 	run->is_offline = true;
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_NO_NETWORK,
-	    .reason = job->verdicts[0].reason,
+	    .reason = job->work.verdicts[0].reason,
 	});
 }
 
 /* What came back of a job goes on record. */
 static void
-judge(struct run *run, struct destination *destination, struct job *job,
+judge(struct run *run, struct destination *destination, struct task_job *job,
     enum job_end end)
 {
 	switch (end) {
@@ -234,11 +234,12 @@ judge(struct run *run, struct destination *destination, struct job *job,
 		return;
 	case JOB_UNREACHABLE:
 		throttle_note_failure(run->means.spool, destination,
-		    &job->verdicts[0], job->task->claim->envelope.id);
+		    &job->work.verdicts[0],
+		    job->task->claim->message.envelope.id);
 		task_judge(job, destination->unreachable.until_ms / 60000);
 		return;
 	case JOB_UNUSABLE:
-		throttle_note_unusable(destination, &job->verdicts[0]);
+		throttle_note_unusable(destination, &job->work.verdicts[0]);
 		break;
 	case JOB_ANSWERED:
 		throttle_note_answer(run->means.spool, destination);
@@ -258,7 +259,7 @@ judge(struct run *run, struct destination *destination, struct job *job,
 
 /* A job came back from its worker, or never had one. */
 static bool
-end_job(void *context, struct destination *destination, struct job *job,
+end_job(void *context, struct destination *destination, struct task_job *job,
     enum job_end end)
 {
 	struct run *run = context;
@@ -283,7 +284,7 @@ has_task(void *context, const char *id)
 	const struct task *task;
 
 	TAILQ_FOREACH(task, &run->tasks, entries)
-		if (strcmp(task->claim->envelope.id, id) == 0)
+		if (strcmp(task->claim->message.envelope.id, id) == 0)
 			return true;
 	return false;
 }
@@ -374,7 +375,7 @@ static void
 pass_by_unreachable(struct run *run)
 {
 	struct destination *destination, *next;
-	struct job *job;
+	struct task_job *job;
 
 	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;
 	     destination = next) {
@@ -420,11 +421,11 @@ is_crowded(const struct run *run)
 	return waiting != NULL && waiting->worker_count == 0;
 }
 
-static struct job *
+static struct task_job *
 next_job(void *context, struct destination *destination, size_t done)
 {
 	struct run *run = context;
-	struct job *job;
+	struct task_job *job;
 
 	if (done > 0 && is_crowded(run) &&
 	    (destination->worker_count > 1 || done >= TURN_JOBS))
@@ -483,7 +484,7 @@ static void
 wind_up(struct run *run)
 {
 	struct destination *destination, *next;
-	struct job *job;
+	struct task_job *job;
 
 	run->pool.is_closing = true;
 	for (destination = TAILQ_FIRST(&run->destinations); destination != NULL;

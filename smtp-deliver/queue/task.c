@@ -40,10 +40,10 @@ is_tls_waived(const struct claim *claim)
 	ssize_t n;
 	bool is_waived;
 
-	if (claim->envelope.is_requiretls ||
+	if (claim->message.envelope.is_requiretls ||
 	    (text = malloc(HEADER_MAX)) == NULL)
 		return false;
-	n = claim_read(claim, text, HEADER_MAX);
+	n = message_read_start(&claim->message, text, HEADER_MAX);
 	is_waived = n > 0 && tlsrequired_is_no(text, (size_t)n);
 	free(text);
 	return is_waived;
@@ -54,7 +54,7 @@ is_tls_waived(const struct claim *claim)
 static int
 find_destination(const struct task *task, size_t recipient)
 {
-	const struct envelope *envelope = &task->claim->envelope;
+	const struct envelope *envelope = &task->claim->message.envelope;
 	const char *address = envelope->recipients[recipient];
 	struct task_destination *destination = &task->destinations[recipient];
 	const struct rule *rule =
@@ -75,7 +75,7 @@ find_destination(const struct task *task, size_t recipient)
 static int
 find_destinations(struct task *task)
 {
-	size_t count = task->claim->envelope.recipient_count;
+	size_t count = task->claim->message.envelope.recipient_count;
 	int r = 0;
 
 	task->destinations = calloc(count, sizeof(*task->destinations));
@@ -119,10 +119,9 @@ task_open(const struct task_means *means, const struct queue_entry *entry,
 void
 task_free(struct task *task)
 {
-	/* In a worker there are none, and maybe no claim. */
 	if (task->destinations != NULL)
-		for (size_t i = 0; i < task->claim->envelope.recipient_count;
-		     i++)
+		for (size_t i = 0;
+		     i < task->claim->message.envelope.recipient_count; i++)
 			free(task->destinations[i].own);
 	free(task->destinations);
 	claim_release(task->claim);
@@ -138,49 +137,44 @@ task_destination(const struct task *task, size_t recipient)
 	return task->destinations[recipient].name;
 }
 
-struct job *
+static bool
+is_open_at(const struct task *task, size_t recipient, const char *destination)
+{
+	const char *name = task_destination(task, recipient);
+
+	return name != NULL && strcmp(name, destination) == 0;
+}
+
+struct task_job *
 task_new_job(struct task *task, const char *destination)
 {
-	size_t total = task->claim->envelope.recipient_count;
-	struct job *job = calloc(1, sizeof(*job));
+	size_t total = task->claim->message.envelope.recipient_count;
+	struct task_job *job = calloc(1, sizeof(*job));
+	size_t count = 0;
 
 	if (job == NULL)
 		return NULL;
+	for (size_t i = 0; i < total; i++)
+		count += is_open_at(task, i, destination);
+	assert(count > 0);
+	if (job_init(&job->work, &task->claim->message, count) < 0) {
+		free(job);
+		return NULL;
+	}
+	count = 0;
+	for (size_t i = 0; i < total; i++)
+		if (is_open_at(task, i, destination))
+			job->work.recipients[count++] = i;
 	job->task = task;
-	job->recipients = calloc(total, sizeof(*job->recipients));
-	if (job->recipients == NULL) {
-		job_free(job);
-		return NULL;
-	}
-	for (size_t i = 0; i < total; i++) {
-		const char *candidate = task_destination(task, i);
-
-		if (candidate != NULL && strcmp(candidate, destination) == 0)
-			job->recipients[job->recipient_count++] = i;
-	}
-	assert(job->recipient_count > 0);
-	job->verdicts = calloc(job->recipient_count, sizeof(*job->verdicts));
-	if (job->verdicts == NULL) {
-		job_free(job);
-		return NULL;
-	}
 	task->open_jobs++;
 	return job;
 }
 
 void
-job_free(struct job *job)
+task_job_free(struct task_job *job)
 {
-	free(job->recipients);
-	free(job->verdicts);
+	job_clear(&job->work);
 	free(job);
-}
-
-void
-job_set_verdict(struct job *job, const struct verdict *verdict)
-{
-	for (size_t i = 0; i < job->recipient_count; i++)
-		job->verdicts[i] = *verdict;
 }
 
 static void
@@ -192,7 +186,7 @@ log_trouble(const struct task *task, const char *what, int error)
 	    strerror(-error));
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_TROUBLE,
-	    .message = task->claim->envelope.id,
+	    .message = task->claim->message.envelope.id,
 	    .reason = reason,
 	});
 }
@@ -207,11 +201,12 @@ static void
 log_verdict(const struct task *task, size_t recipient,
     const struct verdict *verdict)
 {
-	const char *address = task->claim->envelope.recipients[recipient];
+	const char *address =
+	    task->claim->message.envelope.recipients[recipient];
 	char token[TOKEN_SIZE], next[CLOCK_DATE_SIZE];
 	struct audit_record record = {
 		.event = outcome_events[verdict->outcome],
-		.message = task->claim->envelope.id,
+		.message = task->claim->message.envelope.id,
 		.address = address,
 		.host = text_or_null(verdict->host),
 		.policy = text_or_null(verdict->policy),
@@ -222,7 +217,7 @@ log_verdict(const struct task *task, size_t recipient,
 		.reason = text_or_null(verdict->reason),
 		.attempt = task->claim->attempt,
 		.requiretls =
-		    task->claim->envelope.is_requiretls ? "yes" : NULL,
+		    task->claim->message.envelope.is_requiretls ? "yes" : NULL,
 		.is_signed = verdict->is_signed != 0 ? "yes" : NULL,
 	};
 
@@ -250,7 +245,7 @@ count_outcomes(const struct task *task, enum outcome outcome)
 	const struct claim *claim = task->claim;
 	size_t count = 0;
 
-	for (size_t i = 0; i < claim->envelope.recipient_count; i++)
+	for (size_t i = 0; i < claim->message.envelope.recipient_count; i++)
 		count += claim->outcomes[i] == outcome;
 	return count;
 }
@@ -261,7 +256,7 @@ is_done_with(const struct task *task)
 {
 	return count_outcomes(task, OUTCOME_DELIVERED) +
 	    count_outcomes(task, OUTCOME_RETURNED) ==
-	    task->claim->envelope.recipient_count;
+	    task->claim->message.envelope.recipient_count;
 }
 
 /* Its leaving the queue is record enough then. */
@@ -269,13 +264,13 @@ static bool
 is_delivered_to_all(const struct task *task)
 {
 	return count_outcomes(task, OUTCOME_DELIVERED) ==
-	    task->claim->envelope.recipient_count;
+	    task->claim->message.envelope.recipient_count;
 }
 
 static int64_t
 accepted_ms(const struct task *task)
 {
-	return id_time_ms(task->claim->envelope.id);
+	return id_time_ms(task->claim->message.envelope.id);
 }
 
 static int
@@ -369,35 +364,35 @@ own_minute(struct task *task)
 
 /* Those that are on record already were judged before. */
 static void
-judge(struct job *job, size_t i)
+judge(struct task_job *job, size_t i)
 {
 	struct task *task = job->task;
-	const struct verdict *verdict = &job->verdicts[i];
+	const struct verdict *verdict = &job->work.verdicts[i];
 
-	if (is_final(task->claim->outcomes[job->recipients[i]]))
+	if (is_final(task->claim->outcomes[job->work.recipients[i]]))
 		return;
 	task->is_deferred |= verdict->outcome == OUTCOME_DEFERRED;
-	record_verdict(task, job->recipients[i], verdict);
+	record_verdict(task, job->work.recipients[i], verdict);
 	count_verdict(task, verdict);
 }
 
 void
-task_judge(struct job *job, int64_t earliest)
+task_judge(struct task_job *job, int64_t earliest)
 {
 	struct task *task = job->task;
 	int64_t minute = own_minute(task);
 
 	plan(task, minute > earliest ? minute : earliest);
-	for (size_t i = 0; i < job->recipient_count; i++)
-		if (job->verdicts[i].outcome != OUTCOME_NONE)
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (job->work.verdicts[i].outcome != OUTCOME_NONE)
 			judge(job, i);
 }
 
 void
-task_judge_final(struct job *job)
+task_judge_final(struct task_job *job)
 {
-	for (size_t i = 0; i < job->recipient_count; i++)
-		if (is_final(job->verdicts[i].outcome))
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (is_final(job->work.verdicts[i].outcome))
 			judge(job, i);
 }
 
@@ -430,7 +425,7 @@ note_untried(struct task *task, size_t recipient, const struct verdict *verdict)
 }
 
 void
-task_pass_by(struct job *job, const struct unreachable *unreachable,
+task_pass_by(struct task_job *job, const struct unreachable *unreachable,
     int64_t minute)
 {
 	struct task *task = job->task;
@@ -443,14 +438,14 @@ task_pass_by(struct job *job, const struct unreachable *unreachable,
 	task->is_unsure |= unreachable->last.time_ms <=
 	    backoff_expiry_ms(accepted_ms(task), lifetime_days(task));
 	fill_verdict(&unreachable->last, &verdict);
-	for (size_t i = 0; i < job->recipient_count; i++) {
-		note_untried(task, job->recipients[i], &verdict);
-		log_verdict(task, job->recipients[i], &verdict);
+	for (size_t i = 0; i < job->work.recipient_count; i++) {
+		note_untried(task, job->work.recipients[i], &verdict);
+		log_verdict(task, job->work.recipients[i], &verdict);
 	}
 }
 
 void
-task_leave(struct job *job)
+task_leave(struct task_job *job)
 {
 	struct task *task = job->task;
 	enum outcome *outcomes = task->claim->outcomes;
@@ -458,9 +453,9 @@ task_leave(struct job *job)
 	plan(task, backoff_soon_minute(clock_real_ms(), arc4random()));
 	task->is_left = task->is_unsure = task->is_deferred = true;
 	/* Not on record: whoever claims it next knows no more than we did. */
-	for (size_t i = 0; i < job->recipient_count; i++)
-		if (!is_final(outcomes[job->recipients[i]]))
-			outcomes[job->recipients[i]] = OUTCOME_DEFERRED;
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (!is_final(outcomes[job->work.recipients[i]]))
+			outcomes[job->work.recipients[i]] = OUTCOME_DEFERRED;
 }
 
 bool
@@ -492,7 +487,8 @@ expire(struct task *task)
 
 	verdict_set(&verdict, OUTCOME_FAILED, BACKOFF_EXPIRED_STATUS,
 	    "given up: not delivered within the time for it");
-	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++)
+	for (size_t i = 0; i < task->claim->message.envelope.recipient_count;
+	     i++)
 		if (task->claim->outcomes[i] == OUTCOME_DEFERRED)
 			record_verdict(task, i, &verdict);
 }
@@ -503,8 +499,9 @@ log_done(const struct task *task, const char *how)
 {
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_MESSAGE_DONE,
-	    .message = task->claim->envelope.id,
-	    .recipients = (int64_t)task->claim->envelope.recipient_count,
+	    .message = task->claim->message.envelope.id,
+	    .recipients =
+		(int64_t)task->claim->message.envelope.recipient_count,
 	    .reason = how,
 	});
 }
@@ -517,7 +514,8 @@ note_told(struct task *task, enum notice_kind kind, enum outcome of,
 	struct verdict verdict = { .outcome = told };
 
 	(void)strlcpy(verdict.status, "2.0.0", sizeof(verdict.status));
-	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++) {
+	for (size_t i = 0; i < task->claim->message.envelope.recipient_count;
+	     i++) {
 		if (task->claim->outcomes[i] != of ||
 		    !notify_is_wanted(task->claim, i, kind))
 			continue;
@@ -533,7 +531,8 @@ static bool
 is_anybody_to_be_told_of(const struct task *task, enum notice_kind kind,
     enum outcome of)
 {
-	for (size_t i = 0; i < task->claim->envelope.recipient_count; i++)
+	for (size_t i = 0; i < task->claim->message.envelope.recipient_count;
+	     i++)
 		if (task->claim->outcomes[i] == of &&
 		    notify_is_wanted(task->claim, i, kind))
 			return true;

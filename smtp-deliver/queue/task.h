@@ -14,7 +14,7 @@
 #include "lib/spool/unreachable.h"
 #include "smtp-deliver/queue/notify.h"
 #include "smtp-deliver/route/rules.h"
-#include "smtp-deliver/verdict.h"
+#include "smtp-deliver/worker/job.h"
 
 /* What a task works with. */
 struct task_means {
@@ -55,15 +55,13 @@ struct task {
 };
 TAILQ_HEAD(task_list, task);
 
-/* The recipients that a task has at one destination. */
-struct job {
-	TAILQ_ENTRY(job) entries;
+/* A job of a task's: the recipients that it has at one destination. */
+struct task_job {
+	TAILQ_ENTRY(task_job) entries;
 	struct task *task;
-	size_t recipient_count;
-	size_t *recipients; /* which of the envelope's */
-	struct verdict *verdicts; /* one for each of them */
+	struct job work;
 };
-TAILQ_HEAD(job_list, job);
+TAILQ_HEAD(job_list, task_job);
 
 /* Claim an entry. Returns what claim_open() returns, or -ENOMEM. */
 int task_open(const struct task_means *means, const struct queue_entry *entry,
@@ -77,11 +75,8 @@ void task_free(struct task *task);
 const char *task_destination(const struct task *task, size_t recipient);
 
 /* Make a job of the task's for all of its open recipients at a destination. */
-struct job *task_new_job(struct task *task, const char *destination);
-void job_free(struct job *job);
-
-/* Give all of a job's recipients a verdict. */
-void job_set_verdict(struct job *job, const struct verdict *verdict);
+struct task_job *task_new_job(struct task *task, const char *destination);
+void task_job_free(struct task_job *job);
 
 /* Whether somebody has moved the message back among the new ones, to have it
  * tried again at once. */
@@ -94,8 +89,8 @@ bool task_is_urged(const struct task *task);
  *
  * earliest	no attempt before that minute at who is deferred; 0: none
  */
-void task_judge(struct job *job, int64_t earliest);
-void task_judge_final(struct job *job);
+void task_judge(struct task_job *job, int64_t earliest);
+void task_judge_final(struct task_job *job);
 
 /*
  * A job was not tried, as its destination is left alone: its recipients are
@@ -104,12 +99,12 @@ void task_judge_final(struct job *job);
  *
  * minute	when to look at it again
  */
-void task_pass_by(struct job *job, const struct unreachable *unreachable,
+void task_pass_by(struct task_job *job, const struct unreachable *unreachable,
     int64_t minute);
 
 /* A job was not tried, for there was no network: nothing is said of it, and
  * nothing ends by it. The message is looked at again soon. */
-void task_leave(struct job *job);
+void task_leave(struct task_job *job);
 
 /*
  * Put what is known of the message on record. With no open jobs left it leaves

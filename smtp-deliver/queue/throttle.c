@@ -149,12 +149,12 @@ throttle_note_no_network(struct destination *destination)
 }
 
 void
-throttle_pass_by(const struct destination *destination, struct job *job)
+throttle_pass_by(const struct destination *destination, struct task_job *job)
 {
 	const struct unreachable *unreachable = &destination->unreachable;
 
 	if (destination->unusable_until_ms != 0) {
-		job_set_verdict(job, &destination->unusable);
+		job_set_verdict(&job->work, &destination->unusable);
 		task_judge(job, 0);
 	} else if (is_unreachable_now(destination))
 		task_pass_by(job, unreachable,

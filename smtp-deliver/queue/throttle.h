@@ -41,6 +41,7 @@ void throttle_note_unusable(struct destination *destination,
 void throttle_note_no_network(struct destination *destination);
 
 /* Defer a job at a destination that is_waiting. */
-void throttle_pass_by(const struct destination *destination, struct job *job);
+void throttle_pass_by(const struct destination *destination,
+    struct task_job *job);
 
 #endif

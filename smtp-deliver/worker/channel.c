@@ -38,11 +38,11 @@ open_to_read(int fd)
 }
 
 static void
-attach(struct msghdr *message, union control *control, int fd)
+attach(struct msghdr *packet, union control *control, int fd)
 {
 	memset(control, 0, sizeof(*control));
-	message->msg_control = control->octets;
-	message->msg_controllen = sizeof(control->octets);
+	packet->msg_control = control->octets;
+	packet->msg_controllen = sizeof(control->octets);
 	control->header = (struct cmsghdr){
 		.cmsg_len = CMSG_LEN(sizeof(int)),
 		.cmsg_level = SOL_SOCKET,
@@ -65,19 +65,19 @@ is_passing(int error)
 int
 channel_send_job(int socket_fd, const struct job *job)
 {
-	int fd = job->task->claim->fd, read_fd = open_to_read(fd);
+	int fd = job->message->fd, read_fd = open_to_read(fd);
 	struct iovec recipients = {
 		.iov_base = job->recipients,
 		.iov_len = job->recipient_count * sizeof(*job->recipients),
 	};
-	struct msghdr message = { .msg_iov = &recipients, .msg_iovlen = 1 };
+	struct msghdr packet = { .msg_iov = &recipients, .msg_iovlen = 1 };
 	union control control;
 	ssize_t n;
 	int r = 0;
 
-	attach(&message, &control, read_fd >= 0 ? read_fd : fd);
+	attach(&packet, &control, read_fd >= 0 ? read_fd : fd);
 	do
-		n = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = sendmsg(socket_fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n == -1 && errno != EAGAIN && is_passing(errno));
 	if (n == -1)
 		r = -errno;
@@ -88,9 +88,9 @@ channel_send_job(int socket_fd, const struct job *job)
 
 /* The descriptor that came with a packet, or -EPROTO. */
 static int
-attached(struct msghdr *message)
+attached(struct msghdr *packet)
 {
-	struct cmsghdr *header = CMSG_FIRSTHDR(message);
+	struct cmsghdr *header = CMSG_FIRSTHDR(packet);
 	int fd;
 
 	if (header == NULL || header->cmsg_level != SOL_SOCKET ||
@@ -101,50 +101,46 @@ attached(struct msghdr *message)
 	return fd;
 }
 
-/* Make a job of what came. The descriptor is the job's in any case. */
+/* Make a job of the message and of the recipients that came with it. */
 static int
-make_job(int fd, const size_t *recipients, size_t count, struct job **ret_job)
+fill_job(const struct message *message, const size_t *recipients, size_t count,
+    struct job *ret_job)
 {
-	struct job *job = calloc(1, sizeof(*job));
 	int r;
 
-	if (job == NULL ||
-	    (job->task = calloc(1, sizeof(*job->task))) == NULL) {
-		free(job);
-		close(fd);
-		return -ENOMEM;
-	}
-	if ((r = claim_view(fd, &job->task->claim)) < 0) {
-		close(fd);
-		channel_free_job(job);
-		return r;
-	}
-	job->recipient_count = count;
-	job->recipients = calloc(count, sizeof(*job->recipients));
-	job->verdicts = calloc(count, sizeof(*job->verdicts));
-	if (job->recipients == NULL || job->verdicts == NULL) {
-		channel_free_job(job);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (recipients[i] >=
-		    job->task->claim->envelope.recipient_count) {
-			channel_free_job(job);
+	for (size_t i = 0; i < count; i++)
+		if (recipients[i] >= message->envelope.recipient_count)
 			return -EBADMSG;
-		}
-		job->recipients[i] = recipients[i];
-	}
-	*ret_job = job;
+	if ((r = job_init(ret_job, message, count)) < 0)
+		return r;
+	memcpy(ret_job->recipients, recipients, count * sizeof(*recipients));
 	return 0;
 }
 
+/* The descriptor becomes the message's, or is closed. */
+static int
+open_job(int fd, const size_t *recipients, size_t count,
+    struct message *ret_message, struct job *ret_job)
+{
+	int r;
+
+	if ((r = message_open(fd, ret_message)) < 0) {
+		close(fd);
+		return r;
+	}
+	if ((r = fill_job(ret_message, recipients, count, ret_job)) < 0)
+		message_close(ret_message);
+	return r;
+}
+
 int
-channel_receive_job(int socket_fd, struct job **ret_job)
+channel_receive_job(int socket_fd, struct message *ret_message,
+    struct job *ret_job)
 {
 	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
 	struct iovec octets = { recipients, sizeof(recipients) };
 	union control control;
-	struct msghdr message = {
+	struct msghdr packet = {
 		.msg_iov = &octets,
 		.msg_iovlen = 1,
 		.msg_control = control.octets,
@@ -154,21 +150,15 @@ channel_receive_job(int socket_fd, struct job **ret_job)
 	int fd, r;
 
 	do
-		n = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket_fd, &packet, MSG_CMSG_CLOEXEC);
 	while (n == -1 && is_passing(errno));
 	if (n <= 0)
 		return n == 0 ? 0 : -errno;
-	if ((fd = attached(&message)) < 0)
+	if ((fd = attached(&packet)) < 0)
 		return fd;
-	r = make_job(fd, recipients, (size_t)n / sizeof(*recipients), ret_job);
+	r = open_job(fd, recipients, (size_t)n / sizeof(*recipients),
+	    ret_message, ret_job);
 	return r < 0 ? r : 1;
-}
-
-void
-channel_free_job(struct job *job)
-{
-	task_free(job->task);
-	job_free(job);
 }
 
 int

@@ -5,13 +5,12 @@
 
 #include <stddef.h>
 
-#include "smtp-deliver/queue/task.h"
+#include "smtp-deliver/worker/job.h"
 
 /*
- * A job on its way from the run to a worker, over a socket of packets: which of
- * the message's recipients, with a descriptor to read the message by. What the
- * worker gets of the message is no claim (lib/spool/claim.h). And what became
- * of it on its way back.
+ * The socket between the run and a worker. Jobs go out, a packet each: which of
+ * the message's recipients, with a descriptor to read the message by. Reports
+ * come back.
  */
 
 /* How far a worker got with a job. */
@@ -44,13 +43,13 @@ struct report {
 int channel_send_job(int socket_fd, const struct job *job);
 
 /*
- * Wait for a job. It comes with a task of its own, which has a claim to read
- * from; the verdicts are to be filled in.
+ * Wait for a job. The verdicts are to be filled in. On success the caller owns
+ * both: message_close(), job_clear().
  *
- * Returns 1, 0 if there are to be no more, or a negative errno.
+ * Returns 1, 0 if no more will come, or a negative errno.
  */
-int channel_receive_job(int socket_fd, struct job **ret_job);
-void channel_free_job(struct job *job);
+int channel_receive_job(int socket_fd, struct message *ret_message,
+    struct job *ret_job);
 
 /* Send a report. Returns 0 or a negative errno: nobody listens. */
 int channel_send_report(int socket_fd, const struct report *report);

@@ -20,7 +20,7 @@
 static const char *
 message_id(const struct delivery *delivery)
 {
-	return delivery->job->task->claim->envelope.id;
+	return delivery->job->message->envelope.id;
 }
 
 void
@@ -50,7 +50,7 @@ delivery_set_open(struct delivery *delivery, const struct verdict *verdict)
 bool
 delivery_is_tls_needed(const struct delivery *delivery)
 {
-	return delivery->job->task->claim->envelope.is_requiretls;
+	return delivery->job->message->envelope.is_requiretls;
 }
 
 void
@@ -73,13 +73,9 @@ delivery_take_verdicts(struct delivery *delivery,
 static int
 write_letter(struct delivery *delivery, const struct masquerade *masquerade)
 {
-	const struct claim *claim = delivery->job->task->claim;
-
-	delivery->content.fd = claim->fd;
-	delivery->content.offset = claim->content_offset;
-	delivery->content.size_bytes = claim->content_size;
+	delivery->content.message = delivery->job->message;
 	delivery->content.edit_count = 0;
-	delivery->sender = claim->envelope.sender;
+	delivery->sender = delivery->job->message->envelope.sender;
 	if (masquerade == NULL || masquerade->count == 0)
 		return 0;
 	if (masquerade_address(masquerade, delivery->sender,

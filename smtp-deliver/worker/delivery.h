@@ -12,7 +12,7 @@
 #include "smtp-deliver/content/masquerade.h"
 #include "smtp-deliver/worker/channel.h"
 #include "smtp-deliver/route/route.h"
-#include "smtp-deliver/queue/task.h"
+#include "smtp-deliver/worker/job.h"
 #include "smtp-deliver/policy/trust.h"
 #include "smtp-deliver/verdict.h"
 

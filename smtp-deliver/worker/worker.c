@@ -35,7 +35,8 @@
 
 struct worker {
 	int fd;
-	const struct destination *destination;
+	const char *destination; /* as nexthop_format() names it */
+	bool is_tls_optional; /* its messages put TLS policies aside */
 	const struct deliver_settings *settings;
 	struct stsfetch *stsfetch;
 	bool has_policy; /* the destination's was asked for */
@@ -58,8 +59,8 @@ struct worker {
 static bool
 is_tls_optional(const struct worker *worker)
 {
-	return worker->destination->is_tls_optional &&
-	    !worker->route.is_relayed && !worker->route.has_level;
+	return worker->is_tls_optional && !worker->route.is_relayed &&
+	    !worker->route.has_level;
 }
 
 /* ---- reports --------------------------------------------------------------- */
@@ -159,7 +160,7 @@ fill_message(const struct delivery *delivery, size_t *recipients,
     struct transaction_message *ret_message)
 {
 	*ret_message = (struct transaction_message){
-		.envelope = &delivery->job->task->claim->envelope,
+		.envelope = &delivery->job->message->envelope,
 		.sender = delivery->sender,
 		.content = &delivery->content,
 		.fields = delivery->signatures,
@@ -592,8 +593,8 @@ do_job(struct worker *worker, const struct job *job)
 	delivery_set_open(&delivery, &verdict);
 	worker->reach = REACH_NOWHERE;
 	if (worker->route.host_count > 0 ||
-	    route_find(worker->destination->name, worker->settings,
-		&worker->route, &verdict) == 0)
+	    route_find(worker->destination, worker->settings, &worker->route,
+		&verdict) == 0)
 		try_route(worker, &delivery);
 	else {
 		delivery_set_open(&delivery, &verdict);
@@ -603,30 +604,34 @@ do_job(struct worker *worker, const struct job *job)
 }
 
 void
-worker_work(int fd, const struct destination *destination,
+worker_work(int fd, const char *destination, bool is_tls_optional,
     struct stsfetch *stsfetch, const struct deliver_settings *settings,
     const struct dkim *dkim, const struct credentials *credentials)
 {
 	struct worker worker = {
 		.fd = fd,
 		.destination = destination,
+		.is_tls_optional = is_tls_optional,
 		.stsfetch = stsfetch,
 		.settings = settings,
 		.dkim = dkim,
 		.credentials = credentials,
 	};
 	char error[MASQUERADE_ERROR_SIZE];
-	struct job *job;
+	struct message message;
+	struct job job;
 
 	/* It was understood when the run began. */
 	(void)masquerade_parse(settings->masquerade, settings->hostname,
 	    &worker.masquerade, error);
 	worker.tls_memory = tls_memory_new();
 	dns_start();
-	while (!worker.is_unheard && channel_receive_job(fd, &job) > 0) {
-		do_job(&worker, job);
-		report_job(&worker, job);
-		channel_free_job(job);
+	while (
+	    !worker.is_unheard && channel_receive_job(fd, &message, &job) > 0) {
+		do_job(&worker, &job);
+		report_job(&worker, &job);
+		job_clear(&job);
+		message_close(&message);
 	}
 	client_quit(worker.client);
 	tls_memory_free(worker.tls_memory);

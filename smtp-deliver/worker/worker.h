@@ -3,9 +3,10 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <stdbool.h>
+
 #include "smtp-deliver/settings.h"
 #include "smtp-deliver/client/credentials.h"
-#include "smtp-deliver/queue/destination.h"
 #include "smtp-deliver/content/dkim.h"
 #include "smtp-deliver/policy/stsfetch.h"
 
@@ -16,11 +17,13 @@
  * record then. The end of input means that no more is to be done.
  *
  * fd		a socket of packets to who gives the jobs.
- * fetcher	the process that finds the destination's policy.
+ * destination	as nexthop_format() names it; is_tls_optional: its messages put
+ *		TLS policies aside.
+ * stsfetch	the process that finds the destination's policy.
  * dkim		who signs, or NULL.
  * credentials	who we are for relays; NULL where the destination has none.
  */
-void worker_work(int fd, const struct destination *destination,
+void worker_work(int fd, const char *destination, bool is_tls_optional,
     struct stsfetch *stsfetch, const struct deliver_settings *settings,
     const struct dkim *dkim, const struct credentials *credentials);
 

@@ -127,20 +127,20 @@ check_trace(const char *text)
 static void
 check_message(const struct claim *claim)
 {
-	size_t length = (size_t)claim->content_size;
+	size_t length = (size_t)claim->message.content_size_bytes;
 	char *text = malloc(length + 1);
 	struct stat st;
 
 	must(text != NULL);
-	must(pread(claim->fd, text, length, (off_t)claim->content_offset) ==
-	    (ssize_t)length);
+	must(pread(claim->message.fd, text, length,
+		 (off_t)claim->message.content_offset) == (ssize_t)length);
 	text[length] = '\0';
 	check_content(text, length);
 	check_trace(text);
 	free(text);
 	/* A name for each recipient, and the queue's. */
-	must(fstat(claim->fd, &st) == 0);
-	must(st.st_nlink == claim->envelope.recipient_count + 1);
+	must(fstat(claim->message.fd, &st) == 0);
+	must(st.st_nlink == claim->message.envelope.recipient_count + 1);
 }
 
 /* A message that the client was told is queued: claim it as smtp-deliver would,

@@ -123,13 +123,16 @@ letters_differ_in_addresses_alone(void)
 		const char *old = letters[i].old;
 		const char *new = letters[i].new != NULL ? letters[i].new : old;
 		FILE *file = tmpfile();
-		struct content content = { .offset = 2,
-			.size_bytes = strlen(old) };
+		struct message message = {
+			.content_offset = 2,
+			.content_size_bytes = strlen(old),
+		};
+		struct content content = { .message = &message };
 		char text[1024];
 
 		need(file != NULL && fprintf(file, "xx%syy", old) > 0 &&
 		    fflush(file) == 0);
-		content.fd = fileno(file);
+		message.fd = fileno(file);
 		is_int(masquerade_content(&masquerade, &content), 0,
 		    "letter %zu is read", i);
 		for (size_t j = 0; j < COUNT(pieces); j++) {

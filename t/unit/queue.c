@@ -119,14 +119,18 @@ claim_knows_the_message(void)
 
 	message_put(spool, three, id);
 	mine = claim(new_entry(id));
-	is_str(mine->envelope.id, id, "a claim has the id");
-	is_str(mine->envelope.sender, "sender@example.com", "the sender");
-	is_int((int64_t)mine->envelope.recipient_count, 3, "the recipients");
-	is_str(mine->envelope.recipients[2], three[2], "in their order");
-	is_int((int64_t)mine->content_size, sizeof(MESSAGE_TEXT) - 1,
-	    "the message's size");
-	need(pread(mine->fd, content, sizeof(content),
-		 (off_t)mine->content_offset) == sizeof(MESSAGE_TEXT) - 1);
+	is_str(mine->message.envelope.id, id, "a claim has the id");
+	is_str(mine->message.envelope.sender, "sender@example.com",
+	    "the sender");
+	is_int((int64_t)mine->message.envelope.recipient_count, 3,
+	    "the recipients");
+	is_str(mine->message.envelope.recipients[2], three[2],
+	    "in their order");
+	is_int((int64_t)mine->message.content_size_bytes,
+	    sizeof(MESSAGE_TEXT) - 1, "the message's size");
+	need(pread(mine->message.fd, content, sizeof(content),
+		 (off_t)mine->message.content_offset) ==
+	    sizeof(MESSAGE_TEXT) - 1);
 	is_str(content, MESSAGE_TEXT, "and the message as it came");
 	is_int((int64_t)mine->attempt, 1,
 	    "the attempt to be made is the first");
