@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/privileges.h"
 #include "smtp-deliver/settings.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/spool.h"
@@ -100,7 +101,9 @@ open_spool(const char *path)
 	const char *lacking;
 	int r;
 
-	if ((r = spool_open(path, &spool)) < 0)
+	/* Root must not leave files there that the owner cannot use. */
+	if ((r = privileges_become_owner(path)) < 0 ||
+	    (r = spool_open(path, &spool)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", path);
 	if ((r = probe_check(spool, &lacking)) == -EOPNOTSUPP)
 		errx(EX_CONFIG,
@@ -124,7 +127,8 @@ explain(char *const addresses[], const char *sender,
 	if (sender != NULL && strcmp(sender, "<>") == 0)
 		sender = "";
 	/* Who may not look into the spool does without what is kept there. */
-	if (spool_exists(settings->queue_path))
+	if (spool_exists(settings->queue_path) &&
+	    privileges_become_owner(settings->queue_path) == 0)
 		(void)spool_open(settings->queue_path, &spool);
 	/* Who asks need not be who delivers, and may not be one to know. */
 	if (credentials_open(settings, &credentials, error) < 0)

@@ -26,6 +26,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "lib/audit.h"
+#include "lib/privileges.h"
 #include "lib/sandbox.h"
 #include "lib/settings.h"
 #include "lib/spool/probe.h"
@@ -188,6 +189,9 @@ main(int argc, char *argv[])
 	fd = take_socket();
 	supervise();
 	tzset(); /* reads a file that is out of reach later */
+	/* Root must not leave files in the spool that its owner cannot use. */
+	if ((r = privileges_become_owner(program.spool_path)) < 0)
+		errc(EX_TEMPFAIL, -r, "%s", program.spool_path);
 	close_wall(&program);
 	r = http_serve(fd, &site, is_staying ? -1 : IDLE_MS);
 	if (r < 0)

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/privileges.h"
 #include "smtp-session/settings.h"
 #include "lib/stream.h"
 #include "lib/tlsmodule.h"
@@ -95,6 +96,16 @@ say_not_configured(void)
 	stream_free(stream);
 }
 
+/* Root must not leave files in the spool that its owner cannot use. */
+static void
+become_spool_owner(const struct session_settings *settings)
+{
+	int r = privileges_become_owner(settings->queue_path);
+
+	if (r < 0)
+		errc(EX_TEMPFAIL, -r, "%s", settings->queue_path);
+}
+
 static void
 hold_session(int in_fd, int out_fd, const struct session_settings *settings,
     const struct peer *peer)
@@ -125,6 +136,7 @@ serve_clients(const struct listener_sockets *sockets,
 		return;
 	}
 	tzset(); /* else gmtime_r(3) reads a file in each child */
+	become_spool_owner(settings);
 	sandbox_enter_listener(settings);
 	if ((r = listener_run(sockets, settings, serve_client)) < 0)
 		errc(EX_OSERR, -r, "listening");
@@ -139,10 +151,12 @@ serve_one(const struct session_settings *settings)
 	peer_identify(STDIN_FILENO, &peer);
 	if (!peer_is_admitted(&peer))
 		return;
-	if (settings == NULL)
+	if (settings == NULL) {
 		say_not_configured();
-	else
-		hold_session(STDIN_FILENO, STDOUT_FILENO, settings, &peer);
+		return;
+	}
+	become_spool_owner(settings);
+	hold_session(STDIN_FILENO, STDOUT_FILENO, settings, &peer);
 }
 
 int

@@ -127,8 +127,8 @@ build() {
 }
 
 @test "only lib/spool knows names on disk" {
-	include 'lib/spool/(names|layout)\.h' | grep -q '^lib/spool/'
-	include 'lib/spool/(names|layout)\.h' | grep -v '^lib/spool/' | nothing
+	include 'lib/spool/(key|layout|names)\.h' | grep -q '^lib/spool/'
+	include 'lib/spool/(key|layout|names)\.h' | grep -v '^lib/spool/' | nothing
 	local pattern='"(queue|new|retry|attempts|failed|damaged)/|\.eml"'
 	grep -qE "$pattern" lib/spool/names.h
 	sources '*.c' '*.h' | grep -vE '^(t|lib/spool)/' |

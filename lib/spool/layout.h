@@ -6,10 +6,12 @@
 #include <dirent.h>
 #include <stdbool.h>
 
+#include "lib/spool/filesystem.h"
+#include "lib/spool/key.h"
 #include "lib/spool/spool.h"
 
 /*
- * What the modules in lib/spool share and nobody else sees.
+ * The spool's folders and the files in them, for the modules of lib/spool only.
  */
 enum spool_folder {
 	FOLDER_ROOT,
@@ -24,6 +26,24 @@ enum spool_folder {
 	FOLDER_UNREACHABLE,
 	FOLDERS,
 };
+
+struct spool {
+	int folders[FOLDERS];
+	int day_fd; /* the folder of one day, once it was needed */
+	int64_t day; /* that day, counted from 1970 */
+	bool is_day_kept; /* the folder serves for any day */
+	bool has_flush;
+	struct filesystem_flush flush;
+	struct spool_key key;
+};
+
+/* Open the folders of a spool, making those that are missing. Returns 0 or a
+ * negative errno; layout_close() is due in both cases. */
+int layout_open(struct spool *spool, const char *path);
+void layout_close(struct spool *spool);
+
+/* The path of a folder below the spool. */
+const char *layout_folder_name(enum spool_folder folder);
 
 /* A descriptor of the folder, kept open by the spool, or a negative errno. */
 int layout_folder(struct spool *spool, enum spool_folder folder);
@@ -61,10 +81,6 @@ int layout_open_unnamed(struct spool *spool, const char *scratch_name,
 /* Give a file that is open one more name. */
 int layout_link(struct spool *spool, int fd, const char *scratch_name,
     bool is_named, int folder_fd, const char *name);
-
-/* Read the key into memory, making it if there is none. Returns what
- * spool_token() does. */
-int layout_have_key(struct spool *spool);
 
 /* Begin to read a folder. The caller closes what it gets. */
 int layout_open_listing(struct spool *spool, enum spool_folder folder,

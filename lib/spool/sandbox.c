@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/filesystem.h"
+#include "lib/spool/key.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 #include "lib/spool/sandbox.h"
@@ -65,7 +66,7 @@ sandbox_allow_session(struct spool *spool, struct sandbox *sandbox)
 {
 	int today_fd, r;
 
-	if ((r = layout_have_key(spool)) < 0 ||
+	if ((r = key_load(spool)) < 0 ||
 	    (r = today_fd = layout_day_folder(spool, clock_real_ms())) < 0 ||
 	    (r = allow_folder(spool, sandbox, FOLDER_NEW,
 		 SANDBOX_MAKE | SANDBOX_REMOVE)) < 0 ||
@@ -92,7 +93,7 @@ close_if_open(int fd)
 static int
 allow_shared_files(struct spool *spool, struct sandbox *sandbox)
 {
-	int key = layout_have_key(spool);
+	int key = key_load(spool);
 	int counters = close_if_open(spool_open_counters(spool));
 	int sessions = close_if_open(spool_open_sessions(spool));
 
@@ -124,7 +125,7 @@ allow_notices(struct spool *spool, struct sandbox *sandbox)
 {
 	int today_fd;
 
-	if (layout_have_key(spool) < 0 ||
+	if (key_load(spool) < 0 ||
 	    (today_fd = layout_day_folder(spool, clock_real_ms())) < 0)
 		return;
 	layout_keep_day(spool);

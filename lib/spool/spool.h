@@ -16,15 +16,16 @@
 
 /*
  * The spool: stored mail and the queue. draft.h puts a message in;
- * scan.h, claim.h and queue.h take it on; all stand on this. lib/spool is the only place that
- * knows names on disk. Functions return 0 or a negative errno if nothing else
- * is said.
+ * scan.h, claim.h and queue.h take it
+ * from there; all of them use this. Names on disk are known in lib/spool only.
+ * Functions return 0 or a negative errno unless stated otherwise.
  */
 struct spool;
 
 /*
- * Open a spool. Folders that are missing are made, with mode 0700, and the path's
- * own parents, with 0755. A process of root's becomes the spool's owner.
+ * Open a spool. Make missing folders with mode 0700, and missing parents of the
+ * path with 0755. They belong to the user of this process: one of root's calls
+ * privileges_become_owner() first.
  */
 int spool_open(const char *path, struct spool **ret_spool);
 void spool_close(struct spool *spool);

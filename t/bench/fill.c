@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/privileges.h"
 #include "lib/spool/draft.h"
 #include "lib/spool/queue.h"
 #include "lib/spool/scan.h"
@@ -130,7 +131,8 @@ main(int argc, char *argv[])
 	count = (size_t)strtonum(argv[3], 0, MOST, &error);
 	if (error != NULL)
 		errx(EX_USAGE, "%s: %s", argv[3], error);
-	if ((r = spool_open(argv[1], &spool)) < 0 ||
+	if ((r = privileges_become_owner(argv[1])) < 0 ||
+	    (r = spool_open(argv[1], &spool)) < 0 ||
 	    (r = queue_open(spool, &queue)) < 0)
 		errc(EX_IOERR, -r, "%s", argv[1]);
 	if ((spool_fd = open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)

@@ -958,7 +958,7 @@ measure_session(void)
 	int64_t nanoseconds;
 
 	need(spool_open(spool_path, &spool) == 0);
-	need(layout_have_key(spool) == 0 &&
+	need(key_load(spool) == 0 &&
 	    layout_day_folder(spool, clock_real_ms()) >= 0);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	sandbox_begin(&sandbox, SANDBOX_SESSION);

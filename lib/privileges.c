@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * privileges.c - give up what root may do.
+ */
+
+#include "config.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "lib/privileges.h"
+
+static int
+become(uid_t uid, gid_t gid)
+{
+	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
+	    setresuid(uid, uid, uid) == -1)
+		return -errno;
+	return 0;
+}
+
+/* The kernel clears a process's death signal when its user changes; the parent
+ * may have died before it is set again. */
+static int
+become_with_death_signal(uid_t uid, gid_t gid)
+{
+	pid_t parent = getppid();
+	int death_signal = 0, r;
+
+	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
+	if ((r = become(uid, gid)) < 0)
+		return r;
+	(void)prctl(PR_SET_PDEATHSIG, death_signal);
+	if (death_signal != 0 && getppid() != parent)
+		(void)raise(death_signal);
+	return 0;
+}
+
+int
+privileges_become_owner(const char *path)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(path, &st) == -1 || st.st_uid == 0)
+		return 0;
+	return become_with_death_signal(st.st_uid, st.st_gid);
+}

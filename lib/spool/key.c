@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * key.c - the key that recipients' tokens are made with.
+ *
+ * Made by the first process that needs it, under a name that appears when the
+ * file is whole. A damaged key is an error: with a new one the names of stored
+ * mail would no longer match their recipients.
+ */
+
+#include "config.h"
+
+#include <sys/random.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/id.h"
+#include "lib/spool/key.h"
+#include "lib/spool/layout.h"
+#include "lib/spool/names.h"
+
+/* Returns 0, -ENOENT if no key was made yet, -EBADMSG if it has another size. */
+static int
+read_key(struct spool *spool)
+{
+	uint8_t key[TOKEN_KEY_SIZE + 1];
+	ssize_t n;
+	int fd =
+	    openat(spool->folders[FOLDER_ROOT], NAME_KEY, O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return -errno;
+	n = pread(fd, key, sizeof(key), 0);
+	close(fd);
+	if (n == -1)
+		return -errno;
+	if (n != TOKEN_KEY_SIZE)
+		return -EBADMSG;
+	token_set_key(&spool->key.key, key);
+	explicit_bzero(key, sizeof(key));
+	return 0;
+}
+
+/* Link the name when the file is whole. If another process was first, its key
+ * counts. */
+static int
+make_key(struct spool *spool)
+{
+	uint8_t key[TOKEN_KEY_SIZE];
+	char scratch_name[ID_SIZE];
+	bool is_named;
+	int fd, root_fd = spool->folders[FOLDER_ROOT], r;
+
+	if ((r = id_make(scratch_name)) < 0)
+		return r;
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return -EIO;
+	fd = layout_open_unnamed(spool, scratch_name, &is_named);
+	if (fd < 0)
+		return fd;
+	if ((r = layout_write(fd, key, sizeof(key), 0)) == 0) {
+		r = layout_link(spool, fd, scratch_name, is_named, root_fd,
+		    NAME_KEY);
+		if (r == -EEXIST)
+			r = 0;
+		else if (r == 0 && (fsync(fd) == -1 || fsync(root_fd) == -1))
+			r = -errno;
+	}
+	if (is_named)
+		(void)unlinkat(layout_folder(spool, FOLDER_SCRATCH),
+		    scratch_name, 0);
+	close(fd);
+	explicit_bzero(key, sizeof(key));
+	return r;
+}
+
+int
+key_load(struct spool *spool)
+{
+	int r;
+
+	if (spool->key.is_loaded)
+		return 0;
+	r = read_key(spool);
+	if (r == -ENOENT && (r = make_key(spool)) == 0)
+		r = read_key(spool);
+	spool->key.is_loaded = r == 0;
+	return r;
+}
+
+void
+key_clear(struct spool_key *key)
+{
+	explicit_bzero(key, sizeof(*key));
+}
+
+/* Callers ask for the same token several times in a row: keep the last one. */
+int
+spool_token(struct spool *spool, const char *address,
+    char ret_token[TOKEN_SIZE])
+{
+	struct spool_key *key = &spool->key;
+	int r;
+
+	if (key->address[0] == '\0' || strcmp(key->address, address) != 0) {
+		if ((r = key_load(spool)) < 0)
+			return r;
+		token_make(&key->key, address, key->token);
+		if (strlcpy(key->address, address, sizeof(key->address)) >=
+		    sizeof(key->address))
+			key->address[0] = '\0';
+	}
+	memcpy(ret_token, key->token, TOKEN_SIZE);
+	return 0;
+}
