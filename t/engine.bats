@@ -52,45 +52,9 @@ has_taken() {
 	[ "$(odd_count "$1")" -ge "$2" ]
 }
 
-records() {
-	cat "$spool"/queue/attempts/*
-}
-
 # Of everything that is stored.
 fields() {
 	grep -ah "^$1:" "$spool"/20*/*.eml
-}
-
-# ---- on record ---------------------------------------------------------------
-
-# A host has taken the message for one recipient, and the next host, which is to
-# take it for the other, does not say a word.
-deliver_in_part() {
-	odd_start odd1 "rcpt:<two@=451 4.2.1 later"
-	odd_start odd2 banner=silent
-	send one@two.test two@two.test >&2
-	start_queue
-	wait_for 10 is_connected odd2
-	[ "$(odd_count odd1)" -eq 1 ]
-}
-
-@test "who has the message is on record while another host is tried for others" {
-	deliver_in_part
-	kill -KILL "$started"
-	wait_for 10 is_gone "$started"
-	[ "$(records | grep -c delivered)" -eq 1 ]
-}
-
-@test "a run that is stopped while it waits for a host ends at once, and repeats nothing" {
-	deliver_in_part
-	kill -TERM "$started"
-	wait_for 8 is_gone "$started"
-	stop_started
-	: >"$(odd odd1)/log"
-	odd_start odd1
-	ahead=200 deliver
-	[ "$(tries odd1 one@)" -eq 0 ]
-	[ "$(tries odd1 two@)" -eq 1 ]
 }
 
 # ---- what waits for what -----------------------------------------------------

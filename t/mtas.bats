@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # mtas.bats - delivery to MTAs that others have written: Exim and OpenSMTPD; for
-# Postfix see t/deliver.bats.
+# Postfix see t/deliver-content.bats.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 

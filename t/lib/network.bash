@@ -187,6 +187,11 @@ network_is_listening() {
 	ip netns exec "$network_id-$1" ss -Hltn "sport = :$2" | grep -q .
 }
 
+# network_is_quiet NAME: whether nothing runs on a host.
+network_is_quiet() {
+	[ -z "$(ip netns pids "$network_id-$1")" ]
+}
+
 # ---- DNS ---------------------------------------------------------------------
 
 # Knot is asked for everything, so it serves the root: a name that nobody has

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# recording.bats - what became of each recipient is on record before anything
+# else is sent; while it cannot be recorded nothing more is sent.
+#
+# shellcheck disable=SC2154 # the files that are loaded set more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+load lib/network
+load lib/mail
+
+setup_file() {
+	need_root
+	network_start
+	clock_build
+	for host in sender odd1 odd2; do
+		network_add_host "$host"
+	done
+	dns <<-END
+		two.test.    MX 10 mx.odd.test.
+		two.test.    MX 20 mx.second.test.
+		odd.test.    MX 10 mx.odd.test.
+		second.test. MX 10 mx.second.test.
+		mx.odd.test.    A $(network_ip4 odd1)
+		mx.second.test. A $(network_ip4 odd2)
+	END
+}
+
+teardown_file() {
+	network_stop
+}
+
+# A run in the background; its process is $started.
+start_queue() {
+	start ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
+		2>>"$trail"
+}
+
+is_connected() {
+	grep -q connect "$(odd "$1")/log"
+}
+
+# How often a host was asked to take mail for a recipient.
+tries() {
+	grep -c "RCPT TO:<$2" "$(odd "$1")/log" || :
+}
+
+records() {
+	cat "$spool"/queue/attempts/*
+}
+
+# A host has taken the message for one recipient, and the next host, which is to
+# take it for the other, does not say a word.
+deliver_in_part() {
+	odd_start odd1 "rcpt:<two@=451 4.2.1 later"
+	odd_start odd2 banner=silent
+	send one@two.test two@two.test >&2
+	start_queue
+	wait_for 10 is_connected odd2
+	[ "$(odd_count odd1)" -eq 1 ]
+}
+
+@test "who has the message is on record while another host is tried for others" {
+	deliver_in_part
+	kill -KILL "$started"
+	wait_for 10 is_gone "$started"
+	[ "$(records | grep -c delivered)" -eq 1 ]
+}
+
+@test "a run that is stopped while it waits for a host ends at once, and repeats nothing" {
+	deliver_in_part
+	kill -TERM "$started"
+	wait_for 8 is_gone "$started"
+	stop_started
+	: >"$(odd odd1)/log"
+	odd_start odd1
+	ahead=200 deliver
+	[ "$(tries odd1 one@)" -eq 0 ]
+	[ "$(tries odd1 two@)" -eq 1 ]
+}
+
+# deliver_in_vain WHAT COMMAND...: a run in the background that WHAT happens to,
+# as its audit trail says, and that is killed when it has been given some time.
+deliver_in_vain() {
+	local what=$1
+
+	shift
+	start ip netns exec "$network_id-sender" "$@" \
+		"$(program smtp-deliver)" 2>>"$trail"
+	wait_for 10 grep -qF "$what" "$trail"
+	sleep 2
+	kill -KILL "$started"
+	wait "$started" || :
+}
+
+@test "while a message that was delivered cannot leave the queue no other is sent" {
+	need strace
+	send_many 4 sender@client.test bob@odd.test
+	odd_start odd1
+	deliver_in_vain "the message keeps its place in the queue" \
+		strace -D -o /dev/null --quiet=all \
+		-e inject=unlinkat,renameat,renameat2:error=EIO
+	[ "$(odd_count odd1)" -eq 1 ]
+	wait_for 5 deliver
+	is_queue_empty
+	# The first one was sent again.
+	[ "$(odd_count odd1)" -eq 5 ]
+}
+
+@test "while a delivery cannot be put on record no other message is sent" {
+	send_many 4 sender@client.test bob@odd.test carol@second.test
+	odd_start odd1
+	odd_start odd2 banner=silent
+	# shellcheck disable=SC2016 # the inner shell's
+	deliver_in_vain "what became of recipients is not on record" \
+		unshare --mount sh -c '
+		mount --bind "$SMTP_QUEUE_PATH/queue/attempts" \
+			"$SMTP_QUEUE_PATH/queue/attempts"
+		mount -o remount,bind,ro "$SMTP_QUEUE_PATH/queue/attempts"
+		exec "$0"'
+	[ "$(odd_count odd1)" -eq 1 ]
+	stop "${started_pids[1]}"
+	odd_start odd2
+	wait_for 5 deliver
+	is_queue_empty
+	[ "$(odd_count odd1)" -eq 5 ]
+	has_all odd2 4
+}
