@@ -33,9 +33,22 @@ command_split(char *line, const char **ret_verb, char **ret_argument)
 	*ret_argument = line + strspn(line, " ");
 }
 
+static enum command_result
+path_result(int error)
+{
+	switch (error) {
+	case -ENAMETOOLONG:
+		return COMMAND_LONG_PATH;
+	case -EILSEQ:
+		return COMMAND_NEEDS_SMTPUTF8;
+	default:
+		return COMMAND_BAD_PATH;
+	}
+}
+
 /* Parse "FROM:<path>" or "TO:<path>"; ret_rest is what follows it. A space
  * after the colon is not in the grammar, but in many programs. */
-static int
+static enum command_result
 parse_path(char *argument, const char *keyword, unsigned flags,
     struct address *ret_address, char **ret_rest)
 {
@@ -44,16 +57,17 @@ parse_path(char *argument, const char *keyword, unsigned flags,
 	int r;
 
 	if (strncasecmp(p, keyword, length) != 0)
-		return -EINVAL;
+		return COMMAND_BAD_ARGUMENT;
 	p += length;
 	p += strspn(p, " ");
-	if ((r = address_parse_path(p, flags, ret_address, &used)) < 0)
-		return r;
+	r = address_parse_path(p, flags, ret_address, &used);
+	if (r < 0)
+		return path_result(r);
 	p += used;
 	if (*p != '\0' && *p != ' ')
-		return -EINVAL;
+		return COMMAND_BAD_ARGUMENT;
 	*ret_rest = p;
-	return 0;
+	return COMMAND_OK;
 }
 
 /* The next parameter, "KEYWORD" or "KEYWORD=value" in place; NULL: none left.
@@ -73,60 +87,62 @@ next_parameter(char **rest, char **ret_value)
 	return word;
 }
 
-static int
+static enum command_result
 parse_size(const char *value, uint64_t *ret_size_bytes)
 {
 	size_t digits = value != NULL ? strlen(value) : 0;
 
 	if (digits == 0 || digits > SIZE_DIGITS_MAX ||
 	    strspn(value, "0123456789") != digits)
-		return -EDOM;
+		return COMMAND_BAD_PARAMETER;
 	/* What does not fit becomes the largest number: too large anyway. */
 	*ret_size_bytes = strtoull(value, NULL, 10);
-	return 0;
+	return COMMAND_OK;
 }
 
-static int
+static enum command_result
 parse_body(const char *value, bool *ret_is_8bitmime)
 {
 	if (value == NULL)
-		return -EDOM;
+		return COMMAND_BAD_PARAMETER;
 	if (strcasecmp(value, "8BITMIME") == 0)
 		*ret_is_8bitmime = true;
 	else if (strcasecmp(value, "7BIT") != 0)
-		return -EDOM;
-	return 0;
+		return COMMAND_BAD_PARAMETER;
+	return COMMAND_OK;
 }
 
 /* RET and ENVID (RFC 3461 sections 4.3 and 4.4). */
-static int
+static enum command_result
 parse_return(const char *value, struct mail_arguments *mail)
 {
 	if (value == NULL || mail->dsn_return != DSN_RETURN_UNSAID)
-		return -EDOM;
-	return dsn_parse_return(value, &mail->dsn_return);
+		return COMMAND_BAD_PARAMETER;
+	return dsn_parse_return(value, &mail->dsn_return) == 0
+	    ? COMMAND_OK
+	    : COMMAND_BAD_PARAMETER;
 }
 
-static int
+static enum command_result
 parse_envid(const char *value, struct mail_arguments *mail)
 {
 	if (value == NULL || mail->envid != NULL || !is_dsn_envid(value))
-		return -EDOM;
+		return COMMAND_BAD_PARAMETER;
 	mail->envid = value;
-	return 0;
+	return COMMAND_OK;
 }
 
 /* It has no value (RFC 8689 section 2). */
-static int
+static enum command_result
 parse_requiretls(const char *value, struct mail_arguments *mail)
 {
 	if (value != NULL || mail->is_requiretls)
-		return -EDOM;
+		return COMMAND_BAD_PARAMETER;
 	mail->is_requiretls = true;
-	return 0;
+	return COMMAND_OK;
 }
 
-static int
+static enum command_result
 parse_mail_parameter(const char *keyword, const char *value,
     struct mail_arguments *mail)
 {
@@ -136,7 +152,7 @@ parse_mail_parameter(const char *keyword, const char *value,
 		return parse_body(value, &mail->is_8bitmime);
 	if (strcasecmp(keyword, "SMTPUTF8") == 0) {
 		mail->is_smtputf8 = true;
-		return value == NULL ? 0 : -EDOM;
+		return value == NULL ? COMMAND_OK : COMMAND_BAD_PARAMETER;
 	}
 	if (strcasecmp(keyword, "RET") == 0)
 		return parse_return(value, mail);
@@ -144,61 +160,68 @@ parse_mail_parameter(const char *keyword, const char *value,
 		return parse_envid(value, mail);
 	if (strcasecmp(keyword, "REQUIRETLS") == 0)
 		return parse_requiretls(value, mail);
-	return -ENOTSUP;
+	return COMMAND_UNKNOWN_PARAMETER;
 }
 
-int
+enum command_result
 command_parse_mail(char *argument, struct mail_arguments *ret_mail)
 {
 	char *rest, *keyword, *value;
-	int r;
+	enum command_result result;
 
 	*ret_mail = (struct mail_arguments){ .size_bytes = 0 };
-	r = parse_path(argument, "FROM:", ADDRESS_NULL | ADDRESS_UTF8,
+	result = parse_path(argument, "FROM:", ADDRESS_NULL | ADDRESS_UTF8,
 	    &ret_mail->sender, &rest);
-	if (r < 0)
-		return r;
-	while ((keyword = next_parameter(&rest, &value)) != NULL)
-		if ((r = parse_mail_parameter(keyword, value, ret_mail)) < 0)
-			return r;
-	return ret_mail->sender.is_utf8 && !ret_mail->is_smtputf8 ? -EILSEQ : 0;
+	while (result == COMMAND_OK &&
+	    (keyword = next_parameter(&rest, &value)) != NULL)
+		result = parse_mail_parameter(keyword, value, ret_mail);
+	if (result == COMMAND_OK && ret_mail->sender.is_utf8 &&
+	    !ret_mail->is_smtputf8)
+		return COMMAND_NEEDS_SMTPUTF8;
+	return result;
 }
 
 /* NOTIFY and ORCPT (RFC 3461 sections 4.1 and 4.2). */
-static int
+static enum command_result
+parse_notify(const char *value, struct rcpt_arguments *rcpt)
+{
+	if (value == NULL || rcpt->notify != 0 ||
+	    dsn_parse_notify(value, &rcpt->notify) < 0)
+		return COMMAND_BAD_PARAMETER;
+	return COMMAND_OK;
+}
+
+static enum command_result
 parse_rcpt_parameter(const char *keyword, const char *value, bool is_smtputf8,
     struct rcpt_arguments *rcpt)
 {
 	if (strcasecmp(keyword, "NOTIFY") == 0)
-		return value == NULL || rcpt->notify != 0
-		    ? -EDOM
-		    : dsn_parse_notify(value, &rcpt->notify);
+		return parse_notify(value, rcpt);
 	if (strcasecmp(keyword, "ORCPT") != 0)
-		return -ENOTSUP;
+		return COMMAND_UNKNOWN_PARAMETER;
 	if (value == NULL || rcpt->orcpt != NULL ||
 	    !is_dsn_orcpt(value, is_smtputf8))
-		return -EDOM;
+		return COMMAND_BAD_PARAMETER;
 	rcpt->orcpt = value;
-	return 0;
+	return COMMAND_OK;
 }
 
-int
+enum command_result
 command_parse_rcpt(char *argument, bool is_smtputf8,
     struct rcpt_arguments *ret_rcpt)
 {
 	unsigned flags = ADDRESS_POSTMASTER | (is_smtputf8 ? ADDRESS_UTF8 : 0);
 	char *rest, *keyword, *value;
-	int r;
+	enum command_result result;
 
 	*ret_rcpt = (struct rcpt_arguments){ .orcpt = NULL };
-	r = parse_path(argument, "TO:", flags, &ret_rcpt->recipient, &rest);
-	if (r < 0)
-		return r;
-	while ((keyword = next_parameter(&rest, &value)) != NULL)
-		if ((r = parse_rcpt_parameter(keyword, value, is_smtputf8,
-			 ret_rcpt)) < 0)
-			return r;
-	return 0;
+	result =
+	    parse_path(argument, "TO:", flags, &ret_rcpt->recipient, &rest);
+	while (result == COMMAND_OK &&
+	    (keyword = next_parameter(&rest, &value)) != NULL)
+		result =
+		    parse_rcpt_parameter(keyword, value, is_smtputf8, ret_rcpt);
+	return result;
 }
 
 bool

@@ -14,6 +14,17 @@
  * to that (RFC 1870, 3461, 6152, 6531). With the CRLF. */
 #define COMMAND_LINE_MAX 1024
 
+/* Whether MAIL and RCPT can be understood, and why not. */
+enum command_result {
+	COMMAND_OK,
+	COMMAND_BAD_ARGUMENT, /* no FROM:<path> or TO:<path> */
+	COMMAND_BAD_PATH,
+	COMMAND_LONG_PATH, /* it, or a part of it, is over its limit */
+	COMMAND_NEEDS_SMTPUTF8, /* UTF-8 in an address without SMTPUTF8 */
+	COMMAND_UNKNOWN_PARAMETER,
+	COMMAND_BAD_PARAMETER, /* its value is, or it came twice */
+};
+
 /* What MAIL says. */
 struct mail_arguments {
 	struct address sender;
@@ -43,15 +54,13 @@ void command_split(char *line, const char **ret_verb, char **ret_argument);
  * parameters") (RFC 5321 sections 4.1.1.2 and 4.1.1.3). The argument is cut into
  * pieces.
  *
- * is_smtputf8	of RCPT: whether its MAIL had SMTPUTF8.
+ * The parameters of RFC 3461 and RFC 8689 must not come twice.
  *
- * Returns 0, or -EINVAL for bad syntax around the path, -EBADMSG, -ENAMETOOLONG
- * or -EILSEQ as address_parse_path() does for the path itself, -ENOTSUP for an
- * unknown parameter, -EDOM for a known one with a bad value, and for those of
- * RFC 3461 and RFC 8689 if they come twice.
+ * is_smtputf8	of RCPT: whether its MAIL had SMTPUTF8.
  */
-int command_parse_mail(char *argument, struct mail_arguments *ret_mail);
-int command_parse_rcpt(char *argument, bool is_smtputf8,
+enum command_result command_parse_mail(char *argument,
+    struct mail_arguments *ret_mail);
+enum command_result command_parse_rcpt(char *argument, bool is_smtputf8,
     struct rcpt_arguments *ret_rcpt);
 
 /* Whether the argument of HELO or EHLO can be one: a domain or an address

@@ -311,7 +311,7 @@ admit_client(struct listener *listener, int fd)
 	struct peer peer;
 
 	peer_identify(fd, &peer);
-	if (!peer_is_admitted(&peer))
+	if (!peer_admit(&peer))
 		return;
 	refusal = find_excess(listener, &peer);
 	if (refusal != REFUSALS) {
@@ -545,7 +545,7 @@ listener_turn_away(const struct listener_sockets *sockets,
 	for (size_t i = 0; i < sockets->count; i++)
 		while ((fd = accept_client(sockets->first_fd + (int)i)) >= 0) {
 			peer_identify(fd, &peer);
-			if (peer_is_admitted(&peer))
+			if (peer_admit(&peer))
 				say(fd, reply);
 			close(fd);
 		}

@@ -31,7 +31,7 @@
 #include "smtp-session/systemd.h"
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
-#include "smtp-session/session.h"
+#include "smtp-session/dialogue.h"
 #include "smtp-session/sandbox.h"
 
 #define SEND_TIMEOUT_MS (300 * 1000)
@@ -112,7 +112,7 @@ hold_session(int in_fd, int out_fd, const struct session_settings *settings,
 {
 	struct stream *stream = open_stream(in_fd, out_fd);
 
-	session_run(stream, settings, peer);
+	dialogue_hold(stream, settings, peer);
 	stream_free(stream);
 }
 
@@ -149,7 +149,7 @@ serve_one(const struct session_settings *settings)
 	struct peer peer;
 
 	peer_identify(STDIN_FILENO, &peer);
-	if (!peer_is_admitted(&peer))
+	if (!peer_admit(&peer))
 		return;
 	if (settings == NULL) {
 		say_not_configured();

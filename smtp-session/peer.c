@@ -102,7 +102,7 @@ peer_identify(int fd, struct peer *ret_peer)
 }
 
 bool
-peer_is_admitted(const struct peer *peer)
+peer_admit(const struct peer *peer)
 {
 	if (peer->is_local)
 		return true;

@@ -20,8 +20,9 @@ struct peer {
  * sure to be on this host is not local. */
 void peer_identify(int fd, struct peer *ret_peer);
 
-/* Promise P4: whether it is to be served. The audit trail has who is not. */
-bool peer_is_admitted(const struct peer *peer);
+/* Promise P4: admit a local client, and log the refusal of any other. Returns
+ * whether it is admitted. */
+bool peer_admit(const struct peer *peer);
 
 /* Whether both are the same client: an address, or a user of this host. */
 bool peer_is_same(const struct peer *peer, const struct peer *other);

@@ -16,6 +16,10 @@ const struct reply reply_ok = { 250, "2.0.0", "ok", false };
 const struct reply reply_timeout = { 421, "4.4.2", "too slow, closing", true };
 const struct reply reply_local_error = { 451, "4.3.0",
 	"trouble on this host, try again later", false };
+const struct reply reply_no_argument = { 501, "5.5.4",
+	"no argument is allowed here", false };
+const struct reply reply_sent = { .code = 0 };
+const struct reply reply_hang_up = { .code = 0, .is_last = true };
 
 struct reply
 reply_spool_error(int error)
@@ -24,8 +28,8 @@ reply_spool_error(int error)
 	case -ENOSPC:
 	case -EDQUOT:
 	case -EFBIG:
-		return (struct reply){ 452, "4.3.1",
-			"no room in the spool, try again later" };
+		return reply_make(452, "4.3.1",
+		    "no room in the spool, try again later");
 	default:
 		return reply_local_error;
 	}

@@ -80,7 +80,7 @@ check_mail(const char *argument)
 	struct mail_arguments mail;
 
 	must(copy != NULL);
-	if (command_parse_mail(copy, &mail) == 0) {
+	if (command_parse_mail(copy, &mail) == COMMAND_OK) {
 		check_address(&mail.sender);
 		must(mail.is_smtputf8 || !mail.sender.is_utf8);
 	}
@@ -94,7 +94,7 @@ check_rcpt(const char *argument, bool is_smtputf8)
 	struct rcpt_arguments rcpt;
 
 	must(copy != NULL);
-	if (command_parse_rcpt(copy, is_smtputf8, &rcpt) == 0) {
+	if (command_parse_rcpt(copy, is_smtputf8, &rcpt) == COMMAND_OK) {
 		check_address(&rcpt.recipient);
 		must(is_smtputf8 || !rcpt.recipient.is_utf8);
 		must(*rcpt.recipient.text != '\0');

@@ -22,7 +22,7 @@
 #include "lib/spool/claim.h"
 #include "lib/spool/spool.h"
 #include "lib/tls.h"
-#include "smtp-session/session.h"
+#include "smtp-session/dialogue.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/log.h"
 #include "t/fuzz/peer.h"
@@ -221,7 +221,7 @@ hold_dialogue(const uint8_t *data, size_t size)
 	struct stream *stream;
 
 	must(stream_open(fd, fd, SEND_TIMEOUT_MS, &stream) == 0);
-	session_run(stream, &settings, &client);
+	dialogue_hold(stream, &settings, &client);
 	stream_free(stream);
 	close(fd);
 	must(log_lines() >= lines + 2); /* opened, closed */

@@ -7,8 +7,6 @@
 
 #include "config.h"
 
-#include <errno.h>
-
 #include "smtp-session/command.h"
 #include "t/unit/tap.h"
 
@@ -35,7 +33,7 @@ static const struct { const char *line, *verb, *argument; } splits[] = {
 
 static const struct {
 	const char *argument;
-	int result;
+	enum command_result result;
 	const char *sender;
 	uint64_t size_bytes;
 	bool is_8bitmime, is_smtputf8, is_requiretls;
@@ -62,56 +60,56 @@ static const struct {
 	{ "FROM:<> body=8bitmime requiretls RET=FULL", 0, "", 0, true, false, true },
 	{ "FROM:<\"a b\"@c> SIZE=1", 0, "\"a b\"@c", 1, false, false },
 
-	{ "", -EINVAL },
-	{ "<a@b>", -EINVAL },
-	{ "FROM", -EINVAL },
-	{ "FROM <a@b>", -EINVAL },
-	{ "FROM :<a@b>", -EINVAL },
-	{ "TO:<a@b>", -EINVAL },
-	{ "FROM:<a@b>x", -EINVAL },
-	{ "FROM:<a@b>SIZE=1", -EINVAL },
-	{ "FROM:<a@b>\tSIZE=1", -EINVAL },
-	{ "FROM:", -EBADMSG },
-	{ "FROM:a@b", -EBADMSG },
-	{ "FROM:<a>", -EBADMSG },
-	{ "FROM:<postmaster>", -EBADMSG },
-	{ "FROM:<a@b", -EBADMSG },
-	{ "FROM:<" X50 X10 X10 "@b>", -ENAMETOOLONG },
-	{ "FROM:<\xc3\xbc@b>", -EILSEQ },
-	{ "FROM:<a@b> FOO", -ENOTSUP },
-	{ "FROM:<a@b> FOO=1", -ENOTSUP },
-	{ "FROM:<a@b> AUTH=<>", -ENOTSUP },
-	{ "FROM:<a@b> RET=ALL", -EDOM },
-	{ "FROM:<a@b> RET", -EDOM },
-	{ "FROM:<a@b> RET=FULL RET=FULL", -EDOM },
-	{ "FROM:<a@b> ENVID=", -EDOM },
-	{ "FROM:<a@b> ENVID", -EDOM },
-	{ "FROM:<a@b> ENVID=a=b", -EDOM },
-	{ "FROM:<a@b> ENVID=a ENVID=a", -EDOM },
-	{ "FROM:<a@b> REQUIRETLS=", -EDOM },
-	{ "FROM:<a@b> REQUIRETLS=yes", -EDOM },
-	{ "FROM:<a@b> REQUIRETLS REQUIRETLS", -EDOM },
-	{ "FROM:<a@b> NOTIFY=NEVER", -ENOTSUP },
-	{ "FROM:<a@b> =1", -ENOTSUP },
-	{ "FROM:<a@b> SIZE=1 FOO", -ENOTSUP },
-	{ "FROM:<a@b> SIZE", -EDOM },
-	{ "FROM:<a@b> SIZE=", -EDOM },
-	{ "FROM:<a@b> SIZE=-1", -EDOM },
-	{ "FROM:<a@b> SIZE=+1", -EDOM },
-	{ "FROM:<a@b> SIZE=1k", -EDOM },
-	{ "FROM:<a@b> SIZE=0x10", -EDOM },
-	{ "FROM:<a@b> SIZE=123456789012345678901", -EDOM },
-	{ "FROM:<a@b> BODY", -EDOM },
-	{ "FROM:<a@b> BODY=", -EDOM },
-	{ "FROM:<a@b> BODY=BINARYMIME", -EDOM },
-	{ "FROM:<a@b> SMTPUTF8=", -EDOM },
-	{ "FROM:<a@b> SMTPUTF8=1", -EDOM },
+	{ "", COMMAND_BAD_ARGUMENT },
+	{ "<a@b>", COMMAND_BAD_ARGUMENT },
+	{ "FROM", COMMAND_BAD_ARGUMENT },
+	{ "FROM <a@b>", COMMAND_BAD_ARGUMENT },
+	{ "FROM :<a@b>", COMMAND_BAD_ARGUMENT },
+	{ "TO:<a@b>", COMMAND_BAD_ARGUMENT },
+	{ "FROM:<a@b>x", COMMAND_BAD_ARGUMENT },
+	{ "FROM:<a@b>SIZE=1", COMMAND_BAD_ARGUMENT },
+	{ "FROM:<a@b>\tSIZE=1", COMMAND_BAD_ARGUMENT },
+	{ "FROM:", COMMAND_BAD_PATH },
+	{ "FROM:a@b", COMMAND_BAD_PATH },
+	{ "FROM:<a>", COMMAND_BAD_PATH },
+	{ "FROM:<postmaster>", COMMAND_BAD_PATH },
+	{ "FROM:<a@b", COMMAND_BAD_PATH },
+	{ "FROM:<" X50 X10 X10 "@b>", COMMAND_LONG_PATH },
+	{ "FROM:<\xc3\xbc@b>", COMMAND_NEEDS_SMTPUTF8 },
+	{ "FROM:<a@b> FOO", COMMAND_UNKNOWN_PARAMETER },
+	{ "FROM:<a@b> FOO=1", COMMAND_UNKNOWN_PARAMETER },
+	{ "FROM:<a@b> AUTH=<>", COMMAND_UNKNOWN_PARAMETER },
+	{ "FROM:<a@b> RET=ALL", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> RET", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> RET=FULL RET=FULL", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> ENVID=", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> ENVID", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> ENVID=a=b", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> ENVID=a ENVID=a", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> REQUIRETLS=", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> REQUIRETLS=yes", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> REQUIRETLS REQUIRETLS", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> NOTIFY=NEVER", COMMAND_UNKNOWN_PARAMETER },
+	{ "FROM:<a@b> =1", COMMAND_UNKNOWN_PARAMETER },
+	{ "FROM:<a@b> SIZE=1 FOO", COMMAND_UNKNOWN_PARAMETER },
+	{ "FROM:<a@b> SIZE", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SIZE=", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SIZE=-1", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SIZE=+1", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SIZE=1k", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SIZE=0x10", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SIZE=123456789012345678901", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> BODY", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> BODY=", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> BODY=BINARYMIME", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SMTPUTF8=", COMMAND_BAD_PARAMETER },
+	{ "FROM:<a@b> SMTPUTF8=1", COMMAND_BAD_PARAMETER },
 };
 
 static const struct {
 	const char *argument;
 	bool is_smtputf8;
-	int result;
+	enum command_result result;
 	const char *recipient;
 } rcpts[] = {
 	{ "TO:<a@b>", false, 0, "a@b" },
@@ -122,28 +120,28 @@ static const struct {
 	{ "TO:<@one,@two:a@b>", false, 0, "a@b" },
 	{ "TO:<\"a b\"@[192.0.2.1]>", false, 0, "\"a b\"@[192.0.2.1]" },
 	{ "TO:<\xc3\xbc@b>", true, 0, "\xc3\xbc@b" },
-	{ "TO:<\xc3\xbc@b>", false, -EILSEQ, NULL },
-	{ "TO:<>", false, -EBADMSG, NULL },
-	{ "TO:<a>", false, -EBADMSG, NULL },
-	{ "TO:<a@b", false, -EBADMSG, NULL },
-	{ "TO:", false, -EBADMSG, NULL },
-	{ "TO:<" X250 X10 "@b>", false, -ENAMETOOLONG, NULL },
-	{ "", false, -EINVAL, NULL },
-	{ "<a@b>", false, -EINVAL, NULL },
-	{ "FROM:<a@b>", false, -EINVAL, NULL },
-	{ "TO:<a@b>,<c@d>", false, -EINVAL, NULL },
+	{ "TO:<\xc3\xbc@b>", false, COMMAND_NEEDS_SMTPUTF8, NULL },
+	{ "TO:<>", false, COMMAND_BAD_PATH, NULL },
+	{ "TO:<a>", false, COMMAND_BAD_PATH, NULL },
+	{ "TO:<a@b", false, COMMAND_BAD_PATH, NULL },
+	{ "TO:", false, COMMAND_BAD_PATH, NULL },
+	{ "TO:<" X250 X10 "@b>", false, COMMAND_LONG_PATH, NULL },
+	{ "", false, COMMAND_BAD_ARGUMENT, NULL },
+	{ "<a@b>", false, COMMAND_BAD_ARGUMENT, NULL },
+	{ "FROM:<a@b>", false, COMMAND_BAD_ARGUMENT, NULL },
+	{ "TO:<a@b>,<c@d>", false, COMMAND_BAD_ARGUMENT, NULL },
 	{ "TO:<a@b> NOTIFY=NEVER", false, 0, "a@b" },
 	{ "TO:<a@b> notify=success,DELAY,FAILURE ORCPT=rfc822;a+2Bb@c", false, 0,
 	    "a@b" },
-	{ "TO:<a@b> NOTIFY=NEVER NOTIFY=NEVER", false, -EDOM, NULL },
-	{ "TO:<a@b> ORCPT=rfc822;a ORCPT=rfc822;a", false, -EDOM, NULL },
-	{ "TO:<a@b> NOTIFY", false, -EDOM, NULL },
-	{ "TO:<a@b> ORCPT", false, -EDOM, NULL },
-	{ "TO:<a@b> ORCPT=a", false, -EDOM, NULL },
-	{ "TO:<a@b> RET=FULL", false, -ENOTSUP, NULL },
+	{ "TO:<a@b> NOTIFY=NEVER NOTIFY=NEVER", false, COMMAND_BAD_PARAMETER, NULL },
+	{ "TO:<a@b> ORCPT=rfc822;a ORCPT=rfc822;a", false, COMMAND_BAD_PARAMETER, NULL },
+	{ "TO:<a@b> NOTIFY", false, COMMAND_BAD_PARAMETER, NULL },
+	{ "TO:<a@b> ORCPT", false, COMMAND_BAD_PARAMETER, NULL },
+	{ "TO:<a@b> ORCPT=a", false, COMMAND_BAD_PARAMETER, NULL },
+	{ "TO:<a@b> RET=FULL", false, COMMAND_UNKNOWN_PARAMETER, NULL },
 	{ "TO:<a@b> ORCPT=utf-8;\xc3\xbc@b", true, 0, "a@b" },
-	{ "TO:<a@b> ORCPT=utf-8;\xc3\xbc@b", false, -EDOM, NULL },
-	{ "TO:<a@b> SIZE=1", false, -ENOTSUP, NULL },
+	{ "TO:<a@b> ORCPT=utf-8;\xc3\xbc@b", false, COMMAND_BAD_PARAMETER, NULL },
+	{ "TO:<a@b> SIZE=1", false, COMMAND_UNKNOWN_PARAMETER, NULL },
 };
 
 static const struct { const char *argument; bool result; } names[] = {
@@ -197,10 +195,10 @@ check_mails(void)
 	for (size_t i = 0; i < COUNT(mails); i++) {
 		char *argument = copy_of(mails[i].argument);
 		struct mail_arguments mail;
-		int r = command_parse_mail(argument, &mail);
+		enum command_result r = command_parse_mail(argument, &mail);
 
 		is_int(r, mails[i].result, "MAIL %s", mails[i].argument);
-		if (r == 0) {
+		if (r == COMMAND_OK) {
 			is_str(mail.sender.text, mails[i].sender, "sender");
 			is_int((int64_t)mail.size_bytes,
 			    (int64_t)mails[i].size_bytes, "size");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef MESSAGE_H
-#define MESSAGE_H
+#ifndef INCOMING_H
+#define INCOMING_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,41 +15,49 @@
 #include "smtp-session/trace.h"
 
 /* What EHLO announces as SIZE (RFC 1870): octets of a message. */
-#define MESSAGE_SIZE_MAX 10485760
+#define INCOMING_SIZE_MAX 10485760
 
 /* Past this we do not even wait for the end of one that is too large. */
-#define MESSAGE_SIZE_ENDLESS (10 * (uint64_t)MESSAGE_SIZE_MAX)
+#define INCOMING_SIZE_ENDLESS (10 * (uint64_t)INCOMING_SIZE_MAX)
 
-#define MESSAGE_FIELD_SIZE 400
+#define INCOMING_FIELD_SIZE 400
 
 /* The worst that was wrong with a message so far; later ones are worse. */
-enum message_fault {
-	MESSAGE_FINE,
-	MESSAGE_SPOOL_ERROR,
-	MESSAGE_LOOPS,
-	MESSAGE_TOO_LARGE,
+enum incoming_fault {
+	INCOMING_FINE,
+	INCOMING_SPOOL_ERROR,
+	INCOMING_LOOPS,
+	INCOMING_TOO_LARGE,
+};
+
+/* How receiving a message ended. */
+enum incoming_end {
+	INCOMING_WHOLE, /* at the end of the message */
+	INCOMING_TIMEOUT,
+	INCOMING_ENDLESS, /* past INCOMING_SIZE_ENDLESS */
+	INCOMING_CUT_SHORT, /* at the end of the connection */
 };
 
 /* A message that is being received. */
-struct message {
+struct incoming {
 	struct draft *draft;
 	struct data data;
 	struct headers headers;
 	uint64_t size_bytes; /* of the message, as it was received */
 	uint64_t taken_bytes; /* from the stream, text or not */
-	enum message_fault fault;
-	int spool_error; /* of MESSAGE_SPOOL_ERROR: a negative errno */
-	char date[MESSAGE_FIELD_SIZE];
-	char message_id[MESSAGE_FIELD_SIZE];
+	enum incoming_fault fault;
+	int spool_error; /* of INCOMING_SPOOL_ERROR: a negative errno */
+	char date[INCOMING_FIELD_SIZE];
+	char message_id[INCOMING_FIELD_SIZE];
 };
 
 /*
  * Get ready for a message: open a draft with its envelope and the Received
- * field that trace describes. Both must stay as they are until message_free().
+ * field that trace describes. Both must stay as they are until incoming_free().
  *
  * Returns 0, or a negative errno of the spool's; then nothing is to be freed.
  */
-int message_begin(struct message *message, struct spool *spool,
+int incoming_begin(struct incoming *incoming, struct spool *spool,
     const struct envelope *envelope, const struct trace *trace,
     enum bare_newline bare_newline);
 
@@ -58,20 +66,17 @@ int message_begin(struct message *message, struct spool *spool,
  * grow with it.
  *
  * timeout_sec	for each piece of it (RFC 5321 section 4.5.3.2.5); a client
- *		that stays below MESSAGE_RATE_MIN on the whole runs out too.
- *
- * Returns 0, or a negative errno of the stream's, or -EFBIG for one that does
- * not end.
+ *		that stays below INCOMING_RATE_MIN on the whole runs out too.
  */
-int message_receive(struct message *message, struct stream *stream,
-    int timeout_sec);
+enum incoming_end incoming_receive(struct incoming *incoming,
+    struct stream *stream, int timeout_sec);
 
 /* Octets a second, after the first timeout_sec. */
-#define MESSAGE_RATE_MIN 1024
+#define INCOMING_RATE_MIN 1024
 
 /* Put a received message into the spool, durably, or refuse it; the reply says
  * which. */
-struct reply message_commit(struct message *message);
-void message_free(struct message *message);
+struct reply incoming_commit(struct incoming *incoming);
+void incoming_free(struct incoming *incoming);
 
 #endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+
+#ifndef TRANSACTION_H
+#define TRANSACTION_H
+
+#include "smtp-session/reply.h"
+#include "smtp-session/session.h"
+
+/* Handlers of the verbs of a mail transaction (RFC 5321 section 3.3). */
+struct reply cmd_mail(struct session *session, char *argument);
+struct reply cmd_rcpt(struct session *session, char *argument);
+struct reply cmd_data(struct session *session, char *argument);
+
+#endif
