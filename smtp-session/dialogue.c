@@ -138,11 +138,11 @@ handle_line(struct session *session, char *line, size_t length)
 /* Read a command line. No command begins like TLS does; the end of such a line
  * is not waited for. Returns whether there is a line. */
 static bool
-read_line(struct stream *stream, int64_t deadline_ms,
+read_line(struct stream *stream, int64_t deadline_mono_ms,
     char line[COMMAND_LINE_MAX], size_t *ret_length, enum line_error *ret_error)
 {
 	const char *input;
-	ssize_t n = stream_peek(stream, &input, deadline_ms);
+	ssize_t n = stream_peek(stream, &input, deadline_mono_ms);
 
 	if (n > 0 && *input == TLS_HANDSHAKE) {
 		*ret_error = LINE_TLS;
@@ -150,7 +150,7 @@ read_line(struct stream *stream, int64_t deadline_ms,
 	}
 	if (n > 0)
 		n = stream_get_line(stream, line, COMMAND_LINE_MAX,
-		    deadline_ms);
+		    deadline_mono_ms);
 	switch (n) {
 	case -EMSGSIZE:
 		*ret_error = LINE_TOO_LONG;

@@ -35,11 +35,11 @@
 
 #include "lib/audit.h"
 #include "lib/clock.h"
-#include "lib/stream.h"
 #include "smtp-session/listener.h"
+#include "smtp-session/refusal.h"
+#include "smtp-session/sandbox.h"
 #include "smtp-session/systemd.h"
 #include "smtp-session/stop.h"
-#include "smtp-session/sandbox.h"
 
 #define BATCH_MAX 64 /* clients before signals are looked at again */
 #define GONE_MAX 64 /* that many in a row have another reason */
@@ -53,24 +53,6 @@ struct child {
 	struct peer peer;
 };
 
-enum refusal {
-	REFUSAL_TOTAL,
-	REFUSAL_CLIENT,
-	REFUSAL_NO_PROCESS,
-	REFUSALS,
-};
-
-struct refusal_kind {
-	struct reply reply;
-	const char *reason;
-};
-
-/* Refusals of a kind that are not in the audit trail yet. */
-struct refused {
-	unsigned count;
-	struct peer last_peer;
-};
-
 struct listener {
 	const struct listener_sockets *sockets;
 	const struct session_settings *settings;
@@ -79,27 +61,13 @@ struct listener {
 	sigset_t child_mask; /* signals that are blocked in a child */
 	struct child *children; /* room for settings->sessions */
 	size_t child_count;
-	struct refused refused[REFUSALS];
+	struct refusals refusals;
 	bool is_trouble_known; /* it is in the audit trail */
 	bool is_stopping;
-	/* Points in time. */
-	int64_t leave_ms; /* for want of clients, or as the stop takes long */
-	int64_t accept_ms; /* not before */
-	int64_t report_ms; /* NEVER_MS: there is nothing to report */
-};
-
-static const struct refusal_kind refusal_kinds[REFUSALS] = {
-	[REFUSAL_TOTAL] = { { 421, "4.7.0", "too many sessions, come later",
-				true },
-	    "SMTP_SESSIONS" },
-	[REFUSAL_CLIENT] = { { 421, "4.7.0",
-				 "too many sessions of yours, come later",
-				 true },
-	    "SMTP_SESSIONS_PER_CLIENT" },
-	[REFUSAL_NO_PROCESS] = { { 421, "4.3.2",
-				     "no process for a session, come later",
-				     true },
-	    "no process could be made" },
+	/* No client came for so long, or the stop takes too long. */
+	int64_t leave_mono_ms;
+	int64_t accept_mono_ms; /* not before */
+	int64_t report_mono_ms; /* NEVER_MS: there is nothing to report */
 };
 
 static void
@@ -122,28 +90,8 @@ log_trouble(struct listener *listener, const char *what, int error)
 static void
 plan_report(struct listener *listener)
 {
-	if (listener->report_ms == NEVER_MS)
-		listener->report_ms = clock_mono_ms() + REPORT_MS;
-}
-
-static void
-report_refusals(enum refusal refusal, struct refused *refused)
-{
-	const struct refusal_kind *kind = &refusal_kinds[refusal];
-	char reason[128], reply[128];
-
-	if (refused->count == 0)
-		return;
-	(void)snprintf(reason, sizeof(reason), "%s; clients turned away: %u",
-	    kind->reason, refused->count);
-	reply_format(&kind->reply, reply, sizeof(reply));
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_SESSION_REFUSED,
-	    .peer = refused->last_peer.text,
-	    .reply = reply,
-	    .reason = reason,
-	});
-	refused->count = 0;
+	if (listener->report_mono_ms == NEVER_MS)
+		listener->report_mono_ms = clock_mono_ms() + REPORT_MS;
 }
 
 static void
@@ -151,9 +99,8 @@ report(struct listener *listener)
 {
 	char status[80];
 
-	listener->report_ms = NEVER_MS;
-	for (enum refusal i = 0; i < REFUSALS; i++)
-		report_refusals(i, &listener->refused[i]);
+	listener->report_mono_ms = NEVER_MS;
+	refusal_report(&listener->refusals);
 	(void)snprintf(status, sizeof(status),
 	    "STATUS=%zu sessions of %d at the most", listener->child_count,
 	    listener->settings->sessions);
@@ -191,7 +138,7 @@ forget_child(struct listener *listener, pid_t pid, int status)
 		report_broken(listener, child, WTERMSIG(status));
 	*child = listener->children[--listener->child_count];
 	if (listener->child_count == 0 && !listener->is_stopping)
-		listener->leave_ms = clock_mono_ms() +
+		listener->leave_mono_ms = clock_mono_ms() +
 		    (int64_t)listener->settings->idle_timeout_sec * 1000;
 	plan_report(listener);
 }
@@ -235,32 +182,11 @@ become_child(struct listener *listener, int fd, const struct peer *peer)
 
 /* ---- clients --------------------------------------------------------------*/
 
-/* Say it if that is possible at once. What the client has said already is
- * taken, for otherwise the reply would be lost on the way. */
-static void
-say(int fd, const struct reply *reply)
-{
-	struct stream *stream;
-	char rubbish[1024];
-
-	if (stream_open(fd, fd, 0, &stream) < 0)
-		return;
-	if (reply_put(stream, reply) == 0)
-		(void)stream_flush(stream);
-	stream_free(stream);
-	(void)shutdown(fd, SHUT_WR);
-	(void)recv(fd, rubbish, sizeof(rubbish), MSG_DONTWAIT);
-}
-
 static void
 refuse_client(struct listener *listener, int fd, const struct peer *peer,
     enum refusal refusal)
 {
-	struct refused *refused = &listener->refused[refusal];
-
-	say(fd, &refusal_kinds[refusal].reply);
-	refused->count++;
-	refused->last_peer = *peer;
+	refusal_turn_away(&listener->refusals, refusal, fd, peer);
 	plan_report(listener);
 }
 
@@ -300,7 +226,7 @@ start_child(struct listener *listener, int fd, const struct peer *peer)
 	listener->children[listener->child_count++] =
 	    (struct child){ pid, *peer };
 	listener->is_trouble_known = false;
-	listener->leave_ms = NEVER_MS;
+	listener->leave_mono_ms = NEVER_MS;
 	plan_report(listener);
 }
 
@@ -369,7 +295,7 @@ accept_clients(struct listener *listener, int listening_fd)
 			return;
 		if (fd < 0) {
 			log_trouble(listener, "accepting a client", -fd);
-			listener->accept_ms = clock_mono_ms() + PAUSE_MS;
+			listener->accept_mono_ms = clock_mono_ms() + PAUSE_MS;
 			return;
 		}
 		admit_client(listener, fd);
@@ -385,7 +311,7 @@ begin_stop(struct listener *listener)
 	if (listener->is_stopping)
 		return;
 	listener->is_stopping = true;
-	listener->leave_ms = clock_mono_ms() + STOP_MS;
+	listener->leave_mono_ms = clock_mono_ms() + STOP_MS;
 	systemd_notify("STOPPING=1");
 	close_sockets(listener->sockets);
 	signal_children(listener, SIGTERM);
@@ -403,41 +329,53 @@ take_signals(struct listener *listener)
 			begin_stop(listener);
 }
 
-static int
-milliseconds_until(int64_t deadline_ms, int64_t now_ms)
+/* The signals, and the sockets unless nothing is accepted now. Returns how many
+ * descriptors there are to wait for. */
+static nfds_t
+fill_polls(const struct listener *listener, bool is_accepting,
+    struct pollfd pfds[1 + LISTENER_SOCKETS_MAX])
 {
-	if (deadline_ms == NEVER_MS)
-		return -1;
-	return deadline_ms > now_ms ? (int)(deadline_ms - now_ms) : 0;
+	const struct listener_sockets *sockets = listener->sockets;
+	nfds_t count = 0;
+
+	pfds[count++] = (struct pollfd){ listener->signal_fd, POLLIN, 0 };
+	for (int i = 0; is_accepting && i < (int)sockets->count; i++)
+		pfds[count++] =
+		    (struct pollfd){ sockets->first_fd + i, POLLIN, 0 };
+	return count;
 }
 
-/* Wait for what comes first, and do it. */
+static int
+wait_ms(const struct listener *listener, int64_t now_mono_ms, bool is_pausing)
+{
+	int64_t deadline_mono_ms = listener->leave_mono_ms;
+
+	if (deadline_mono_ms > listener->report_mono_ms)
+		deadline_mono_ms = listener->report_mono_ms;
+	if (is_pausing && deadline_mono_ms > listener->accept_mono_ms)
+		deadline_mono_ms = listener->accept_mono_ms;
+	if (deadline_mono_ms == NEVER_MS)
+		return -1;
+	if (deadline_mono_ms <= now_mono_ms)
+		return 0;
+	return (int)(deadline_mono_ms - now_mono_ms);
+}
+
+/* Wait for signals and clients until the next deadline, and handle them. */
 static void
 wait_and_act(struct listener *listener)
 {
-	static const struct timespec patience = { PAUSE_MS / 1000, 0 };
-	const struct listener_sockets *sockets = listener->sockets;
+	static const struct timespec moment = { PAUSE_MS / 1000, 0 };
 	struct pollfd pfds[1 + LISTENER_SOCKETS_MAX];
-	int64_t now_ms = clock_mono_ms(), deadline_ms = listener->leave_ms;
-	bool is_pausing = listener->accept_ms > now_ms;
-	nfds_t count = 1;
-	int n;
+	int64_t now_mono_ms = clock_mono_ms();
+	bool is_pausing = listener->accept_mono_ms > now_mono_ms;
+	nfds_t count =
+	    fill_polls(listener, !listener->is_stopping && !is_pausing, pfds);
+	int n = poll(pfds, count, wait_ms(listener, now_mono_ms, is_pausing));
 
-	pfds[0] = (struct pollfd){ listener->signal_fd, POLLIN, 0 };
-	if (!listener->is_stopping && !is_pausing)
-		for (size_t i = 0; i < sockets->count; i++)
-			pfds[count++] =
-			    (struct pollfd){ sockets->first_fd + (int)i, POLLIN,
-				    0 };
-	if (deadline_ms > listener->report_ms)
-		deadline_ms = listener->report_ms;
-	if (is_pausing && deadline_ms > listener->accept_ms)
-		deadline_ms = listener->accept_ms;
-
-	n = poll(pfds, count, milliseconds_until(deadline_ms, now_ms));
 	if (n == -1 && errno != EINTR) {
 		log_trouble(listener, "waiting for clients", errno);
-		(void)nanosleep(&patience, NULL);
+		(void)nanosleep(&moment, NULL);
 	}
 	if (n == -1 || pfds[0].revents != 0)
 		take_signals(listener);
@@ -446,7 +384,7 @@ wait_and_act(struct listener *listener)
 	for (nfds_t i = 1; i < count && !listener->is_stopping; i++) {
 		if (pfds[i].revents == 0)
 			continue;
-		/* Who waits is for whoever is started after us. */
+		/* The next listener serves the clients that wait. */
 		if (sandbox_is_listener_outdated())
 			begin_stop(listener);
 		else
@@ -458,19 +396,19 @@ static void
 serve_clients(struct listener *listener)
 {
 	while (!listener->is_stopping || listener->child_count > 0) {
-		int64_t now_ms;
+		int64_t now_mono_ms;
 
 		wait_and_act(listener);
-		now_ms = clock_mono_ms();
-		if (now_ms >= listener->report_ms)
+		now_mono_ms = clock_mono_ms();
+		if (now_mono_ms >= listener->report_mono_ms)
 			report(listener);
-		if (now_ms >= listener->leave_ms)
+		if (now_mono_ms >= listener->leave_mono_ms)
 			break;
 	}
 	begin_stop(listener);
 	signal_children(listener, SIGKILL);
 	reap_children(listener, 0);
-	if (listener->report_ms != NEVER_MS)
+	if (listener->report_mono_ms != NEVER_MS)
 		report(listener);
 }
 
@@ -510,9 +448,9 @@ listener_run(const struct listener_sockets *sockets,
 		.sockets = sockets,
 		.settings = settings,
 		.serve = serve,
-		.leave_ms = clock_mono_ms() +
+		.leave_mono_ms = clock_mono_ms() +
 		    (int64_t)settings->idle_timeout_sec * 1000,
-		.report_ms = NEVER_MS,
+		.report_mono_ms = NEVER_MS,
 	};
 	int r;
 
@@ -546,7 +484,7 @@ listener_turn_away(const struct listener_sockets *sockets,
 		while ((fd = accept_client(sockets->first_fd + (int)i)) >= 0) {
 			peer_identify(fd, &peer);
 			if (peer_admit(&peer))
-				say(fd, reply);
+				refusal_send(fd, reply);
 			close(fd);
 		}
 }
