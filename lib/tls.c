@@ -13,8 +13,6 @@
 
 #include "config.h"
 
-#include <arpa/inet.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +22,7 @@
 #include <gnutls/gnutls.h>
 
 #include "lib/clock.h"
+#include "lib/ip.h"
 #include "lib/tls.h"
 #include "lib/tlsdane.h"
 
@@ -515,10 +514,7 @@ check_records(gnutls_session_t session)
 static void
 require(struct tls *tls, const struct tls_policy *policy)
 {
-	unsigned char binary[16];
-
-	if (inet_pton(AF_INET, policy->host, binary) != 1 &&
-	    inet_pton(AF_INET6, policy->host, binary) != 1)
+	if (!is_ip(policy->host))
 		(void)gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS,
 		    policy->host, strlen(policy->host));
 	tls->policy = policy;

@@ -5,7 +5,7 @@
  *
  * To load GnuTLS takes longer than most sessions last, and most hosts have no
  * certificate to show to local clients. The module is tls.c; it calls back into
- * the program for the functions of stream.h and clock.h that the program
+ * the program for the functions of clock.h, ip.h and stream.h that the program
  * exports to it (see Makefile.am).
  */
 

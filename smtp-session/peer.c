@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "lib/audit.h"
+#include "lib/ip.h"
 #include "smtp-session/peer.h"
 
 union any_address {
@@ -27,12 +28,6 @@ union any_address {
 	struct sockaddr_storage room;
 };
 
-static bool
-is_loopback4(uint32_t network_order)
-{
-	return ntohl(network_order) >> 24 == 127;
-}
-
 static void
 identify_in(const struct in_addr *address, struct peer *ret_peer)
 {
@@ -40,7 +35,7 @@ identify_in(const struct in_addr *address, struct peer *ret_peer)
 
 	inet_ntop(AF_INET, address, ip, sizeof(ip));
 	(void)snprintf(ret_peer->text, sizeof(ret_peer->text), "[%s]", ip);
-	ret_peer->is_local = is_loopback4(address->s_addr);
+	ret_peer->is_local = is_loopback_ip4(address);
 }
 
 static void
@@ -49,14 +44,13 @@ identify_in6(const struct in6_addr *address, struct peer *ret_peer)
 	char ip[INET6_ADDRSTRLEN];
 	struct in_addr mapped;
 
-	if (IN6_IS_ADDR_V4MAPPED(address)) {
-		memcpy(&mapped, address->s6_addr + 12, sizeof(mapped));
+	if (ip_unmap(address, &mapped)) {
 		identify_in(&mapped, ret_peer);
 		return;
 	}
 	inet_ntop(AF_INET6, address, ip, sizeof(ip));
 	(void)snprintf(ret_peer->text, sizeof(ret_peer->text), "[IPv6:%s]", ip);
-	ret_peer->is_local = IN6_IS_ADDR_LOOPBACK(address);
+	ret_peer->is_local = is_loopback_ip6(address);
 }
 
 static void

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/ip.h"
 #include "smtp-deliver/net/network.h"
 
 /* Of networks that nobody has (RFC 5737, RFC 3849): only a default route leads
@@ -102,10 +103,9 @@ get_server(const struct __res_state *state, int number,
 static bool
 is_on_this_host(const union any_address *address)
 {
-	if (address->any.sa_family == AF_INET)
-		return ntohl(address->ip4.sin_addr.s_addr) >> 24 ==
-		    INADDR_LOOPBACK >> 24;
-	return IN6_IS_ADDR_LOOPBACK(&address->ip6.sin6_addr);
+	return address->any.sa_family == AF_INET
+	    ? is_loopback_ip4(&address->ip4.sin_addr)
+	    : is_loopback_ip6(&address->ip6.sin6_addr);
 }
 
 /* Ask for the nameservers of the root: one question, in one packet (RFC 1035

@@ -19,12 +19,12 @@
 
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "lib/ip.h"
 #include "smtp-deliver/policy/trust.h"
 
 #define BASES_MAX 2
@@ -152,15 +152,6 @@ find_dane(const char *host, int port, struct trust *trust)
 			return result;
 	}
 	return DNS_NO_DATA;
-}
-
-static bool
-is_ip(const char *host)
-{
-	unsigned char binary[16];
-
-	return inet_pton(AF_INET, host, binary) == 1 ||
-	    inet_pton(AF_INET6, host, binary) == 1;
 }
 
 int

@@ -9,7 +9,6 @@
 
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -17,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/ip.h"
 #include "smtp-deliver/route/nexthop.h"
 
 #define BLANKS " \t"
@@ -92,15 +92,6 @@ take_level(char *text, struct nexthop *ret_way,
 }
 
 /* ---- what a level can be asked of ---- */
-
-static bool
-is_ip(const char *name)
-{
-	struct in6_addr address;
-
-	return inet_pton(AF_INET, name, &address) == 1 ||
-	    inet_pton(AF_INET6, name, &address) == 1;
-}
 
 /* Promise P5: only for whom an administrator has named may anything be weaker
  * than for everybody. */

@@ -8,27 +8,18 @@
 
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/ip.h"
 #include "smtp-deliver/route/relays.h"
 
 #define SEPARATORS ", \t"
 #define IPV6_TAG "IPv6:"
 #define HOP_SIZE (ADDRESS_DOMAIN_MAX + sizeof("[]:65535"))
-
-static bool
-is_ip(const char *text)
-{
-	struct in6_addr address;
-
-	return inet_pton(AF_INET, text, &address) == 1 ||
-	    inet_pton(AF_INET6, text, &address) == 1;
-}
 
 /* A name that can be looked up; digits and dots alone are a typing error. */
 static bool

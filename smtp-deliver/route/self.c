@@ -17,6 +17,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "lib/ip.h"
 #include "smtp-deliver/route/self.h"
 
 bool
@@ -25,24 +26,21 @@ self_has_name(const struct deliver_settings *settings, const char *host)
 	return strcasecmp(settings->hostname, host) == 0;
 }
 
+/* A connection to the unspecified address goes to this host, too. */
 static bool
-is_loopback_ip4(const struct in_addr *ip)
+is_internal_ip4(const struct in_addr *ip4)
 {
-	uint32_t host_order = ntohl(ip->s_addr);
-
-	return host_order == INADDR_ANY ||
-	    host_order >> 24 == INADDR_LOOPBACK >> 24;
+	return ip4->s_addr == htonl(INADDR_ANY) || is_loopback_ip4(ip4);
 }
 
 static bool
-is_loopback_ip6(const struct in6_addr *ip)
+is_internal_ip6(const struct in6_addr *ip6)
 {
 	struct in_addr ip4;
 
-	if (!IN6_IS_ADDR_V4MAPPED(ip))
-		return IN6_IS_ADDR_LOOPBACK(ip) || IN6_IS_ADDR_UNSPECIFIED(ip);
-	memcpy(&ip4, &ip->s6_addr[12], sizeof(ip4));
-	return is_loopback_ip4(&ip4);
+	return ip_unmap(ip6, &ip4)
+	    ? is_internal_ip4(&ip4)
+	    : IN6_IS_ADDR_UNSPECIFIED(ip6) || is_loopback_ip6(ip6);
 }
 
 union any_address {
@@ -53,11 +51,11 @@ union any_address {
 };
 
 static bool
-is_loopback(const union any_address *address)
+is_internal(const union any_address *address)
 {
 	return address->any.sa_family == AF_INET
-	    ? is_loopback_ip4(&address->ip4.sin_addr)
-	    : is_loopback_ip6(&address->ip6.sin6_addr);
+	    ? is_internal_ip4(&address->ip4.sin_addr)
+	    : is_internal_ip6(&address->ip6.sin6_addr);
 }
 
 /* Whether a socket that is connected to an address has that address too. */
@@ -89,7 +87,7 @@ self_has_address(const struct addrinfo *addresses)
 		union any_address address = { .any = { .sa_family = 0 } };
 
 		memcpy(&address, addresses->ai_addr, addresses->ai_addrlen);
-		if (is_loopback(&address) ||
+		if (is_internal(&address) ||
 		    is_own(&address, addresses->ai_addrlen))
 			return true;
 	}
