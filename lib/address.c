@@ -229,6 +229,22 @@ address_parse_path(const char *text, unsigned flags,
 	return 0;
 }
 
+int
+address_parse(const char *text, unsigned flags, struct address *ret_address)
+{
+	char path[ADDRESS_PATH_MAX + 1];
+	size_t used;
+	int r;
+
+	if (*text == '@')
+		return -EBADMSG;
+	if (snprintf(path, sizeof(path), "<%s>", text) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if ((r = address_parse_path(path, flags, ret_address, &used)) < 0)
+		return r;
+	return path[used] == '\0' ? 0 : -EBADMSG;
+}
+
 const char *
 address_domain(const char *text)
 {

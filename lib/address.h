@@ -43,6 +43,11 @@ struct address {
 int address_parse_path(const char *text, unsigned flags,
     struct address *ret_address, size_t *ret_used);
 
+/* Parse an address without brackets or source route: all of the text. Returns
+ * what address_parse_path() does. */
+int address_parse(const char *text, unsigned flags,
+    struct address *ret_address);
+
 /* The domain of an address as address_parse_path() wrote it, or "". */
 const char *address_domain(const char *text);
 

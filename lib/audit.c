@@ -414,6 +414,22 @@ audit_write(const struct audit_record *record)
 }
 
 void
+audit_write_trouble(const struct audit_record *about, const char *what,
+    int error)
+{
+	struct audit_record record = { .event = AUDIT_TROUBLE };
+	char reason[VALUE_SIZE];
+
+	if (about != NULL)
+		record = *about;
+	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
+	    strerror(-error));
+	record.event = AUDIT_TROUBLE;
+	record.reason = reason;
+	audit_write(&record);
+}
+
+void
 audit_write_missing(unsigned pieces)
 {
 	for (enum sandbox_piece i = 0; i < SANDBOX_PIECES; i++)

@@ -79,6 +79,15 @@ int audit_fd(void);
  * Text of a peer's is encoded here, so that it cannot forge a line. */
 void audit_write(const struct audit_record *record);
 
+/*
+ * Write AUDIT_TROUBLE with the reason "what: error".
+ *
+ * about	its other members, or NULL for none.
+ * error	a negative errno.
+ */
+void audit_write_trouble(const struct audit_record *about, const char *what,
+    int error);
+
 /* Write an event for each piece of a wall that is missing: what
  * sandbox_enter() returned. */
 void audit_write_missing(unsigned pieces);

@@ -36,11 +36,26 @@ module_find(const char *file_name, char ret_path[PATH_MAX])
 	(void)strlcpy(ret_path, path, PATH_MAX);
 }
 
-void *
-module_open(const char *file_name)
+const void *
+module_load(const char *file_name, const char *symbol, char *ret_error,
+    size_t error_size)
 {
+	const char *const *exported = NULL;
 	char path[PATH_MAX];
+	void *module;
 
 	module_find(file_name, path);
-	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if ((module = dlopen(path, RTLD_NOW | RTLD_LOCAL)) != NULL)
+		exported = dlsym(module, symbol);
+	if (exported == NULL) {
+		(void)strlcpy(ret_error, dlerror(), error_size);
+		return NULL;
+	}
+	if (strcmp(*exported, PACKAGE_VERSION) != 0) {
+		(void)snprintf(ret_error, error_size,
+		    "%s is of version %s; expected %s", file_name, *exported,
+		    PACKAGE_VERSION);
+		return NULL;
+	}
+	return exported;
 }

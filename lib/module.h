@@ -4,6 +4,7 @@
 #define MODULE_H
 
 #include <limits.h>
+#include <stddef.h>
 
 /* A part of a program that few of its runs need is a module, which is loaded
  * then. It is of the same build: see the version that each one exports. */
@@ -11,7 +12,13 @@
 /* Find where a module of ours is, which need not be there. */
 void module_find(const char *file_name, char ret_path[PATH_MAX]);
 
-/* Load it. Returns what dlopen(3) does. */
-void *module_open(const char *file_name);
+/*
+ * Load a module of ours and find what it exports: a struct that begins with
+ * "const char *version", which must be the version of this program.
+ *
+ * ret_error	of error_size octets; set if NULL is returned.
+ */
+const void *module_load(const char *file_name, const char *symbol,
+    char *ret_error, size_t error_size);
 
 #endif

@@ -11,9 +11,7 @@
 
 #include "config.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/module.h"
@@ -28,19 +26,8 @@ static char trouble[TLS_TEXT_SIZE];
 void
 tls_module_load(void)
 {
-	const struct tls_functions *found = NULL;
-	void *module = module_open(FILE_NAME);
-
-	if (module != NULL)
-		found = dlsym(module, "tls_functions");
-	if (found == NULL)
-		(void)strlcpy(trouble, dlerror(), sizeof(trouble));
-	else if (strcmp(found->version, PACKAGE_VERSION) != 0)
-		(void)snprintf(trouble, sizeof(trouble),
-		    "the module for TLS is of version %s, this is %s",
-		    found->version, PACKAGE_VERSION);
-	else
-		functions = found;
+	functions =
+	    module_load(FILE_NAME, "tls_functions", trouble, sizeof(trouble));
 }
 
 int

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/text.h"
 #include "smtp-session/command.h"
 #include "smtp-session/dialogue.h"
 #include "smtp-session/reply.h"
@@ -52,7 +53,7 @@ log_refusal(const struct session *session, const struct verb *verb,
 	char text[SESSION_TEXT_SIZE];
 
 	reply_format(reply, text, sizeof(text));
-	record.message = *message != '\0' ? message : NULL;
+	record.message = text_or_null(message);
 	record.reply = text;
 	record.reason = verb != NULL ? verb->name : NULL;
 	audit_write(&record);

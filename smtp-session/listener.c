@@ -73,16 +73,10 @@ struct listener {
 static void
 log_trouble(struct listener *listener, const char *what, int error)
 {
-	char reason[128];
-
 	if (listener->is_trouble_known)
 		return;
 	listener->is_trouble_known = true;
-	(void)snprintf(reason, sizeof(reason), "%s: %s", what, strerror(error));
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_TROUBLE,
-	    .reason = reason,
-	});
+	audit_write_trouble(NULL, what, error);
 }
 
 /* ---- reports --------------------------------------------------------------*/
@@ -219,7 +213,7 @@ start_child(struct listener *listener, int fd, const struct peer *peer)
 	if (pid == 0)
 		become_child(listener, fd, peer);
 	if (pid == -1) {
-		log_trouble(listener, "no process for a session", errno);
+		log_trouble(listener, "no process for a session", -errno);
 		refuse_client(listener, fd, peer, REFUSAL_NO_PROCESS);
 		return;
 	}
@@ -294,7 +288,7 @@ accept_clients(struct listener *listener, int listening_fd)
 		if (fd == -EAGAIN)
 			return;
 		if (fd < 0) {
-			log_trouble(listener, "accepting a client", -fd);
+			log_trouble(listener, "accepting a client", fd);
 			listener->accept_mono_ms = clock_mono_ms() + PAUSE_MS;
 			return;
 		}
@@ -374,7 +368,7 @@ wait_and_act(struct listener *listener)
 	int n = poll(pfds, count, wait_ms(listener, now_mono_ms, is_pausing));
 
 	if (n == -1 && errno != EINTR) {
-		log_trouble(listener, "waiting for clients", errno);
+		log_trouble(listener, "waiting for clients", -errno);
 		(void)nanosleep(&moment, NULL);
 	}
 	if (n == -1 || pfds[0].revents != 0)

@@ -12,17 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "smtp-session/sandbox.h"
 #include "smtp-session/session.h"
 
 struct audit_record
 session_new_record(const struct session *session, enum audit_event event)
 {
-	const char *message = session->envelope.id;
-
 	return (struct audit_record){
 		.event = event,
-		.message = *message != '\0' ? message : NULL,
+		.message = text_or_null(session->envelope.id),
 		.session = session->id,
 		.peer = session->peer->text,
 	};
@@ -32,12 +31,8 @@ void
 session_log_trouble(const struct session *session, const char *what, int error)
 {
 	struct audit_record record = session_new_record(session, AUDIT_TROUBLE);
-	char reason[SESSION_TEXT_SIZE];
 
-	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
-	    strerror(-error));
-	record.reason = reason;
-	audit_write(&record);
+	audit_write_trouble(&record, what, error);
 }
 
 void

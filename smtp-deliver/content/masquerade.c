@@ -10,13 +10,13 @@
 
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/utf8.h"
+#include "lib/text.h"
 #include "smtp-deliver/content/masquerade.h"
 
 #define SEPARATORS ", \t"
@@ -32,22 +32,16 @@ fail(char ret_error[MASQUERADE_ERROR_SIZE], const char *found, size_t length)
 	    "\"%.*s\"; expected up to %d of NEW or OLD=NEW, domains or "
 	    "addresses, NEW in ASCII",
 	    (int)(length < 64 ? length : 64), found, MASQUERADE_MAX);
-	for (char *p = ret_error; *p != '\0'; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	text_replace_controls(ret_error);
 	return -EINVAL;
 }
 
 static bool
 is_address(const char *text)
 {
-	char path[ADDRESS_PATH_MAX + 1];
 	struct address address;
-	size_t used;
 
-	return snprintf(path, sizeof(path), "<%s>", text) < (int)sizeof(path) &&
-	    address_parse_path(path, ADDRESS_UTF8, &address, &used) == 0 &&
-	    path[used] == '\0' && path[1] != '@';
+	return address_parse(text, ADDRESS_UTF8, &address) == 0;
 }
 
 static bool

@@ -17,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
@@ -218,8 +217,7 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 		.media_type = "text/plain",
 		.timeout_ms = bound_sec * 1000,
 	};
-	const struct https_functions *functions = NULL;
-	void *module;
+	const struct https_functions *functions;
 
 	(void)snprintf(host, sizeof(host), "mta-sts.%s", search->domain);
 	(void)snprintf(url, sizeof(url), "https://%s/.well-known/mta-sts.txt",
@@ -228,16 +226,10 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 	    STSFETCH_FAILURE_SIZE);
 	if (!find_addresses(host, addresses))
 		return -EPROTO;
-	if ((module = module_open(HTTPS_MODULE)) != NULL)
-		functions = dlsym(module, "https_functions");
-	if (functions == NULL ||
-	    strcmp(functions->version, PACKAGE_VERSION) != 0) {
-		(void)strlcpy(ret_error,
-		    functions == NULL ? dlerror()
-				      : HTTPS_MODULE " is of another version",
-		    STSFETCH_FAILURE_SIZE);
+	functions = module_load(HTTPS_MODULE, "https_functions", ret_error,
+	    STSFETCH_FAILURE_SIZE);
+	if (functions == NULL)
 		return -EPROTO;
-	}
 	return functions->get(&request, text, size, ret_length, ret_error,
 	    STSFETCH_FAILURE_SIZE);
 }

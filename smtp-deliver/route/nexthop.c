@@ -17,6 +17,7 @@
 #include <strings.h>
 
 #include "lib/ip.h"
+#include "lib/text.h"
 #include "smtp-deliver/route/nexthop.h"
 
 #define BLANKS " \t"
@@ -40,9 +41,7 @@ fail(char ret_error[NEXTHOP_ERROR_SIZE], const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(ret_error, NEXTHOP_ERROR_SIZE, format, args);
 	va_end(args);
-	for (char *p = ret_error; *p != '\0'; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	text_replace_controls(ret_error);
 	return -EINVAL;
 }
 

@@ -8,13 +8,13 @@
 
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/ip.h"
+#include "lib/text.h"
 #include "smtp-deliver/route/relays.h"
 
 #define SEPARATORS ", \t"
@@ -90,10 +90,7 @@ fail(char ret_error[RELAYS_ERROR_SIZE], const char *found, size_t length)
 	    "\"%.*s\"; expected up to %d of NAME, [NAME] or [IP], each with "
 	    ":PORT or without",
 	    (int)(length < 64 ? length : 64), found, RELAYS_MAX);
-	/* It is logged. */
-	for (char *p = ret_error; *p != '\0'; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	text_replace_controls(ret_error);
 	return -EINVAL;
 }
 

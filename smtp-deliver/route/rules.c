@@ -24,6 +24,7 @@
 
 #include "lib/utf8.h"
 #include "smtp-deliver/net/dns.h"
+#include "lib/text.h"
 #include "smtp-deliver/route/rules.h"
 
 #define BLANKS " \t\r"
@@ -76,9 +77,7 @@ tell(struct reading *reading, bool is_mistake, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	for (char *p = text; *p != '\0'; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	text_replace_controls(text);
 	reading->has_mistake = reading->has_mistake || is_mistake;
 	reading->see(reading->context, reading->line, is_mistake, text);
 }
@@ -198,13 +197,9 @@ take_word(char **line)
 static bool
 is_address(const char *text)
 {
-	char path[ADDRESS_PATH_MAX + 1];
 	struct address address;
-	size_t used;
 
-	return snprintf(path, sizeof(path), "<%s>", text) < (int)sizeof(path) &&
-	    address_parse_path(path, ADDRESS_UTF8, &address, &used) == 0 &&
-	    path[used] == '\0' && path[1] != '@';
+	return address_parse(text, ADDRESS_UTF8, &address) == 0;
 }
 
 static bool

@@ -250,6 +250,43 @@ is_utf8_is_set(void)
 	    "UTF-8 in the domain is told");
 }
 
+struct bare_row {
+	const char *text;
+	int result;
+};
+
+/* Addresses without brackets. */
+static const struct bare_row bare[] = {
+	{ "a@example.org", 0 },
+	{ "\xc3\xbc@example.org", 0 },
+	{ "", -EBADMSG },
+	{ "a", -EBADMSG },
+	{ "<a@example.org>", -EBADMSG },
+	{ "a@example.org>", -EBADMSG },
+	{ "a@example.org> b", -EBADMSG },
+	{ "a@example.org ", -EBADMSG },
+	{ "@example.net:a@example.org", -EBADMSG },
+};
+
+static void
+bare_addresses_are_parsed(void)
+{
+	char text[ADDRESS_PATH_MAX];
+	struct address address;
+
+	for (size_t i = 0; i < COUNT(bare); i++)
+		is_int(address_parse(bare[i].text, ADDRESS_UTF8, &address),
+		    bare[i].result, "bare address %s", bare[i].text);
+	is_int(address_parse("\xc3\xbc@b", 0, &address), -EILSEQ,
+	    "UTF-8 in a bare address where it is not allowed");
+	need(address_parse("a@EXAMPLE.org", 0, &address) == 0);
+	is_str(address.text, "a@example.org", "its domain is in lower case");
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	is_int(address_parse(text, 0, &address), -ENAMETOOLONG,
+	    "a bare address that is too long");
+}
+
 int
 main(void)
 {
@@ -258,6 +295,7 @@ main(void)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check_path(&rows[i]);
 	is_utf8_is_set();
+	bare_addresses_are_parsed();
 	for (size_t i = 0; i < COUNT(domains); i++)
 		is_int(is_domain(domains[i].text, domains[i].is_utf8),
 		    domains[i].result, "domain %s%s", domains[i].text,
