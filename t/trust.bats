@@ -15,7 +15,7 @@ load lib/mail
 load lib/dnssec
 
 # All domains with an MTA-STS policy have the same host for it.
-policy_domains=(enforce testing other tested pattern dane none kept late)
+policy_domains=(enforce testing other tested pattern dane none kept late aged)
 
 # The hosts are named after what is published for them. All of them are one,
 # which shows the certificate that a test chooses.
@@ -44,6 +44,7 @@ make_certificates() {
 		mx.tlsa.insecure.test mx.ee.signed.test mx.odd.signed.test
 	ca_issue expired --expired mx.plain.signed.test
 	ca_issue wrong-name mx.elsewhere.test
+	ca_issue own mx.own.signed.test
 	ca_issue self --self-signed mx.plain.signed.test
 	ca_issue anything --self-signed anything.test
 	ca_issue old --expired anything.test
@@ -133,6 +134,11 @@ make_zones() {
 		mx.ta       A $ip
 		_25._tcp.mx.ta  $(tlsa 2 0 1 ta)
 		_25._tcp.mx.ta  $(tlsa 2 1 1 ta)
+
+		own         MX 10 mx.own
+		mx.own      A $ip
+		_25._tcp.mx.own $(tlsa 2 0 1 own)
+		_25._tcp.mx.own $(tlsa 2 1 1 own)
 
 		mismatch    MX 10 mx.mismatch
 		mx.mismatch A $ip
@@ -224,7 +230,8 @@ defers() {
 	run ! grep -q MAIL "$(odd odd)/log"
 }
 
-# policies_start [CERTIFICATE]: the host with the policies, until the test ends.
+# policies_start [CERTIFICATE [VERSION]]: the host with the policies, until the
+# test ends; it speaks no later TLS than that.
 policies_start() {
 	local certificate=$network_dir/ca/${1:-policies}
 
@@ -233,7 +240,8 @@ policies_start() {
 	rm -f "$web/ready"
 	start ip netns exec "$network_id-web" \
 		"$SMTPSERVER_SOURCE/t/lib/policy-server" \
-		"$certificate.pem" "$certificate.key" "$web" 2>>"$web/stderr"
+		"$certificate.pem" "$certificate.key" "$web" ${2:+"$2"} \
+		2>>"$web/stderr"
 	wait_for 10 test -e "$web/ready"
 }
 
@@ -279,6 +287,19 @@ fingerprint() {
 @test "a host that does not offer STARTTLS gets it in plain text where nothing is published" {
 	delivers plain.signed.test none none
 	run ! grep -q fingerprint "$trail"
+}
+
+@test "the name in the handshake is that of the host, or of its TLSA records (SNI)" {
+	host_has good
+	try plain.signed.test
+	[ "$(saw odd "-- asked for")" -eq 1 ]
+	has_got odd "-- asked for mx.plain.signed.test"
+	try alias.signed.test
+	has_got odd "-- asked for mx.ee.signed.test"
+	# An address is no name (RFC 6066 section 3).
+	try "[$(network_ip4 odd)]"
+	[ "$(saw odd STARTTLS)" -eq 3 ]
+	[ "$(saw odd "-- asked for")" -eq 2 ]
 }
 
 # ---- DANE-EE -----------------------------------------------------------------
@@ -355,6 +376,10 @@ fingerprint() {
 
 @test "DANE-TA: no message for a certificate of somebody else's, with the anchor behind it" {
 	defers ta.signed.test forged dane trusted
+}
+
+@test "DANE-TA: no message for a certificate that is the record's itself, with nobody above it" {
+	defers own.signed.test own dane "TLSA"
 }
 
 # ---- records that cannot be used ---------------------------------------------
@@ -591,6 +616,68 @@ fingerprint() {
 	[ "$(fetches kept.sts.test)" -eq 5 ]
 	try kept.sts.test
 	[ "$(fetches kept.sts.test)" -eq 5 ]
+}
+
+@test "STS: a policy that was kept does not hold beyond its time" {
+	policies_start
+	policy aged.sts.test enforce mx.other.test
+	host_has none
+	try aged.sts.test
+	told "$id" deferred "does not name"
+	# It cannot be fetched again.
+	rm "$web/aged.sts.test"
+	ahead=$((86400 - 3600)) try aged.sts.test
+	told "$id" deferred "does not name"
+	ahead=$((86400 + 3600)) try aged.sts.test
+	told "$id" delivered policy=none
+}
+
+@test "STS: what is kept of one domain is not taken for another's" {
+	policies_start
+	policy pattern.sts.test enforce mx.sts.test
+	policy other.sts.test enforce mx.other.test
+	host_has policies
+	try pattern.sts.test
+	told "$id" delivered policy=sts
+	cp "$spool"/policies/* "$BATS_TEST_TMPDIR/foreign"
+	try other.sts.test
+	told "$id" deferred "does not name"
+	for file in "$spool"/policies/*; do
+		cp "$BATS_TEST_TMPDIR/foreign" "$file"
+	done
+	try other.sts.test
+	told "$id" deferred "does not name"
+	[ "$(fetches other.sts.test)" -eq 2 ]
+}
+
+@test "STS: a policy is fetched by TLS 1.2, and by nothing less" {
+	policies_start policies 1.2
+	policy enforce.sts.test enforce mx.other.test
+	policy strange.sts.test enforce mx.other.test
+	host_has none
+	try enforce.sts.test
+	told "$id" deferred "does not name"
+	stop_started
+	policies_start policies 1.1
+	host_has none
+	try strange.sts.test
+	told "$id" delivered policy=none
+	grep -q "event=policy-missed host=strange.sts.test" "$trail"
+	[ "$(fetches strange.sts.test)" -eq 0 ]
+}
+
+@test "STS: where the process that fetches policies dies mail waits" {
+	odd_start web --port 443 banner=silent
+	host_has policies
+	id=$(send bob@enforce.sts.test)
+	SMTP_REMOTE_TIMEOUT=60 start ip netns exec "$network_id-sender" \
+		"$(program smtp-deliver)" 2>>"$trail"
+	wait_for 10 has_got web connect
+	kill -KILL "$(child_of "$(child_of "$started")")"
+	wait_for 20 is_gone "$started"
+	told "$id" deferred attempt=1
+	is_deferred "$id"
+	[ "$(saw odd connect)" -eq 0 ]
 }
 
 # ---- --explain ---------------------------------------------------------------
