@@ -104,7 +104,7 @@ enum field_kind {
 	FIELD_ADDRESS, /* text that is written only when debugging */
 };
 
-struct field {
+struct audit_field {
 	const char *journal_name;
 	const char *line_name;
 	enum field_kind kind;
@@ -119,7 +119,7 @@ struct field {
 
 /* In the order in which a line shows them; the event's name stands behind
  * the message's id. */
-static const struct field fields[] = {
+static const struct audit_field fields[] = {
 	FIELD("SMTP_MESSAGE", "message", FIELD_TEXT, message),
 	FIELD("SMTP_SESSION", "session", FIELD_TEXT, session),
 	FIELD("SMTP_PEER", "peer", FIELD_TEXT, peer),
@@ -271,7 +271,7 @@ encode(const char *value, char ret_text[VALUE_SIZE])
 
 /* Whether the record has that field; ret_text holds its encoded value then. */
 static bool
-get_field(const struct audit_record *record, const struct field *field,
+get_field(const struct audit_record *record, const struct audit_field *field,
     char ret_text[VALUE_SIZE])
 {
 	const char *at = (const char *)record + field->offset;

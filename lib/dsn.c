@@ -53,14 +53,14 @@ dsn_parse_notify(const char *value, unsigned *ret_notify)
 		unsigned bit = keyword_bit(value, length);
 
 		if (bit == 0 || (notify & bit) != 0)
-			return -EDOM;
+			return -EINVAL;
 		notify |= bit;
 		if (value[length] == '\0')
 			break;
 		value += length + 1;
 	}
 	if ((notify & DSN_NEVER) != 0 && notify != DSN_NEVER)
-		return -EDOM;
+		return -EINVAL;
 	*ret_notify = notify;
 	return 0;
 }
@@ -87,7 +87,7 @@ dsn_parse_return(const char *value, enum dsn_return *ret_return)
 	else if (strcasecmp(value, "HDRS") == 0)
 		*ret_return = DSN_RETURN_HEADERS;
 	else
-		return -EDOM;
+		return -EINVAL;
 	return 0;
 }
 

@@ -37,7 +37,7 @@ struct dsn_request {
 
 /*
  * Parse the value of NOTIFY, or of RET (RFC 3461 sections 4.1 and 4.3), and
- * write one. Parsing returns 0 or -EDOM.
+ * write one. Parsing returns 0 or -EINVAL.
  */
 int dsn_parse_notify(const char *value, unsigned *ret_notify);
 const char *dsn_format_notify(unsigned notify, char ret_text[DSN_NOTIFY_SIZE]);

@@ -241,14 +241,14 @@ static const struct call calls[] = {
 #define LOW_AT(argument) (offsetof(struct seccomp_data, args) + 8 * (argument))
 #define HIGH_AT(argument) (LOW_AT(argument) + 4)
 
-struct program {
+struct filter_program {
 	unsigned short length;
 	bool is_number_loaded;
 	struct sock_filter instructions[CALLS * ROW_MAX + 8];
 };
 
 static void
-add(struct program *program, unsigned code, uint64_t k, unsigned if_so,
+add(struct filter_program *program, unsigned code, uint64_t k, unsigned if_so,
     unsigned if_not)
 {
 	program->instructions[program->length++] = (struct sock_filter){
@@ -260,26 +260,26 @@ add(struct program *program, unsigned code, uint64_t k, unsigned if_so,
 }
 
 static void
-load(struct program *program, size_t offset)
+load(struct filter_program *program, size_t offset)
 {
 	add(program, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
 }
 
 /* Go on if what was loaded is the value, else skip some instructions. */
 static void
-require(struct program *program, uint64_t value, unsigned skip)
+require(struct filter_program *program, uint64_t value, unsigned skip)
 {
 	add(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip);
 }
 
 static void
-answer(struct program *program, uint32_t action)
+answer(struct filter_program *program, uint32_t action)
 {
 	add(program, BPF_RET | BPF_K, action, 0, 0);
 }
 
 static void
-add_row(struct program *program, const struct call *call)
+add_row(struct filter_program *program, const struct call *call)
 {
 	bool has_high = call->mask > UINT32_MAX;
 	unsigned skip = call->mask == 0 ? 1 : has_high ? 7 : 4;
@@ -302,7 +302,7 @@ add_row(struct program *program, const struct call *call)
 }
 
 static void
-write_program(enum sandbox_role role, struct program *ret_program)
+write_program(enum sandbox_role role, struct filter_program *ret_program)
 {
 	ret_program->length = 0;
 	ret_program->is_number_loaded = false;
@@ -319,7 +319,7 @@ write_program(enum sandbox_role role, struct program *ret_program)
 int
 filter_install(enum sandbox_role role)
 {
-	struct program program;
+	struct filter_program program;
 	struct sock_fprog fprog = { .filter = program.instructions };
 
 	write_program(role, &program);

@@ -40,7 +40,7 @@ is_id(const char *text)
 }
 
 int64_t
-id_time_ms(const char *id)
+id_real_ms(const char *id)
 {
 	char digits[TIME_DIGITS + 1];
 

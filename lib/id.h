@@ -21,6 +21,6 @@ int id_make(char ret_id[ID_SIZE]);
 bool is_id(const char *text);
 
 /* When a valid id was made: milliseconds since 1970. */
-int64_t id_time_ms(const char *id);
+int64_t id_real_ms(const char *id);
 
 #endif

@@ -3,8 +3,8 @@
 /*
  * sign.c - private keys, and what they sign.
  *
- * Beside tls.c the only place that knows GnuTLS, whose hash is the fastest that
- * there is here: a message is looked at as a whole for its signature.
+ * Hashes with GnuTLS, which is the fastest here: a signature needs the whole
+ * message hashed.
  */
 
 #include "config.h"

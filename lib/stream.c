@@ -110,12 +110,12 @@ stream_start_transport(struct stream *stream, const struct transport *transport,
 }
 
 static int
-wait_for(int fd, short events, int64_t deadline_ms)
+wait_for(int fd, short events, int64_t deadline_mono_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
 
 	for (;;) {
-		int64_t left_ms = deadline_ms - clock_mono_ms();
+		int64_t left_ms = deadline_mono_ms - clock_mono_ms();
 		int n;
 
 		if (left_ms <= 0)
@@ -138,16 +138,16 @@ is_try_again(int error)
 
 ssize_t
 stream_receive_plain(struct stream *stream, void *buffer, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
-	bool is_to_wait =
-	    !stream->is_patient || deadline_ms - clock_mono_ms() < PATIENCE_MS;
+	bool is_to_wait = !stream->is_patient ||
+	    deadline_mono_ms - clock_mono_ms() < PATIENCE_MS;
 	ssize_t n;
 	int r;
 
 	do {
 		if (is_to_wait &&
-		    (r = wait_for(stream->in_fd, POLLIN, deadline_ms)) < 0)
+		    (r = wait_for(stream->in_fd, POLLIN, deadline_mono_ms)) < 0)
 			return r;
 		n = read(stream->in_fd, buffer, size_bytes);
 		is_to_wait = true;
@@ -170,7 +170,7 @@ send_some(struct stream *stream, const char *data, size_t size_bytes)
 
 int
 stream_send_plain(struct stream *stream, const void *data, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
 	const char *p = data;
 
@@ -184,7 +184,7 @@ stream_send_plain(struct stream *stream, const void *data, size_t size_bytes,
 		if (n <= 0) {
 			if (n == -1 && !is_try_again(errno))
 				return -errno;
-			r = wait_for(stream->out_fd, POLLOUT, deadline_ms);
+			r = wait_for(stream->out_fd, POLLOUT, deadline_mono_ms);
 			if (r < 0)
 				return r;
 			n = send_some(stream, p, size_bytes);
@@ -201,23 +201,24 @@ stream_send_plain(struct stream *stream, const void *data, size_t size_bytes,
 
 static ssize_t
 receive(struct stream *stream, void *buffer, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
 	if (stream->transport != NULL)
 		return stream->transport->receive(stream->context, buffer,
-		    size_bytes, deadline_ms);
-	return stream_receive_plain(stream, buffer, size_bytes, deadline_ms);
+		    size_bytes, deadline_mono_ms);
+	return stream_receive_plain(stream, buffer, size_bytes,
+	    deadline_mono_ms);
 }
 
 static int
 send_all(struct stream *stream, const void *data, size_t size_bytes)
 {
-	int64_t deadline_ms = clock_mono_ms() + stream->send_timeout_ms;
+	int64_t deadline_mono_ms = clock_mono_ms() + stream->send_timeout_ms;
 
 	if (stream->transport != NULL)
 		return stream->transport->send(stream->context, data,
-		    size_bytes, deadline_ms);
-	return stream_send_plain(stream, data, size_bytes, deadline_ms);
+		    size_bytes, deadline_mono_ms);
+	return stream_send_plain(stream, data, size_bytes, deadline_mono_ms);
 }
 
 bool
@@ -228,7 +229,7 @@ stream_has_input(const struct stream *stream)
 
 /* Get more input behind what there is. The buffer must not be full. */
 static int
-fill(struct stream *stream, int64_t deadline_ms)
+fill(struct stream *stream, int64_t deadline_mono_ms)
 {
 	ssize_t n;
 	int r;
@@ -238,7 +239,7 @@ fill(struct stream *stream, int64_t deadline_ms)
 	if (stream->in_start == stream->in_end)
 		stream->in_start = stream->in_end = 0;
 	n = receive(stream, stream->in + stream->in_end,
-	    IN_SIZE - stream->in_end, deadline_ms);
+	    IN_SIZE - stream->in_end, deadline_mono_ms);
 	if (n < 0)
 		return (int)n;
 	stream->in_end += (size_t)n;
@@ -247,24 +248,25 @@ fill(struct stream *stream, int64_t deadline_ms)
 
 /* One octet. */
 static int
-get_octet(struct stream *stream, int64_t deadline_ms)
+get_octet(struct stream *stream, int64_t deadline_mono_ms)
 {
 	int r;
 
-	if (!stream_has_input(stream) && (r = fill(stream, deadline_ms)) < 0)
+	if (!stream_has_input(stream) &&
+	    (r = fill(stream, deadline_mono_ms)) < 0)
 		return r;
 	return (unsigned char)stream->in[stream->in_start++];
 }
 
 ssize_t
 stream_get_line(struct stream *stream, char *line, size_t size,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
 	size_t length = 0;
 	bool is_too_long = false, has_bare_cr = false, is_after_cr = false;
 
 	for (;;) {
-		int c = get_octet(stream, deadline_ms);
+		int c = get_octet(stream, deadline_mono_ms);
 
 		if (c < 0)
 			return c;
@@ -287,11 +289,13 @@ stream_get_line(struct stream *stream, char *line, size_t size,
 }
 
 ssize_t
-stream_peek(struct stream *stream, const char **ret_data, int64_t deadline_ms)
+stream_peek(struct stream *stream, const char **ret_data,
+    int64_t deadline_mono_ms)
 {
 	int r;
 
-	if (!stream_has_input(stream) && (r = fill(stream, deadline_ms)) < 0)
+	if (!stream_has_input(stream) &&
+	    (r = fill(stream, deadline_mono_ms)) < 0)
 		return r;
 	*ret_data = stream->in + stream->in_start;
 	return (ssize_t)(stream->in_end - stream->in_start);

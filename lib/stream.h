@@ -28,10 +28,10 @@ struct stream;
 struct transport {
 	/* At least one octet, or a negative errno. */
 	ssize_t (*receive)(void *context, void *buffer, size_t size_bytes,
-	    int64_t deadline_ms);
+	    int64_t deadline_mono_ms);
 	/* All octets, or a negative errno. */
 	int (*send)(void *context, const void *data, size_t size_bytes,
-	    int64_t deadline_ms);
+	    int64_t deadline_mono_ms);
 	/* Say goodbye to the peer where that is customary, free the context. */
 	void (*close)(void *context);
 };
@@ -58,9 +58,9 @@ void stream_start_transport(struct stream *stream,
 
 /* The descriptors themselves, for a transport to stand on. */
 ssize_t stream_receive_plain(struct stream *stream, void *buffer,
-    size_t size_bytes, int64_t deadline_ms);
+    size_t size_bytes, int64_t deadline_mono_ms);
 int stream_send_plain(struct stream *stream, const void *data,
-    size_t size_bytes, int64_t deadline_ms);
+    size_t size_bytes, int64_t deadline_mono_ms);
 
 /* Whether there is input that was received and not yet taken. */
 bool stream_has_input(const struct stream *stream);
@@ -76,7 +76,7 @@ bool stream_has_input(const struct stream *stream);
  * it, or a bare LF, which ends it.
  */
 ssize_t stream_get_line(struct stream *stream, char *line, size_t size,
-    int64_t deadline_ms);
+    int64_t deadline_mono_ms);
 
 /*
  * See the octets that have come and have not been taken, waiting for one if
@@ -85,7 +85,7 @@ ssize_t stream_get_line(struct stream *stream, char *line, size_t size,
  * Returns how many, or a negative errno.
  */
 ssize_t stream_peek(struct stream *stream, const char **ret_data,
-    int64_t deadline_ms);
+    int64_t deadline_mono_ms);
 /* Take the first octets of those. */
 void stream_consume(struct stream *stream, size_t size_bytes);
 

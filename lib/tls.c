@@ -3,9 +3,8 @@
 /*
  * tls.c - TLS under a stream (RFC 3207, RFC 9325).
  *
- * With tlsdane.c the only place that knows GnuTLS. It stands on the stream's
- * descriptors as a transport: GnuTLS asks for octets through pull() and hands
- * them out through push(), each with the deadline of the call that is under way.
+ * A transport on the stream's descriptors: GnuTLS reads octets through pull()
+ * and writes them through push(), with the deadline of the current call.
  *
  * Linked into smtp-deliver, and into a module that smtp-session loads where TLS
  * is configured (tlsmodule.c).
@@ -37,7 +36,7 @@ struct tls_identity {
 
 struct tls_memory {
 	unsigned char policy[DIGEST_SIZE]; /* that the session verified under */
-	int64_t until_ms;
+	int64_t until_mono_ms;
 	gnutls_datum_t session; /* no data: there is none */
 	char fingerprint[TLS_FINGERPRINT_SIZE];
 };
@@ -46,7 +45,7 @@ struct tls {
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
 	struct stream *stream;
-	int64_t deadline_ms;
+	int64_t deadline_mono_ms;
 	int error; /* of the descriptors: a negative errno, or 0 */
 	/* During a client's handshake, where TLSA records decide. */
 	const struct tls_policy *policy;
@@ -60,7 +59,7 @@ pull(gnutls_transport_ptr_t pointer, void *buffer, size_t size_bytes)
 {
 	struct tls *tls = pointer;
 	ssize_t n = stream_receive_plain(tls->stream, buffer, size_bytes,
-	    tls->deadline_ms);
+	    tls->deadline_mono_ms);
 
 	if (n >= 0)
 		return n;
@@ -75,8 +74,8 @@ static ssize_t
 push(gnutls_transport_ptr_t pointer, const void *data, size_t size_bytes)
 {
 	struct tls *tls = pointer;
-	int r =
-	    stream_send_plain(tls->stream, data, size_bytes, tls->deadline_ms);
+	int r = stream_send_plain(tls->stream, data, size_bytes,
+	    tls->deadline_mono_ms);
 
 	if (r == 0)
 		return (ssize_t)size_bytes;
@@ -104,12 +103,13 @@ is_to_be_repeated(ssize_t code)
 }
 
 static ssize_t
-tls_receive(void *context, void *buffer, size_t size_bytes, int64_t deadline_ms)
+tls_receive(void *context, void *buffer, size_t size_bytes,
+    int64_t deadline_mono_ms)
 {
 	struct tls *tls = context;
 	ssize_t n;
 
-	tls->deadline_ms = deadline_ms;
+	tls->deadline_mono_ms = deadline_mono_ms;
 	do
 		n = gnutls_record_recv(tls->session, buffer, size_bytes);
 	while (is_to_be_repeated(n) && tls->error == 0);
@@ -118,12 +118,12 @@ tls_receive(void *context, void *buffer, size_t size_bytes, int64_t deadline_ms)
 
 static int
 tls_send(void *context, const void *data, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
 	struct tls *tls = context;
 	const char *p = data;
 
-	tls->deadline_ms = deadline_ms;
+	tls->deadline_mono_ms = deadline_mono_ms;
 	if (tls->error == -ETIMEDOUT)
 		tls->error = 0;
 	while (size_bytes > 0) {
@@ -227,7 +227,7 @@ recall(struct tls *tls, struct tls_memory *memory)
 		return;
 	tls->memory = memory;
 	if (memory->session.data != NULL &&
-	    memory->until_ms > clock_mono_ms() &&
+	    memory->until_mono_ms > clock_mono_ms() &&
 	    memcmp(memory->policy, tls->learned.policy, DIGEST_SIZE) == 0)
 		(void)gnutls_session_set_data(tls->session,
 		    memory->session.data, memory->session.size);
@@ -264,7 +264,7 @@ tls_close(void *context)
 
 	remember(tls);
 	if (tls->error == 0) {
-		tls->deadline_ms = clock_mono_ms() + GOODBYE_MS;
+		tls->deadline_mono_ms = clock_mono_ms() + GOODBYE_MS;
 		(void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);
 	}
 	tls_free(tls);
@@ -279,7 +279,7 @@ static const struct transport tls_transport = {
 /* A session of either side, which takes the credentials over in any case. */
 static int
 make_session(struct stream *stream, unsigned side,
-    gnutls_certificate_credentials_t credentials, int64_t deadline_ms,
+    gnutls_certificate_credentials_t credentials, int64_t deadline_mono_ms,
     struct tls **ret_tls)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
@@ -290,7 +290,7 @@ make_session(struct stream *stream, unsigned side,
 	}
 	tls->stream = stream;
 	tls->credentials = credentials;
-	tls->deadline_ms = deadline_ms;
+	tls->deadline_mono_ms = deadline_mono_ms;
 	if (gnutls_init(&tls->session, side) < 0 ||
 	    gnutls_priority_set_direct(tls->session, PRIORITIES, NULL) < 0 ||
 	    gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
@@ -378,9 +378,9 @@ static void
 learn(struct tls *tls, struct tls_result *ret_result)
 {
 	ret_result->is_resumed = gnutls_session_is_resumed(tls->session) != 0;
-	tls->learned.until_ms = clock_mono_ms() + MEMORY_MS;
+	tls->learned.until_mono_ms = clock_mono_ms() + MEMORY_MS;
 	if (ret_result->is_resumed) {
-		tls->learned.until_ms = tls->memory->until_ms;
+		tls->learned.until_mono_ms = tls->memory->until_mono_ms;
 		(void)strlcpy(ret_result->fingerprint, tls->memory->fingerprint,
 		    sizeof(ret_result->fingerprint));
 	}
@@ -461,14 +461,14 @@ tls_identity_free(struct tls_identity *identity)
 
 int
 tls_accept(struct stream *stream, struct tls_identity *identity,
-    int64_t deadline_ms, struct tls_result *ret_result)
+    int64_t deadline_mono_ms, struct tls_result *ret_result)
 {
 	struct tls *tls;
 	int r;
 
 	*ret_result = (struct tls_result){ .error = "no memory" };
 	r = make_session(stream, GNUTLS_SERVER, identity->credentials,
-	    deadline_ms, &tls);
+	    deadline_mono_ms, &tls);
 	free(identity);
 	return r < 0 ? r : start(tls, ret_result);
 }
@@ -526,7 +526,7 @@ require(struct tls *tls, const struct tls_policy *policy)
 
 int
 tls_connect(struct stream *stream, const struct tls_policy *policy,
-    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_memory *memory, int64_t deadline_mono_ms,
     struct tls_result *ret_result)
 {
 	gnutls_certificate_credentials_t trust;
@@ -535,7 +535,7 @@ tls_connect(struct stream *stream, const struct tls_policy *policy,
 
 	*ret_result = (struct tls_result){ .error = "no memory" };
 	if ((r = load_trust(policy, &trust, ret_result)) < 0 ||
-	    (r = make_session(stream, GNUTLS_CLIENT, trust, deadline_ms,
+	    (r = make_session(stream, GNUTLS_CLIENT, trust, deadline_mono_ms,
 		 &tls)) < 0)
 		return r;
 	require(tls, policy);

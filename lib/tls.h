@@ -98,9 +98,9 @@ void tls_memory_free(struct tls_memory *memory); /* NULL is fine */
  * not verify, -ECONNRESET or -EPROTO.
  */
 int tls_accept(struct stream *stream, struct tls_identity *identity,
-    int64_t deadline_ms, struct tls_result *ret_result);
+    int64_t deadline_mono_ms, struct tls_result *ret_result);
 int tls_connect(struct stream *stream, const struct tls_policy *policy,
-    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_memory *memory, int64_t deadline_mono_ms,
     struct tls_result *ret_result);
 
 /* The server's side of it, as a module exports it to lib/tlsmodule.c. */
@@ -110,7 +110,7 @@ struct tls_functions {
 	    struct tls_identity **ret_identity, struct tls_result *ret_result);
 	void (*identity_free)(struct tls_identity *identity);
 	int (*accept)(struct stream *stream, struct tls_identity *identity,
-	    int64_t deadline_ms, struct tls_result *ret_result);
+	    int64_t deadline_mono_ms, struct tls_result *ret_result);
 };
 
 extern const struct tls_functions tls_functions;

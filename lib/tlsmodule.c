@@ -51,7 +51,8 @@ tls_identity_free(struct tls_identity *identity)
 
 int
 tls_accept(struct stream *stream, struct tls_identity *identity,
-    int64_t deadline_ms, struct tls_result *ret_result)
+    int64_t deadline_mono_ms, struct tls_result *ret_result)
 {
-	return functions->accept(stream, identity, deadline_ms, ret_result);
+	return functions->accept(stream, identity, deadline_mono_ms,
+	    ret_result);
 }

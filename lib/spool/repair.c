@@ -108,10 +108,10 @@ move_aside(struct sweep *sweep, enum spool_folder folder, const char *name)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Whether the file is one of a session that died. Not locked while it is young:
- * its session is about to. */
+/* Lock the file of a session that died, until fd is closed. Returns whether it
+ * is one: a young file may belong to a session that has not locked it yet. */
 static bool
-is_abandoned(int fd)
+lock_abandoned(int fd)
 {
 	struct stat st;
 
@@ -130,7 +130,7 @@ look_at_scratch(struct sweep *sweep, enum spool_folder folder, const char *name)
 	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : move_aside(sweep, folder, name);
-	if (is_abandoned(fd))
+	if (lock_abandoned(fd))
 		r = remove_name(sweep, folder, name,
 		    "left by a session that died: removed");
 	close(fd);

@@ -176,7 +176,7 @@ sandbox_open_view(const char *path, struct sandbox *sandbox,
 	view.is_whole = spool_open(path, &spool) == 0 &&
 	    probe_check(spool, &lacking) == 0 && allow(spool, sandbox) == 0;
 	view.identity = spool_get_pathstate(path);
-	view.until_ms = clock_mono_ms() + BROKEN_VIEW_MS;
+	view.until_mono_ms = clock_mono_ms() + BROKEN_VIEW_MS;
 	spool_close(spool);
 	return view;
 }
@@ -185,5 +185,5 @@ bool
 sandbox_is_outdated(const struct sandbox_view *view)
 {
 	return spool_get_pathstate(view->path) != view->identity ||
-	    (!view->is_whole && clock_mono_ms() > view->until_ms);
+	    (!view->is_whole && clock_mono_ms() > view->until_mono_ms);
 }

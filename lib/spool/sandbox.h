@@ -39,7 +39,7 @@ struct sandbox_view {
 	const char *path;
 	uint64_t identity;
 	bool is_whole; /* all of it could be allowed */
-	int64_t until_ms; /* of no use after that, if not */
+	int64_t until_mono_ms; /* of no use after that, if not */
 };
 
 /*

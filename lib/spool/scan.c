@@ -237,11 +237,11 @@ scan_count(struct spool *spool, uint64_t *ret_count)
 
 /* When an entry became due: milliseconds since 1970. */
 static int64_t
-due_ms(const struct queue_entry *entry)
+due_real_ms(const struct queue_entry *entry)
 {
 	if (entry->place == QUEUE_RETRY)
 		return entry->minute * 60000;
-	return is_id(entry->name) ? id_time_ms(entry->name) : INT64_MAX;
+	return is_id(entry->name) ? id_real_ms(entry->name) : INT64_MAX;
 }
 
 int
@@ -255,7 +255,7 @@ scan_longest_wait(struct spool *spool, int64_t real_ms, int64_t *ret_wait_ms)
 	if (r < 0)
 		return r;
 	while ((r = scan_next(scan, &entry)) > 0) {
-		int64_t due = due_ms(&entry);
+		int64_t due = due_real_ms(&entry);
 
 		if (due < real_ms && real_ms - due > longest)
 			longest = real_ms - due;

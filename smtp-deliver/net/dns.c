@@ -48,14 +48,14 @@ dns_has_trust(void)
 }
 
 /* An answer of the DNS, whole. */
-struct message {
+struct response {
 	unsigned char *octets;
 	size_t length;
 	bool is_secure;
 };
 
 static void
-free_message(struct message *message)
+free_response(struct response *message)
 {
 	free(message->octets);
 	message->octets = NULL;
@@ -63,14 +63,14 @@ free_message(struct message *message)
 
 /* Ask a question. The caller frees the message, if it is DNS_FOUND. */
 static enum dns_answer
-ask(const char *name, int type, struct message *ret_message)
+ask(const char *name, int type, struct response *ret_message)
 {
 	struct __res_state state = { .options = 0 };
-	struct message message = { .octets = malloc(NS_MAXMSG) };
+	struct response message = { .octets = malloc(NS_MAXMSG) };
 	int length;
 
 	if (message.octets == NULL || res_ninit(&state) == -1) {
-		free_message(&message);
+		free_response(&message);
 		return DNS_TROUBLE;
 	}
 	length =
@@ -81,7 +81,7 @@ ask(const char *name, int type, struct message *ret_message)
 	    dnsmessage_is_authentic(message.octets, (size_t)length);
 	res_nclose(&state);
 	if (length == -1) {
-		free_message(&message);
+		free_response(&message);
 		return no_answer(state.res_h_errno);
 	}
 	message.length = (size_t)length;
@@ -93,7 +93,7 @@ enum dns_answer
 dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
     size_t *ret_count, bool *ret_is_secure)
 {
-	struct message message;
+	struct response message;
 	enum dns_answer result = ask(domain, ns_t_mx, &message);
 
 	if (result != DNS_FOUND)
@@ -101,7 +101,7 @@ dns_find_mx(const char *domain, struct dns_mx ret_records[DNS_MX_MAX],
 	result = dnsmessage_parse_mx(message.octets, message.length,
 	    ret_records, ret_count);
 	*ret_is_secure = message.is_secure;
-	free_message(&message);
+	free_response(&message);
 	return result;
 }
 
@@ -109,7 +109,7 @@ enum dns_answer
 dns_find_tlsa(const char *name, struct tls_tlsa ret_records[DNS_TLSA_MAX],
     size_t *ret_count, bool *ret_is_secure)
 {
-	struct message message;
+	struct response message;
 	enum dns_answer result = ask(name, DNS_TYPE_TLSA, &message);
 
 	if (result != DNS_FOUND)
@@ -117,7 +117,7 @@ dns_find_tlsa(const char *name, struct tls_tlsa ret_records[DNS_TLSA_MAX],
 	result = dnsmessage_parse_tlsa(message.octets, message.length,
 	    ret_records, ret_count);
 	*ret_is_secure = message.is_secure;
-	free_message(&message);
+	free_response(&message);
 	return result;
 }
 
@@ -125,14 +125,14 @@ enum dns_answer
 dns_find_text(const char *name, const char *prefix,
     char ret_text[DNS_TEXT_SIZE])
 {
-	struct message message;
+	struct response message;
 	enum dns_answer result = ask(name, ns_t_txt, &message);
 
 	if (result != DNS_FOUND)
 		return result;
 	result = dnsmessage_find_text(message.octets, message.length, prefix,
 	    ret_text);
-	free_message(&message);
+	free_response(&message);
 	return result;
 }
 
@@ -140,7 +140,7 @@ static enum dns_answer
 find_owner(const char *host, int type, char ret_owner[DNS_NAME_SIZE],
     bool *ret_is_secure)
 {
-	struct message message;
+	struct response message;
 	enum dns_answer result = ask(host, type, &message);
 
 	if (result != DNS_FOUND)
@@ -148,7 +148,7 @@ find_owner(const char *host, int type, char ret_owner[DNS_NAME_SIZE],
 	result = dnsmessage_find_owner(message.octets, message.length, type,
 	    ret_owner);
 	*ret_is_secure = message.is_secure;
-	free_message(&message);
+	free_response(&message);
 	return result;
 }
 

@@ -270,7 +270,7 @@ is_delivered_to_all(const struct task *task)
 static int64_t
 accepted_ms(const struct task *task)
 {
-	return id_time_ms(task->claim->message.envelope.id);
+	return id_real_ms(task->claim->message.envelope.id);
 }
 
 static int

@@ -98,7 +98,7 @@ check_notify(const char *value, const char *written)
 	unsigned notify = 0;
 	int r = dsn_parse_notify(value, &notify);
 
-	is_int(r, written != NULL ? 0 : -EDOM, "NOTIFY=%s", value);
+	is_int(r, written != NULL ? 0 : -EINVAL, "NOTIFY=%s", value);
 	if (r == 0)
 		is_str(dsn_format_notify(notify, text), written, "is %s",
 		    written);
@@ -113,8 +113,8 @@ check_return(void)
 	is_str(dsn_return_name(value), "FULL", "is FULL");
 	is_int(dsn_parse_return("HDRS", &value), 0, "RET=HDRS");
 	is_str(dsn_return_name(value), "HDRS", "is HDRS");
-	is_int(dsn_parse_return("", &value), -EDOM, "RET= is none");
-	is_int(dsn_parse_return("ALL", &value), -EDOM, "RET=ALL is none");
+	is_int(dsn_parse_return("", &value), -EINVAL, "RET= is none");
+	is_int(dsn_parse_return("ALL", &value), -EINVAL, "RET=ALL is none");
 }
 
 int

@@ -52,7 +52,7 @@ made_ids_are_ids(void)
 		need(id_make(ids[i]) == 0);
 	after_ms = clock_real_ms();
 	for (int i = 0; i < IDS; i++) {
-		int64_t time_ms = id_time_ms(ids[i]);
+		int64_t time_ms = id_real_ms(ids[i]);
 
 		wrong += !is_id(ids[i]);
 		early_or_late += time_ms < before_ms || time_ms > after_ms;
@@ -72,7 +72,7 @@ main(void)
 		is_int(is_id(rows[i].text), rows[i].result, "is_id(\"%s\")",
 		    rows[i].text);
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-		is_int(id_time_ms(times[i].id), times[i].time_ms,
+		is_int(id_real_ms(times[i].id), times[i].time_ms,
 		    "the time in %s", times[i].id);
 	made_ids_are_ids();
 	return done_testing();

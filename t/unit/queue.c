@@ -562,7 +562,7 @@ scan_is_in_order(void)
 		 &wait_ms) == 0);
 	is_int(wait_ms, 2 * 60000, "a retry waits from its minute on");
 	need(
-	    scan_longest_wait(spool, id_time_ms(ids[3]) + 7777, &wait_ms) == 0);
+	    scan_longest_wait(spool, id_real_ms(ids[3]) + 7777, &wait_ms) == 0);
 	ok(wait_ms >= 7777, "a new message from its arrival on");
 
 	need(rmdir(folder_at(NAME_RETRY "/rubbish")) == 0);
