@@ -23,6 +23,7 @@
 #include <strings.h>
 
 #include "lib/base64.h"
+#include "lib/fields.h"
 #include "lib/sign.h"
 #include "smtp-deliver/content/author.h"
 #include "smtp-deliver/content/canonical.h"
@@ -32,7 +33,6 @@
 #define READ_SIZE 65536
 #define FIELDS_MAX 200 /* of those that are signed; with more, nothing is */
 #define FROM_SIZE 4096
-#define NAME_MAX_OCTETS 78 /* RFC 5322 section 2.1.1 */
 #define LINE_OCTETS 76
 
 struct dkim {
@@ -83,30 +83,23 @@ static const struct signed_name {
 #define NAME_FROM 0
 
 /* A field that is signed, from its name up to the CRLF at its end. */
-struct field {
+struct signed_field {
 	size_t name;
 	uint64_t offset; /* within the message */
 	uint64_t length;
 };
 
 /* The first pass. */
-struct scan {
-	enum {
-		SCAN_AT_LINE,
-		SCAN_IN_NAME,
-		SCAN_IN_FIELD,
-		SCAN_IN_BLANK, /* the line that ends the header */
-		SCAN_IN_BODY,
-	} state;
-	uint64_t offset; /* of the octet that is looked at */
-	uint64_t line; /* of the beginning of its line */
-	size_t name_length;
-	char name[NAME_MAX_OCTETS];
-	struct field *open; /* the field whose end has not been seen */
+struct first_pass {
+	struct fields header;
+	bool is_in_body;
+	struct signed_field *open; /* the field whose end has not been seen */
 	size_t field_count;
-	struct field fields[FIELDS_MAX];
+	struct signed_field fields[FIELDS_MAX];
 	size_t from_count;
-	bool is_odd; /* there are too many, or what is no field */
+	/* Nothing is signed: there are too many fields, or a line that is no
+	 * field, or one that does not end in CRLF. */
+	bool is_odd;
 	struct canonical body;
 };
 
@@ -170,106 +163,66 @@ dkim_close(struct dkim *dkim)
 /* ---- the first pass ------------------------------------------------------ */
 
 static void
-end_field(struct scan *scan)
+note_field(struct first_pass *pass, size_t name)
 {
-	if (scan->open != NULL)
-		scan->open->length = scan->line - scan->open->offset;
-	scan->open = NULL;
-}
-
-static void
-note_field(struct scan *scan, size_t name)
-{
-	scan->from_count += name == NAME_FROM;
-	if (scan->field_count == FIELDS_MAX) {
-		scan->is_odd = true;
+	pass->from_count += name == NAME_FROM;
+	if (pass->field_count == FIELDS_MAX) {
+		pass->is_odd = true;
 		return;
 	}
-	scan->open = &scan->fields[scan->field_count++];
-	scan->open->name = name;
-	scan->open->offset = scan->line;
+	pass->open = &pass->fields[pass->field_count++];
+	pass->open->name = name;
+	pass->open->offset = pass->header.begin;
 }
 
-/* A field's name is there, up to the colon. */
 static void
-take_name(struct scan *scan)
+begin_field(struct first_pass *pass)
 {
-	size_t length = scan->name_length;
-
-	/* RFC 5322 section 4.5: white space may stand before the colon. */
-	while (length > 0 &&
-	    (scan->name[length - 1] == ' ' || scan->name[length - 1] == '\t'))
-		length--;
 	for (size_t i = 0; i < NAMES; i++)
-		if (strlen(names[i].name) == length &&
-		    strncasecmp(names[i].name, scan->name, length) == 0)
-			note_field(scan, i);
-	scan->state = SCAN_IN_FIELD;
+		if (fields_has_name(&pass->header, names[i].name))
+			note_field(pass, i);
 }
 
 static void
-begin_line(struct scan *scan, char c)
+end_field(struct first_pass *pass)
 {
-	scan->line = scan->offset;
-	if (c == ' ' || c == '\t') {
-		scan->state = SCAN_IN_FIELD; /* it goes on */
-		return;
-	}
-	end_field(scan);
-	scan->state = c == '\r' ? SCAN_IN_BLANK : SCAN_IN_NAME;
-	scan->name[0] = c;
-	scan->name_length = 1;
+	if (pass->open != NULL)
+		pass->open->length = pass->header.offset - pass->open->offset;
+	pass->open = NULL;
 }
 
 static void
-add_to_name(struct scan *scan, char c)
+take_event(struct first_pass *pass, enum fields_event event)
 {
-	if (c == ':')
-		take_name(scan);
-	else if (c == '\n' || scan->name_length == sizeof(scan->name)) {
-		scan->is_odd = true;
-		scan->state = SCAN_IN_FIELD;
-	} else
-		scan->name[scan->name_length++] = c;
-}
-
-/* Returns how many octets of the header were taken: at least one. */
-static size_t
-scan_header(struct scan *scan, const char *text, size_t length)
-{
-	const char *lf;
-	size_t taken = 1;
-
-	switch (scan->state) {
-	case SCAN_AT_LINE:
-		begin_line(scan, *text);
+	switch (event) {
+	case FIELDS_NAME:
+		begin_field(pass);
 		break;
-	case SCAN_IN_NAME:
-		add_to_name(scan, *text);
+	case FIELDS_END_FIELD:
+		end_field(pass);
 		break;
-	case SCAN_IN_BLANK:
-		scan->state = SCAN_IN_BODY;
+	case FIELDS_NOT_FIELD:
+	case FIELDS_CUT:
+		pass->is_odd = pass->is_in_body = true;
+		break;
+	case FIELDS_BLANK:
+		pass->is_in_body = true;
 		break;
 	default:
-		lf = memchr(text, '\n', length);
-		taken = lf != NULL ? (size_t)(lf + 1 - text) : length;
-		if (lf != NULL)
-			scan->state = SCAN_AT_LINE;
+		break;
 	}
-	scan->offset += taken;
-	return taken;
 }
 
+/* Take octets of the message. */
 static void
-scan_text(struct scan *scan, const char *text, size_t length)
+take_message(void *context, const char *text, size_t length)
 {
-	while (length > 0 && scan->state != SCAN_IN_BODY) {
-		size_t taken = scan_header(scan, text, length);
+	struct first_pass *pass = context;
+	const char *end = text + length;
 
-		text += taken;
-		length -= taken;
-	}
-	canonical_add_body(&scan->body, text, length);
+	while (text < end && !pass->is_in_body)
+		take_event(pass, fields_next(&pass->header, &text, end));
+	canonical_add_body(&pass->body, text, (size_t)(end - text));
 }
 
 /* Hand a part of the message to take(), block by block. */
@@ -294,19 +247,13 @@ read_part(const struct content *content, uint64_t offset, uint64_t size_bytes,
 }
 
 static void
-take_message(void *context, const char *text, size_t length)
-{
-	scan_text(context, text, length);
-}
-
-static void
 add_to_hash(void *context, const void *data, size_t size)
 {
 	sign_hash_add(context, data, size);
 }
 
 static int
-scan_message(struct scan *scan, const struct content *content,
+read_message(struct first_pass *pass, const struct content *content,
     uint8_t ret_body_hash[SIGN_HASH_SIZE])
 {
 	struct sign_hash *hash;
@@ -314,20 +261,16 @@ scan_message(struct scan *scan, const struct content *content,
 
 	if ((r = sign_hash_open(&hash)) < 0)
 		return r;
-	scan->state = SCAN_AT_LINE;
-	scan->offset = scan->line = 0;
-	scan->open = NULL;
-	scan->field_count = scan->from_count = 0;
-	scan->is_odd = false;
-	canonical_start(&scan->body, add_to_hash, hash);
+	fields_start(&pass->header);
+	pass->is_in_body = pass->is_odd = false;
+	pass->open = NULL;
+	pass->field_count = pass->from_count = 0;
+	canonical_start(&pass->body, add_to_hash, hash);
 	r = read_part(content, 0, content_size_bytes(content), take_message,
-	    scan);
-	if (scan->state == SCAN_AT_LINE)
-		scan->line = scan->offset; /* a header without a body */
-	else if (scan->state != SCAN_IN_BODY)
-		scan->is_odd = true;
-	end_field(scan);
-	canonical_end_body(&scan->body);
+	    pass);
+	take_event(pass, fields_end(&pass->header));
+	pass->is_odd |= pass->header.has_bare_lf;
+	canonical_end_body(&pass->body);
 	sign_hash_close(hash, ret_body_hash);
 	return r;
 }
@@ -341,7 +284,7 @@ take_field(void *context, const char *text, size_t length)
 }
 
 static int
-read_field(const struct content *content, const struct field *field,
+read_field(const struct content *content, const struct signed_field *field,
     canonical_write *write, void *context)
 {
 	struct canonical canonical;
@@ -355,7 +298,7 @@ read_field(const struct content *content, const struct field *field,
 }
 
 /* Text that stops growing when there is no more room. */
-struct text {
+struct output {
 	char *data;
 	size_t size;
 	size_t used; /* without the NUL */
@@ -366,7 +309,7 @@ struct text {
 static void
 add_to_text(void *context, const void *data, size_t size)
 {
-	struct text *text = context;
+	struct output *text = context;
 
 	if (size >= text->size - text->used) {
 		text->is_full = true;
@@ -380,17 +323,17 @@ add_to_text(void *context, const void *data, size_t size)
 /* Whose signature the message gets. Returns 0 and "" if nobody's. */
 static int
 find_signer(const struct dkim *dkim, const struct content *content,
-    const struct scan *scan, char ret_domain[DNS_NAME_SIZE])
+    const struct first_pass *pass, char ret_domain[DNS_NAME_SIZE])
 {
 	char from[FROM_SIZE] = "", author[ADDRESS_DOMAIN_MAX + 1];
 	char ascii[DNS_NAME_SIZE];
-	struct text text = { .data = from, .size = sizeof(from) };
-	const struct field *field = scan->fields;
+	struct output text = { .data = from, .size = sizeof(from) };
+	const struct signed_field *field = pass->fields;
 	size_t above, own = strlen(dkim->domain);
 	int r;
 
 	*ret_domain = '\0';
-	if (scan->is_odd || scan->from_count != 1)
+	if (pass->is_odd || pass->from_count != 1)
 		return 0;
 	while (field->name != NAME_FROM)
 		field++;
@@ -413,7 +356,7 @@ find_signer(const struct dkim *dkim, const struct content *content,
 /* ---- the signature ------------------------------------------------------- */
 
 static void
-add_string(struct text *text, const char *string)
+add_string(struct output *text, const char *string)
 {
 	size_t length = strlen(string);
 
@@ -422,7 +365,7 @@ add_string(struct text *text, const char *string)
 }
 
 static void
-fold(struct text *text)
+fold(struct output *text)
 {
 	add_string(text, "\r\n\t");
 	text->column = 8;
@@ -430,7 +373,7 @@ fold(struct text *text)
 
 /* Add what is not to be broken, behind a space where its line has room. */
 __attribute__((format(printf, 2, 3))) static void
-add_tag(struct text *text, const char *format, ...)
+add_tag(struct output *text, const char *format, ...)
 {
 	char tag[2 * SETTINGS_DKIM_SIZE];
 	va_list args;
@@ -447,7 +390,7 @@ add_tag(struct text *text, const char *format, ...)
 
 /* Add octets in base64 (RFC 4648 section 4), over as many lines as it takes. */
 static void
-add_base64(struct text *text, const uint8_t *data, size_t size)
+add_base64(struct output *text, const uint8_t *data, size_t size)
 {
 	char group[BASE64_SIZE(3)];
 
@@ -460,7 +403,7 @@ add_base64(struct text *text, const uint8_t *data, size_t size)
 }
 
 static void
-add_signed_name(struct text *text, const char *name, bool is_first)
+add_signed_name(struct output *text, const char *name, bool is_first)
 {
 	if (!is_first)
 		add_string(text, ":");
@@ -472,20 +415,20 @@ add_signed_name(struct text *text, const char *name, bool is_first)
 /* h=, and the fields it names into the hash: those of a name from the last to
  * the first, as a verifier finds them (section 5.4.2). */
 static int
-add_signed_fields(struct text *text, const struct content *content,
-    const struct scan *scan, struct sign_hash *hash)
+add_signed_fields(struct output *text, const struct content *content,
+    const struct first_pass *pass, struct sign_hash *hash)
 {
 	bool is_first = true;
 	int r;
 
 	add_tag(text, "h=");
 	for (size_t name = 0; name < NAMES; name++) {
-		for (size_t i = scan->field_count; i-- > 0;) {
-			if (scan->fields[i].name != name)
+		for (size_t i = pass->field_count; i-- > 0;) {
+			if (pass->fields[i].name != name)
 				continue;
 			add_signed_name(text, names[name].name, is_first);
 			is_first = false;
-			r = read_field(content, &scan->fields[i], add_to_hash,
+			r = read_field(content, &pass->fields[i], add_to_hash,
 			    hash);
 			if (r < 0)
 				return r;
@@ -500,9 +443,9 @@ add_signed_fields(struct text *text, const struct content *content,
 
 /* The field up to "b=", in text and, in its canonical form, in the hash. */
 static int
-add_unsigned(struct text *text, const char *domain, const char *selector,
+add_unsigned(struct output *text, const char *domain, const char *selector,
     const char *algorithm, int64_t now_sec, const struct content *content,
-    const struct scan *scan, const uint8_t body_hash[SIGN_HASH_SIZE],
+    const struct first_pass *pass, const uint8_t body_hash[SIGN_HASH_SIZE],
     struct sign_hash *hash)
 {
 	struct canonical canonical;
@@ -517,7 +460,7 @@ add_unsigned(struct text *text, const char *domain, const char *selector,
 	add_tag(text, "d=%s;", domain);
 	add_tag(text, "s=%s;", selector);
 	add_tag(text, "t=%jd;", (intmax_t)now_sec);
-	if ((r = add_signed_fields(text, content, scan, hash)) < 0)
+	if ((r = add_signed_fields(text, content, pass, hash)) < 0)
 		return r;
 	add_tag(text, "bh=");
 	add_base64(text, body_hash, SIGN_HASH_SIZE);
@@ -531,9 +474,9 @@ add_unsigned(struct text *text, const char *domain, const char *selector,
 }
 
 static int
-add_signature(struct text *text, const char *domain, const char *selector,
+add_signature(struct output *text, const char *domain, const char *selector,
     const struct sign_key *key, int64_t now_sec, const struct content *content,
-    const struct scan *scan, const uint8_t body_hash[SIGN_HASH_SIZE])
+    const struct first_pass *pass, const uint8_t body_hash[SIGN_HASH_SIZE])
 {
 	uint8_t digest[SIGN_HASH_SIZE], signature[SIGN_SIZE_MAX];
 	struct sign_hash *hash;
@@ -543,7 +486,7 @@ add_signature(struct text *text, const char *domain, const char *selector,
 	if ((r = sign_hash_open(&hash)) < 0)
 		return r;
 	r = add_unsigned(text, domain, selector, sign_key_algorithm(key),
-	    now_sec, content, scan, body_hash, hash);
+	    now_sec, content, pass, body_hash, hash);
 	sign_hash_close(hash, digest);
 	if (r < 0 || (r = sign_make(key, digest, signature, &length)) < 0)
 		return r;
@@ -556,22 +499,22 @@ int
 dkim_sign(const struct dkim *dkim, const struct content *content,
     int64_t now_sec, char ret_fields[DKIM_FIELDS_SIZE])
 {
-	struct text text = { .data = ret_fields, .size = DKIM_FIELDS_SIZE };
+	struct output text = { .data = ret_fields, .size = DKIM_FIELDS_SIZE };
 	uint8_t body_hash[SIGN_HASH_SIZE];
 	char domain[DNS_NAME_SIZE];
-	struct scan scan;
+	struct first_pass pass;
 	int r;
 
 	*ret_fields = '\0';
 	if (dkim == NULL)
 		return 0;
-	if ((r = scan_message(&scan, content, body_hash)) < 0 ||
-	    (r = find_signer(dkim, content, &scan, domain)) < 0 ||
+	if ((r = read_message(&pass, content, body_hash)) < 0 ||
+	    (r = find_signer(dkim, content, &pass, domain)) < 0 ||
 	    *domain == '\0')
 		return r;
 	for (size_t i = 0; i < dkim->key_count && r == 0; i++)
 		r = add_signature(&text, domain, dkim->keys[i].selector,
-		    dkim->keys[i].key, now_sec, content, &scan, body_hash);
+		    dkim->keys[i].key, now_sec, content, &pass, body_hash);
 	if (r < 0 || text.is_full)
 		*ret_fields = '\0';
 	return r;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/fields.h"
 #include "lib/utf8.h"
 #include "lib/text.h"
 #include "smtp-deliver/content/masquerade.h"
@@ -144,7 +145,7 @@ masquerade_address(const struct masquerade *masquerade, const char *address,
 /* ---- a field ------------------------------------------------------------- */
 
 /* A field's body, and where it is. */
-struct field {
+struct mailboxes {
 	const struct masquerade *masquerade;
 	const char *text;
 	size_t length;
@@ -155,7 +156,7 @@ struct field {
 /* Behind a quoted string or a comment that begins there; beyond the field if it
  * has no end. */
 static size_t
-skip_nested(const struct field *field, size_t i)
+skip_nested(const struct mailboxes *field, size_t i)
 {
 	bool is_quoted = field->text[i] == '"';
 	unsigned depth = 1;
@@ -181,7 +182,7 @@ is_blank(char c)
 
 /* Put another address in the place of what may be one. */
 static void
-replace(const struct field *field, size_t start, size_t end)
+replace(const struct mailboxes *field, size_t start, size_t end)
 {
 	char old[ADDRESS_SIZE], probe[ADDRESS_SIZE + 2];
 	struct content *content = field->content;
@@ -229,7 +230,7 @@ add_word(struct mailbox *mailbox, size_t start, size_t end)
 /* An address in angles, which begin there. Returns where they end, or
  * beyond the field. */
 static size_t
-take_angle(const struct field *field, size_t i)
+take_angle(const struct mailboxes *field, size_t i)
 {
 	size_t start = i + 1, end;
 
@@ -249,7 +250,7 @@ take_angle(const struct field *field, size_t i)
 /* Take what comes next in a list of mailboxes, and groups of them. Returns where
  * that ends. */
 static size_t
-take_next(const struct field *field, size_t i, struct mailbox *mailbox)
+take_next(const struct mailboxes *field, size_t i, struct mailbox *mailbox)
 {
 	size_t next = i + 1;
 
@@ -284,7 +285,7 @@ take_next(const struct field *field, size_t i, struct mailbox *mailbox)
 }
 
 static void
-edit_field(const struct field *field)
+edit_field(const struct mailboxes *field)
 {
 	struct mailbox mailbox = { .is_any = false };
 	size_t i = 0, count = field->content->edit_count;
@@ -299,64 +300,87 @@ edit_field(const struct field *field)
 
 /* ---- the header ---------------------------------------------------------- */
 
-/* The header as it is read: one field at a time, up to a limit. */
-struct scan {
+/* The header as it is read. */
+struct header {
 	const struct masquerade *masquerade;
 	struct content *content;
-	uint64_t offset; /* of the field */
-	size_t length; /* which may be beyond what is kept */
+	struct fields fields;
+	bool is_over;
+	bool is_edited; /* the field is From or Sender */
+	size_t start_length; /* of its name, up to the colon */
+	size_t length; /* of its body, which may be beyond what is kept */
 	char text[FIELD_MAX];
-	bool is_at_line;
-	bool is_over; /* the header is */
 };
 
-/* Where the body of a field of that name begins; 0: it is of another name. */
-static size_t
-find_body(const struct scan *scan, const char *name)
+static void
+begin_field(struct header *header)
 {
-	size_t i = strlen(name);
-
-	if (scan->length <= i || strncasecmp(scan->text, name, i) != 0)
-		return 0;
-	while (
-	    i < scan->length && (scan->text[i] == ' ' || scan->text[i] == '\t'))
-		i++;
-	return i < scan->length && scan->text[i] == ':' ? i + 1 : 0;
+	header->is_edited = fields_has_name(&header->fields, "From") ||
+	    fields_has_name(&header->fields, "Sender");
+	header->start_length = header->fields.start_length;
+	header->length = 0;
 }
 
 static void
-end_field(struct scan *scan)
+add_text(struct header *header, const char *text, size_t length)
 {
-	size_t body = 0;
+	if (header->is_edited && header->length + length <= FIELD_MAX)
+		memcpy(header->text + header->length, text, length);
+	header->length += length;
+}
 
-	if (scan->length <= sizeof(scan->text)) {
-		body = find_body(scan, "From");
-		if (body == 0)
-			body = find_body(scan, "Sender");
-	}
-	if (body > 0)
-		edit_field(&(struct field){
-		    .masquerade = scan->masquerade,
-		    .text = scan->text + body,
-		    .length = scan->length - body,
-		    .offset = scan->offset + body,
-		    .content = scan->content,
+static void
+end_field(struct header *header)
+{
+	uint64_t offset = header->fields.offset - header->length;
+
+	if (header->is_edited &&
+	    header->start_length + header->length <= FIELD_MAX)
+		edit_field(&(struct mailboxes){
+		    .masquerade = header->masquerade,
+		    .text = header->text,
+		    .length = header->length,
+		    .offset = offset,
+		    .content = header->content,
 		});
-	scan->offset += scan->length;
-	scan->length = 0;
+}
+
+/* text is what was taken. */
+static void
+take_event(struct header *header, enum fields_event event, const char *text,
+    size_t length)
+{
+	switch (event) {
+	case FIELDS_MORE:
+		break;
+	case FIELDS_NAME:
+		begin_field(header);
+		break;
+	case FIELDS_TEXT:
+		add_text(header, text, length);
+		break;
+	case FIELDS_CUT:
+	case FIELDS_END_FIELD:
+		end_field(header);
+		break;
+	case FIELDS_BLANK:
+	case FIELDS_NOT_FIELD:
+	case FIELDS_BODY:
+		header->is_over = true;
+		break;
+	}
 }
 
 static void
-take_octet(struct scan *scan, char c)
+take_octets(struct header *header, const char *text, const char *end)
 {
-	if (scan->is_at_line && c != ' ' && c != '\t') {
-		end_field(scan);
-		scan->is_over = c == '\r' || c == '\n';
+	while (text < end && !header->is_over) {
+		const char *before = text;
+		enum fields_event event =
+		    fields_next(&header->fields, &text, end);
+
+		take_event(header, event, before, (size_t)(text - before));
 	}
-	if (scan->length < sizeof(scan->text))
-		scan->text[scan->length] = c;
-	scan->length++;
-	scan->is_at_line = c == '\n';
 }
 
 int
@@ -364,27 +388,19 @@ masquerade_content(const struct masquerade *masquerade, struct content *content)
 {
 	/* Positions are those of what is stored: it is read without edits. */
 	struct content stored = *content;
-	struct scan scan = {
-		.masquerade = masquerade,
-		.content = content,
-		.is_at_line = true,
-	};
+	struct header header = { .masquerade = masquerade, .content = content };
 	char buffer[READ_SIZE];
 	uint64_t position = 0;
+	ssize_t n = 1;
 
-	while (!scan.is_over) {
-		ssize_t n =
-		    content_read(&stored, position, buffer, sizeof(buffer));
-
+	fields_start(&header.fields);
+	while (n > 0 && !header.is_over) {
+		n = content_read(&stored, position, buffer, sizeof(buffer));
 		if (n < 0)
 			return (int)n;
-		for (ssize_t i = 0; i < n && !scan.is_over; i++)
-			take_octet(&scan, buffer[i]);
-		if (n == 0)
-			break;
+		take_octets(&header, buffer, buffer + n);
 		position += (uint64_t)n;
 	}
-	if (!scan.is_over)
-		end_field(&scan);
+	take_event(&header, fields_end(&header.fields), NULL, 0);
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "lib/audit.h"
 #include "lib/clock.h"
+#include "lib/fields.h"
 #include "lib/spool/draft.h"
 #include "lib/utf8.h"
 #include "smtp-deliver/queue/backoff.h"
@@ -145,20 +146,22 @@ account_make(struct account *account, const struct claim *claim,
 	return 0;
 }
 
-/* The length of the header within the start of a message, in whole lines, and
- * without the blank one behind it. */
+/* The length of the header within the start of a message, in whole lines and
+ * without the blank one after it. */
 static size_t
 header_length(const char *text, size_t length)
 {
-	const char *end;
+	const char *p = text, *end = text + length, *lf;
+	enum fields_event event = FIELDS_MORE;
+	struct fields fields;
 
-	if (length >= 2 && memcmp(text, "\r\n", 2) == 0)
-		return 0;
-	if ((end = memmem(text, length, "\r\n\r\n", 4)) == NULL)
-		end = memrchr(text, '\n', length);
-	else
-		end++;
-	return end != NULL ? (size_t)(end + 1 - text) : 0;
+	fields_start(&fields);
+	while (p < end && event != FIELDS_BLANK && event != FIELDS_NOT_FIELD)
+		event = fields_next(&fields, &p, end);
+	if (fields_end(&fields) != FIELDS_CUT)
+		return (size_t)fields.begin;
+	lf = memrchr(text, '\n', length);
+	return lf != NULL ? (size_t)(lf + 1 - text) : 0;
 }
 
 /* Whether all of a message goes back with a notice: its sender has asked for it,
