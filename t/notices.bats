@@ -432,6 +432,27 @@ has_notices() {
 	says "part text/rfc822-headers" "original Subject: large"
 }
 
+@test "a notice with a message in 8 bits goes as 8BITMIME, or not at all" {
+	local eight_bits=$BATS_TEST_TMPDIR/eight-bits
+
+	printf 'Subject: x\r\n\r\nGr\303\274\303\237e\r\n' >"$eight_bits"
+	odd_start odd2
+	id=$(submit "bob@second.test RET=FULL BODY=8BITMIME" \
+		bob@nowhere.invalid.test <"$eight_bits")
+	deliver
+	was_returned "$id"
+	grep " MAIL FROM:<> .*BODY=8BITMIME" "$(odd odd2)/log"
+	grep -q "Grüße" "$(odd odd2)/1.eml"
+	stop_started
+
+	odd_start odd2 --offer PIPELINING
+	id=$(submit "bob@second.test RET=FULL BODY=8BITMIME" \
+		bob@nowhere.invalid.test <"$eight_bits")
+	deliver
+	told "$(notices "$id")" failed status=5.6.3
+	[ "$(odd_count odd2)" -eq 0 ]
+}
+
 @test "a sender in UTF-8 is told in UTF-8" {
 	odd_start odd2
 	id=$(send_from "grün$BATS_TEST_NUMBER@second.test SMTPUTF8" \
