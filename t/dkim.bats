@@ -255,7 +255,10 @@ send_one() {
 	for field in "From: <other@client.test>" "Subject: other" \
 		"To: other@x.test" "Date: Sun, 22 Nov 2026 13:00:00 +0000" \
 		"Cc: other@x.test" "Reply-To: other@x.test" \
-		"Content-Type: text/html"; do
+		"Content-Type: text/html" "MIME-Version: 1.0" \
+		"Content-Transfer-Encoding: base64" \
+		"Message-ID: <other@x.test>" "In-Reply-To: <other@x.test>" \
+		"References: <other@x.test>"; do
 		{
 			printf '%s\r\n' "$field"
 			cat "$(odd odd1)/1.eml"
@@ -269,7 +272,7 @@ send_one() {
 		cat "$(odd odd1)/1.eml"
 	} >"$dir/list.eml"
 	[ "$(signed "$dir"/*.eml | uniq -c | sed 's/^ *//')" = \
-		"$(printf '%s\n' "7 rsa-sha256/client.test/rsa/fail" \
+		"$(printf '%s\n' "12 rsa-sha256/client.test/rsa/fail" \
 			"1 rsa-sha256/client.test/rsa/pass")" ]
 }
 
