@@ -155,10 +155,41 @@ fields() {
 
 # ---- the DNS -----------------------------------------------------------------
 
+# names_start: a DNS server that answers as the table on stdin says, until the
+# test ends; the host asker asks it.
+names_start() {
+	cat >"$BATS_TEST_TMPDIR/table"
+	start ip netns exec "$network_id-names" \
+		"$SMTPSERVER_SOURCE/t/lib/odd-dns" "$BATS_TEST_TMPDIR/table" \
+		"$BATS_TEST_TMPDIR/ready"
+	wait_for 10 test -e "$BATS_TEST_TMPDIR/ready"
+	printf 'nameserver %s\noptions timeout:2 attempts:1\n' \
+		"$(network_ip4 names)" >"/etc/netns/$network_id-asker/resolv.conf"
+}
+
+@test "a host whose address could not be had for one message is looked up for the next" {
+	names_start <<<"mx.late.test A SERVFAIL"
+	odd_start odd1 "dot=wait 3"
+	odd_start odd2
+	send one@one.test >&2
+	send two@one.test >&2
+	SMTP_RELAYHOST="[mx.late.test], [$(network_ip4 odd1)]" \
+		SMTP_DESTINATION_WORKERS=1 SMTP_CONNECTION_MESSAGES=1 \
+		start ip netns exec "$network_id-asker" \
+		"$(program smtp-deliver)" 2>>"$trail"
+	# By the same worker, while the relay behind it has the first one.
+	wait_for 10 has_got odd1 DATA
+	echo "mx.late.test A $(network_ip4 odd2)" >"$BATS_TEST_TMPDIR/table.new"
+	mv "$BATS_TEST_TMPDIR/table.new" "$BATS_TEST_TMPDIR/table"
+	wait_for 30 is_gone "$started"
+	[ "$(odd_count odd1)" -eq 1 ]
+	[ "$(odd_count odd2)" -eq 1 ]
+}
+
 @test "a host waits whose addresses of one kind are not told, where it has none of the other" {
 	local domain
 
-	cat >"$BATS_TEST_TMPDIR/table" <<-END
+	names_start <<-END
 		v4.test MX 10 mx.v4.test
 		mx.v4.test A SERVFAIL
 		v6.test MX 10 mx.v6.test
@@ -169,12 +200,6 @@ fields() {
 		mx.d6.test AAAA DROP
 		none.test MX 10 mx.none.test
 	END
-	start ip netns exec "$network_id-names" \
-		"$SMTPSERVER_SOURCE/t/lib/odd-dns" "$BATS_TEST_TMPDIR/table" \
-		"$BATS_TEST_TMPDIR/ready"
-	wait_for 10 test -e "$BATS_TEST_TMPDIR/ready"
-	printf 'nameserver %s\noptions timeout:2 attempts:1\n' \
-		"$(network_ip4 names)" >"/etc/netns/$network_id-asker/resolv.conf"
 	for domain in v4 v6 d4 d6 none; do send "$domain@$domain.test" >&2; done
 	SMTP_DEBUG=1 network_exec asker timeout 60 "$(program smtp-deliver)" \
 		2>>"$trail"
