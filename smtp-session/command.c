@@ -46,8 +46,8 @@ path_result(int error)
 	}
 }
 
-/* Parse "FROM:<path>" or "TO:<path>"; ret_rest is what follows it. A space
- * after the colon is not in the grammar, but in many programs. */
+/* Parse "FROM:<path>" or "TO:<path>"; ret_rest is what follows it. Many
+ * clients send a space after the colon, which the grammar does not allow. */
 static enum command_result
 parse_path(char *argument, const char *keyword, unsigned flags,
     struct address *ret_address, char **ret_rest)
@@ -70,7 +70,7 @@ parse_path(char *argument, const char *keyword, unsigned flags,
 	return COMMAND_OK;
 }
 
-/* The next parameter, "KEYWORD" or "KEYWORD=value" in place; NULL: none left.
+/* The next parameter, "KEYWORD" or "KEYWORD=value" in place; NULL after the last one.
  * ret_value is NULL if there is no "=". */
 static char *
 next_parameter(char **rest, char **ret_value)
@@ -95,7 +95,7 @@ parse_size(const char *value, uint64_t *ret_size_bytes)
 	if (digits == 0 || digits > SIZE_DIGITS_MAX ||
 	    strspn(value, "0123456789") != digits)
 		return COMMAND_BAD_PARAMETER;
-	/* What does not fit becomes the largest number: too large anyway. */
+	/* A number that does not fit becomes the largest: too large, too. */
 	*ret_size_bytes = strtoull(value, NULL, 10);
 	return COMMAND_OK;
 }

@@ -10,8 +10,8 @@
 #include "lib/address.h"
 #include "lib/dsn.h"
 
-/* RFC 5321 section 4.5.3.1.4 asks for 512 octets at the least; extensions add
- * to that (RFC 1870, 3461, 6152, 6531). With the CRLF. */
+/* RFC 5321 section 4.5.3.1.4 requires 512 octets with the CRLF; extensions add
+ * to that (RFC 1870, 3461, 6152, 6531). */
 #define COMMAND_LINE_MAX 1024
 
 /* Whether MAIL and RCPT can be understood, and why not. */
@@ -25,7 +25,7 @@ enum command_result {
 	COMMAND_BAD_PARAMETER, /* its value is, or it came twice */
 };
 
-/* What MAIL says. */
+/* The arguments of MAIL. */
 struct mail_arguments {
 	struct address sender;
 	uint64_t size_bytes; /* SIZE= (RFC 1870); 0: not given */
@@ -36,7 +36,7 @@ struct mail_arguments {
 	const char *envid; /* ENVID= (RFC 3461), within the line; or NULL */
 };
 
-/* What RCPT says. */
+/* The arguments of RCPT. */
 struct rcpt_arguments {
 	struct address recipient;
 	unsigned notify; /* NOTIFY= (RFC 3461), enum dsn_notify */
@@ -44,8 +44,8 @@ struct rcpt_arguments {
 };
 
 /*
- * Split a command line into its verb and the argument behind it, in place. An
- * argument that is not there is "". Spaces at the end are dropped.
+ * Split a command line into its verb and its argument, in place. A missing
+ * argument is "". Spaces at the end are dropped.
  */
 void command_split(char *line, const char **ret_verb, char **ret_argument);
 
@@ -63,9 +63,9 @@ enum command_result command_parse_mail(char *argument,
 enum command_result command_parse_rcpt(char *argument, bool is_smtputf8,
     struct rcpt_arguments *ret_rcpt);
 
-/* Whether the argument of HELO or EHLO can be one: a domain or an address
- * literal, or what else may go into a header without harm. Clients on this
- * host often do not know their name (RFC 5321 section 4.1.4). */
+/* Whether the argument of HELO or EHLO can be used in a header. It need not be
+ * a domain or an address literal: clients on this host often do not know their
+ * name (RFC 5321 section 4.1.4). */
 bool is_client_name(const char *argument);
 
 #endif

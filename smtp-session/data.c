@@ -27,8 +27,8 @@
 
 #include "smtp-session/data.h"
 
-/* So many octets are looked at at once: compilers make one or two instructions
- * of each operation on them. */
+/* Octets that are compared at once: compilers make one or two instructions of
+ * each operation on them. */
 #define BLOCK 16
 
 typedef unsigned char octets __attribute__((vector_size(BLOCK)));
@@ -43,7 +43,7 @@ data_start(struct data *data, bool is_normalizing)
 		.is_normalizing = is_normalizing };
 }
 
-/* A bare CR or LF was taken: the CRLF that stands for it, if any does. */
+/* A bare CR or LF was taken: refuse the message, or return CRLF instead. */
 static void
 take_bare_newline(struct data *data, const char **ret_text, size_t *ret_length)
 {
@@ -104,9 +104,9 @@ find_deciding(const char *p, const char *end)
 }
 
 /*
- * Take the text from p up to where something is to be decided, which is a line
- * that begins with a dot, a CR that is the last octet, or a bare CR or LF; set
- * the state for it. Returns where the text ends; *position is where to go on.
+ * Take the text from *position up to the next octet that needs a decision: a
+ * dot that begins a line, a CR that is the last octet, a bare CR or LF. Set the
+ * state for it. Returns where the text ends; *position is where to continue.
  */
 static const char *
 take_text(struct data *data, const char **position, const char *end)
@@ -131,7 +131,7 @@ take_text(struct data *data, const char **position, const char *end)
 	}
 }
 
-/* One step: take at least one octet, or settle the state of none. Returns
+/* Take at least one octet, or change the state without taking any. Returns
  * whether the end of the message was taken. */
 static bool
 step(struct data *data, const char **position, const char *end,

@@ -7,12 +7,12 @@
 #include <stddef.h>
 
 enum data_event {
-	DATA_TEXT, /* here is text of the message */
+	DATA_TEXT, /* some text of the message */
 	DATA_MORE, /* all octets are taken, and the end was not among them */
 	DATA_END, /* the end of the message */
 };
 
-/* Where in a line the octets so far have come to; data.c draws the moves. */
+/* The position in a line; data.c draws the transitions. */
 enum data_state {
 	DATA_AT_LINE,
 	DATA_IN_LINE,
@@ -28,18 +28,18 @@ struct data {
 			  * normalizing: the message must not be used */
 };
 
-/* Get ready for the octets behind the CRLF of DATA. */
+/* Get ready for the octets after the CRLF of DATA. */
 void data_start(struct data *data, bool is_normalizing);
 
 /*
  * Take octets of a message (RFC 5321 sections 4.1.1.4 and 4.5.2).
  *
  * position	where they begin; moved past what was taken.
- * end		behind the last of them.
+ * end		after the last of them.
  * ret_text	on DATA_TEXT: at least one octet of the message with dot
  *		stuffing undone, within the octets taken or a constant.
  *
- * Only CRLF "." CRLF ends a message; nothing behind it is taken.
+ * Only CRLF "." CRLF ends a message; nothing after it is taken.
  */
 enum data_event data_next(struct data *data, const char **position,
     const char *end, const char **ret_text, size_t *ret_length);

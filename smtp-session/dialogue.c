@@ -67,12 +67,12 @@ line_error_reply(enum line_error error)
 		return reply_make(500, "5.5.2", "line too long");
 	case LINE_BARE_NEWLINE:
 		return reply_make(500, "5.5.2",
-		    "lines end in CRLF, and have no other CR or LF");
+		    "lines must end in CRLF and contain no other CR or LF");
 	case LINE_NUL:
-		return reply_make(500, "5.5.2", "NUL in a command");
+		return reply_make(500, "5.5.2", "command contains NUL");
 	case LINE_TLS:
 		return reply_make_last(421, "4.7.0",
-		    "TLS begins with STARTTLS here, closing");
+		    "TLS needs STARTTLS first, closing");
 	case LINE_TIMEOUT:
 		return reply_timeout;
 	case LINE_END:
@@ -109,8 +109,7 @@ run_verb(struct session *session, const struct verb *verb, char *argument)
 	if (verb == NULL)
 		return reply_make(500, "5.5.1", "unknown command");
 	if ((session->state & verb->states) == 0)
-		return reply_make(503, "5.5.1",
-		    "not now: bad sequence of commands");
+		return reply_make(503, "5.5.1", "bad sequence of commands");
 	return verb->handler(session, argument);
 }
 

@@ -4,8 +4,8 @@
  * incoming.c - receive a message into the spool.
  *
  * The octets go from the stream through data.c (end of data, dot stuffing) and
- * headers.c (what the header lacks) into a draft. A message that is refused is
- * read to its end all the same, so that the session can go on.
+ * headers.c (missing fields) into a draft. A message that is refused is read to
+ * its end nevertheless, so that the session can continue.
  */
 
 #include "config.h"
@@ -17,7 +17,7 @@
 #include "lib/clock.h"
 #include "smtp-session/incoming.h"
 
-/* RFC 5321 section 6.3 asks for 100 at the least. */
+/* RFC 5321 section 6.3 requires at least 100. */
 #define RECEIVED_MAX 100
 
 static void
@@ -27,7 +27,7 @@ note_fault(struct incoming *incoming, enum incoming_fault fault)
 		incoming->fault = fault;
 }
 
-/* What headers.c lets out. Trouble is kept for the reply. */
+/* Takes the output of headers.c. An error is kept for the reply. */
 static int
 write_draft(void *context, const void *data, size_t size_bytes)
 {
@@ -90,7 +90,7 @@ take_text(struct incoming *incoming, const char *text, size_t length)
 		note_fault(incoming, INCOMING_LOOPS);
 }
 
-/* Take what the stream has. Returns whether the message has ended. */
+/* Take buffered input. Returns whether the message has ended. */
 static bool
 take_input(struct incoming *incoming, struct stream *stream, const char *input,
     size_t length)
@@ -107,8 +107,8 @@ take_input(struct incoming *incoming, struct stream *stream, const char *input,
 	return event == DATA_END;
 }
 
-/* The next piece has timeout_ms, and the message as a whole the time that it
- * takes at the lowest rate: octets buy time. */
+/* The deadline for the next piece: timeout_ms from now, but not later than the
+ * whole message may take at INCOMING_RATE_MIN. */
 static int64_t
 piece_deadline_mono_ms(const struct incoming *incoming, int64_t start_mono_ms,
     int64_t timeout_ms)
@@ -157,7 +157,7 @@ incoming_commit(struct incoming *incoming)
 		return reply_make(552, "5.3.4", "message too large");
 	case INCOMING_LOOPS:
 		return reply_make(554, "5.4.6",
-		    "too many Received fields: it runs in a circle");
+		    "too many Received fields: mail loop");
 	case INCOMING_SPOOL_ERROR:
 		return reply_spool_error(incoming->spool_error);
 	case INCOMING_FINE:

@@ -17,12 +17,12 @@
 /* What EHLO announces as SIZE (RFC 1870): octets of a message. */
 #define INCOMING_SIZE_MAX 10485760
 
-/* Past this we do not even wait for the end of one that is too large. */
+/* A message larger than this is not read to its end. */
 #define INCOMING_SIZE_ENDLESS (10 * (uint64_t)INCOMING_SIZE_MAX)
 
 #define INCOMING_FIELD_SIZE 400
 
-/* The worst that was wrong with a message so far; later ones are worse. */
+/* What is wrong with a message. The last in this list takes precedence. */
 enum incoming_fault {
 	INCOMING_FINE,
 	INCOMING_SPOOL_ERROR,
@@ -55,18 +55,19 @@ struct incoming {
  * Get ready for a message: open a draft with its envelope and the Received
  * field that trace describes. Both must stay as they are until incoming_free().
  *
- * Returns 0, or a negative errno of the spool's; then nothing is to be freed.
+ * Returns 0, or a negative errno of the spool's; then there is nothing to free.
  */
 int incoming_begin(struct incoming *incoming, struct spool *spool,
     const struct envelope *envelope, const struct trace *trace,
     enum bare_newline bare_newline);
 
 /*
- * Receive a message up to its end, whatever is wrong with it. Memory does not
- * grow with it.
+ * Receive a message up to its end, whether or not it will be refused. Memory
+ * does not grow with the message.
  *
  * timeout_sec	for each piece of it (RFC 5321 section 4.5.3.2.5); a client
- *		that stays below INCOMING_RATE_MIN on the whole runs out too.
+ *		that is slower than INCOMING_RATE_MIN on average times out,
+ *		too.
  */
 enum incoming_end incoming_receive(struct incoming *incoming,
     struct stream *stream, int timeout_sec);
@@ -74,8 +75,8 @@ enum incoming_end incoming_receive(struct incoming *incoming,
 /* Octets a second, after the first timeout_sec. */
 #define INCOMING_RATE_MIN 1024
 
-/* Put a received message into the spool, durably, or refuse it; the reply says
- * which. */
+/* Put a received message into the spool, durably, or refuse it. Returns the
+ * reply. */
 struct reply incoming_commit(struct incoming *incoming);
 void incoming_free(struct incoming *incoming);
 

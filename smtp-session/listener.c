@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * listener.c - the listening flavour: accept clients, a child for each.
+ * listener.c - accept clients, and start a child process for each.
  *
- *	accept --is there room?--> fork --> child: the session, as ever
+ *	accept --is there room?--> fork --> child: the session
  *	   |                         |
- *	   +--421, or not a word     +--> children[], until it is reaped
+ *	   +--421, or no reply       +--> children[], until it is reaped
  *
  * One process that waits in poll(2) for clients and, by a signalfd, for ends of
- * children and for SIGTERM; it waits for nothing else. What is to be said to
- * systemd and to the audit trail is said once a second at the most, so that a
- * burst is not made worse by its own report.
+ * children and for SIGTERM; it waits for nothing else. Reports to systemd and to
+ * the audit trail are written at most once a second, so that reporting a burst
+ * does not make it worse.
  *
- * Children are bounded in all, and for each client: an address, or the user at
- * the other end of a UNIX socket.
+ * The number of children is limited, in total and for each client: an address,
+ * or the user at the other end of a UNIX socket.
  */
 
 #include "config.h"
@@ -43,7 +43,7 @@
 
 #define BATCH_MAX 64 /* clients before signals are looked at again */
 #define GONE_MAX 64 /* that many in a row have another reason */
-#define PAUSE_MS 1000 /* when the kernel has nothing left for a client */
+#define PAUSE_MS 1000 /* while the kernel lacks resources for a client */
 #define REPORT_MS 1000
 #define STOP_MS (10 * 1000) /* the unit's TimeoutStopSec= is longer */
 #define NEVER_MS INT64_MAX
@@ -245,7 +245,7 @@ admit_client(struct listener *listener, int fd)
 		refuse_client(listener, fd, &peer, refusal);
 }
 
-/* Whether accept(2) tells what happened to a client, who has gone already. */
+/* Whether accept(2) failed because of a client, which is gone already. */
 static bool
 is_error_of_client(int error)
 {
@@ -266,14 +266,14 @@ is_error_of_client(int error)
 }
 
 /* Accept a client. Returns its descriptor, or a negative errno: -EAGAIN if
- * there is none, others if that cannot be done now. */
+ * there is none, others if accept(2) fails for now. */
 static int
 accept_client(int listening_fd)
 {
 	int fd, gone = 0;
 
 	do
-		/* cppcheck-suppress nullPointer ; who it is, is asked later */
+		/* cppcheck-suppress nullPointer ; peer_identify() asks later */
 		fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
 	while (fd == -1 && is_error_of_client(errno) && ++gone < GONE_MAX);
 	return fd >= 0 ? fd : -errno;
@@ -406,7 +406,7 @@ serve_clients(struct listener *listener)
 		report(listener);
 }
 
-/* Signals are taken from a descriptor, so that none is missed. */
+/* Receive signals by a descriptor, so that poll(2) misses none. */
 static int
 open_signals(sigset_t *ret_child_mask)
 {

@@ -17,24 +17,24 @@ struct listener_sockets {
 	size_t count; /* LISTENER_SOCKETS_MAX at the most */
 };
 
-/* Hold the session of a client, in a process of its own, which ends behind it.
- * The client is on this host. */
+/* Hold the session of a local client, in a process of its own that ends after
+ * it. */
 typedef void listener_serve(int fd, const struct session_settings *settings,
     const struct peer *peer);
 
 /*
- * Serve the clients of listening sockets, a child process for each of them, up
- * to the bounds in settings. Who comes in excess is told 421; who is not on
- * this host is told nothing. Tells systemd, if that has asked, how it is.
+ * Serve the clients of listening sockets, with a child process for each, up to
+ * the limits in settings. Clients beyond these get 421; clients that are not on
+ * this host get no reply. Notifies systemd of the state, if that is wanted.
  *
- * Returns 0 when nobody has been there for settings->idle_timeout_sec, or when
- * the sessions have ended that SIGTERM or SIGINT found; or a negative errno if
- * it could not begin.
+ * Returns 0 when there was no session for settings->idle_timeout_sec, or when
+ * all sessions have ended after SIGTERM or SIGINT; or a negative errno if it
+ * could not begin.
  */
 int listener_run(const struct listener_sockets *sockets,
     const struct session_settings *settings, listener_serve *serve);
 
-/* Say a reply to every client that is waiting, and no more. */
+/* Send a reply to every client that is waiting, and close. */
 void listener_turn_away(const struct listener_sockets *sockets,
     const struct reply *reply);
 

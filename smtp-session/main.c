@@ -3,8 +3,8 @@
 /*
  * main.c - smtp-session: one SMTP dialogue on standard input and output.
  *
- * Started by systemd or inetd for each connection. Refuses who is not local,
- * reads the configuration, holds the dialogue. Handed sockets that listen, it
+ * Started by systemd or inetd for each connection. Refuses clients that are not
+ * local, reads the configuration, holds the dialogue. Given listening sockets,
  * does so for each of their clients in a child. See smtp-session(8).
  */
 
@@ -37,9 +37,9 @@
 #define SEND_TIMEOUT_MS (300 * 1000)
 
 static const struct reply reply_not_configured = { 421, "4.3.5",
-	"not configured correctly, closing", true };
+	"configuration error on this host, closing", true };
 
-/* The listening socket is not to be what the program reads and writes. */
+/* Move the listening socket away from standard input and output. */
 static int
 move_standard_input(void)
 {
@@ -85,7 +85,7 @@ open_stream(int in_fd, int out_fd)
 	return stream;
 }
 
-/* The client is to try again when somebody has put the configuration right. */
+/* Defer the client until the configuration is corrected. */
 static void
 say_not_configured(void)
 {
@@ -171,7 +171,7 @@ main(int argc, char *argv[])
 	if (argc > 1)
 		errx(EX_USAGE, "takes no arguments; see smtp-session(8)");
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
+	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) fails with EFBIG */
 	is_configured = settings_load(&settings, error) == 0;
 	audit_open("smtp-session", is_configured && settings.is_debug);
 	/* Once for all children of a listener. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * peer.c - who the client is, and whether it is on this host.
+ * peer.c - identify the client, and whether it is on this host.
  *
- * Local are the loopback addresses, UNIX sockets, and what is no socket at all:
- * a pipe or a terminal has somebody on this host behind it.
+ * Loopback addresses and UNIX sockets are local, and so is what is no socket at
+ * all: a pipe or a terminal has its other end on this host.
  */
 
 #include "config.h"

@@ -11,13 +11,13 @@
 
 struct peer {
 	bool is_local; /* promise P4: others get no service */
-	bool is_gone; /* has hung up already: nobody can tell who it was */
-	uid_t uid; /* of who has connected by a UNIX socket, else 0 */
+	bool is_gone; /* has hung up already: its address is unknown */
+	uid_t uid; /* of a client of a UNIX socket, else 0 */
 	char text[PEER_TEXT_SIZE]; /* "[127.0.0.1]", "[IPv6:::1]", "local" */
 };
 
-/* Find out who is at the other end of a descriptor. Whoever is not known for
- * sure to be on this host is not local. */
+/* Identify the client at the other end of a descriptor. It is local only if it
+ * is known to be on this host. */
 void peer_identify(int fd, struct peer *ret_peer);
 
 /* Promise P4: admit a local client, and log the refusal of any other. Returns

@@ -3,8 +3,8 @@
 /*
  * refusal.c - turn clients away from a listener, and report how many.
  *
- * The audit trail gets one event a kind and report, so that a burst of clients
- * cannot fill it.
+ * A report writes one event for each kind of refusal to the audit trail, so that
+ * a burst of clients cannot fill it.
  */
 
 #include "config.h"
@@ -24,19 +24,19 @@ struct kind {
 
 static const struct kind kinds[REFUSALS] = {
 	[REFUSAL_TOTAL] = {
-		.reply = { 421, "4.7.0", "too many sessions, come later",
+		.reply = { 421, "4.7.0", "too many sessions, try again later",
 		    true },
 		.reason = "SMTP_SESSIONS",
 	},
 	[REFUSAL_CLIENT] = {
 		.reply = { 421, "4.7.0",
-		    "too many sessions of yours, come later", true },
+		    "too many sessions from this client, try again later", true },
 		.reason = "SMTP_SESSIONS_PER_CLIENT",
 	},
 	[REFUSAL_NO_PROCESS] = {
 		.reply = { 421, "4.3.2",
-		    "no process for a session, come later", true },
-		.reason = "no process could be made",
+		    "cannot start a session, try again later", true },
+		.reason = "cannot create a process",
 	},
 };
 

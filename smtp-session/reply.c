@@ -13,11 +13,11 @@
 #include "smtp-session/reply.h"
 
 const struct reply reply_ok = { 250, "2.0.0", "ok", false };
-const struct reply reply_timeout = { 421, "4.4.2", "too slow, closing", true };
+const struct reply reply_timeout = { 421, "4.4.2", "timeout, closing", true };
 const struct reply reply_local_error = { 451, "4.3.0",
-	"trouble on this host, try again later", false };
+	"local error, try again later", false };
 const struct reply reply_no_argument = { 501, "5.5.4",
-	"no argument is allowed here", false };
+	"this command takes no argument", false };
 const struct reply reply_sent = { .code = 0 };
 const struct reply reply_hang_up = { .code = 0, .is_last = true };
 
@@ -29,7 +29,7 @@ reply_spool_error(int error)
 	case -EDQUOT:
 	case -EFBIG:
 		return reply_make(452, "4.3.1",
-		    "no room in the spool, try again later");
+		    "not enough space in the spool, try again later");
 	default:
 		return reply_local_error;
 	}

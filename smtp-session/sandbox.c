@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sandbox.c - the walls around a session and around a listener. A process has one
- * listener, so what is known of it is static.
+ * sandbox.c - the sandboxes of a session and of a listener. A process has one
+ * listener at most, so its state is static.
  */
 
 #include "config.h"
@@ -39,7 +39,7 @@ sandbox_enter_session(const struct session_settings *settings,
 		sandbox_allow_path(sandbox, settings->tls_key, SANDBOX_READ);
 	}
 	missing = sandbox_enter(sandbox);
-	/* Not at each connection: the other programs tell it now and then. */
+	/* Not for each connection: the other programs log it, too. */
 	if (settings->is_debug)
 		audit_write_missing(missing);
 }

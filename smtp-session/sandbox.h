@@ -8,19 +8,19 @@
 #include "lib/sandbox.h"
 #include "smtp-session/settings.h"
 
-/* Close the wall around a session. From there on nothing can be done but what a
- * session is there for, with what was left open in the sandbox before. */
+/* Enter the sandbox of a session. Afterwards the process can do only what a
+ * session needs, with the paths that were allowed before. */
 void sandbox_enter_session(const struct session_settings *settings,
     struct sandbox *sandbox);
 
 /*
- * Close the wall around a listener, which its children share until they close
+ * Enter the sandbox of a listener. Its children inherit it until they enter
  * narrower ones of their own. The settings must stay valid.
  */
 void sandbox_enter_listener(const struct session_settings *settings);
 
-/* Whether the spool is another one than when that was done: it is out of reach
- * of all children then, and the listener is to be started anew. */
+/* Whether the spool was replaced since then. No child can reach the new one, so
+ * the listener has to be restarted. */
 bool sandbox_is_listener_outdated(void);
 
 #endif

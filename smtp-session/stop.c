@@ -3,8 +3,8 @@
 /*
  * stop.c - end a session by SIGTERM, but not in the middle of a transaction.
  *
- * The handler ends the input while the session waits for its client; whoever
- * looks at stop_is_due() after stop_begin_wait() misses no signal. A process
+ * The handler ends the input while the session waits for its client. A caller
+ * that checks stop_is_due() after stop_begin_wait() misses no signal. A process
  * has one session, so the state is static.
  */
 

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 /*
- * Have SIGTERM end this process's session politely instead of at once: the
- * transaction that is under way goes on to its end, then the client is told.
- * Until this was called nothing of the following is ever due.
+ * Have SIGTERM end the session of this process after the current transaction,
+ * with a reply to the client, instead of at once. Without this call no stop is
+ * ever due.
  *
  * socket_fd	the client's connection, which is a socket; stays the caller's.
  */
@@ -16,12 +16,13 @@ void stop_on_sigterm(int socket_fd);
 
 /*
  * Around a wait for the client during which the session may be ended: a
- * SIGTERM then shows as the end of input, if stop_is_due() did not tell before.
+ * SIGTERM then appears as the end of input, unless stop_is_due() was true
+ * before.
  */
 void stop_begin_wait(void);
 void stop_end_wait(void);
 
-/* Whether the session is to end. */
+/* Whether the session has to end. */
 bool stop_is_due(void);
 
 #endif

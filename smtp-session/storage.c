@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * storage.c - the spool as a session uses it: opened while that is possible,
- * before the session's wall is closed.
+ * storage.c - the spool as a session uses it, opened before the session enters
+ * its sandbox.
  */
 
 #include "config.h"

@@ -13,13 +13,13 @@ struct storage {
 	struct spool *spool; /* NULL: it cannot be used */
 	int error; /* why, as a negative errno */
 	struct counters *counters; /* NULL: nothing is counted */
-	int presence_fd; /* -1: nobody knows of the session */
+	int presence_fd; /* -1: the session is not counted */
 };
 
 /*
- * Open the spool for one session, and leave what is needed of it open in the
- * wall that is to be closed. The counters, and being counted, are done without
- * if need be.
+ * Open the spool for one session, and allow in the sandbox what is needed of
+ * it. The counters and the presence of the session are optional: without them
+ * it goes uncounted.
  *
  * ret_storage	always to be given to storage_close().
  * ret_trouble	on error, what is wrong or lacking; lives as long as the

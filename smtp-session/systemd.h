@@ -14,14 +14,15 @@ bool is_listening(int fd);
  *
  * ret_first_fd		the first one's, if there are any.
  *
- * Returns how many, 0 if there are none, which the process of one client is
- * told without a question to systemd; or a negative errno. Exits if libsystemd
+ * Returns how many, 0 if there are none; the process of one client finds that
+ * out without loading libsystemd; or a negative errno. Exits if libsystemd
  * cannot be loaded.
  */
 int systemd_take_sockets(int *ret_first_fd);
 
 /*
- * Tell systemd how this listener is, if it has asked for that (sd_notify(3)).
+ * Notify systemd of the listener's state, if systemd wants that
+ * (sd_notify(3)).
  *
  * state	"READY=1", "STOPPING=1", "STATUS=..."
  */

@@ -4,7 +4,7 @@
  * trace.c - the Received field (RFC 5321 section 4.4, RFC 3848, RFC 6531
  * section 4.3).
  *
- * Pure. A recipient is named only if there is no other who could read it.
+ * Pure. A recipient is named only if it is the only one: others could read it.
  */
 
 #include "config.h"

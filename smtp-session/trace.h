@@ -9,7 +9,7 @@
 
 #define TRACE_SIZE 2048
 
-/* What the Received field tells (RFC 5321 section 4.4). */
+/* The content of the Received field (RFC 5321 section 4.4). */
 struct trace {
 	const char *client_name; /* as the client gave it */
 	const char *peer; /* its address */

@@ -37,12 +37,12 @@ argument_reply(enum command_result result, int utf8_code,
 	case COMMAND_UNKNOWN_PARAMETER:
 		return reply_make(555, "5.5.4", "unknown parameter");
 	case COMMAND_BAD_PARAMETER:
-		return reply_make(501, "5.5.4", "bad value of a parameter");
+		return reply_make(501, "5.5.4", "bad parameter value");
 	case COMMAND_OK:
 	case COMMAND_BAD_PATH:
 		break;
 	}
-	return reply_make(501, path_status, "bad syntax of the address");
+	return reply_make(501, path_status, "bad address syntax");
 }
 
 /* Begin a transaction: an id, and the envelope's first half. */
@@ -79,7 +79,7 @@ cmd_mail(struct session *session, char *argument)
 		    "expected FROM:<reverse-path>");
 	if (mail.is_requiretls && !(session->is_tls && session->is_esmtp))
 		return reply_make(555, "5.5.4",
-		    "REQUIRETLS is only for who has said STARTTLS and EHLO");
+		    "REQUIRETLS needs STARTTLS and EHLO first");
 	if (mail.size_bytes > INCOMING_SIZE_MAX)
 		return reply_make(552, "5.3.4", "message too large");
 	if (session->storage.spool == NULL)
@@ -220,7 +220,7 @@ static struct reply
 receive_message(struct session *session, struct incoming *incoming)
 {
 	static const struct reply go_ahead = { 354, NULL,
-		"go ahead, end with a dot on a line of its own" };
+		"start mail input, end with <CRLF>.<CRLF>" };
 
 	if (reply_put(session->stream, &go_ahead) < 0)
 		return reply_hang_up;
@@ -232,7 +232,7 @@ receive_message(struct session *session, struct incoming *incoming)
 		return reply_timeout;
 	case INCOMING_ENDLESS:
 		return reply_make_last(421, "4.7.0",
-		    "this message has no end, closing");
+		    "message far exceeds the size limit, closing");
 	case INCOMING_CUT_SHORT:
 		break;
 	}

@@ -74,7 +74,8 @@ static struct reply
 greet_client(struct session *session, char *name)
 {
 	if (!is_client_name(name))
-		return reply_make(501, "5.5.4", "expected your host's name");
+		return reply_make(501, "5.5.4",
+		    "expected the client's host name");
 	session_reset_transaction(session);
 	session->state = S_GREETED;
 	(void)strlcpy(session->client_name, name, sizeof(session->client_name));
@@ -155,14 +156,15 @@ cmd_starttls(struct session *session, char *argument)
 	if (*argument != '\0')
 		return reply_no_argument;
 	if (session->settings->tls_cert == NULL)
-		return reply_make(502, "5.5.1", "no TLS here");
+		return reply_make(502, "5.5.1", "TLS is not configured");
 	if (session->is_tls)
-		return reply_make(503, "5.5.1", "TLS is in use already");
+		return reply_make(503, "5.5.1", "TLS is already in use");
 	if (tls_identity_load(session->settings->tls_cert,
 		session->settings->tls_key, &identity, &result) < 0) {
 		record.reason = result.error;
 		audit_write(&record);
-		return reply_make(454, "4.7.0", "TLS is not available now");
+		return reply_make(454, "4.7.0",
+		    "TLS is temporarily unavailable");
 	}
 	if (reply_put(session->stream, &ready) < 0 ||
 	    stream_flush(session->stream) < 0) {
@@ -205,7 +207,7 @@ cmd_vrfy(struct session *session, char *argument)
 	if (*argument == '\0')
 		return reply_make(501, "5.5.4", "expected an address");
 	return reply_make(252, "2.5.2",
-	    "not verified, but mail for it is taken");
+	    "cannot verify the address, but will accept mail for it");
 }
 
 static struct reply
@@ -223,7 +225,7 @@ cmd_expn(struct session *session, char *argument)
 {
 	(void)session;
 	(void)argument;
-	return reply_make(502, "5.5.1", "there are no lists here");
+	return reply_make(502, "5.5.1", "EXPN is not supported");
 }
 
 static struct reply
@@ -232,5 +234,5 @@ cmd_http(struct session *session, char *argument)
 	(void)session;
 	(void)argument;
 	return reply_make_last(421, "4.7.0",
-	    "this is SMTP and not HTTP, closing");
+	    "this is an SMTP server, not HTTP, closing");
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * author.c - whose domain a From field names (RFC 5322 sections 3.4, 3.6.2).
+ * author.c - the author's domain in a From field (RFC 5322 sections 3.4, 3.6.2).
  *
- * Only as much of the syntax as it takes: comments and white space are left
- * out, quoted strings may hold anything. Lists and groups are no one author.
+ * Implements only the syntax that this needs: comments and white space are left
+ * out, quoted strings may hold anything. A list or a group is not one author.
  * Pure.
  */
 
@@ -18,7 +18,7 @@
 
 #define TEXT_SIZE 1024
 
-/* Behind a quoted string, whose '"' has been taken; NULL if it has no end. */
+/* The end of a quoted string whose '"' was taken; NULL if it has none. */
 static const char *
 skip_quoted(const char *p)
 {
@@ -28,7 +28,7 @@ skip_quoted(const char *p)
 	return *p == '"' ? p + 1 : NULL;
 }
 
-/* Behind a comment, whose '(' has been taken; they may hold others. */
+/* The end of a comment whose '(' was taken. Comments nest. */
 static const char *
 skip_comment(const char *p)
 {

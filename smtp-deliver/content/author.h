@@ -8,7 +8,7 @@
 /*
  * The domain of the one author that a From field names.
  *
- * body		what is behind the colon, on one line.
+ * body		of the field, after the colon, on one line.
  * ret_domain	as it is written there.
  *
  * Returns 0, or -EBADMSG if there is not one mailbox, or no domain in it.

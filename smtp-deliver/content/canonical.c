@@ -2,8 +2,8 @@
 
 /*
  * canonical.c - the form in which a message is signed (RFC 6376 section 3.4):
- * "relaxed" for fields and for the body, which outlives what relays do to white
- * space.
+ * "relaxed" for fields and for the body, which tolerates changes that relays
+ * make to white space.
  *
  * Only CRLF ends a line; a CR or an LF alone is an octet like others. Pure: what
  * comes out goes to the caller's function; no memory grows with the text.
@@ -113,8 +113,8 @@ to_lower(char c)
 	return c;
 }
 
-/* White space is dropped before the colon, held back behind it: whether it is
- * at the end is not known yet. */
+/* White space is dropped before the colon. After it, it is held back: it may be
+ * at the end. */
 static void
 put_value(struct canonical *canonical, char c)
 {

@@ -3,8 +3,8 @@
 /*
  * content.c - a message as it is sent, which may differ from what is stored.
  *
- * Who reads it, to sign it or to send it, sees one text and need not know of
- * edits. Nothing is written, and memory does not grow with the message.
+ * To those who read it, to sign or to send it, it is one text; the edits do not
+ * show. Nothing is written, and memory does not grow with the message.
  */
 
 #include "config.h"

@@ -13,7 +13,7 @@
 
 #define CONTENT_EDITS_MAX 32
 
-/* Octets of a message in whose place others are sent. */
+/* Octets of a message that are replaced when it is sent. */
 struct content_edit {
 	uint64_t offset; /* within the message as it is stored */
 	uint64_t length;

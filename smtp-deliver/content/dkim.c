@@ -3,13 +3,13 @@
 /*
  * dkim.c - sign messages for the domain of their author (RFC 6376, RFC 8463).
  *
- * A first pass over the message hashes its body and notes where the fields are
- * that get signed; these are read a second time, in the order of h=, for each
- * key. So memory does not grow with the message.
+ * A first pass over the message hashes its body and notes the offsets of
+ * the fields to be signed; these are read a second time, in the order of h=, for
+ * each key. So memory does not grow with the message.
  *
  * A message is signed if it has one From field with one mailbox, whose domain is
- * SMTP_DKIM_DOMAIN or below it, or any where that is not set. Signatures that it
- * has already are left alone and make no difference.
+ * SMTP_DKIM_DOMAIN or below it; without SMTP_DKIM_DOMAIN, any domain. Existing
+ * signatures are kept and ignored.
  */
 
 #include "config.h"
@@ -31,7 +31,7 @@
 #include "smtp-deliver/net/idna.h"
 
 #define READ_SIZE 65536
-#define FIELDS_MAX 200 /* of those that are signed; with more, nothing is */
+#define FIELDS_MAX 200 /* to be signed; a message with more is not */
 #define FROM_SIZE 4096
 #define LINE_OCTETS 76
 
@@ -44,14 +44,14 @@ struct dkim {
 	} keys[SETTINGS_DKIM_KEYS_MAX];
 };
 
-/* What is signed (RFC 6376 section 5.4.1). Of those that are one at the most by
- * RFC 5322, one more is signed than there are, so that none can be added on the
- * way (section 8.15); not so Sender and List-, which lists add with a right. */
+/* The fields to be signed (RFC 6376 section 5.4.1). Fields that RFC 5322 allows
+ * once are oversigned, so that none can be added on the way (section 8.15);
+ * except Sender and List-, which mailing lists add legitimately. */
 static const struct signed_name {
 	const char *name;
 	bool is_oversigned;
 } names[] = {
-	{ "From", true }, /* is the first: see take_name() */
+	{ "From", true }, /* the first: see NAME_FROM */
 	{ "Reply-To", true },
 	{ "Subject", true },
 	{ "Date", true },
@@ -275,7 +275,7 @@ read_message(struct first_pass *pass, const struct content *content,
 	return r;
 }
 
-/* ---- fields, once more --------------------------------------------------- */
+/* ---- the second pass ----------------------------------------------------- */
 
 static void
 take_field(void *context, const char *text, size_t length)
@@ -320,7 +320,7 @@ add_to_text(void *context, const void *data, size_t size)
 	text->data[text->used] = '\0';
 }
 
-/* Whose signature the message gets. Returns 0 and "" if nobody's. */
+/* Find the domain to sign for; "" if the message is not signed. */
 static int
 find_signer(const struct dkim *dkim, const struct content *content,
     const struct first_pass *pass, char ret_domain[DNS_NAME_SIZE])
@@ -371,7 +371,7 @@ fold(struct output *text)
 	text->column = 8;
 }
 
-/* Add what is not to be broken, behind a space where its line has room. */
+/* Add a tag, which is not broken: after a space, or on a line of its own. */
 __attribute__((format(printf, 2, 3))) static void
 add_tag(struct output *text, const char *format, ...)
 {
@@ -412,8 +412,8 @@ add_signed_name(struct output *text, const char *name, bool is_first)
 	add_string(text, name);
 }
 
-/* h=, and the fields it names into the hash: those of a name from the last to
- * the first, as a verifier finds them (section 5.4.2). */
+/* Add h=, and hash the fields that it names: those of one name from the last to
+ * the first, as verifiers do (section 5.4.2). */
 static int
 add_signed_fields(struct output *text, const struct content *content,
     const struct first_pass *pass, struct sign_hash *hash)
@@ -441,7 +441,7 @@ add_signed_fields(struct output *text, const struct content *content,
 	return 0;
 }
 
-/* The field up to "b=", in text and, in its canonical form, in the hash. */
+/* Add the field up to "b=" to the text, and its canonical form to the hash. */
 static int
 add_unsigned(struct output *text, const char *domain, const char *selector,
     const char *algorithm, int64_t now_sec, const struct content *content,

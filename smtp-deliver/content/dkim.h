@@ -13,8 +13,9 @@
 #define DKIM_ERROR_SIZE 512
 
 /*
- * Signatures of messages (RFC 6376, RFC 8301, RFC 8463). Keys are read when it
- * is opened, which is before a wall closes; whoever forks hands them on.
+ * Signatures of messages (RFC 6376, RFC 8301, RFC 8463). Keys are read
+ * by dkim_open(), which is called before the sandbox is entered; child processes
+ * inherit them.
  *
  * ret_dkim	NULL where no key is configured.
  *
@@ -33,8 +34,8 @@ void dkim_close(struct dkim *dkim); /* NULL is fine */
  *
  * dkim		NULL: nothing is signed.
  * now_sec	since the epoch, for t=.
- * ret_fields	DKIM-Signature fields that are to be sent before the message,
- *		each with its CRLF, and a NUL; "" if it is not to be signed.
+ * ret_fields	DKIM-Signature fields to send before the message,
+ *		each with its CRLF, and a NUL; "" if it is not signed.
  *
  * Returns 0, or a negative errno if the message cannot be read or the key not
  * be used: nothing is to be sent then.

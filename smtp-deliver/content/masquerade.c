@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * masquerade.c - other names for senders, towards relays that demand them.
+ * masquerade.c - rewrite senders for relays that demand it.
  *
- * In the envelope, and in the From and Sender fields (RFC 5322 section 3.6.2):
- * those who say that a message is theirs. Of a field only addresses are
+ * In the envelope, and in the From and Sender fields, which name who wrote and
+ * sent a message (RFC 5322 section 3.6.2). Of a field only addresses are
  * replaced, octet by octet: names, comments, folds and groups stay.
  */
 
@@ -153,8 +153,8 @@ struct mailboxes {
 	struct content *content;
 };
 
-/* Behind a quoted string or a comment that begins there; beyond the field if it
- * has no end. */
+/* The end of a quoted string or comment that begins at i; beyond the field if it
+ * has none. */
 static size_t
 skip_nested(const struct mailboxes *field, size_t i)
 {
@@ -180,7 +180,7 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Put another address in the place of what may be one. */
+/* Replace an address, if that is one and has a match. */
 static void
 replace(const struct mailboxes *field, size_t start, size_t end)
 {
@@ -195,8 +195,8 @@ replace(const struct mailboxes *field, size_t start, size_t end)
 		return;
 	memcpy(old, field->text + start, length);
 	old[length] = '\0';
-	/* Without a domain it is one's name here; but an encoded word is part
-	 * of a name (RFC 2047). */
+	/* Without a domain it is a local user's; but an encoded word is part
+	 * of a display name (RFC 2047). */
 	(void)snprintf(probe, sizeof(probe), "%s@x", old);
 	if (!is_address(old) &&
 	    (!is_address(probe) || strncmp(old, "=?", 2) == 0))
@@ -211,7 +211,7 @@ replace(const struct mailboxes *field, size_t start, size_t end)
 /* What is known of a mailbox while it is read. */
 struct mailbox {
 	size_t start; /* of its first word */
-	size_t end; /* behind the last one */
+	size_t end; /* after the last one */
 	bool is_broken; /* there is something between, or an angle */
 	bool is_any;
 };
@@ -292,7 +292,7 @@ edit_field(const struct mailboxes *field)
 
 	while (i < field->length)
 		i = take_next(field, i, &mailbox);
-	if (i > field->length) /* who knows what was meant */
+	if (i > field->length) /* malformed: the meaning is unclear */
 		field->content->edit_count = count;
 	else if (mailbox.is_any && !mailbox.is_broken)
 		replace(field, mailbox.start, mailbox.end);

@@ -12,7 +12,7 @@
 #define MASQUERADE_MAX 32
 #define MASQUERADE_ERROR_SIZE 256
 
-/* Who is called otherwise towards relays: "" is this host. */
+/* A rewriting rule for senders; "" in old stands for this host. */
 struct masquerade_item {
 	char old[ADDRESS_SIZE]; /* a domain, ".domain", an address, or "" */
 	char new[ADDRESS_SIZE]; /* a domain, or an address */
@@ -32,8 +32,8 @@ struct masquerade {
  *			without a domain
  *	OLD=NEW		a domain, .domain for all below it, or an address
  *
- * NEW is a domain, which takes the place of the old one, or an address, which
- * takes that of the whole; in ASCII, for it has to go everywhere.
+ * NEW is a domain, which replaces the old one, or an address, which replaces
+ * the whole; in ASCII, because not all hosts accept UTF-8.
  *
  * text		NULL: there are no items.
  * hostname	used as long as ret_masquerade is.
@@ -44,15 +44,15 @@ struct masquerade {
 int masquerade_parse(const char *text, const char *hostname,
     struct masquerade *ret_masquerade, char ret_error[MASQUERADE_ERROR_SIZE]);
 
-/* How an address is called; "" stays "". Returns whether it is another. */
+/* Rewrite an address; "" never matches. Returns whether it changed. */
 bool masquerade_address(const struct masquerade *masquerade,
     const char *address, char ret_address[ADDRESS_SIZE]);
 
 /*
  * Edit the addresses in the From and Sender fields of a message, and nothing
- * else of it. What cannot be understood for certain stays as it is.
+ * else of it. Addresses with unclear syntax stay as they are.
  *
- * letter	without edits.
+ * content	without edits.
  *
  * Returns 0, or a negative errno if it cannot be read.
  */

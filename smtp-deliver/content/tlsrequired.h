@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 /*
- * Whether a message asks to be delivered rather than protected: it has one
- * TLS-Required field, and that says No (RFC 8689 section 3).
+ * Whether a message asks for delivery even without the TLS that policies
+ * require: it has one TLS-Required field, with the value No (RFC 8689 section
+ * 3).
  *
  * text		the message, or the beginning of it.
  */
