@@ -204,11 +204,6 @@ credentials() {
 	mv "$SMTP_AUTH_FILE.new" "$SMTP_AUTH_FILE"
 }
 
-# deliver_by RELAYHOST: one run with that.
-deliver_by() {
-	SMTP_RELAYHOST=$1 deliver
-}
-
 # Whether the audit trail has auth-failed just that often, with that text.
 alarmed() {
 	[ "$(grep -c "event=auth-failed" "$trail")" -eq "$1" ]
@@ -307,8 +302,7 @@ keeps_secrets() {
 
 @test "--watch takes a file that was replaced, and mail flows" {
 	credentials "dovecot.hosts.test password $user not the password"
-	SMTP_RELAYHOST="[dovecot.hosts.test]" start ip netns exec \
-		"$network_id-sender" "$(program smtp-deliver)" --watch 2>>"$trail"
+	SMTP_RELAYHOST="[dovecot.hosts.test]" deliver_start --watch
 	id=$(send a@one.test)
 	wait_for 30 told "$id" deferred
 	credentials "dovecot.hosts.test password $user $password"
@@ -398,8 +392,7 @@ silent_worker() {
 	odd_start odd banner=silent
 	credentials "odd.hosts.test password $user $password"
 	send a@mx.test
-	SMTP_REMOTE_TIMEOUT=60 start ip netns exec "$network_id-sender" \
-		"$(program smtp-deliver)" 2>>"$trail"
+	SMTP_REMOTE_TIMEOUT=60 deliver_start
 	worker=$(silent_worker)
 	has_secret "$started"
 	! has_secret "$worker" || return 1
@@ -413,9 +406,8 @@ silent_worker() {
 	odd_start odd --port 443 banner=silent
 	credentials "odd.hosts.test password $user $password"
 	send a@mx.test
-	SMTP_RELAYHOST="sts.test tls sts" SMTP_REMOTE_TIMEOUT=60 start \
-		ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
-		2>>"$trail"
+	SMTP_RELAYHOST="sts.test tls sts" SMTP_REMOTE_TIMEOUT=60 \
+		deliver_start
 	worker=$(silent_worker)
 	has_secret "$worker"
 	not has_secret "$(child_of "$worker")"

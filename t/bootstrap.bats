@@ -62,7 +62,8 @@ is_all_gone() {
 	[ -z "$left" ]
 }
 
-send() {
+# Submit a message over TCP.
+send_over_tcp() {
 	python3 - "$port" <<-'END'
 		import smtplib, sys
 		with smtplib.SMTP("127.0.0.1", int(sys.argv[1])) as client:
@@ -73,7 +74,7 @@ send() {
 
 @test "./bootstrap run serves, delivers and tells of it; SIGINT stops all" {
 	start_server
-	send
+	send_over_tcp
 	wait_for 10 grep -q "^smtp-session: .* event=message-accepted" "$trail"
 	wait_for 10 grep -q "^smtp-deliver: .* event=deferred" "$trail"
 	[ "$(curl -sS "http://$health/healthz")" = OK ]

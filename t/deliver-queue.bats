@@ -152,7 +152,7 @@ seconds_until() {
 @test "the queue survives a run that is killed" {
 	odd_start odd1 "content=deaf;ok"
 	id=$(send bob@odd.test)
-	start ip netns exec "$network_id-sender" "$(program smtp-deliver)"
+	deliver_start
 	wait_for 10 has_got odd1 "-- content: deaf"
 	kill -KILL "$started"
 	# Its workers go with it.
@@ -166,8 +166,7 @@ seconds_until() {
 @test "a worker that is killed leaves its message for later" {
 	odd_start odd1 "content=deaf;ok"
 	id=$(send bob@odd.test)
-	start ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
-		2>>"$trail"
+	deliver_start
 	wait_for 10 has_got odd1 "-- content: deaf"
 	worker=$(ip netns pids "$network_id-sender" | grep -vx "$started")
 	kill -KILL "$worker"

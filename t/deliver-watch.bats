@@ -28,17 +28,10 @@ teardown_file() {
 	network_stop
 }
 
-# Start smtp-deliver --watch; $started is its process.
-watch() {
-	start ip netns exec "$network_id-sender" env "$@" \
-		ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
-		"$(program smtp-deliver)" --watch 2>>"$trail"
-}
-
 @test "--watch delivers what is there, and new mail within a second" {
 	odd_start odd1
 	first=$(send bob@odd.test)
-	watch
+	deliver_start --watch
 	wait_for 5 is_done "$first"
 	second=$(send bob@odd.test)
 	began=${EPOCHREALTIME/./}
@@ -60,7 +53,7 @@ watch() {
 	[ "$from" = "$spool/queue/retry/$bucket" ] ||
 		mv "$from/$id" "$spool/queue/retry/$bucket/"
 	: >"$(odd odd1)/log"
-	watch CLOCK_AHEAD="$ahead" LD_PRELOAD="$network_dir/clock.so"
+	deliver_start --watch
 	sleep 1
 	not has_got odd1 connect
 	wait_for 10 is_done "$id"
@@ -68,7 +61,7 @@ watch() {
 
 @test "SIGTERM and SIGINT end --watch" {
 	for signal in TERM INT; do
-		watch
+		deliver_start --watch
 		pid=$started
 		wait_for 5 grep -q "^Name:.smtp-deliver" "/proc/$pid/status"
 		id=$(send bob@odd.test)
@@ -83,7 +76,7 @@ watch() {
 @test "SIGTERM ends --watch during a delivery, which is done again" {
 	odd_start odd1 "content=deaf;ok"
 	id=$(send bob@odd.test)
-	watch SMTP_REMOTE_TIMEOUT=60
+	SMTP_REMOTE_TIMEOUT=60 deliver_start --watch
 	wait_for 10 has_got odd1 "-- content: deaf"
 	kill "$started"
 	wait_for 15 is_gone "$started"

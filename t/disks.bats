@@ -6,33 +6,32 @@
 # that jump, and long queues.
 
 load lib/common
+load lib/mail
 
 setup_file() {
 	need_root
-	need cc mount smtp-sink
-	cc -shared -fPIC -o "$BATS_FILE_TMPDIR/clock.so" \
-		"$SMTPSERVER_SOURCE/t/lib/clock.c"
+	need mount smtp-sink
+	clock_build
 }
 
 setup() {
-	need_root
+	mail_setup
 	disk=$BATS_TEST_TMPDIR/disk
 	spool=$disk/spool
 	taken=$BATS_TEST_TMPDIR/taken
-	trail=$BATS_TEST_TMPDIR/trail
 	mkdir "$disk" "$taken"
-	: >"$trail"
 	export SMTP_QUEUE_PATH=$spool SMTP_HOSTNAME=here.test
 	# Clocks jump here, and the senders are nowhere.
 	export SMTP_DELAY_NOTICE=0
 	SMTP_REMOTE_PORT=$(free_port)
 	export SMTP_REMOTE_PORT
+	somebody='rcpt@[127.0.0.1]'
 	loops=()
 }
 
 teardown() {
 	hang_up
-	stop_started
+	mail_teardown
 	# The last one first.
 	awk -v below="$BATS_TEST_TMPDIR/" \
 		'index($2, below) == 1 { print $2 }' /proc/self/mounts | tac |
@@ -109,36 +108,31 @@ begin_message() {
 	local line
 
 	for line in "EHLO client.test" "MAIL FROM:<sender@client.test>" \
-		"RCPT TO:<${1:-rcpt@[127.0.0.1]}>" "DATA"; do
+		"RCPT TO:<$somebody>" "DATA"; do
 		say "$line" || return
 		[[ $reply == [23]* ]] || return 0
 	done
 }
 
+# filler SIZE: a body of at least so many octets.
+filler() {
+	{ head -c "$1" /dev/zero | tr '\0' x | fold -w 76 && echo; } |
+		sed 's/$/\r/'
+}
+
 # The rest: a message of so many octets at the least.
 end_message() {
 	printf 'Subject: %s\r\n\r\n' "${2:-hello}" >&"$to"
-	{ head -c "${1:-100}" /dev/zero | tr '\0' x | fold -w 76 && echo; } |
-		sed 's/$/\r/' >&"$to"
+	filler "${1:-100}" >&"$to"
 	say "."
 }
 
-# send [RECIPIENT [SIZE [SUBJECT]]]: a session of its own; $reply is the last
-# one, $id the message's if it was accepted.
-send() {
-	call
-	begin_message "${1:-}"
-	if [[ $reply == 354* ]]; then
-		end_message "${2:-100}" "${3:-hello}"
-	fi
-	hang_up
-	id=${reply##* }
-	[[ $reply == 250* ]]
-}
-
-# A session of its own is refused with the reply.
+# is_refused REPLY: whether that refuses a message, in a session of its own.
 is_refused() {
-	! send || return 1
+	call
+	begin_message
+	[[ $reply != 354* ]] || end_message
+	hang_up
 	[[ $reply == "$1 "* ]] || {
 		printf 'the reply is: %s\n' "$reply"
 		return 1
@@ -154,15 +148,6 @@ start_sink() {
 	wait_for 5 is_listening "$SMTP_REMOTE_PORT"
 }
 
-# deliver [CLOCK_AHEAD]
-deliver() {
-	local clock=()
-
-	[ $# -eq 0 ] || clock=(CLOCK_AHEAD="$1" ASAN_OPTIONS=verify_asan_link_order=0
-		LD_PRELOAD="$BATS_FILE_TMPDIR/clock.so")
-	env "${clock[@]}" timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
 # Every message came once, and nothing is left.
 is_delivered() {
 	count_taken "$1"
@@ -175,16 +160,6 @@ count_taken() {
 	count=$(find "$taken" -type f -exec cat {} + | grep -c '^Subject: ' || :)
 	[ "$count" -eq "$1" ] || {
 		printf '%s were taken\n' "$count"
-		return 1
-	}
-}
-
-is_queue_empty() {
-	local left
-
-	left=$(find "$spool"/queue/*/ "$spool/scratch" -type f)
-	[ -z "$left" ] || {
-		printf 'left: %s\n' "$left"
 		return 1
 	}
 }
@@ -221,7 +196,7 @@ is_healthy() {
 	mount -t tmpfs -o size=40m tmpfs "$disk"
 	start_sink
 	start_health
-	send
+	send "$somebody" >/dev/null
 	is_healthy
 
 	fill 1000000
@@ -232,7 +207,7 @@ is_healthy() {
 	is_delivered 1
 
 	empty
-	send
+	send "$somebody" >/dev/null
 	is_healthy
 	deliver
 	is_delivered 2
@@ -271,7 +246,7 @@ is_healthy() {
 	is_queue_empty
 	is_refused "452 4.3.1"
 	empty
-	send
+	send "$somebody" >/dev/null
 }
 
 @test "without a spool yet, a disk without any room is 452 4.3.1 as well" {
@@ -279,7 +254,7 @@ is_healthy() {
 	fill 0
 	is_refused "452 4.3.1"
 	empty
-	send
+	send "$somebody" >/dev/null
 }
 
 @test "a deferral on a full disk loses nothing and sends nothing twice" {
@@ -296,14 +271,13 @@ is_healthy() {
 	[[ $reply == 250* ]]
 	hang_up
 	fill 0
-	start env ASAN_OPTIONS=verify_asan_link_order=0 \
-		"$(program smtp-deliver)" 2>>"$trail"
+	deliver_start
 	pid=$started
 	wait_for 10 grep -q "event=deferred" "$trail"
 	empty
 	wait_for 20 is_gone "$pid"
-	deliver 7200
-	deliver 14400
+	ahead=7200 deliver
+	ahead=14400 deliver
 	count_taken 1
 	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]
 }
@@ -312,14 +286,14 @@ is_healthy() {
 	mount -t tmpfs -o size=40m,nr_inodes=300 tmpfs "$disk"
 	start_sink
 	start_health
-	send
+	send "$somebody" >/dev/null
 	fill_files 10
 	is_refused "452 4.3.1"
 	is_healthy "No space left on device"
 	deliver
 	is_delivered 1
 	empty
-	send
+	send "$somebody" >/dev/null
 	is_healthy
 	deliver
 	is_delivered 2
@@ -337,7 +311,7 @@ is_healthy() {
 	hang_up
 	[ -z "$(find "$spool" -name '*.eml')" ]
 	empty
-	send
+	send "$somebody" >/dev/null
 }
 
 # ---- read-only, gone ---------------------------------------------------------
@@ -377,7 +351,7 @@ repair_disk() {
 	mount_ext4
 	start_sink
 	start_health
-	send
+	send "$somebody" >/dev/null
 	is_healthy
 	call
 	begin_message
@@ -393,7 +367,7 @@ repair_disk() {
 	repair_disk
 	start_health
 	is_healthy
-	send
+	send "$somebody" >/dev/null
 	deliver
 	is_delivered 2
 }
@@ -401,7 +375,7 @@ repair_disk() {
 @test "nothing is delivered from a disk on which that cannot be recorded" {
 	mount_ext4
 	start_sink
-	send
+	send "$somebody" >/dev/null
 	break_disk
 	# Whether the run gives up or waits: the message must not go out again
 	# and again.
@@ -418,10 +392,10 @@ repair_disk() {
 @test "a spool that is removed under a session and --watch is made anew" {
 	start_sink
 	start_health
-	send
+	send "$somebody" >/dev/null
 	deliver
 	is_delivered 1
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	call
 	begin_message
 	rm -r "$spool"
@@ -429,7 +403,7 @@ repair_disk() {
 	# Its names would be in folders that nobody can reach.
 	[[ $reply == 4* ]]
 	hang_up
-	send
+	send "$somebody" >/dev/null
 	is_healthy
 	wait_for 10 is_delivered 2
 }
@@ -441,7 +415,7 @@ repair_disk() {
 	mount --bind "$BATS_TEST_TMPDIR/elsewhere" "$disk"
 	start_sink
 	start_health
-	send
+	send "$somebody" >/dev/null
 	is_healthy
 
 	umount --lazy "$disk"
@@ -452,7 +426,7 @@ repair_disk() {
 
 	mount --bind "$BATS_TEST_TMPDIR/elsewhere" "$disk"
 	is_healthy
-	send
+	send "$somebody" >/dev/null
 	deliver
 	is_delivered 2
 }
@@ -462,13 +436,16 @@ repair_disk() {
 # Sessions, a deferral, an attempt that is due, a delivery.
 work_as_usual() {
 	start_health
-	for size in 100 200000; do send "" "$size"; done
+	for size in 100 200000; do
+		{ message && filler "$size"; } |
+			submit sender@client.test "$somebody" >/dev/null
+	done
 	is_healthy
 	deliver
 	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 2 ]
 	[ "$(find "$spool/queue/attempts" -type f | wc -l)" -eq 2 ]
 	start_sink
-	deliver 7200
+	ahead=7200 deliver
 	is_delivered 2
 	[ "$(find "$spool" -name '*.eml' | wc -l)" -eq 2 ]
 	[ -z "$(ls -A "$spool/scratch")" ]
@@ -493,13 +470,13 @@ work_as_usual() {
 	mkdir "$BATS_TEST_TMPDIR"/upper/{upper,work}
 	# An image that was made with mail in its queue.
 	mount --bind "$BATS_TEST_TMPDIR/lower" "$disk"
-	send
+	send "$somebody" >/dev/null
 	umount "$disk"
 	mount -t overlay \
 		-o "lowerdir=$BATS_TEST_TMPDIR/lower,upperdir=$BATS_TEST_TMPDIR/upper/upper,workdir=$BATS_TEST_TMPDIR/upper/work" \
 		overlay "$disk"
 	start_sink
-	send
+	send "$somebody" >/dev/null
 	deliver
 	is_delivered 2
 }
@@ -528,43 +505,43 @@ day=86400
 year=$((365 * day))
 
 @test "a clock that is set back by a day keeps nothing waiting" {
-	send
+	send "$somebody" >/dev/null
 	deliver
 	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]
-	send
+	send "$somebody" >/dev/null
 	start_sink
 	# The new one at once; the other by the new clock, at the latest after
 	# the longest time between tries.
-	deliver -$day
-	deliver $((82 * 60 - day))
+	ahead=-$day deliver
+	ahead=$((82 * 60 - day)) deliver
 	is_delivered 2
 }
 
 @test "a clock that was a year ahead for a while keeps nothing waiting" {
-	send
-	deliver $year
+	send "$somebody" >/dev/null
+	ahead=$year deliver
 	start_sink
 	deliver
-	deliver $((82 * 60))
+	ahead=$((82 * 60)) deliver
 	is_delivered 1
 }
 
 @test "a clock that jumps a year ahead still tries what is queued" {
-	send
+	send "$somebody" >/dev/null
 	deliver
-	send
+	send "$somebody" >/dev/null
 	start_sink
-	deliver $year
+	ahead=$year deliver
 	is_delivered 2
 }
 
 @test "a clock that jumps a year ahead does not give up on mail at once" {
-	send
+	id=$(send "$somebody")
 	deliver
-	deliver $year
+	ahead=$year deliver
 	[ ! -e "$spool/queue/failed/$id" ]
 	start_sink
-	deliver $((year + 7200))
+	ahead=$((year + 7200)) deliver
 	is_delivered 1
 }
 
@@ -572,7 +549,7 @@ year=$((365 * day))
 	start_sink
 	for ahead in 0 -$day $year; do
 		call env CLOCK_AHEAD="$ahead" ASAN_OPTIONS=verify_asan_link_order=0 \
-			LD_PRELOAD="$BATS_FILE_TMPDIR/clock.so" \
+			LD_PRELOAD="$clock" \
 			"$(program smtp-session)"
 		begin_message
 		end_message
@@ -620,7 +597,7 @@ delivered() {
 
 	start_sink
 	start_health
-	send
+	send "$somebody" >/dev/null
 	strace -f -o "$BATS_TEST_TMPDIR/calls" -e trace=openat,getdents64 \
 		"$(program smtp-deliver)" 2>>"$trail"
 	count_taken 1
@@ -640,7 +617,7 @@ delivered() {
 	pid=$started
 	wait_for 20 has_delivered 1000
 	# A session is answered meanwhile.
-	send
+	send "$somebody" >/dev/null
 	memory_kib=$(awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status")
 	kill "$pid"
 	wait_for 15 is_gone "$pid"

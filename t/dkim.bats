@@ -527,8 +527,7 @@ has_key() {
 	odd_start odd2 --port 443 banner=silent
 	export SMTP_DKIM_SELECTOR=ed SMTP_DKIM_KEY_PATH=$keys/ed.pem
 	message_from | submit sender@client.test somebody@sts.test
-	SMTP_REMOTE_TIMEOUT=60 start ip netns exec "$network_id-sender" \
-		"$(program smtp-deliver)" 2>>"$trail"
+	SMTP_REMOTE_TIMEOUT=60 deliver_start
 	wait_for 10 has_got odd2 connect
 	worker=$(child_of "$started")
 	fetcher=$(child_of "$worker")

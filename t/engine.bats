@@ -32,12 +32,6 @@ teardown_file() {
 	network_stop
 }
 
-# start_queue [OPTION...]: a run that goes on; its process is $started.
-start_queue() {
-	start ip netns exec "$network_id-sender" "$(program smtp-deliver)" "$@" \
-		2>>"$trail"
-}
-
 is_connected() {
 	grep -q connect "$(odd "$1")/log"
 }
@@ -64,7 +58,7 @@ fields() {
 	odd_start odd2 "dot=wait 1"
 	send_many 40 "" bob@other.test >&2
 	send alice@one.test bob@other.test >&2
-	start_queue
+	deliver_start
 	wait_for 60 has_taken odd2 6
 	[ "$(tries odd1 alice@)" -le 1 ]
 }
@@ -75,7 +69,7 @@ fields() {
 	send_many 500 "" alice@one.test >&2
 	send_many 5 "" bob@other.test >&2
 	send_many 500 "" alice@one.test >&2
-	start_queue
+	deliver_start
 	wait_for 30 has_taken odd2 5
 }
 
@@ -89,7 +83,7 @@ fields() {
 	odd_start odd1 banner=silent
 	odd_start odd2
 	send alice@one.test >&2
-	start_queue --watch
+	deliver_start --watch
 	wait_for 10 is_connected odd1
 	cp "$ca" "$ca.new"
 	mv "$ca.new" "$ca"
@@ -147,9 +141,8 @@ fields() {
 	odd_start odd1
 	odd_start odd2
 	send_many 60 "" alice@one.test >&2
-	start ip netns exec "$network_id-sender" \
-		env LD_PRELOAD="$network_dir/deaf.so" "$(program smtp-deliver)" \
-		2>>"$trail"
+	run_under env "LD_PRELOAD=$network_dir/deaf.so"
+	deliver_start
 	wait_for 60 is_gone "$started"
 }
 

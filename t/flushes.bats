@@ -7,8 +7,8 @@
 # shellcheck disable=SC2154 # common.bash sets more variables
 
 load lib/common
+load lib/mail
 
-tracing=()
 calls=fsync,fdatasync,sync,syncfs,sync_file_range,msync
 
 setup_file() {
@@ -27,44 +27,26 @@ teardown_file() {
 }
 
 setup() {
-	need_root
+	mail_setup
 	need mkfs.ext4 strace
 	spool=$BATS_FILE_TMPDIR/mounted/$BATS_TEST_NUMBER
 	export SMTP_QUEUE_PATH=$spool SMTP_HOSTNAME=mail.test
 	SMTP_REMOTE_PORT=$(free_port)
 	export SMTP_REMOTE_PORT
 	# The first message makes the folders and the key, the first run sweeps.
-	hand_in 1 nobody@mail.test >/dev/null
+	send nobody@mail.test >/dev/null
 	find "$spool/queue" -type f -delete
 	deliver
-}
-
-# hand_in COUNT RECIPIENT...: one session with so many messages.
-hand_in() {
-	local count=$1 recipient
-
-	shift
-	{
-		printf 'EHLO client.test\r\n'
-		while [ "$count" -gt 0 ]; do
-			printf 'MAIL FROM:<a@client.test>\r\n'
-			for recipient; do
-				printf 'RCPT TO:<%s>\r\n' "$recipient"
-			done
-			printf 'DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n'
-			count=$((count - 1))
-		done
-		printf 'QUIT\r\n'
-	} | "${tracing[@]}" "$(program smtp-session)" 2>"$BATS_TEST_TMPDIR/log"
 }
 
 # counted COMMAND...: leaves in $flushes how often the disk was flushed, by any
 # process.
 counted() {
-	tracing=(strace -f -qq -e signal=none -e "trace=$calls"
-		-o "$BATS_TEST_TMPDIR/trace")
+	: >"$trail"
+	run_under strace -f -qq -e signal=none -e "trace=$calls" \
+		-o "$BATS_TEST_TMPDIR/trace"
 	"$@"
-	tracing=()
+	run_under
 	flushes=$(grep -c '(' "$BATS_TEST_TMPDIR/trace" || :)
 	cat "$BATS_TEST_TMPDIR/trace"
 }
@@ -80,29 +62,17 @@ ten_more() {
 
 # hold_dialogue: a session whose input is all there.
 hold_dialogue() {
-	"${tracing[@]}" "$(program smtp-session)" <"$BATS_TEST_TMPDIR/input" \
-		>"$BATS_TEST_TMPDIR/replies" 2>"$BATS_TEST_TMPDIR/log"
+	"${wrapper[@]}" "$(program smtp-session)" <"$BATS_TEST_TMPDIR/input" \
+		>"$BATS_TEST_TMPDIR/replies" 2>>"$trail"
 }
 
-# host [STEP=ACTION]...: a remote host that takes mail but for what is said.
-host() {
-	mkdir "$BATS_TEST_TMPDIR/host"
-	start "$SMTPSERVER_SOURCE/t/lib/misbehave" --port "$SMTP_REMOTE_PORT" \
-		"$BATS_TEST_TMPDIR/host" "$@"
-	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/ready"
-}
-
-deliver() {
-	"${tracing[@]}" "$(program smtp-deliver)" 2>"$BATS_TEST_TMPDIR/log"
-}
-
-# delivery COUNT RECIPIENT...: hand in and deliver, counted. Again if the run
+# delivery COUNT RECIPIENT...: submit and deliver, counted. Again if the run
 # took so long that the queue's folders were flushed in its course.
 delivery() {
 	local start tries
 
 	for tries in 1 2 3 4 5; do
-		hand_in "$@" >/dev/null
+		send_many "$1" a@client.test "${@:2}" >/dev/null
 		start=${EPOCHREALTIME/[.,]/}
 		counted deliver
 		[ $((${EPOCHREALTIME/[.,]/} - start)) -ge 1000000 ] || return 0
@@ -112,8 +82,8 @@ delivery() {
 }
 
 @test "a message that is accepted costs one flush" {
-	counted hand_in 5 one@mail.test
-	[ "$(grep -c 'message-accepted' "$BATS_TEST_TMPDIR/log")" -eq 5 ]
+	counted send_many 5 a@client.test one@mail.test
+	[ "$(grep -c 'message-accepted' "$trail")" -eq 5 ]
 	[ "$flushes" -eq 5 ]
 }
 
@@ -123,17 +93,17 @@ delivery() {
 	for i in {1..100}; do
 		recipients+=("r$i@mail.test")
 	done
-	counted hand_in 1 "${recipients[@]}"
-	grep -q 'message-accepted' "$BATS_TEST_TMPDIR/log"
+	counted send_many 1 a@client.test "${recipients[@]}"
+	grep -q 'message-accepted' "$trail"
 	[ "$flushes" -eq 1 ]
 }
 
 @test "each message more opens one file, writes it once, finds out nothing anew" {
 	calls='?openat,?readlink,?newfstatat,?fstat,?fstatfs,?pwrite64,?linkat'
-	counted hand_in 1 one@mail.test
+	counted send_many 1 a@client.test one@mail.test
 	mv "$BATS_TEST_TMPDIR/trace" "$BATS_TEST_TMPDIR/trace.1"
-	counted hand_in 11 one@mail.test
-	[ "$(grep -c 'message-accepted' "$BATS_TEST_TMPDIR/log")" -eq 11 ]
+	counted send_many 11 a@client.test one@mail.test
+	[ "$(grep -c 'message-accepted' "$trail")" -eq 11 ]
 	[ "$(ten_more openat)" -eq 10 ]
 	[ "$(ten_more pwrite64)" -eq 20 ] # a counter each, too
 	[ "$(ten_more linkat)" -eq 20 ]
@@ -153,33 +123,33 @@ delivery() {
 }
 
 @test "a session without a message costs no flush" {
-	counted hand_in 0
+	counted send_many 0 a@client.test
 	[ "$flushes" -eq 0 ]
 }
 
 @test "messages that are delivered cost the flushes of one" {
-	host
+	host_start
 	delivery 1 "one@[127.0.0.1]"
 	local flushes_of_one=$flushes
 	delivery 5 "one@[127.0.0.1]"
-	[ "$(grep -c 'event=message-done' "$BATS_TEST_TMPDIR/log")" -eq 5 ]
+	[ "$(grep -c 'event=message-done' "$trail")" -eq 5 ]
 	[ "$flushes" -eq "$flushes_of_one" ]
 	[ "$flushes" -eq 3 ]
 }
 
 @test "a message that somebody has and somebody else has not costs one more" {
-	host rcpt:two="450 later"
+	host_start rcpt:two="450 later"
 	delivery 1 "one@[127.0.0.1]" "two@[127.0.0.2]"
-	grep -q 'event=delivered' "$BATS_TEST_TMPDIR/log"
-	grep -q 'event=deferred' "$BATS_TEST_TMPDIR/log"
+	grep -q 'event=delivered' "$trail"
+	grep -q 'event=deferred' "$trail"
 	[ -n "$(ls "$spool/queue/attempts")" ]
 	[ "$flushes" -eq 5 ]
 }
 
 @test "messages that are deferred cost the flushes of one and a folder a minute" {
-	host rcpt="450 later"
+	host_start rcpt="450 later"
 	delivery 5 "one@[127.0.0.1]"
-	[ "$(grep -c 'event=deferred' "$BATS_TEST_TMPDIR/log")" -eq 5 ]
+	[ "$(grep -c 'event=deferred' "$trail")" -eq 5 ]
 	# Chance spreads them over a minute or two.
 	buckets=$(find "$spool/queue/retry" -mindepth 1 -type d | wc -l)
 	[ "$flushes" -eq $((3 + buckets)) ]

@@ -101,7 +101,7 @@ is_closed() {
 }
 
 # A whole session with a message.
-hand_in() {
+run_session() {
 	local client
 
 	connect client
@@ -154,8 +154,8 @@ is_logged() {
 		-l "127.0.0.1:$other" -E SMTP_QUEUE_PATH -E SMTP_IDLE_TIMEOUT=1 \
 		"$(program smtp-session)" 2>>"$log"
 	wait_for 10 is_logged "^Listening on 127.0.0.1:$other"
-	hand_in
-	port=$other hand_in
+	run_session
+	port=$other run_session
 	# While there is a session it stays.
 	connect client
 	expect "$client" 220
@@ -173,14 +173,14 @@ leaves_after() {
 	local client
 
 	listen
-	hand_in
+	run_session
 	wait_for 10 has_children "$started" 0
 	"$@"
 	connect client
 	ends_with "$started" 0
 	exec {client}<&-
 	listen
-	hand_in
+	run_session
 }
 
 @test "when its spool was emptied, or its key replaced, it leaves" {
@@ -212,13 +212,13 @@ leaves_after() {
 	ends_with "$started" 0
 	exec {client}<&-
 	listen
-	hand_in
+	run_session
 }
 
 @test "standard input that listens is served, as inetd has it for wait" {
 	listen
-	hand_in
-	hand_in
+	run_session
+	run_session
 	wait_for 10 has_children "$started" 0
 	# The socket is not what it reads and writes.
 	[ "$(readlink "/proc/$started/fd/0")" = /dev/null ]
@@ -307,7 +307,7 @@ while True:
 	say "$first" QUIT
 	expect "$first" 221
 	wait_for 10 has_children "$started" 1
-	hand_in
+	run_session
 	say "$second" NOOP
 	expect "$second" 250
 	wait_for 10 is_logged 'event=session-refused peer=\[127.0.0.1\] reply="421 4.7.0 .* reason="SMTP_SESSIONS; '
@@ -455,7 +455,7 @@ while True:
 		is_closed "$client"
 		exec {client}<&-
 	done
-	hand_in
+	run_session
 	wait_for 10 is_logged 'event=session-refused .*clients turned away'
 	[ "$(grep -c 'event=trouble reason="no process for a session: Resource temp' \
 		"$log")" -eq 1 ]
@@ -477,7 +477,7 @@ while True:
 		/usr/bin/python3 -c "$listen_py" 127.0.0.1 "$port" \
 		"$(program smtp-session)" 2>>"$log"
 	wait_for 20 is_bound
-	hand_in
+	run_session
 	is_logged 'event=trouble reason="accepting a client: Operation not permitted"'
 }
 
@@ -486,7 +486,7 @@ wait_out() {
 	local before client
 
 	listen
-	hand_in
+	run_session
 	prlimit --pid "$started" --nofile="$1:"
 	before=$(ticks "$started")
 	connect client
@@ -526,7 +526,7 @@ ticks() {
 	is_closed "$first"
 	say "$second" "Subject: test" "" "one line" .
 	expect "$second" 250
-	hand_in
+	run_session
 	wait_for 10 is_logged "event=session-broken peer=\[127.0.0.1\] reason=\"process $child: signal 11, Segmentation fault\""
 	run ! grep secret "$log"
 }

@@ -11,6 +11,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	local host
@@ -47,30 +48,8 @@ teardown_file() {
 }
 
 setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
+	mail_setup
 	export SMTP_HOSTNAME=host.internal SMTP_REMOTE_TIMEOUT=20
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
-}
-
-# send SENDER: hand in the message on stdin for bob@one.test; prints its id.
-send() {
-	{
-		printf 'EHLO client.test\r\nMAIL FROM:<%s>\r\n' "$1"
-		printf 'RCPT TO:<bob@one.test>\r\nDATA\r\n'
-		sed -e 's/^\./../' -e 's/$/\r/'
-		printf '.\r\nQUIT\r\n'
-	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
-		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
 }
 
 # What cron sends.
@@ -83,15 +62,9 @@ cron_mail() {
 		'Subject: root@host.internal' '' '.From: root@host.internal' ''
 }
 
-# deliver [VARIABLE=VALUE...]: one run of smtp-deliver on the sending host.
-deliver() {
-	network_exec sender env "$@" \
-		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
+# Submit it; prints its id.
+send_cron_mail() {
+	cron_mail | sed 's/$/\r/' | submit root@host.internal bob@one.test
 }
 
 # The message that the host which notes all has taken.
@@ -100,11 +73,10 @@ taken() {
 }
 
 @test "a relay that wants its own domain in From takes cron's mail" {
-	cron_mail >"$BATS_TEST_TMPDIR/mail"
-	id=$(send root@host.internal <"$BATS_TEST_TMPDIR/mail")
-	deliver SMTP_RELAYHOST="[relay.hosts.test]"
+	id=$(send_cron_mail)
+	deliver_by "[relay.hosts.test]"
 	told "$id" failed
-	id=$(send root@host.internal <"$BATS_TEST_TMPDIR/mail")
+	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[relay.hosts.test]" SMTP_MASQUERADE=example.org
 	told "$id" delivered
 }
@@ -112,7 +84,7 @@ taken() {
 @test "addresses of senders are replaced, and not one octet more" {
 	odd_start odd
 	cron_mail >"$BATS_TEST_TMPDIR/mail"
-	id=$(send root@host.internal <"$BATS_TEST_TMPDIR/mail")
+	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=example.org
 	grep -F " MAIL FROM:<root@example.org>" "$(odd odd)/log"
 	sed -e 's/^ <root@host.internal>/ <root@example.org>/' \
@@ -125,7 +97,7 @@ taken() {
 
 @test "the size that is announced is that of what is sent" {
 	odd_start odd
-	id=$(send root@host.internal < <(cron_mail))
+	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=a.example.org
 	size=$(sed -n 's/.* MAIL FROM:.*SIZE=\([0-9]*\).*/\1/p' "$(odd odd)/log")
 	[ "$size" -eq "$(taken | wc -c)" ]
@@ -133,7 +105,7 @@ taken() {
 
 @test "MX hosts, and routes to them, see senders as they are" {
 	odd_start odd
-	id=$(send root@host.internal < <(cron_mail))
+	id=$(send_cron_mail)
 	deliver SMTP_MASQUERADE=example.org
 	grep -F " MAIL FROM:<root@host.internal>" "$(odd odd)/log"
 	taken | grep -F ' <root@host.internal> (Cron Daemon)'
@@ -141,7 +113,7 @@ taken() {
 
 @test "notices stay from nobody, and go to the sender as he was" {
 	odd_start odd 'rcpt=550 no'
-	id=$(send root@host.internal < <(cron_mail))
+	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=example.org
 	told "$id" failed
 	grep -F " MAIL FROM:<>" "$(odd odd)/log"
@@ -151,7 +123,7 @@ taken() {
 @test "the signature is that of the new author, and verifies" {
 	odd_start odd
 	chmod 600 "$network_dir/rsa.key"
-	id=$(send root@host.internal < <(cron_mail))
+	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=example.org \
 		SMTP_DKIM_SELECTOR=rsa SMTP_DKIM_KEY_PATH="$network_dir/rsa.key"
 	taken | grep -F "d=example.org;"
@@ -160,7 +132,7 @@ taken() {
 }
 
 @test "what cannot be understood is named, and nothing is sent" {
-	id=$(send root@host.internal < <(cron_mail))
+	id=$(send_cron_mail)
 	run -78 deliver SMTP_MASQUERADE="a=b=c"
 	grep -F 'SMTP_MASQUERADE has "a=b=c"; expected' "$trail"
 	[ -e "$spool/queue/new/$id" ]

@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 
 load lib/common
 load lib/network
+load lib/mail
 
 setup_file() {
 	need_root
@@ -40,13 +41,16 @@ teardown_file() {
 }
 
 setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
+	mail_setup
+	unset SMTP_REMOTE_TIMEOUT
 	cells=$BATS_TEST_TMPDIR/cells
 	table=$SMTPSERVER_SOURCE/t/misbehave.table
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_DEBUG=1
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+	export SMTP_DEBUG=1
+}
+
+# The log has hundreds of lines; show_rows names those that count.
+teardown() {
+	stop_started
 }
 
 # plan [--slow]: make the hosts and the mail for all cells of the table.
@@ -69,10 +73,9 @@ plan() {
 	[ "$(find "$spool/queue/new" -type f | wc -l)" -ge "$count" ]
 }
 
-# deliver SECONDS: a run of smtp-deliver, which must not take longer, nor leave
-# anybody behind.
-deliver() {
-	network_exec sender timeout "$1" "$(program smtp-deliver)" 2>>"$trail"
+# deliver_within SECONDS: a run that takes no longer, and leaves no process.
+deliver_within() {
+	limit_sec=$1 deliver
 	[ -z "$(ip netns pids "$network_id-sender")" ]
 	[ -z "$(find "$spool/queue/new" "$spool/scratch" -type f)" ]
 }
@@ -90,7 +93,7 @@ show_rows() {
 @test "every misbehaviour at every step ends as the RFCs say" {
 	export SMTP_QUEUE_WORKERS=50
 	plan
-	deliver 280
+	deliver_within 280
 	judge || { show_rows && false; }
 	show_rows
 
@@ -109,7 +112,7 @@ show_rows() {
 	plan --slow
 	# Each waits once for a limit, and for QUIT; all of them at once.
 	[ "$count" -le "$SMTP_QUEUE_WORKERS" ]
-	deliver $((3 * limit + 20))
+	deliver_within $((3 * limit + 20))
 	judge --slow || { show_rows && false; }
 	show_rows
 }
@@ -127,10 +130,8 @@ show_rows() {
 		data=cut; do
 		odd_start odd --port 465 --tls-first "${relay_certificate[@]}" \
 			"$step"
-		printf '%s\r\n' "EHLO client.test" "MAIL FROM:<>" \
-			"RCPT TO:<one@relayed.test>" DATA "Subject: $step" "" \
-			text . QUIT | "$(program smtp-session)" >/dev/null 2>&1
-		SMTP_RELAYHOST=$relay deliver 60
+		send_from "" one@relayed.test >/dev/null
+		SMTP_RELAYHOST=$relay deliver_within 60
 		grep -q -- "-- ${step%%=*}: " "$(odd odd)/log"
 		stop "$started"
 	done
@@ -139,10 +140,8 @@ show_rows() {
 
 	# The dot was sent: no other relay gets the message now.
 	odd_start odd --port 465 --tls-first "${relay_certificate[@]}" dot=cut
-	printf '%s\r\n' "EHLO client.test" "MAIL FROM:<>" \
-		"RCPT TO:<one@relayed.test>" DATA "Subject: dot" "" text . QUIT |
-		"$(program smtp-session)" >/dev/null 2>&1
-	SMTP_RELAYHOST=$relay deliver 60
+	send_from "" one@relayed.test >/dev/null
+	SMTP_RELAYHOST=$relay deliver_within 60
 	[ "$(odd_count next)" -eq 10 ]
 	[ "$(grep -c ' event=deferred ' "$trail")" -eq 1 ]
 }

@@ -51,8 +51,8 @@ teardown() {
 
 # ---- how these tests speak ---------------------------------------------------
 
-# send_from SENDER RECIPIENT...: hand in some message; prints its id.
-send_from() {
+# send_lunch SENDER RECIPIENT...: submit some message; prints its id.
+send_lunch() {
 	printf '%s\r\n' "Subject: lunch" "Message-ID: <lunch@client.test>" "" \
 		"the body" | submit "$@"
 }
@@ -85,7 +85,7 @@ says() {
 
 @test "who sends to somebody who is not there gets a notice of it, in the same run" {
 	odd_start odd1 "rcpt:<bob@=550 5.1.1 nobody here\\nof that name"
-	id=$(send_from "$alice" bob@odd.test carol@odd.test)
+	id=$(send_lunch "$alice" bob@odd.test carol@odd.test)
 	deliver
 	was_returned "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -113,7 +113,7 @@ says() {
 }
 
 @test "a failure that no host has spoken about is explained as well" {
-	id=$(send_from "$alice" bob@nowhere.invalid.test)
+	id=$(send_lunch "$alice" bob@nowhere.invalid.test)
 	deliver
 	was_returned "$id"
 	read_notice
@@ -123,7 +123,7 @@ says() {
 }
 
 @test "the null sender gets no notice: the message is kept" {
-	id=$(send_from "" bob@nowhere.invalid.test)
+	id=$(send_lunch "" bob@nowhere.invalid.test)
 	deliver
 	has_failed "$id"
 	told "$id" message-done 'reason="kept in queue/failed"'
@@ -131,7 +131,7 @@ says() {
 }
 
 @test "a notice that fails is kept, and nobody is told of it" {
-	id=$(send_from nobody@nowhere.invalid.test bob@nowhere.invalid.test)
+	id=$(send_lunch nobody@nowhere.invalid.test bob@nowhere.invalid.test)
 	deliver
 	was_returned "$id"
 	has_failed "$(notices "$id")"
@@ -139,7 +139,7 @@ says() {
 }
 
 @test "a message is kept whose sender cannot be told" {
-	id=$(send_from "$alice" bob@nowhere.invalid.test)
+	id=$(send_lunch "$alice" bob@nowhere.invalid.test)
 	: >"$spool/key"
 	deliver
 	has_failed "$id"
@@ -155,9 +155,9 @@ says() {
 	spool=$disk/spool
 	export SMTP_QUEUE_PATH=$spool
 	odd_start odd1 "rcpt:<late@=451 4.2.1 later;ok"
-	id=$(send_from "$alice" bob@nowhere.invalid.test)
-	both=$(send_from "$alice" bob@nowhere.invalid.test late@odd.test)
-	relayed=$(send_from "$alice" "good@odd.test NOTIFY=SUCCESS")
+	id=$(send_lunch "$alice" bob@nowhere.invalid.test)
+	both=$(send_lunch "$alice" bob@nowhere.invalid.test late@odd.test)
+	relayed=$(send_lunch "$alice" "good@odd.test NOTIFY=SUCCESS")
 	head -c 30M /dev/zero >"$disk/ballast"
 	deliver
 	for message in "$id" "$both" "$relayed"; do
@@ -193,7 +193,7 @@ has_notices() {
 @test "the sender is told at once of who has failed, of others when they fail, of each once" {
 	odd_start odd1 "rcpt:<now@=550 5.1.1 not now" \
 		"rcpt:<later@=451 4.2.1 later;550 5.2.1 not later"
-	id=$(send_from "$alice" now@odd.test later@odd.test good@odd.test)
+	id=$(send_lunch "$alice" now@odd.test later@odd.test good@odd.test)
 	deliver
 	is_deferred "$id"
 	read_notice
@@ -211,7 +211,7 @@ has_notices() {
 }
 
 @test "a notice has the words that a run before has heard" {
-	id=$(send_from "$alice" bob@odd.test)
+	id=$(send_lunch "$alice" bob@odd.test)
 	# As if that run had been killed once it was on record.
 	printf '1 1763836310123 0 failed 5.1.1 %s\n' \
 		"mx.odd.test[192.0.2.9]: refused at RCPT: 550 5.1.1 gone" \
@@ -226,7 +226,7 @@ has_notices() {
 
 @test "who is given up is said what was heard at last" {
 	odd_start odd1 "rcpt=450 4.2.0 the mailbox is full"
-	id=$(send_from "$alice" bob@odd.test)
+	id=$(send_lunch "$alice" bob@odd.test)
 	for attempt in {1..8}; do
 		echo "$attempt 1763836310123 0 deferred 4.4.1 x"
 	done >"$spool/queue/attempts/$id"
@@ -241,7 +241,7 @@ has_notices() {
 @test "a remote host's words cannot forge a notice" {
 	odd_start odd1 "rcpt:<one@=raw 550-a\\r\\n550 \\x00\\x1b[2J\\xff\\xc2\\x85Action: delivered\\r\\n" \
 		"rcpt:<two@=550 $(printf '%0900d' 0)"
-	id=$(send_from "$alice" one@odd.test two@odd.test)
+	id=$(send_lunch "$alice" one@odd.test two@odd.test)
 	deliver
 	was_returned "$id"
 	read_notice
@@ -269,7 +269,7 @@ has_notices() {
 
 @test "after four hours the sender is told, once, that a message is late" {
 	odd_start odd1 "rcpt:<later@=450 4.2.0 come again"
-	id=$(send_from "$alice" later@odd.test good@odd.test)
+	id=$(send_lunch "$alice" later@odd.test good@odd.test)
 	ahead=$((4 * 3600 - 60)) deliver
 	is_deferred "$id"
 	not told "$id" notice
@@ -293,8 +293,8 @@ has_notices() {
 
 @test "the sender is told of a delay when SMTP_DELAY_NOTICE says, or not at all" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
-	null=$(send_from "" bob@odd.test)
-	id=$(send_from "$alice" bob@odd.test)
+	null=$(send_lunch "" bob@odd.test)
+	id=$(send_lunch "$alice" bob@odd.test)
 	SMTP_DELAY_NOTICE=0 ahead=$((48 * 3600)) deliver
 	not told "$id" notice
 	make_due "$id"
@@ -311,7 +311,7 @@ has_notices() {
 
 @test "SMTP_QUEUE_LIFETIME says for how long a message is tried" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
-	id=$(send_from "$alice" bob@odd.test)
+	id=$(send_lunch "$alice" bob@odd.test)
 	for attempt in {1..8}; do
 		echo "$attempt 1763836310123 0 deferred 4.4.1 x"
 	done >"$spool/queue/attempts/$id"
@@ -329,7 +329,7 @@ has_notices() {
 @test "what a sender asks for is passed on to a host that offers DSN" {
 	odd_start odd1 --offer "DSN,PIPELINING"
 	odd_start odd2 --offer "PIPELINING"
-	id=$(send_from "$alice RET=FULL ENVID=QQ+2B31" \
+	id=$(send_lunch "$alice RET=FULL ENVID=QQ+2B31" \
 		"bob@odd.test NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@odd.test" \
 		carol@odd.test dave@second.test)
 	deliver
@@ -344,9 +344,9 @@ has_notices() {
 }
 
 @test "NOTIFY chooses: NEVER, or no FAILURE, and a message that fails is kept" {
-	never=$(send_from "$alice" "bob@nowhere.invalid.test NOTIFY=NEVER")
-	success=$(send_from "$alice" "bob@nowhere.invalid.test NOTIFY=SUCCESS,DELAY")
-	some=$(send_from "$alice ENVID=a+20b" \
+	never=$(send_lunch "$alice" "bob@nowhere.invalid.test NOTIFY=NEVER")
+	success=$(send_lunch "$alice" "bob@nowhere.invalid.test NOTIFY=SUCCESS,DELAY")
+	some=$(send_lunch "$alice ENVID=a+20b" \
 		"one@nowhere.invalid.test NOTIFY=NEVER" \
 		"two@nowhere.invalid.test NOTIFY=FAILURE ORCPT=rfc822;t+2Bwo@x.test" \
 		"three@nowhere.invalid.test NOTIFY=SUCCESS")
@@ -367,7 +367,7 @@ has_notices() {
 
 @test "who wants to hear of success is told by us if the next host has no DSN" {
 	odd_start odd1 --offer "PIPELINING"
-	id=$(send_from "$alice RET=FULL" "bob@odd.test NOTIFY=SUCCESS" \
+	id=$(send_lunch "$alice RET=FULL" "bob@odd.test NOTIFY=SUCCESS" \
 		"carol@odd.test NOTIFY=FAILURE" dave@odd.test)
 	deliver
 	[ "$(place "$id")" = "" ]
@@ -386,7 +386,7 @@ has_notices() {
 }
 
 @test "who is owed a notice of success gets it from the next run" {
-	id=$(send_from "$alice" "bob@odd.test NOTIFY=SUCCESS")
+	id=$(send_lunch "$alice" "bob@odd.test NOTIFY=SUCCESS")
 	printf '1 1763836310123 0 relayed 2.0.0 %s\n' \
 		"mx.odd.test[192.0.2.9]: 250 taken" >"$spool/queue/attempts/$id"
 	deliver
@@ -398,8 +398,8 @@ has_notices() {
 
 @test "NOTIFY without DELAY spares the sender the notice of a delay" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
-	quiet=$(send_from "$alice" "bob@odd.test NOTIFY=FAILURE")
-	id=$(send_from "$alice" "bob@odd.test NOTIFY=FAILURE" \
+	quiet=$(send_lunch "$alice" "bob@odd.test NOTIFY=FAILURE")
+	id=$(send_lunch "$alice" "bob@odd.test NOTIFY=FAILURE" \
 		"carol@odd.test NOTIFY=DELAY")
 	ahead=$((5 * 3600)) deliver
 	not told "$quiet" notice
@@ -455,7 +455,7 @@ has_notices() {
 
 @test "a sender in UTF-8 is told in UTF-8" {
 	odd_start odd2
-	id=$(send_from "grün$BATS_TEST_NUMBER@second.test SMTPUTF8" \
+	id=$(send_lunch "grün$BATS_TEST_NUMBER@second.test SMTPUTF8" \
 		"bärbel@nowhere.invalid.test ORCPT=utf-8;bär@x.test")
 	deliver
 	was_returned "$id"
@@ -469,7 +469,7 @@ has_notices() {
 }
 
 @test "a recipient in UTF-8 is told of in ASCII to a sender in ASCII" {
-	id=$(send_from "$alice SMTPUTF8" "bärbel@nowhere.invalid.test")
+	id=$(send_lunch "$alice SMTPUTF8" "bärbel@nowhere.invalid.test")
 	deliver
 	was_returned "$id"
 	read_notice

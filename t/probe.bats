@@ -8,6 +8,7 @@
 bats_require_minimum_version 1.5.0
 
 load lib/common
+load lib/mail
 
 setup_file() {
 	need_root
@@ -19,7 +20,7 @@ setup_file() {
 }
 
 setup() {
-	need_root
+	mail_setup
 	below=$BATS_TEST_TMPDIR/below
 	mount=$BATS_TEST_TMPDIR/mount
 	mkdir "$below" "$mount"
@@ -28,7 +29,7 @@ setup() {
 
 teardown() {
 	umount --lazy "$mount" 2>/dev/null || :
-	stop_started
+	mail_teardown
 }
 
 is_mounted() {
@@ -40,22 +41,16 @@ mount_lacking() {
 	wait_for 10 is_mounted
 }
 
-# Hand in a message; the replies go to stdout.
-submit() {
-	printf '%s\r\n' 'EHLO client.test' 'MAIL FROM:<a@client.test>' \
-		'RCPT TO:<b@remote.test>' DATA 'Subject: test' '' text . QUIT |
-		"$(program smtp-session)"
-}
-
-deliver() {
-	timeout 20 "$(program smtp-deliver)"
+# The session of a client that submits a message.
+session() {
+	message | transaction a@client.test b@remote.test | hold_session
 }
 
 # refuses WHAT: neither program trusts mail to it, and both say why.
 refuses() {
-	run --separate-stderr -78 deliver
-	[[ $stderr == *"$mount/spool cannot be the spool: its file system lacks "*"$1"* ]]
-	run --separate-stderr submit
+	run -78 deliver
+	[[ $(<"$trail") == *"$mount/spool cannot be the spool: its file system lacks "*"$1"* ]]
+	run --separate-stderr session
 	[[ $output != *"queued as"* ]]
 	[[ $output == *$'\n45'[12]' '* ]]
 	[[ $stderr == *"event=trouble"*"$1"* ]]
@@ -85,7 +80,7 @@ refuses() {
 
 @test "a spool on a FUSE file system that lacks nothing takes mail" {
 	mount_lacking nothing
-	run -0 --separate-stderr submit
+	run -0 --separate-stderr session
 	[[ $output == *"queued as"* ]]
 	[ "$(find "$mount/spool/queue/new" -type f | wc -l)" -eq 1 ]
 	[ -z "$(ls "$below/spool/scratch")" ]

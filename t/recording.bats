@@ -33,12 +33,6 @@ teardown_file() {
 	network_stop
 }
 
-# A run in the background; its process is $started.
-start_queue() {
-	start ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
-		2>>"$trail"
-}
-
 is_connected() {
 	grep -q connect "$(odd "$1")/log"
 }
@@ -58,7 +52,7 @@ deliver_in_part() {
 	odd_start odd1 "rcpt:<two@=451 4.2.1 later"
 	odd_start odd2 banner=silent
 	send one@two.test two@two.test >&2
-	start_queue
+	deliver_start
 	wait_for 10 is_connected odd2
 	[ "$(odd_count odd1)" -eq 1 ]
 }
@@ -88,8 +82,9 @@ deliver_in_vain() {
 	local what=$1
 
 	shift
-	start ip netns exec "$network_id-sender" "$@" \
-		"$(program smtp-deliver)" 2>>"$trail"
+	run_under "$@"
+	deliver_start
+	run_under
 	wait_for 10 grep -qF "$what" "$trail"
 	sleep 2
 	kill -KILL "$started"

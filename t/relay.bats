@@ -52,13 +52,6 @@ setup() {
 	export SMTP_REMOTE_TIMEOUT=20
 }
 
-# ---- how these tests speak ---------------------------------------------------
-
-# deliver_by RELAYHOST: one run with that.
-deliver_by() {
-	SMTP_RELAYHOST=$1 deliver
-}
-
 # ---- where it goes -----------------------------------------------------------
 
 @test "one message for several domains goes to the relay in one transaction" {

@@ -12,6 +12,7 @@ bats_require_minimum_version 1.5.0
 load lib/common
 load lib/network
 load lib/dnssec
+load lib/mail
 
 setup_file() {
 	local host
@@ -55,19 +56,9 @@ teardown_file() {
 }
 
 setup() {
-	need_root
-	trail=$BATS_TEST_TMPDIR/trail
-	: >"$trail"
-	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=20
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+	mail_setup
+	export SMTP_REMOTE_TIMEOUT=20
 	export SMTP_ROUTES=$BATS_TEST_TMPDIR/routes
-}
-
-teardown() {
-	stop_started
-	# For a test that has failed.
-	cat "$trail" >&2
-	tail -n 50 "$BATS_TEST_TMPDIR"/odd*/log >&2 2>/dev/null || :
 }
 
 # ---- how these tests speak ---------------------------------------------------
@@ -75,41 +66,6 @@ teardown() {
 # routes: the file is what is on stdin.
 routes() {
 	cat >"$SMTP_ROUTES"
-}
-
-# send SENDER RECIPIENT...: hand in some message; prints its id.
-send() {
-	local sender=$1
-
-	shift
-	{
-		printf 'EHLO client.test\r\nMAIL FROM:<%s>\r\n' "$sender"
-		printf 'RCPT TO:<%s>\r\n' "$@"
-		printf 'DATA\r\nSubject: test\r\n\r\ntext\r\n.\r\nQUIT\r\n'
-	} | "$(program smtp-session)" 2>&1 >"$BATS_TEST_TMPDIR/replies" |
-		tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' |
-		grep . || { cat "$BATS_TEST_TMPDIR/replies" >&2 && return 1; }
-}
-
-# One run of smtp-deliver on the sending host.
-deliver() {
-	network_exec sender timeout 60 "$(program smtp-deliver)" 2>>"$trail"
-}
-
-# told ID EVENT [TEXT]: whether the audit trail has that event of the message.
-told() {
-	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
-}
-
-# Whether the message waits for another attempt.
-is_deferred() {
-	[ -n "$(find "$spool/queue/retry" -name "$1" -type f)" ]
-}
-
-# How often a host that notes it was told something.
-count_said() {
-	grep -cF -- " $2" "$(odd "$1")/log" || :
 }
 
 # Whether Postfix has delivered a message, which takes a moment.
@@ -154,15 +110,15 @@ policy() {
 		to bob@two.test		via [ODD1.hosts.test]:2525	# the same
 		to one.test		via mx
 	END
-	id=$(send a@here.test a@sub.one.test b@x.y.one.test bob@two.test \
+	id=$(send_from a@here.test a@sub.one.test b@x.y.one.test bob@two.test \
 		a@direct.one.test c@one.test alice@two.test)
 	deliver
 	told "$id" message-done "delivered to all"
 	[ "$(odd_count odd1)" -eq 1 ]
-	[ "$(count_said odd1 RCPT)" -eq 3 ]
+	[ "$(saw odd1 RCPT)" -eq 3 ]
 	# The relay, and the domains two and one, whose host it is as well.
 	[ "$(odd_count odd2)" -eq 3 ]
-	[ "$(count_said odd2 RCPT)" -eq 3 ]
+	[ "$(saw odd2 RCPT)" -eq 3 ]
 }
 
 @test "senders have their own rules, and the null sender" {
@@ -172,9 +128,9 @@ policy() {
 		from app@here.test	via [odd1.hosts.test]
 		from <>			via [odd1.hosts.test]
 	END
-	send app@here.test a@one.test >/dev/null
-	send "" a@one.test >/dev/null
-	send other@here.test a@one.test >/dev/null
+	send_from app@here.test a@one.test >/dev/null
+	send_from "" a@one.test >/dev/null
+	send_from other@here.test a@one.test >/dev/null
 	deliver
 	[ "$(odd_count odd1)" -eq 2 ]
 	[ "$(odd_count odd2)" -eq 1 ]
@@ -184,12 +140,12 @@ policy() {
 	odd_start odd1
 	odd_start odd2
 	routes <<<"to one.test via mx"
-	id=$(send a@here.test a@one.test a@two.test)
-	SMTP_RELAYHOST="[odd1.hosts.test]" deliver
+	id=$(send_from a@here.test a@one.test a@two.test)
+	deliver_by "[odd1.hosts.test]"
 	[ "$(odd_count odd1)" -eq 1 ]
 	[ "$(odd_count odd2)" -eq 1 ]
-	id=$(send a@here.test a@two.test)
-	SMTP_RELAYHOST="[odd1.hosts.test] tls verify" deliver
+	id=$(send_from a@here.test a@two.test)
+	deliver_by "[odd1.hosts.test] tls verify"
 	told "$id" deferred STARTTLS
 }
 
@@ -198,18 +154,18 @@ policy() {
 @test "tls verify: a host without STARTTLS is not used, nor a wrong certificate" {
 	odd_start odd1
 	routes <<<"all via [odd1.hosts.test] tls verify"
-	id=$(send a@here.test a@one.test)
+	id=$(send_from a@here.test a@one.test)
 	deliver
 	told "$id" deferred STARTTLS
 	is_deferred "$id"
-	[ "$(count_said odd1 MAIL)" -eq 0 ]
+	[ "$(saw odd1 MAIL)" -eq 0 ]
 	routes <<<"all via [relay.hosts.test] tls verify"
-	id=$(send a@here.test a@one.test)
+	id=$(send_from a@here.test a@one.test)
 	deliver
 	told "$id" deferred "4.7.5"
 	routes <<<"all via [relay.hosts.test] [odd2.hosts.test] tls verify"
 	with_certificate odd2 anything
-	id=$(send a@here.test a@one.test)
+	id=$(send_from a@here.test a@one.test)
 	deliver
 	told "$id" deferred "4.7.5"
 }
@@ -217,7 +173,7 @@ policy() {
 @test "tls verify: a host whose certificate is its own is used" {
 	with_certificate odd1 odd1
 	routes <<<"all via [odd1.hosts.test] tls verify"
-	id=$(send a@here.test a@one.test)
+	id=$(send_from a@here.test a@one.test)
 	deliver
 	told "$id" delivered 'policy=verify tls="TLS1.3'
 }
@@ -227,8 +183,8 @@ policy() {
 		to one.test via [relay.hosts.test] tls none
 		to two.test via [relay.hosts.test]
 	END
-	id=$(send a@here.test a@one.test)
-	other=$(send a@here.test a@two.test)
+	id=$(send_from a@here.test a@one.test)
+	other=$(send_from a@here.test a@two.test)
 	deliver
 	told "$id" delivered policy=none
 	wait_for 20 has_arrived "$id"
@@ -244,11 +200,11 @@ policy() {
 		to one.test	via [mx.signed.test] tls dane
 		all		via [bare.signed.test] tls dane
 	END
-	id=$(send a@here.test a@dane.test a@one.test)
+	id=$(send_from a@here.test a@dane.test a@one.test)
 	deliver
 	told "$id" delivered policy=dane
 	told "$id" message-done "delivered to all"
-	id=$(send a@here.test a@two.test)
+	id=$(send_from a@here.test a@two.test)
 	deliver
 	told "$id" deferred "no TLSA records"
 	is_deferred "$id"
@@ -262,13 +218,13 @@ policy() {
 		to relayed.test	via enforced.test tls sts
 		all		via mx tls sts
 	END
-	id=$(send a@here.test a@enforced.test)
+	id=$(send_from a@here.test a@enforced.test)
 	deliver
 	told "$id" delivered policy=sts
-	id=$(send a@here.test a@relayed.test)
+	id=$(send_from a@here.test a@relayed.test)
 	deliver
 	told "$id" delivered policy=sts
-	id=$(send a@here.test a@tested.test)
+	id=$(send_from a@here.test a@tested.test)
 	deliver
 	told "$id" deferred "nor an MTA-STS policy that is enforced"
 	is_deferred "$id"
@@ -277,7 +233,7 @@ policy() {
 	[[ $output == *"not used mx.sts.test: 4.7.0 tls sts is asked for"* ]]
 	[[ $output == *"policy sts: TLS, and"*"  usable"* ]]
 	with_certificate odd2 anything
-	id=$(send a@here.test a@dane.test)
+	id=$(send_from a@here.test a@dane.test)
 	deliver
 	told "$id" delivered policy=dane
 }
@@ -310,7 +266,7 @@ policy() {
 
 @test "with a mistake in the file, or without it, nothing is sent" {
 	odd_start odd2
-	id=$(send a@here.test a@one.test)
+	id=$(send_from a@here.test a@one.test)
 	routes <<<$'to one.test via mx\nto two.test via'
 	run -78 deliver
 	[ "$(grep -cF "$SMTP_ROUTES:2:" "$trail")" -eq 1 ]
@@ -343,13 +299,12 @@ policy() {
 	odd_start odd1
 	odd_start odd2
 	routes <<<"all via [odd1.hosts.test]"
-	id=$(send a@here.test a@one.test)
-	start ip netns exec "$network_id-sender" "$(program smtp-deliver)" \
-		--watch 2>>"$trail"
+	id=$(send_from a@here.test a@one.test)
+	deliver_start --watch
 	wait_for 20 told "$id" message-done
 	echo "all via [odd2.hosts.test]" >"$SMTP_ROUTES.new"
 	mv "$SMTP_ROUTES.new" "$SMTP_ROUTES"
-	id=$(send a@here.test a@one.test)
+	id=$(send_from a@here.test a@one.test)
 	wait_for 20 told "$id" message-done
 	[ "$(odd_count odd1)" -eq 1 ]
 	[ "$(odd_count odd2)" -eq 1 ]
@@ -364,7 +319,7 @@ policy() {
 		echo "all via [odd1.hosts.test]"
 	} | routes
 	run -0 "$(program smtp-deliver)" --check-routes
-	id=$(send a@here.test a@one.test)
+	id=$(send_from a@here.test a@one.test)
 	deliver
 	told "$id" message-done
 	[ "$(odd_count odd1)" -eq 1 ]

@@ -7,6 +7,7 @@
 # shellcheck disable=SC2154 # lib/common sets $spool and $started
 
 load lib/common
+load lib/mail
 
 # What landlock_create_ruleset(2) says, which glibc does not wrap.
 landlock_version() {
@@ -27,32 +28,18 @@ setup_file() {
 }
 
 setup() {
+	# Not mail_setup: this needs no root.
 	trail=$BATS_TEST_TMPDIR/trail
+	: >"$trail"
 	SMTP_REMOTE_PORT=$(free_port)
 	export SMTP_HOSTNAME=mail.test SMTP_REMOTE_PORT
-	behind=()
 }
 
-# A host that takes mail but for what is said: STEP=ACTION...
-host() {
-	mkdir "$BATS_TEST_TMPDIR/host"
-	start "$SMTPSERVER_SOURCE/t/lib/misbehave" --port "$SMTP_REMOTE_PORT" \
-		"$BATS_TEST_TMPDIR/host" "$@"
-	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/ready"
-}
-
-# hand_in RECIPIENT: a message with that recipient.
-hand_in() {
-	printf '%s\r\n' 'EHLO client.test' 'MAIL FROM:<a@client.test>' \
-		"RCPT TO:<$1>" DATA 'Subject: x' '' x . QUIT |
-		"${behind[@]}" "$(program smtp-session)" 2>>"$trail"
-}
-
-# Hand in, deliver, and see the message arrive.
+# Submit, deliver, and see the message arrive.
 mail_flows() {
-	[[ "$(hand_in 'b@[127.0.0.1]')" == *"queued as"* ]]
-	host
-	timeout 20 "${behind[@]}" "$(program smtp-deliver)" 2>>"$trail"
+	send 'b@[127.0.0.1]'
+	host_start
+	deliver
 	cat "$trail"
 	grep -q event=message-done "$trail"
 	[ -e "$BATS_TEST_TMPDIR/host/1.eml" ]
@@ -88,29 +75,29 @@ has_child() {
 }
 
 @test "where Landlock is refused mail flows, and the trail tells once a day" {
-	behind=("$BATS_FILE_TMPDIR/refuse" landlock)
+	run_under "$BATS_FILE_TMPDIR/refuse" landlock
 	mail_flows
 	[ "$(missing)" -eq 1 ]
 	grep -q 'event=wall-incomplete.*Landlock.*files are not walled off' "$trail"
-	"${behind[@]}" "$(program smtp-deliver)" 2>>"$trail"
+	deliver
 	[ "$(missing)" -eq 1 ]
 }
 
 @test "where seccomp is refused mail flows, and the trail tells" {
-	behind=("$BATS_FILE_TMPDIR/refuse" seccomp)
+	run_under "$BATS_FILE_TMPDIR/refuse" seccomp
 	mail_flows
 	[ "$(missing)" -eq 1 ]
 	grep -q 'event=wall-incomplete.*seccomp' "$trail"
 }
 
 @test "where both are refused mail flows, and the trail tells of each" {
-	behind=("$BATS_FILE_TMPDIR/refuse" both)
+	run_under "$BATS_FILE_TMPDIR/refuse" both
 	mail_flows
 	[ "$(missing)" -eq 2 ]
 }
 
 @test "with Landlock as Linux 6.1 has it mail flows, and the trail tells what lacks" {
-	behind=(env "LD_PRELOAD=$BATS_FILE_TMPDIR/abi.so" LANDLOCK_ABI=2)
+	run_under env "LD_PRELOAD=$BATS_FILE_TMPDIR/abi.so" LANDLOCK_ABI=2
 	mail_flows
 	[ "$(missing)" -eq 3 ]
 	grep -q 'event=wall-incomplete.*truncate' "$trail"
@@ -119,16 +106,16 @@ has_child() {
 }
 
 @test "Landlock that cannot link across folders is not used" {
-	behind=(env "LD_PRELOAD=$BATS_FILE_TMPDIR/abi.so" LANDLOCK_ABI=1)
+	run_under env "LD_PRELOAD=$BATS_FILE_TMPDIR/abi.so" LANDLOCK_ABI=1
 	mail_flows
 	[ "$(missing)" -eq 1 ]
 }
 
 @test "a session tells of what lacks only when debugging" {
-	behind=("$BATS_FILE_TMPDIR/refuse" both)
-	hand_in 'b@[127.0.0.1]' >/dev/null
+	run_under "$BATS_FILE_TMPDIR/refuse" both
+	send 'b@[127.0.0.1]' >/dev/null
 	[ "$(missing)" -eq 0 ]
-	SMTP_DEBUG=1 hand_in 'b@[127.0.0.1]' >/dev/null
+	SMTP_DEBUG=1 send 'b@[127.0.0.1]' >/dev/null
 	[ "$(missing)" -eq 2 ]
 }
 
@@ -157,10 +144,10 @@ has_child() {
 @test "a worker is walled in, with its own messages alone, open for reading" {
 	local run worker fd flags messages=0
 
-	hand_in 'b@[127.0.0.1]' >/dev/null
-	hand_in 'b@[127.0.0.2]' >/dev/null
-	host banner=silent
-	start "$(program smtp-deliver)" 2>>"$trail"
+	send 'b@[127.0.0.1]' >/dev/null
+	send 'b@[127.0.0.2]' >/dev/null
+	host_start banner=silent
+	deliver_start
 	run=$started
 	wait_for 10 grep -q connect "$BATS_TEST_TMPDIR/host/log"
 	is_walled "$run"
@@ -184,14 +171,14 @@ has_child() {
 @test "smtp-deliver --watch goes on behind a wall in a spool that is made anew" {
 	local parent first
 
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	parent=$started
 	wait_for 5 has_child "$parent"
 	first=$(children "$parent")
 	wait_for 5 is_walled "$first"
 	rm -r "$spool"
-	host
-	hand_in 'b@[127.0.0.1]' >/dev/null
+	host_start
+	send 'b@[127.0.0.1]' >/dev/null
 	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/1.eml"
 	[ "$(children "$parent")" != "$first" ]
 	kill "$parent"
@@ -201,12 +188,12 @@ has_child() {
 @test "what ends smtp-deliver --watch ends its child, and what ends the child it" {
 	local child
 
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	wait_for 5 has_child "$started"
 	child=$(children "$started")
 	kill -KILL "$started"
 	wait_for 5 is_gone "$child"
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	wait_for 5 has_child "$started"
 	kill -ILL "$(children "$started")"
 	status=0
@@ -224,7 +211,7 @@ has_filter() {
 	need_root
 	chmod a+rx "$BATS_TEST_TMPDIR"
 	install -d -o nobody "$spool"
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	wait_for 5 has_child "$started"
 	child=$(children "$started")
 	wait_for 5 has_filter "$child"
@@ -234,12 +221,12 @@ has_filter() {
 }
 
 @test "smtp-deliver --watch finds a spool that was put in the place of its own" {
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	wait_for 5 has_child "$started"
 	wait_for 5 is_walled "$(children "$started")"
 	mv "$spool" "$spool.old"
-	host
-	hand_in 'b@[127.0.0.1]' >/dev/null
+	host_start
+	send 'b@[127.0.0.1]' >/dev/null
 	# It looks once a minute.
 	wait_for 80 test -e "$BATS_TEST_TMPDIR/host/1.eml"
 }
@@ -252,21 +239,21 @@ has_filter() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-days 2 -subj /CN=test -keyout /dev/null -out "$SMTP_TLS_CA_FILE" \
 		2>/dev/null
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	parent=$started
 	wait_for 5 has_child "$parent"
 	first=$(children "$parent")
 	wait_for 5 is_walled "$first"
 	cp "$SMTP_TLS_CA_FILE" "$SMTP_TLS_CA_FILE.new"
 	mv "$SMTP_TLS_CA_FILE.new" "$SMTP_TLS_CA_FILE"
-	host
-	hand_in 'b@[127.0.0.1]' >/dev/null
+	host_start
+	send 'b@[127.0.0.1]' >/dev/null
 	wait_for 10 test -e "$BATS_TEST_TMPDIR/host/1.eml"
 	[ "$(children "$parent")" != "$first" ]
 }
 
 @test "smtp-deliver --watch that is to stop does so while it looks for its spool" {
-	start "$(program smtp-deliver)" --watch 2>>"$trail"
+	deliver_start --watch
 	wait_for 5 has_child "$started"
 	wait_for 5 is_walled "$(children "$started")"
 	rm -r "$spool"
@@ -280,10 +267,9 @@ has_filter() {
 @test "a worker that reports what cannot be does not end the run" {
 	cc -std=c17 -D_GNU_SOURCE -I"$SMTPSERVER_SOURCE" -fPIC -shared \
 		-o "$BATS_TEST_TMPDIR/liar.so" "$SMTPSERVER_SOURCE/t/lib/liar.c"
-	hand_in 'b@[127.0.0.1]' >/dev/null
-	host
-	LD_PRELOAD=$BATS_TEST_TMPDIR/liar.so timeout 20 \
-		"$(program smtp-deliver)" 2>>"$trail"
+	send 'b@[127.0.0.1]' >/dev/null
+	host_start
+	deliver LD_PRELOAD="$BATS_TEST_TMPDIR/liar.so"
 	grep 'event=deferred .*ended before its time' "$trail"
 	run ! grep event=delivered "$trail"
 	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]

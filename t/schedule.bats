@@ -95,8 +95,7 @@ together() {
 	odd_start odd1 "dot=wait 0.1"
 	odd_start odd2
 	send_many 40 "" bob@odd.test >/dev/null
-	start ip netns exec "$network_id-sender" env SMTP_QUEUE_WORKERS=2 \
-		"$(program smtp-deliver)" 2>>"$trail"
+	SMTP_QUEUE_WORKERS=2 deliver_start
 	wait_for 10 test -e "$(odd odd1)/5.eml"
 	id=$(send_many 1 "" bob@second.test)
 	wait_for 10 is_done "$id"
@@ -110,8 +109,7 @@ together() {
 	odd_start odd1 "dot=wait 0.02"
 	odd_start odd2
 	send_many 100 "" bob@odd.test >/dev/null
-	start ip netns exec "$network_id-sender" env SMTP_QUEUE_WORKERS=1 \
-		"$(program smtp-deliver)" 2>>"$trail"
+	SMTP_QUEUE_WORKERS=1 deliver_start
 	wait_for 10 test -e "$(odd odd1)/2.eml"
 	id=$(send_many 1 "" bob@second.test)
 	wait_for 10 is_done "$id"
@@ -140,8 +138,7 @@ together() {
 	for i in {1..10}; do
 		send_many 30 "" "bob@stuck$i.test" >/dev/null
 	done
-	start ip netns exec "$network_id-sender" env SMTP_REMOTE_TIMEOUT=60 \
-		"$(program smtp-deliver)" 2>>"$trail"
+	SMTP_REMOTE_TIMEOUT=60 deliver_start
 	wait_for 10 has_got odd1 connect 10
 	# New mail is seen while the run goes on, and goes out at once.
 	id=$(send_many 1 "" bob@second.test)

@@ -25,8 +25,9 @@ teardown() {
 	cat "$log" >&2 2>/dev/null || :
 }
 
-# The lines of a client that hands in one message.
-hand_in() {
+# client_lines [RECIPIENT [SENDER]]: the lines of a client that submits one
+# message.
+client_lines() {
 	printf '%s\r\n' "EHLO client.test" \
 		"MAIL FROM:<${2:-a@example.com}>" "RCPT TO:<${1:-b@example.org}>" \
 		DATA "Subject: test" "" "one line" "..a dot" . QUIT
@@ -103,7 +104,7 @@ is_tidy() {
 	local before after id
 
 	before=$(date -u +%F)
-	run --separate-stderr session < <(hand_in)
+	run --separate-stderr session < <(client_lines)
 	after=$(date -u +%F)
 	[ "$status" -eq 0 ]
 	id=$(sed -n 's/.*queued as \([0-9a-f]\{24\}\)\r$/\1/p' <<<"$output")
@@ -115,8 +116,8 @@ is_tidy() {
 }
 
 @test "the day is UTC's, whatever the time zone" {
-	hand_in | TZ=UTC-14 session
-	hand_in | TZ=UTC+14 session
+	client_lines | TZ=UTC-14 session
+	client_lines | TZ=UTC+14 session
 	for folder in "$spool"/20*; do
 		[ "${folder##*/}" = "$(date -u +%F)" ] ||
 			[ "${folder##*/}" = "$(date -u -d yesterday +%F)" ]
@@ -128,9 +129,9 @@ is_tidy() {
 	local token expected
 
 	need openssl
-	hand_in b@example.org | session
-	hand_in b@example.org | session
-	hand_in c@example.org | session
+	client_lines b@example.org | session
+	client_lines b@example.org | session
+	client_lines c@example.org | session
 	[ "$(stat -c '%s %a' "$spool/key")" = "32 600" ]
 	expected=$(printf b@example.org | openssl dgst -sha256 -mac HMAC \
 		-macopt "hexkey:$(od -An -v -tx1 "$spool/key" | tr -d ' \n')" | sed 's/.* //')
@@ -142,13 +143,13 @@ is_tidy() {
 	[ -z "$(find "$spool" -name "*${token:0:16}*")" ]
 
 	# Another spool has another key.
-	SMTP_QUEUE_PATH=$spool.other session < <(hand_in b@example.org)
+	SMTP_QUEUE_PATH=$spool.other session < <(client_lines b@example.org)
 	run -1 cmp "$spool/key" "$spool.other/key"
 }
 
 @test "no address is in any file name, and all is private: 0700 and 0600" {
 	umask 0
-	hand_in hidden@example.org hidden@example.com | session
+	client_lines hidden@example.org hidden@example.com | session
 	is_spool 1 1
 	[ -z "$(find "$spool" -name '*hidden*' -o -name '*@*')" ]
 	[ -z "$(find "$spool" -type d ! -perm 0700)" ]
@@ -156,7 +157,7 @@ is_tidy() {
 }
 
 @test "a stored message can be retrieved with any mail reader" {
-	hand_in | session
+	client_lines | session
 	python3 - "$spool"/20*/*.eml <<-'END'
 		import email, email.policy, sys
 
@@ -174,11 +175,11 @@ is_tidy() {
 }
 
 @test "SMTP_QUEUE_PATH names the spool; unset, it is ./data/spool" {
-	hand_in | session
+	client_lines | session
 	is_spool 1 1
 	cd "$BATS_TEST_TMPDIR"
 	unset SMTP_QUEUE_PATH
-	hand_in | session
+	client_lines | session
 	cmp data/spool/20*/*.eml data/spool/queue/new/*
 	is_spool 1 1
 }
@@ -324,7 +325,7 @@ with socket.create_connection(('$1', $port), 10) as s:
 
 	: >"$BATS_TEST_TMPDIR/key.pem"
 	run ! start_tls NORMAL
-	hand_in | session | grep "250-STARTTLS\|250 STARTTLS"
+	client_lines | session | grep "250-STARTTLS\|250 STARTTLS"
 }
 
 @test "a key that does not belong to the certificate is no STARTTLS, and no plain text is taken for it" {
@@ -409,7 +410,7 @@ ask_for_tls() {
 # inject CALL FAULT NUMBER: a session in which that call meets that fault the
 # how manieth time; fails if there are not so many.
 inject() {
-	hand_in | strace -o "$BATS_TEST_TMPDIR/calls" \
+	client_lines | strace -o "$BATS_TEST_TMPDIR/calls" \
 		-e "trace=$1" -e "inject=$1:$2:when=$3" \
 		"$(program smtp-session)" >"$replies" 2>>"$log" || :
 	grep -q 'INJECTED\|killed by SIGKILL' "$BATS_TEST_TMPDIR/calls"
@@ -426,7 +427,7 @@ can_trace() {
 	# LeakSanitizer does not work under it.
 	export ASAN_OPTIONS=detect_leaks=0
 	replies=$BATS_TEST_TMPDIR/replies
-	hand_in | session
+	client_lines | session
 }
 
 @test "a write, link or flush that fails in the spool gives 4yz, and nothing half-written stays" {
@@ -493,7 +494,7 @@ are_whole() {
 		done
 	done
 	[ "$kills" -ge 10 ]
-	hand_in | session | grep 'queued as'
+	client_lines | session | grep 'queued as'
 	are_whole
 }
 
@@ -519,7 +520,7 @@ are_whole() {
 @test "a spool that cannot be written to gives 451, and a session all the same" {
 	need_root
 	need unshare
-	hand_in | session
+	client_lines | session
 	run unshare -m bash -c "mount --bind '$spool' '$spool' &&
 		mount -o remount,bind,ro '$spool'
 		printf '%s\r\n' 'EHLO x' 'MAIL FROM:<a@b>' 'RCPT TO:<c@d>' \
@@ -536,7 +537,7 @@ are_whole() {
 	local i pids=()
 
 	for i in {1..20}; do
-		hand_in "r$i@example.org" | session \
+		client_lines "r$i@example.org" | session \
 			>"$BATS_TEST_TMPDIR/replies.$i" &
 		pids+=($!)
 	done

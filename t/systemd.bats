@@ -54,9 +54,9 @@ as_nobody() {
 	inside setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
 }
 
-# hand_in RECIPIENT [PORT]: the message on stdin, by Python's smtplib. Prints
-# its id.
-hand_in() {
+# submit_by_smtplib RECIPIENT [PORT]: submit the message on stdin by Python's
+# smtplib; prints its id.
+submit_by_smtplib() {
 	as_nobody /usr/bin/python3 -c '
 import re, smtplib, sys
 smtp = smtplib.SMTP("localhost" if len(sys.argv) < 3 else "127.0.0.1",
@@ -71,8 +71,9 @@ smtp.quit()
 print(re.search("[0-9a-f]{24}", reply.decode()).group())' "$@"
 }
 
-# message SUBJECT [TEXT]: nothing is missing in it that the server would add.
-message() {
+# full_message SUBJECT [TEXT]: a message with all fields that the server would
+# add.
+full_message() {
 	printf '%s: %s\n' From '<sender@hosts.test>' Subject "$1" \
 		Date "$(date -uR)" Message-ID "<$EPOCHREALTIME@client.test>"
 	printf '\n%s\n' "${2:-text}"
@@ -94,8 +95,8 @@ field() {
 		"SMTP_EVENT=$2"
 }
 
-# The stored copies of a message.
-stored() {
+# stored_files ID [SPOOL]: the stored copies of a message.
+stored_files() {
 	inside find "${2:-$spool}" -path "*/20??-??-??/$1_*.eml"
 }
 
@@ -175,12 +176,12 @@ no_settings() {
 @test "Python's smtplib hands in mail, and it is stored under its day" {
 	local id
 
-	id=$(message smtplib | hand_in someone@null.test)
-	[ "$(stored "$id" | wc -l)" -eq 1 ]
-	[[ $(stored "$id") == "$spool/$(date -u +%Y-%m-%d)/$id"_*.eml ]] ||
-		[[ $(stored "$id") == "$spool/$(date -u -d yesterday +%Y-%m-%d)/"* ]]
-	[ "$(inside stat -c '%U %a' "$(stored "$id")")" = "smtpserver 600" ]
-	[[ $(stored "$id") != *someone* ]]
+	id=$(full_message smtplib | submit_by_smtplib someone@null.test)
+	[ "$(stored_files "$id" | wc -l)" -eq 1 ]
+	[[ $(stored_files "$id") == "$spool/$(date -u +%Y-%m-%d)/$id"_*.eml ]] ||
+		[[ $(stored_files "$id") == "$spool/$(date -u -d yesterday +%Y-%m-%d)/"* ]]
+	[ "$(inside stat -c '%U %a' "$(stored_files "$id")")" = "smtpserver 600" ]
+	[[ $(stored_files "$id") != *someone* ]]
 }
 
 @test "swaks hands in mail" {
@@ -193,7 +194,7 @@ no_settings() {
 }
 
 @test "msmtp hands in mail" {
-	message "by msmtp" | as_nobody msmtp --host=localhost --port=2525 \
+	full_message "by msmtp" | as_nobody msmtp --host=localhost --port=2525 \
 		--from=a@hosts.test someone@null.test
 	inside grep -rl "Subject: by msmtp" $spool --include='*.eml'
 }
@@ -201,14 +202,14 @@ no_settings() {
 @test "a stored message is read with a mail reader" {
 	local id
 
-	id=$(message "for people" "Grüße" | hand_in someone@null.test)
+	id=$(full_message "for people" "Grüße" | submit_by_smtplib someone@null.test)
 	inside /usr/bin/python3 -c '
 import email, email.policy, sys
 mail = email.message_from_binary_file(open(sys.argv[1], "rb"),
     policy=email.policy.default)
 assert mail["Subject"] == "for people", mail
 assert mail["Return-Path"] == "<sender@hosts.test>", mail
-assert not mail.defects, mail.defects' "$(stored "$id")"
+assert not mail.defects, mail.defects' "$(stored_files "$id")"
 }
 
 # ---- mail goes out -----------------------------------------------------------
@@ -217,13 +218,13 @@ assert not mail.defects, mail.defects' "$(stored "$id")"
 	local id file
 
 	{
-		message "end to end" ".a dot, and two"
+		full_message "end to end" ".a dot, and two"
 		printf '..\n.\n\n\ttabs and blanks   \n'
 		printf 'Gr\xc3\xbc\xc3\x9fe \xff\xfe raw octets\n'
 		head -c 700 /dev/zero | tr '\0' x
 		printf '\n\nthe end\n\n\n'
 	} >"$BATS_TEST_TMPDIR/sent"
-	id=$(hand_in mail@example.test <"$BATS_TEST_TMPDIR/sent")
+	id=$(submit_by_smtplib mail@example.test <"$BATS_TEST_TMPDIR/sent")
 	wait_for 20 has_event "$id" message-done
 	events "$id"
 	file=$(wait_for 10 mta_mail mx1 "$id" && mta_mail mx1 "$id")
@@ -243,7 +244,7 @@ assert not mail.defects, mail.defects' "$(stored "$id")"
 
 	# The machine may be busy: one of three is enough.
 	for try in 1 2 3; do
-		id=$(message soon | hand_in mail@example.test)
+		id=$(full_message soon | submit_by_smtplib mail@example.test)
 		wait_for 20 has_event "$id" delivered
 		accepted=$(inside journalctl -o json "SMTP_MESSAGE=$id" \
 			SMTP_EVENT=message-accepted | time_of_entry)
@@ -265,7 +266,7 @@ assert not mail.defects, mail.defects' "$(stored "$id")"
 	start watch_mail "$(odd quick)/log" >"$BATS_TEST_TMPDIR/seen"
 	for sample in 1 2 3 4 5; do
 		wait_for 20 is_deliver_idle
-		id=$(message quick | hand_in mail@quick.test)
+		id=$(full_message quick | submit_by_smtplib mail@quick.test)
 		wait_for 20 has_event "$id" message-done
 		accepted=$(inside journalctl -o json "SMTP_MESSAGE=$id" \
 			SMTP_EVENT=message-accepted | time_of_entry)
@@ -306,7 +307,7 @@ time_of_entry() {
 @test "smtp-deliver runs as the user smtpserver" {
 	local id
 
-	id=$(message whose | hand_in mail@example.test)
+	id=$(full_message whose | submit_by_smtplib mail@example.test)
 	wait_for 20 has_event "$id" message-done
 	[ "$(inside journalctl -o cat --output-fields=_UID "SMTP_MESSAGE=$id" \
 		SYSLOG_IDENTIFIER=smtp-deliver | sort -u)" = \
@@ -316,7 +317,7 @@ time_of_entry() {
 @test "journalctl SMTP_MESSAGE=ID shows the whole life of a message" {
 	local id
 
-	id=$(message life | hand_in mail@example.test)
+	id=$(full_message life | submit_by_smtplib mail@example.test)
 	wait_for 20 has_event "$id" message-done
 	diff <(events "$id") <(printf '%s\n' message-accepted delivered message-done)
 	inside journalctl -o cat "SMTP_MESSAGE=$id" | grep -q "message=$id event="
@@ -331,15 +332,15 @@ time_of_entry() {
 @test "what fails for good is returned, or kept in queue/failed, and said in the journal" {
 	local id notice
 
-	id=$(message hopeless | hand_in nobody@null.test)
+	id=$(full_message hopeless | submit_by_smtplib nobody@null.test)
 	wait_for 20 has_event "$id" notice
 	wait_for 10 has_event "$id" message-done
 	notice=$(field "$id" notice SMTP_NOTICE)
-	[ "$(stored "$id" | wc -l)" -eq 1 ]
+	[ "$(stored_files "$id" | wc -l)" -eq 1 ]
 	# The sender's domain has no hosts, and a notice has no sender.
 	wait_for 20 has_event "$notice" failed
 	wait_for 10 inside test -e "$spool/queue/failed/$notice"
-	[ "$(stored "$notice" | wc -l)" -eq 1 ]
+	[ "$(stored_files "$notice" | wc -l)" -eq 1 ]
 }
 
 @test "mail that is to be tried again keeps the timer running until it is gone" {
@@ -349,7 +350,7 @@ time_of_entry() {
 	inside sh -c 'd=/run/systemd/system/smtpserver-deliver.timer.d; mkdir -p $d
 		printf "[Timer]\nOnActiveSec=\nOnActiveSec=1s\n" >$d/test.conf
 		systemctl daemon-reload'
-	id=$(message "some day" | hand_in mail@down.test)
+	id=$(full_message "some day" | submit_by_smtplib mail@down.test)
 	wait_for 20 has_event "$id" deferred
 	wait_for 10 inside systemctl is-active smtpserver-deliver.timer
 
@@ -372,7 +373,7 @@ timer_is_inactive() {
 	local id
 
 	inside systemctl stop smtpserver-deliver.path
-	id=$(message "over there" | hand_in mail@example.test)
+	id=$(full_message "over there" | submit_by_smtplib mail@example.test)
 	inside test -e "$spool/queue/new/$id"
 	systemd_reboot
 	connect
@@ -474,7 +475,7 @@ heard() {
 	local id
 
 	settings SMTP_DEBUG=true
-	id=$(message debug | hand_in curious@null.test)
+	id=$(full_message debug | submit_by_smtplib curious@null.test)
 	wait_for 10 has_event "$id" recipient-accepted
 	inside journalctl -o json "SMTP_MESSAGE=$id" | grep -q curious@null.test
 	no_settings
@@ -489,7 +490,7 @@ heard() {
 		inside sh -c 'umask 077 && cat >"$0"' "$credential"
 	settings SMTP_DKIM_SELECTOR=test \
 		SMTP_DKIM_KEY_PATH=smtpserver.dkim-rsa
-	id=$(message signed | hand_in mail@example.test)
+	id=$(full_message signed | submit_by_smtplib mail@example.test)
 	wait_for 20 has_event "$id" message-done
 	no_settings
 	inside rm "$credential"
@@ -529,11 +530,11 @@ heard() {
 	inside mkdir -p /home/us
 	settings "SMTP_QUEUE_PATH=\"$other\""
 	[ "$(inside stat -c '%U %a' "$other")" = "smtpserver 700" ]
-	id=$(message elsewhere | hand_in mail@example.test)
+	id=$(full_message elsewhere | submit_by_smtplib mail@example.test)
 	wait_for 20 has_event "$id" message-done
-	[ "$(stored "$id" "$other" | wc -l)" -eq 1 ]
+	[ "$(stored_files "$id" "$other" | wc -l)" -eq 1 ]
 	[ "$(inside curl -sS http://127.0.0.1:8080/healthz)" = OK ]
-	[ -z "$(stored "$id")" ]
+	[ -z "$(stored_files "$id")" ]
 	no_settings
 }
 
@@ -541,7 +542,7 @@ heard() {
 	local id
 
 	inside systemctl stop smtpserver-deliver.path
-	id=$(message patience | hand_in mail@example.test)
+	id=$(full_message patience | submit_by_smtplib mail@example.test)
 	settings SMTP_QUEUE_WORKERS=many
 	greeting | grep -q ^421
 	wait_for 10 is_said_by smtp-session
@@ -584,7 +585,7 @@ is_waiting_to_restart() {
 		-cipher ALL:@SECLEVEL=0 -connect 127.0.0.1:2525 </dev/null
 
 	# With a client that insists on a certificate that verifies.
-	message "over TLS" | as_nobody msmtp --host=localhost --port=2525 \
+	full_message "over TLS" | as_nobody msmtp --host=localhost --port=2525 \
 		--tls=on --tls-starttls=on --from=a@hosts.test \
 		--tls-trust-file=/etc/ssl/certs/ca-certificates.crt \
 		someone@null.test
@@ -639,15 +640,15 @@ served_certificate() {
 @test "/metrics counts what was accepted and delivered" {
 	local before id
 
-	before=$(counter smtp_messages_delivered_total)
-	id=$(message counted | hand_in mail@example.test)
+	before=$(metric smtp_messages_delivered_total)
+	id=$(full_message counted | submit_by_smtplib mail@example.test)
 	wait_for 20 has_event "$id" message-done
-	[ "$(counter smtp_messages_delivered_total)" -eq $((before + 1)) ]
-	[ "$(counter smtp_messages_queued_total)" -gt "$before" ]
-	[ "$(counter smtp_sessions_active)" -eq 0 ]
+	[ "$(metric smtp_messages_delivered_total)" -eq $((before + 1)) ]
+	[ "$(metric smtp_messages_queued_total)" -gt "$before" ]
+	[ "$(metric smtp_sessions_active)" -eq 0 ]
 }
 
-counter() {
+metric() {
 	inside curl -sS http://127.0.0.1:8080/metrics |
 		python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
 }
@@ -709,7 +710,7 @@ is_inactive() {
 	settings SMTP_IDLE_TIMEOUT=1
 	use_socket smtpserver-listener.socket
 	for _ in 1 2; do
-		id=$(message "to the listener" | hand_in mail@example.test)
+		id=$(full_message "to the listener" | submit_by_smtplib mail@example.test)
 		wait_for 20 has_event "$id" message-done
 		wait_for 20 is_inactive smtpserver-listener.service
 	done

@@ -2,14 +2,14 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # the files that are loaded before set more variables
 #
-# mail.bash - mail is handed in, a run delivers it, and one looks what became of
-# it: load lib/mail, after lib/common and lib/network
+# mail.bash - submit mail, deliver it, and see what became of it: load lib/mail,
+# after lib/common
 #
-# Messages go into $spool by smtp-session; smtp-deliver runs on a host of the
-# network that is called "sender", which the file that loads this has to add.
-# What both say on their way is appended to $trail.
+# smtp-session puts messages into $spool. smtp-deliver runs on the host "sender"
+# of a network that was started by lib/network, which is loaded before this, and
+# on this host where there is no network. The log of both is appended to $trail.
 #
-#	@test "what it is that holds" {
+#	@test "a recipient that gets 4yz waits" {
 #		odd_start odd1 "rcpt=451 4.2.1 later"
 #		id=$(send bob@odd.test)
 #		deliver
@@ -17,18 +17,20 @@
 #		told "$id" deferred status=4.2.1
 #	}
 #
-# setup() and teardown() are here. A file with more to do in them has its own,
-# which call mail_setup and mail_teardown.
+# setup() and teardown() are here. A file that needs more has its own, which call
+# mail_setup and mail_teardown. t/source.bats sees to it that no file defines a
+# function of lib again.
 
 mail_setup() {
 	need_root
 	trail=$BATS_TEST_TMPDIR/trail
 	: >"$trail"
 	export SMTP_HOSTNAME=sender.hosts.test SMTP_REMOTE_TIMEOUT=10
-	export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
+	[ -z "${network_dir:-}" ] ||
+		export SMTP_TLS_CA_FILE=$network_dir/ca/ca.pem
 }
 
-# What was said is shown for a test that has failed.
+# Show the logs, for a test that has failed.
 mail_teardown() {
 	stop_started
 	cat "$trail" >&2
@@ -43,9 +45,17 @@ teardown() {
 	mail_teardown
 }
 
+wrapper=()
+
+# run_under [COMMAND...]: have a command, such as strace, run the programs from
+# now on; without one, nothing.
+run_under() {
+	wrapper=("$@")
+}
+
 # ---- in ----------------------------------------------------------------------
 
-# message [SUBJECT [BODY]]: a message as a client hands it in.
+# message [SUBJECT [BODY]]: a message as a client sends it.
 message() {
 	printf '%s\r\n' "Subject: ${1:-test}" \
 		"Date: Sun, 22 Nov 2026 12:00:00 +0000" \
@@ -53,32 +63,60 @@ message() {
 		"" "${2:-text}"
 }
 
-# submit SENDER RECIPIENT...: hand in the message on stdin; prints its id. Each
-# is an address, "" for the null sender, with parameters behind a space:
-# "bob@odd.test NOTIFY=NEVER".
-submit() {
+# transaction SENDER RECIPIENT...: MAIL, RCPT, DATA and the message on stdin. Each
+# argument is an address, "" for the null sender, and may have parameters after a
+# space: "bob@odd.test NOTIFY=NEVER".
+transaction() {
 	local sender=$1 recipient
 
 	shift
-	{
-		printf 'MAIL FROM:<%s>%s\r\n' "${sender%% *}" \
-			"${sender#"${sender%% *}"}"
-		for recipient; do
-			printf 'RCPT TO:<%s>%s\r\n' "${recipient%% *}" \
-				"${recipient#"${recipient%% *}"}"
-		done
-		printf 'DATA\r\n'
-		LC_ALL=C sed 's/^\./../'
-		printf '.\r\n'
-	} | mail_hand_in 1
+	printf 'MAIL FROM:<%s>%s\r\n' "${sender%% *}" \
+		"${sender#"${sender%% *}"}"
+	for recipient; do
+		printf 'RCPT TO:<%s>%s\r\n' "${recipient%% *}" \
+			"${recipient#"${recipient%% *}"}"
+	done
+	printf 'DATA\r\n'
+	LC_ALL=C sed 's/^\./../'
+	printf '.\r\n'
 }
 
-# send RECIPIENT...: hand in some message; prints its id.
+# hold_session: one session: EHLO, the commands on stdin, QUIT. Prints the
+# replies; the log goes to stderr.
+hold_session() {
+	{ printf 'EHLO client.test\r\n' && cat && printf 'QUIT\r\n'; } |
+		"${wrapper[@]}" "$(program smtp-session)"
+}
+
+# accepted_ids NUMBER: hold a session; prints the ids of the messages accepted. If
+# that is not their number: fail, and show the replies.
+accepted_ids() {
+	local replies=$BATS_TEST_TMPDIR/replies ids=$BATS_TEST_TMPDIR/ids
+
+	hold_session 2>&1 >"$replies" | tee -a "$trail" |
+		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' \
+			>"$ids"
+	[ "$(wc -l <"$ids")" -eq "$1" ] || { cat "$replies" >&2 && return 1; }
+	cat "$ids"
+}
+
+# submit SENDER RECIPIENT...: submit the message on stdin; prints its id. For the
+# arguments see transaction.
+submit() {
+	transaction "$@" | accepted_ids 1
+}
+
+# send_from SENDER RECIPIENT...: submit some message; prints its id.
+send_from() {
+	message test | submit "$@"
+}
+
+# send RECIPIENT...: submit some message; prints its id.
 send() {
-	message test | submit sender@client.test "$@"
+	send_from sender@client.test "$@"
 }
 
-# send_many NUMBER SENDER RECIPIENT...: hand in so many messages over one
+# send_many NUMBER SENDER RECIPIENT...: submit that number of messages over one
 # connection; their subjects are number-1 and so on. Prints their ids.
 send_many() {
 	local most=$1 sender=$2 i
@@ -88,53 +126,72 @@ send_many() {
 		printf 'MAIL FROM:<%s>\r\n' "$sender"
 		printf 'RCPT TO:<%s>\r\n' "$@"
 		printf 'DATA\r\nSubject: number-%s\r\n\r\ntext\r\n.\r\n' "$i"
-	done | mail_hand_in "$most"
-}
-
-# mail_hand_in NUMBER: hold the dialogue on stdin, between EHLO and QUIT; prints
-# the ids of so many messages. If there are not that many: the replies.
-mail_hand_in() {
-	local replies=$BATS_TEST_TMPDIR/replies ids=$BATS_TEST_TMPDIR/ids
-
-	{ printf 'EHLO client.test\r\n' && cat && printf 'QUIT\r\n'; } |
-		"$(program smtp-session)" 2>&1 >"$replies" | tee -a "$trail" |
-		sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' \
-			>"$ids"
-	[ "$(wc -l <"$ids")" -eq "$1" ] || { cat "$replies" >&2 && return 1; }
-	cat "$ids"
+	done | accepted_ids "$most"
 }
 
 # ---- out ---------------------------------------------------------------------
 
-# Build what $ahead needs; for setup_file().
+# What $ahead needs; see clock_build.
+clock=$BATS_FILE_TMPDIR/clock.so
+
+# clock_build: build it, in setup_file().
 clock_build() {
 	need cc || return
-	cc -shared -fPIC -o "$network_dir/clock.so" \
-		"$SMTPSERVER_SOURCE/t/lib/clock.c"
-	chmod a+r "$network_dir/clock.so"
+	cc -shared -fPIC -o "$clock" "$SMTPSERVER_SOURCE/t/lib/clock.c"
+	chmod a+r "$clock"
 }
 
-# One run of smtp-deliver. $ahead: so many seconds from now; see clock_build.
+# deliver [NAME=VALUE...]: one run of smtp-deliver, with these variables. $ahead
+# sets its clock forward by that number of seconds; $limit_sec, 60 if unset, is
+# how long it may take.
 deliver() {
-	network_exec sender env ${ahead:+CLOCK_AHEAD="$ahead"} \
-		${ahead:+LD_PRELOAD="$network_dir/clock.so"} \
-		ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
-		timeout 60 "$(program smtp-deliver)" 2>>"$trail"
+	run_at_sender env ${ahead:+CLOCK_AHEAD="$ahead"} \
+		${ahead:+LD_PRELOAD="$clock"} \
+		ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" "$@" \
+		timeout "${limit_sec:-60}" "${wrapper[@]}" \
+		"$(program smtp-deliver)" 2>>"$trail"
 }
 
-# Have a message tried again now, as smtp-deliver(8) says.
+# deliver_start [OPTION...]: a run in the background, until the test ends; its
+# process is $started. $ahead is as for deliver.
+deliver_start() {
+	local at=()
+
+	[ -z "${network_id:-}" ] || at=(ip netns exec "$network_id-sender")
+	start "${at[@]}" env ${ahead:+CLOCK_AHEAD="$ahead"} \
+		${ahead:+LD_PRELOAD="$clock"} \
+		ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
+		"${wrapper[@]}" "$(program smtp-deliver)" "$@" 2>>"$trail"
+}
+
+# deliver_by RELAYHOST: one run with that relay.
+deliver_by() {
+	deliver SMTP_RELAYHOST="$1"
+}
+
+# run_at_sender COMMAND...: run a command on the host that sends.
+run_at_sender() {
+	if [ -n "${network_id:-}" ]; then
+		network_exec sender "$@"
+	else
+		"$@"
+	fi
+}
+
+# make_due ID: make a message due now, as smtp-deliver(8) says.
 make_due() {
 	mv "$spool/queue/retry/$(place "$1")/$1" "$spool/queue/new/"
 }
 
-# As if no destination had been found unreachable.
+# Forget which destinations are unreachable.
 forget_unreached() {
 	rm -f "$spool"/unreached/*
 }
 
 # ---- what became of a message ------------------------------------------------
 
-# told ID EVENT [TEXT]: whether the trail has that event of the message.
+# told ID EVENT [TEXT]: whether the trail has that event of the message, with
+# that text.
 told() {
 	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
 }
@@ -148,30 +205,36 @@ place() {
 	echo "${path##*/}"
 }
 
-# Whether it left the queue, and nothing of it stays there.
+# is_done ID: whether a message left the queue, and nothing of it stays there.
 is_done() {
 	[ "$(place "$1")" = "" ] && [ ! -e "$spool/queue/attempts/$1" ]
 }
 
-# Whether it waits for another attempt.
+# is_deferred ID: whether it waits for another attempt.
 is_deferred() {
 	[[ $(place "$1") =~ ^[0-9]{12}$ ]]
 }
 
-# Whether it is kept, for its sender cannot be told that it has failed.
+# has_failed ID: whether it is kept as failed, because there is no notice.
 has_failed() {
 	[ "$(place "$1")" = failed ]
 }
 
-# Whether it has failed, and its sender has a notice of it.
+# was_returned ID: whether it has failed, and its sender got a notice.
 was_returned() {
 	is_done "$1" && told "$1" notice &&
 		told "$1" message-done 'reason="returned to the sender"'
 }
 
-# Whether nothing is queued, has failed or was set aside.
+# Whether nothing is queued, has failed, was set aside or is half written.
 is_queue_empty() {
-	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
+	local left
+
+	left=$(find "$spool"/queue/*/ "$spool/scratch" -type f)
+	[ -z "$left" ] || {
+		printf 'left: %s\n' "$left"
+		return 1
+	}
 }
 
 # stored ID: the stored message, without our envelope block.
@@ -186,7 +249,8 @@ counter() {
 
 # ---- processes ---------------------------------------------------------------
 
-# has_in_memory PID FILE: whether a process has those octets where it can write.
+# has_in_memory PID FILE: whether writable memory of a process has the octets of a
+# file.
 has_in_memory() {
 	python3 - "$1" "$2" <<-'END'
 		import sys
@@ -203,28 +267,42 @@ has_in_memory() {
 	END
 }
 
-# child_of PID: its only child, when it has one.
+# child_of PID: wait for its child, and print it; it must be the only one.
 child_of() {
 	wait_for 10 pgrep -P "$1" >/dev/null
 	[ "$(pgrep -cP "$1")" -eq 1 ]
 	pgrep -P "$1"
 }
 
+# ---- hosts that take mail ----------------------------------------------------
+
+# host_start [STEP=ACTION]...: t/lib/misbehave on $SMTP_REMOTE_PORT of this host,
+# until the test ends; its directory is $BATS_TEST_TMPDIR/host.
+host_start() {
+	local dir=$BATS_TEST_TMPDIR/host
+
+	mkdir "$dir"
+	start "$SMTPSERVER_SOURCE/t/lib/misbehave" --port "$SMTP_REMOTE_PORT" \
+		"$dir" "$@"
+	wait_for 10 test -e "$dir/ready"
+}
+
 # ---- what a host of odd_start saw --------------------------------------------
 
-# saw HOST TEXT: how many lines of its log begin with the text.
+# saw HOST TEXT: how many lines of the host's log begin with the text.
 saw() {
 	cut -d ' ' -f 2- "$(odd "$1")/log" | text=$2 awk '
 		index($0, ENVIRON["text"]) == 1 { found++ }
 		END { print found + 0 }'
 }
 
-# has_got HOST TEXT [NUMBER]: whether one does, or so many at least.
+# has_got HOST TEXT [NUMBER]: whether so many lines do, at least; by default one.
 has_got() {
 	[ "$(saw "$1" "$2")" -ge "${3:-1}" ]
 }
 
-# Whether it has taken so many messages of send_many, each once.
+# has_all HOST NUMBER: whether it has taken so many messages of send_many, each
+# once.
 has_all() {
 	[ "$(odd_count "$1")" -eq "$2" ] &&
 		[ "$(find "$(odd "$1")" -name '*.eml' \
