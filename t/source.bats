@@ -135,6 +135,23 @@ build() {
 		xargs grep -nE "$pattern" | nothing
 }
 
+@test "no test file defines a function of t/lib again" {
+	local functions
+
+	functions=$(sed -n 's/^[a-z0-9_]*() {$/&/p' t/lib/*.bash |
+		grep -vxE '(setup|teardown)\(\) \{')
+	# upgrade.bats has the programs of two versions.
+	grep -HnxF "$functions" t/*.bats |
+		grep -vE '^t/upgrade\.bats:[0-9]+:program\(' | nothing
+}
+
+@test "t/lib/README has a line for each file of t/lib, sorted" {
+	# Not what a build leaves there.
+	find t/lib -maxdepth 1 -type f ! -name README ! -name '*.o' \
+		! -name '.*' -printf '%f\n' | LC_ALL=C sort |
+		diff - <(sed -n '3,$s/ .*//p' t/lib/README)
+}
+
 @test "gcc builds it without a warning" {
 	build gcc CC=gcc --enable-werror
 }
