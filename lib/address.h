@@ -13,7 +13,7 @@
 
 #define ADDRESS_SIZE (ADDRESS_PATH_MAX + 1)
 
-/* What a path may be beyond <local-part@domain>. */
+/* Paths to accept beside <local-part@domain>. */
 enum address_flags {
 	ADDRESS_NULL = 1, /* <>: the null reverse-path */
 	ADDRESS_POSTMASTER = 2, /* <postmaster>, without a domain */
@@ -22,7 +22,7 @@ enum address_flags {
 
 struct address {
 	/* local-part@domain without brackets or source route, the domain in
-	 * lower case; "" for the null path, "postmaster" for that one. */
+	 * lower case; "" for the null path, "postmaster" for <postmaster>. */
 	char text[ADDRESS_SIZE];
 	/* The domain within text; the empty end of text if there is none. */
 	const char *domain;

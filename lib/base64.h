@@ -7,18 +7,18 @@
 
 #include <stddef.h>
 
-/* Base64 (RFC 4648 section 4). So many octets of text, with a NUL, do so many
- * become. */
+/* Base64 (RFC 4648 section 4): the size of the text of that many octets, with a
+ * NUL. */
 #define BASE64_SIZE(octets) (((octets) + 2) / 3 * 4 + 1)
 
 /* ret_text has BASE64_SIZE(size) octets. */
 void base64_encode(const void *data, size_t size, char *ret_text);
 
 /*
- * Strictly: nothing but digits, padded as they must be.
+ * Decode strictly: only digits, with the right padding.
  *
- * Returns how many octets, or -EBADMSG for what is no base64 or has more of them
- * than size; ret_data is then unspecified.
+ * Returns the number of octets, or -EBADMSG if the text is not base64 or has more
+ * than size octets; ret_data is then unspecified.
  */
 ssize_t base64_decode(const char *text, void *ret_data, size_t size);
 

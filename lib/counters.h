@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* What is counted since the spool was made. Names and help in counters.c. */
+/* Counts since the spool was made. Names and help are in counters.c. */
 enum counter {
 	COUNTER_MESSAGES_QUEUED,
 	COUNTER_MESSAGES_DELIVERED,
@@ -13,7 +13,7 @@ enum counter {
 	COUNTERS,
 };
 
-/* Counters that all programs share: one file, added to under a lock. */
+/* Counters that all programs share: one file, changed under a lock. */
 struct counters;
 
 /*
@@ -27,7 +27,7 @@ struct counters;
 int counters_open(int fd, struct counters **ret_counters);
 void counters_close(struct counters *counters);
 
-/* Both take NULL, for counters that could not be opened: mail goes on. */
+/* Both accept NULL, for counters that could not be opened: mail goes on. */
 void counters_add(struct counters *counters, enum counter counter,
     uint64_t amount);
 uint64_t counters_get(const struct counters *counters, enum counter counter);

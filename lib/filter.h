@@ -6,12 +6,12 @@
 #include "lib/sandbox.h"
 
 /*
- * Leave this process, and whatever it starts, only the system calls of a role;
- * all others fail with ENOSYS. Filters add up: what one refuses stays refused.
- * The process must have given up new privileges (prctl(2) PR_SET_NO_NEW_PRIVS).
+ * Restrict this process, and all that it starts, to the system calls of a role;
+ * others fail with ENOSYS. Filters add up: a call that one refuses stays refused.
+ * PR_SET_NO_NEW_PRIVS of prctl(2) must be set.
  *
- * Returns 0, -ENOSYS where the kernel has no filters or the table does not fit
- * this machine's architecture, or another negative errno.
+ * Returns 0, -ENOSYS if the kernel has no filters or the table is not for this
+ * architecture, or another negative errno.
  */
 int filter_install(enum sandbox_role role);
 

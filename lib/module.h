@@ -6,10 +6,10 @@
 #include <limits.h>
 #include <stddef.h>
 
-/* A part of a program that few of its runs need is a module, which is loaded
- * then. It is of the same build: see the version that each one exports. */
+/* A part of a program that few runs need is a module, loaded when it is needed.
+ * Both must be of one build: each module exports its version. */
 
-/* Find where a module of ours is, which need not be there. */
+/* Find the path of a module of ours. It need not exist. */
 void module_find(const char *file_name, char ret_path[PATH_MAX]);
 
 /*

@@ -10,17 +10,17 @@
 #define PASSWORD_HASH_SIZE 32 /* octets of SHA-256 */
 
 /*
- * Prepare a password, or a user's name, as both sides are to see it (RFC 8265
- * section 4.2, OpaqueString, which has replaced SASLprep): ASCII stays as it is,
- * other UTF-8 is composed (NFC).
+ * Prepare a password or a user name for SASL (RFC 8265 section 4.2,
+ * OpaqueString, which has replaced SASLprep): ASCII is unchanged, other UTF-8 is
+ * composed (NFC).
  *
- * Returns 0, or -EINVAL: it is empty, too long, no UTF-8, or has characters that
- * it must not.
+ * Returns 0, or -EINVAL: empty, too long, not UTF-8, or with characters that are
+ * not allowed.
  */
 int password_prepare(const char *text, char *ret_text, size_t size);
 
-/* What RFC 5802 section 2.2 makes of a password, with SHA-256: Hi(), which is
- * PBKDF2, HMAC() and H(). They return 0 or -EIO. */
+/* The functions of RFC 5802 section 2.2 with SHA-256: Hi(), which is PBKDF2,
+ * HMAC() and H(). Return 0 or -EIO. */
 int password_derive(const char *password, const void *salt, size_t salt_size,
     unsigned iterations, uint8_t ret_key[PASSWORD_HASH_SIZE]);
 int password_hmac(const uint8_t key[PASSWORD_HASH_SIZE], const char *text,
@@ -28,7 +28,7 @@ int password_hmac(const uint8_t key[PASSWORD_HASH_SIZE], const char *text,
 int password_hash(const uint8_t data[PASSWORD_HASH_SIZE],
     uint8_t ret_hash[PASSWORD_HASH_SIZE]);
 
-/* Whether they are the same; takes as long if they are not. */
+/* Whether two hashes are equal, compared in constant time. */
 bool password_is_same(const uint8_t a[PASSWORD_HASH_SIZE],
     const uint8_t b[PASSWORD_HASH_SIZE]);
 

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 /*
- * What paths stand for now, in a number that becomes another one when what is
- * there is made, replaced, given to somebody else, or goes: rules of a wall hold
- * for what was there when they were made.
+ * Return a number for what paths lead to now. It changes when a file is made,
+ * replaced, removed, or given to another owner. Rules of a sandbox hold for the
+ * files that were there when they were made.
  *
- * identity	of the paths before it; 0 for the first.
+ * identity	the number of the paths before it; 0 for the first.
  */
 uint64_t pathstate_add(uint64_t identity, const char *path);
 

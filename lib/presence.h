@@ -6,11 +6,12 @@
 #include <stdint.h>
 
 /*
- * How many sessions there are: each holds a lock on an octet of its own of one
- * file, and the kernel drops it with the process, however that ends.
+ * Count sessions. Each locks an octet of its own in one file; the kernel releases
+ * the lock when the process ends, however that is.
  *
- * fd	from spool_open_sessions(); stays the caller's. Whoever enters keeps it
- *	open, and closes no other descriptor of that file: that would leave.
+ * fd	from spool_open_sessions(); stays the caller's. A process that entered
+ *	keeps it open, and closes no other descriptor of that file: closing one
+ *	releases the lock.
  *
  * Both return 0 or a negative errno.
  */

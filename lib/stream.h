@@ -10,29 +10,29 @@
 #include <stdint.h>
 
 /*
- * A buffered connection to a peer. Deadlines are points in time on
- * clock_mono_ms()'s clock and hold for the whole of what is waited for, so
- * that a peer cannot hold us by dripping octets.
+ * A buffered connection to a peer. A deadline is a point in time of
+ * clock_mono_ms() and holds for the whole operation, so that a peer cannot delay
+ * us by sending octets slowly.
  *
- * Output is buffered and is sent when input runs dry, before we wait for more
- * (that gives RFC 2920 pipelining), or by stream_flush().
+ * Output is buffered. It is sent before a call waits for input, which gives
+ * pipelining (RFC 2920), or by stream_flush().
  *
- * Every function that moves octets returns a negative errno on trouble:
- * -ETIMEDOUT, -ECONNRESET for the end of input, or what the kernel or the
- * transport said. After such an error the stream is of no more use; but after
- * -ETIMEDOUT of input there may still be output.
+ * Functions that move octets return a negative errno on failure: -ETIMEDOUT,
+ * -ECONNRESET at the end of input, or the error of the kernel or the transport.
+ * The stream is unusable after an error, except that output is still possible
+ * after -ETIMEDOUT of input.
  */
 struct stream;
 
-/* What carries a stream's octets when it is not its descriptors themselves. */
+/* Carries a stream's octets in place of its descriptors. */
 struct transport {
-	/* At least one octet, or a negative errno. */
+	/* Returns how many octets, at least one, or a negative errno. */
 	ssize_t (*receive)(void *context, void *buffer, size_t size_bytes,
 	    int64_t deadline_mono_ms);
-	/* All octets, or a negative errno. */
+	/* Sends all octets. Returns 0 or a negative errno. */
 	int (*send)(void *context, const void *data, size_t size_bytes,
 	    int64_t deadline_mono_ms);
-	/* Say goodbye to the peer where that is customary, free the context. */
+	/* Notify the peer if the protocol has that, and free the context. */
 	void (*close)(void *context);
 };
 
@@ -40,7 +40,7 @@ struct transport {
  * Open a stream on two descriptors, which may be the same. The caller keeps
  * them and closes them after stream_free().
  *
- * send_timeout_ms	for all that is sent at once.
+ * send_timeout_ms	for each time that the buffer is sent.
  *
  * Returns 0 or -ENOMEM.
  */
@@ -49,20 +49,19 @@ int stream_open(int in_fd, int out_fd, int send_timeout_ms,
 void stream_free(struct stream *stream);
 
 /*
- * Put a transport under the stream from here on; it is closed with the stream.
- * Input that is already buffered is thrown away (RFC 3207 section 4.2), what
- * is to be sent must have been flushed.
+ * Use a transport for the stream from now on; it is closed with the stream.
+ * Discards buffered input (RFC 3207 section 4.2). Output must have been flushed.
  */
 void stream_start_transport(struct stream *stream,
     const struct transport *transport, void *context);
 
-/* The descriptors themselves, for a transport to stand on. */
+/* Receive and send by the descriptors, for use by a transport. */
 ssize_t stream_receive_plain(struct stream *stream, void *buffer,
     size_t size_bytes, int64_t deadline_mono_ms);
 int stream_send_plain(struct stream *stream, const void *data,
     size_t size_bytes, int64_t deadline_mono_ms);
 
-/* Whether there is input that was received and not yet taken. */
+/* Whether input is in the buffer. */
 bool stream_has_input(const struct stream *stream);
 
 /*
@@ -71,26 +70,26 @@ bool stream_has_input(const struct stream *stream);
  * line		size bytes: the octets without their CRLF, and a NUL. The
  *		line may hold other NULs; its length is what is returned.
  *
- * Returns the length, or a negative errno; these two leave the stream usable,
- * the line being read to its end: -EMSGSIZE too long, -EBADMSG a bare CR in
- * it, or a bare LF, which ends it.
+ * Returns the length, or a negative errno. Two errors leave the stream usable,
+ * with the line read to its end: -EMSGSIZE too long, -EBADMSG a bare CR in it, or
+ * a bare LF, which ends it.
  */
 ssize_t stream_get_line(struct stream *stream, char *line, size_t size,
     int64_t deadline_mono_ms);
 
 /*
- * See the octets that have come and have not been taken, waiting for one if
- * there is none. They stay the stream's, and valid until the next call.
+ * Show the octets in the input buffer, after waiting for one if it is empty. They
+ * are valid until the next call.
  *
  * Returns how many, or a negative errno.
  */
 ssize_t stream_peek(struct stream *stream, const char **ret_data,
     int64_t deadline_mono_ms);
-/* Take the first octets of those. */
+/* Remove the first of those octets. */
 void stream_consume(struct stream *stream, size_t size_bytes);
 
-/* Buffer octets to send, or a formatted text; sends when the buffer is full.
- * Return 0 or a negative errno. */
+/* Append octets or a formatted text to the output buffer; send it when it is
+ * full. Return 0 or a negative errno. */
 int stream_put(struct stream *stream, const void *data, size_t size_bytes);
 int stream_printf(struct stream *stream, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

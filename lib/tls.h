@@ -16,11 +16,11 @@
 struct tls_result {
 	char protocol[32]; /* "TLS1.3" */
 	char cipher[96]; /* "TLS_AES_256_GCM_SHA384" */
-	/* Of the certificate that the server has shown, even if it was no good,
-	 * or "": SHA-256 of its DER. tls_connect() only. */
+	/* SHA-256 of the DER of the server's certificate, valid or not, or "".
+	 * tls_connect() only. */
 	char fingerprint[TLS_FINGERPRINT_SIZE];
 	char error[TLS_TEXT_SIZE]; /* why it failed, in words */
-	bool is_resumed; /* a session that had verified goes on */
+	bool is_resumed; /* it resumed a verified session */
 };
 
 /* A TLSA record (RFC 6698 section 2.1, names of RFC 7218). */
@@ -40,29 +40,29 @@ struct tls_tlsa {
 	unsigned char data[TLSA_DATA_MAX];
 };
 
-/* What is asked of a server's certificate. */
+/* How a server's certificate is verified. */
 enum tls_check {
-	TLS_CHECK_NAME, /* trust anchors must vouch that it is the host's */
+	TLS_CHECK_NAME, /* it must verify for the host's name */
 	TLS_CHECK_DANE, /* it must match one of these TLSA records (RFC 7671) */
 };
 
 #define TLS_NAMES_MAX 3
 struct tls_policy {
 	enum tls_check check;
-	const char *host; /* a name, or an IP address: what we ask for */
+	const char *host; /* the name or IP address that we connect to */
 	/* TLS_CHECK_NAME: trust anchors, or NULL for the system's. */
 	const char *ca_file;
-	/* TLS_CHECK_DANE: records that can be used, and the names by which the
-	 * host goes, NULL where there are fewer. */
+	/* TLS_CHECK_DANE: usable records, and the host's names; unused elements
+	 * are NULL. */
 	const struct tls_tlsa *records;
 	size_t record_count;
 	const char *names[TLS_NAMES_MAX];
 };
 
 /*
- * A certificate chain with its key, from PEM files that are read now.
+ * A certificate chain and its key, read from PEM files at this call.
  *
- * Returns 0, or -ENOKEY with ret_result->error set if they cannot be used.
+ * Returns 0, or -ENOKEY with ret_result->error set if they are unusable.
  */
 struct tls_identity;
 
@@ -71,11 +71,11 @@ int tls_identity_load(const char *cert_file, const char *key_file,
 void tls_identity_free(struct tls_identity *identity);
 
 /*
- * What a client remembers of its last session, to resume it: secrets, which never
- * leave this process and are wiped by tls_memory_free(). Only a session with the
- * very policy that it had verified under is resumed, for no more than an hour.
+ * A client's last session, kept to be resumed: secrets, which never leave this
+ * process and which tls_memory_free() wipes. A session is resumed only under the
+ * same policy that it was verified with, and for an hour at most.
  *
- * tls_memory_new() returns NULL where there is no memory, which is fine below.
+ * tls_memory_new() returns NULL when out of memory; tls_connect() accepts that.
  */
 struct tls_memory;
 
@@ -88,10 +88,10 @@ void tls_memory_free(struct tls_memory *memory); /* NULL is fine */
  *
  * tls_accept	as a server. The identity belongs to the stream from here on,
  *		also on error.
- * tls_connect	as a client; the peer's certificate must be as the policy
- *		says (promise P5), which is used during the call only. What is
- *		in memory is resumed, if the peer agrees; what is learned gets
- *		there, until the stream is closed. NULL: nothing is.
+ * tls_connect	as a client; the peer's certificate must satisfy the policy
+ *		(promise P5), which is used during the call only. Resumes the
+ *		session in memory if the peer agrees, and stores new ones there
+ *		until the stream is closed. NULL: neither.
  *
  * Return 0, or a negative errno with ret_result->error set: -ETIMEDOUT,
  * -ENOKEY if there are no trust anchors, -EKEYREJECTED if the certificate does
@@ -103,7 +103,7 @@ int tls_connect(struct stream *stream, const struct tls_policy *policy,
     struct tls_memory *memory, int64_t deadline_mono_ms,
     struct tls_result *ret_result);
 
-/* The server's side of it, as a module exports it to lib/tlsmodule.c. */
+/* The server's side, as the module exports it to lib/tlsmodule.c. */
 struct tls_functions {
 	const char *version; /* the package's: the two must be of one build */
 	int (*identity_load)(const char *cert_file, const char *key_file,

@@ -4,11 +4,11 @@
 #define TLSMODULE_H
 
 /*
- * TLS for a program that seldom needs it: whoever links tlsmodule.c in place of
- * tls.c has the server's side of tls.h, and GnuTLS is loaded by this call alone.
- * It reads files and maps code, so it comes before a sandbox closes.
+ * TLS for a program that seldom needs it. tlsmodule.c in place of tls.c has the
+ * server's side of tls.h; only this call loads GnuTLS. It reads files and maps
+ * code: call it before entering a sandbox.
  *
- * Where it fails tls_identity_load() fails, and says why.
+ * If it fails, tls_identity_load() fails with its reason.
  */
 void tls_module_load(void);
 

@@ -11,7 +11,7 @@
 /* 32 hexadecimal digits (128 bits) and a NUL. */
 #define TOKEN_SIZE 33
 
-/* A key, ready for use: what SHA-256 makes of it (RFC 2104 section 4). */
+/* A key, with both of its blocks hashed already (RFC 2104 section 4). */
 struct token_key {
 	SHA2_CTX inner, outer;
 };

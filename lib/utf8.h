@@ -7,13 +7,13 @@
 #include <stddef.h>
 
 /*
- * The octets of the well-formed UTF-8 sequence at the start of a text (RFC 3629
- * section 4), or 0 if there is none. ASCII does not count: whoever asks has a
- * rule of its own for it. The text ends in a NUL.
+ * Return the length of the well-formed UTF-8 sequence at the start of a text that
+ * ends in a NUL (RFC 3629 section 4), or 0 if there is none. 0 for ASCII, too:
+ * callers have rules of their own for it.
  */
 size_t utf8_length(const char *text);
 
-/* Whether there is an octet outside ASCII among so many. */
+/* Whether one of the first length octets is outside ASCII. */
 bool has_high_octet(const char *text, size_t length);
 
 #endif
