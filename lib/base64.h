@@ -17,8 +17,8 @@ void base64_encode(const void *data, size_t size, char *ret_text);
 /*
  * Decode strictly: only digits, with the right padding.
  *
- * Returns the number of octets, or -EBADMSG if the text is not base64 or has more
- * than size octets; ret_data is then unspecified.
+ * Returns the number of octets, or -EBADMSG if the text is not base64 or has
+ * more than size octets; ret_data is then unspecified.
  */
 ssize_t base64_decode(const char *text, void *ret_data, size_t size);
 

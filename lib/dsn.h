@@ -44,9 +44,9 @@ const char *dsn_format_notify(unsigned notify, char ret_text[DSN_NOTIFY_SIZE]);
 int dsn_parse_return(const char *value, enum dsn_return *ret_return);
 const char *dsn_return_name(enum dsn_return value);
 
-/* Whether the text is a valid ENVID, or a valid ORCPT: a type, a semicolon and an
- * address, with UTF-8 in it where that is allowed (RFC 6533 section 3). Decoded,
- * both are printable. */
+/* Whether the text is a valid ENVID, or a valid ORCPT: a type, a semicolon and
+ * an address, with UTF-8 in it where that is allowed (RFC 6533 section 3).
+ * Decoded, both are printable. */
 bool is_dsn_envid(const char *value);
 bool is_dsn_orcpt(const char *value, bool is_utf8_allowed);
 

@@ -10,7 +10,8 @@
 bool is_ip(const char *text);
 
 /* Whether the address is a loopback address: 127.0.0.0/8 (RFC 1122 section
- * 3.2.1.3), ::1 (RFC 4291 section 2.5.3), or an IPv4-mapped one of the former. */
+ * 3.2.1.3), ::1 (RFC 4291 section 2.5.3), or an IPv4-mapped one of the
+ * former. */
 bool is_loopback_ip4(const struct in_addr *ip4);
 bool is_loopback_ip6(const struct in6_addr *ip6);
 

@@ -11,11 +11,11 @@
 
 /*
  * Prepare a password or a user name for SASL (RFC 8265 section 4.2,
- * OpaqueString, which has replaced SASLprep): ASCII is unchanged, other UTF-8 is
- * composed (NFC).
+ * OpaqueString, which has replaced SASLprep): ASCII is unchanged, other UTF-8
+ * is composed (NFC).
  *
- * Returns 0, or -EINVAL: empty, too long, not UTF-8, or with characters that are
- * not allowed.
+ * Returns 0, or -EINVAL: empty, too long, not UTF-8, or with characters that
+ * are not allowed.
  */
 int password_prepare(const char *text, char *ret_text, size_t size);
 

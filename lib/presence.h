@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * Count sessions. Each locks an octet of its own in one file; the kernel releases
- * the lock when the process ends, however that is.
+ * Count sessions. Each locks an octet of its own in one file; the kernel
+ * releases the lock when the process ends, however that is.
  *
  * fd	from spool_open_sessions(); stays the caller's. A process that entered
  *	keeps it open, and closes no other descriptor of that file: closing one

@@ -77,8 +77,8 @@ void sandbox_allow_port(struct sandbox *sandbox, uint16_t port);
 void sandbox_allow_bind(struct sandbox *sandbox);
 
 /*
- * Enter it, with all restrictions that need no rule: no core dump, no tracing, no
- * new privileges, few system calls, no files over the limit.
+ * Enter it, with all restrictions that need no rule: no core dump, no tracing,
+ * no new privileges, few system calls, no files over the limit.
  *
  * Never fails: mail flows on any kernel. Returns the missing pieces as bits,
  * 1 << enum sandbox_piece; 0 is a complete sandbox.

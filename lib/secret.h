@@ -9,8 +9,8 @@
 #define SECRET_ERROR_SIZE 256
 
 /*
- * Read a file that holds a secret. Files that everybody on this host may read or
- * write are refused.
+ * Read a file that holds a secret. Files that everybody on this host may read
+ * or write are refused.
  *
  * name		a path, or without a slash the name of one of the service's
  *		credentials (systemd.exec(5)).

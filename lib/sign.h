@@ -42,8 +42,8 @@ void sign_hash_add(struct sign_hash *hash, const void *data, size_t size);
 void sign_hash_close(struct sign_hash *hash, uint8_t ret_hash[SIGN_HASH_SIZE]);
 
 /*
- * Sign a hash: with RSA PKCS #1 v1.5, or with Ed25519, whose message is the hash
- * (RFC 8463 section 3).
+ * Sign a hash: with RSA PKCS #1 v1.5, or with Ed25519, whose message is the
+ * hash (RFC 8463 section 3).
  *
  * Returns 0, or -EIO if the key cannot be used.
  */

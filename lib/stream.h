@@ -11,8 +11,8 @@
 
 /*
  * A buffered connection to a peer. A deadline is a point in time of
- * clock_mono_ms() and holds for the whole operation, so that a peer cannot delay
- * us by sending octets slowly.
+ * clock_mono_ms() and holds for the whole operation, so that a peer cannot
+ * delay us by sending octets slowly.
  *
  * Output is buffered. It is sent before a call waits for input, which gives
  * pipelining (RFC 2920), or by stream_flush().
@@ -50,7 +50,8 @@ void stream_free(struct stream *stream);
 
 /*
  * Use a transport for the stream from now on; it is closed with the stream.
- * Discards buffered input (RFC 3207 section 4.2). Output must have been flushed.
+ * Discards buffered input (RFC 3207 section 4.2). Output must have been
+ * flushed.
  */
 void stream_start_transport(struct stream *stream,
     const struct transport *transport, void *context);
@@ -71,15 +72,15 @@ bool stream_has_input(const struct stream *stream);
  *		line may hold other NULs; its length is what is returned.
  *
  * Returns the length, or a negative errno. Two errors leave the stream usable,
- * with the line read to its end: -EMSGSIZE too long, -EBADMSG a bare CR in it, or
- * a bare LF, which ends it.
+ * with the line read to its end: -EMSGSIZE too long, -EBADMSG a bare CR in it,
+ * or a bare LF, which ends it.
  */
 ssize_t stream_get_line(struct stream *stream, char *line, size_t size,
     int64_t deadline_mono_ms);
 
 /*
- * Show the octets in the input buffer, after waiting for one if it is empty. They
- * are valid until the next call.
+ * Show the octets in the input buffer, after waiting for one if it is empty.
+ * They are valid until the next call.
  *
  * Returns how many, or a negative errno.
  */

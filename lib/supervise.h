@@ -11,8 +11,8 @@
  * its successor can.
  *
  * Returns in the child, with SIGTERM and SIGINT blocked until the caller is
- * ready for them. The parent passes them on and ends as its child does; the child
- * does not outlive it. Returns in this process if it cannot fork.
+ * ready for them. The parent passes them on and ends as its child does; the
+ * child does not outlive it. Returns in this process if it cannot fork.
  */
 void supervise(void);
 

@@ -233,8 +233,8 @@ recall(struct tls *tls, struct tls_memory *memory)
 		    memory->session.data, memory->session.size);
 }
 
-/* Whether there is something to resume: of TLS 1.3 only a ticket is, which comes
- * some time after the handshake and is not waited for. */
+/* Whether there is something to resume: of TLS 1.3 only a ticket is, which
+ * comes some time after the handshake and is not waited for. */
 static bool
 can_be_resumed(const struct tls *tls)
 {

@@ -72,8 +72,8 @@ void tls_identity_free(struct tls_identity *identity);
 
 /*
  * A client's last session, kept to be resumed: secrets, which never leave this
- * process and which tls_memory_free() wipes. A session is resumed only under the
- * same policy that it was verified with, and for an hour at most.
+ * process and which tls_memory_free() wipes. A session is resumed only under
+ * the same policy that it was verified with, and for an hour at most.
  *
  * tls_memory_new() returns NULL when out of memory; tls_connect() accepts that.
  */

@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 /*
- * Return the length of the well-formed UTF-8 sequence at the start of a text that
- * ends in a NUL (RFC 3629 section 4), or 0 if there is none. 0 for ASCII, too:
- * callers have rules of their own for it.
+ * Return the length of the well-formed UTF-8 sequence at the start of a text
+ * that ends in a NUL (RFC 3629 section 4), or 0 if there is none. 0 for ASCII,
+ * too: callers have rules of their own for it.
  */
 size_t utf8_length(const char *text);
 

@@ -10,16 +10,15 @@
 #include "lib/spool/spool.h"
 
 /*
- * A message on its way into the spool. Nobody sees it before
- * draft_commit(), and nothing of it stays if that is not reached.
+ * A message on its way into the spool. Invisible before draft_commit(); without
+ * that nothing of it stays.
  */
 struct draft;
 
 /*
  * Begin a message with its envelope, which must be complete.
  *
- * Returns 0 or a negative errno; -ENOSPC, -EDQUOT and the like as they come
- * from the file system.
+ * Returns 0 or a negative errno, such as the file system's -ENOSPC and -EDQUOT.
  */
 int draft_begin(struct spool *spool, const struct envelope *envelope,
     struct draft **ret_draft);
@@ -28,7 +27,7 @@ int draft_begin(struct spool *spool, const struct envelope *envelope,
  * draft can only be freed. */
 int draft_write(struct draft *draft, const void *data, size_t size_bytes);
 
-/* Octets of the message so far. */
+/* The octets of the message so far. */
 uint64_t draft_size(const struct draft *draft);
 
 /*
@@ -40,7 +39,7 @@ uint64_t draft_size(const struct draft *draft);
  */
 int draft_commit(struct draft *draft);
 
-/* Let go of a draft, committed or not. NULL is fine. */
+/* Free a draft, committed or not. Accepts NULL. */
 void draft_free(struct draft *draft);
 
 #endif

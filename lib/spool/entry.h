@@ -10,15 +10,15 @@
 
 enum queue_place {
 	QUEUE_NEW, /* accepted, not yet tried */
-	QUEUE_RETRY, /* to be tried again, not before its minute */
+	QUEUE_RETRY, /* retried not before its minute */
 };
 
-/* A name in the queue. Whether it is a message shows when it is claimed. */
+/* A name in the queue. Claiming it shows whether it is a message. */
 struct queue_entry {
 	enum queue_place place;
 	int64_t minute; /* of QUEUE_RETRY: counted from 1970 */
-	char name[NAME_MAX + 1]; /* a message's id, if all is well; "" stands
-				  * for the folder that it would be in */
+	char name[NAME_MAX + 1]; /* a message's id unless damaged; "" stands
+				  * for the folder itself */
 };
 
 #define ENTRY_PATH_SIZE (sizeof(NAME_RETRY) + NAME_BUCKET_SIZE + NAME_MAX + 2)

@@ -10,7 +10,7 @@
 #include "lib/dsn.h"
 #include "lib/id.h"
 
-/* RFC 5321 section 4.5.3.1.8 asks for 100 at the least. */
+/* RFC 5321 section 4.5.3.1.8 requires at least 100. */
 #define ENVELOPE_RECIPIENTS_MAX 1000
 
 /* No block is larger: up to three lines per recipient and a few more. */
@@ -20,8 +20,8 @@
 #define ENVELOPE_SEAL_SIZE 63
 
 /*
- * Who a message is from and to, and what its sender asked for. All strings are
- * the envelope's own; envelope_clear() frees them.
+ * A message's sender, recipients and SMTP parameters. The envelope owns all
+ * strings; envelope_clear() frees them.
  */
 struct envelope {
 	char id[ID_SIZE];
@@ -30,37 +30,37 @@ struct envelope {
 	size_t recipient_count;
 	struct dsn_request *requests; /* one for each recipient */
 	enum dsn_return dsn_return; /* RET (RFC 3461) */
-	char *envid; /* ENVID as it was given; NULL: not */
+	char *envid; /* ENVID as it was given, or NULL */
 	bool is_8bitmime; /* BODY=8BITMIME was given (RFC 6152) */
 	bool is_smtputf8; /* SMTPUTF8 was given (RFC 6531) */
 	bool is_requiretls; /* REQUIRETLS was given (RFC 8689) */
 };
 
-/* What tells a whole message from a torn one. */
+/* Tells a whole message from a torn one. */
 struct envelope_seal {
-	uint64_t size_bytes; /* of the message behind the block */
-	uint64_t checksum; /* XXH3-64 of the block's other lines and that */
+	uint64_t size_bytes; /* of the message after the block */
+	uint64_t checksum; /* XXH3-64 of the block's other lines and of it */
 };
 
 void envelope_clear(struct envelope *envelope);
 
 /* Return 0, -ENOMEM, or -E2BIG for more than ENVELOPE_RECIPIENTS_MAX. A
- * recipient that is there already is not added again. */
+ * recipient that the envelope has already is not added again. */
 int envelope_set_sender(struct envelope *envelope, const char *address);
 int envelope_add_recipient(struct envelope *envelope, const char *address);
 
-/* The same with what the sender has said of the recipient; if he was there what
- * was said first counts. On error nobody was added. */
+/* Add a recipient with its DSN parameters. For a recipient that the envelope
+ * has already the first parameters count. On error the envelope is
+ * unchanged. */
 int envelope_add_request(struct envelope *envelope, const char *address,
     unsigned notify, const char *orcpt);
 
-/* Note what the sender has said of the message, unless something was noted
- * before. NULL: nothing. Returns 0 or -ENOMEM. */
+/* Set ENVID unless it is set already; NULL is ignored. Returns 0 or -ENOMEM. */
 int envelope_set_envid(struct envelope *envelope, const char *envid);
 
 /*
- * Write the block that stands before a stored message, without its last line,
- * the seal. Header lines, so that any mail reader shows them.
+ * Write the block that precedes a stored message, without its last line, the
+ * seal. They are header lines, which any mail reader shows.
  *
  * ret_text	the caller frees it.
  *
@@ -78,7 +78,7 @@ void envelope_render_seal(const struct envelope_seal *seal,
  *		ENVELOPE_BLOCK_MAX octets. Need not end in a NUL.
  * ret_length	octets of the block with its seal.
  *
- * Returns 0, -ENOMEM, or -EBADMSG if this is not a whole block. On error
+ * Returns 0, -ENOMEM, or -EBADMSG if the text is not a whole block. On error
  * ret_envelope is empty.
  */
 int envelope_parse(const char *text, size_t length,

@@ -156,8 +156,8 @@ filesystem_is_flush_enough(const struct filesystem_flush *flush)
 	    (flush->counters_fd >= 0 && !has_fast_commits(flush->counters_fd));
 }
 
-/* Commits the transaction without the data of everybody's files, which syncfs(2)
- * would write too. */
+/* Commits the transaction without the data of everybody's files, which
+ * syncfs(2) would write too. */
 int
 filesystem_commit(int fd)
 {

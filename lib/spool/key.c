@@ -23,7 +23,8 @@
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 
-/* Returns 0, -ENOENT if no key was made yet, -EBADMSG if it has another size. */
+/* Returns 0, -ENOENT if no key was made yet, -EBADMSG if it has another
+ * size. */
 static int
 read_key(struct spool *spool)
 {

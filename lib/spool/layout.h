@@ -48,47 +48,48 @@ const char *layout_folder_name(enum spool_folder folder);
 /* A descriptor of the folder, kept open by the spool, or a negative errno. */
 int layout_folder(struct spool *spool, enum spool_folder folder);
 
-/* Open the folder below another, making it if it is missing. The descriptor
- * is the caller's. */
+/* Open a folder below another; make it if it is missing. The descriptor is the
+ * caller's. */
 int layout_open_folder(int parent_fd, const char *name);
 
 /*
  * A descriptor of the folder of a day's mail, kept open by the spool until
- * another day's is asked for, or a negative errno. If it was removed meanwhile
- * linking into it fails with -ENOENT; layout_close_day() lets it be made again.
- * layout_keep_day() has the folder that is open serve for any other day.
+ * another day's is needed, or a negative errno. If the folder was removed
+ * meanwhile, linking into it fails with -ENOENT; after layout_close_day() the
+ * next call makes it again. layout_keep_day() uses the open one for all other
+ * days.
  */
 int layout_day_folder(struct spool *spool, int64_t real_ms);
 void layout_keep_day(struct spool *spool);
 void layout_close_day(struct spool *spool);
 
-/* Make what was linked into that folder and into the queue durable, for a file
- * system whose flush is not enough. */
+/* Make the names in that folder and in the queue durable, if
+ * layout_is_flush_enough() is false. */
 int layout_flush_names(struct spool *spool);
 
 /*
- * Make a file to write to that has no name yet if the file system can do that
- * (O_TMPFILE), else one in scratch under the name given. Nothing else lies in
- * that folder, so whoever may write to it can still write to no one's mail.
+ * Make a file for writing, without a name if the file system can do that
+ * (O_TMPFILE), else in scratch under the given name. The folder holds nothing
+ * else: a sandbox that lets a process write there protects all mail.
  *
- * ret_is_named	whether it has that name, which is to be removed at the end.
+ * ret_is_named	whether it has that name, which the caller removes at the end.
  *
  * Returns a descriptor, which is the caller's, or a negative errno.
  */
 int layout_open_unnamed(struct spool *spool, const char *scratch_name,
     bool *ret_is_named);
 
-/* Give a file that is open one more name. */
+/* Give an open file another name. */
 int layout_link(struct spool *spool, int fd, const char *scratch_name,
     bool is_named, int folder_fd, const char *name);
 
-/* Begin to read a folder. The caller closes what it gets. */
+/* Open a folder for readdir(3). The caller closes it. */
 int layout_open_listing(struct spool *spool, enum spool_folder folder,
     DIR **ret_listing);
 
 /*
- * Move a name to a folder of things that are kept: where something has that
- * name already, it gets another one behind it.
+ * Move a name to a folder of files that are kept. If the name is taken there,
+ * add a suffix.
  *
  * name		below from_fd; its last part is kept.
  */
@@ -100,13 +101,13 @@ int layout_keep(int from_fd, const char *name, int to_fd);
  */
 bool layout_is_flush_enough(struct spool *spool);
 
-/* Make durable what names were made and removed until now; -EOPNOTSUPP where
- * the folders have to be flushed for it. */
+/* Make all names that were made and removed until now durable; -EOPNOTSUPP if
+ * the folders must be flushed for that. */
 int layout_commit(struct spool *spool);
 
 /*
- * Whether a name may seem to be there for a while after another host has
- * removed it: file systems over the network remember names.
+ * Whether a name may remain visible for a while after another host removed it:
+ * network file systems cache names.
  */
 bool layout_has_stale_names(struct spool *spool);
 
@@ -117,7 +118,7 @@ ssize_t layout_read(int fd, void *ret_data, size_t size_bytes, uint64_t offset);
 /* Read from the start until the size or the end. Returns as layout_read(). */
 ssize_t layout_read_start(int fd, char *ret_data, size_t size_bytes);
 
-/* Write all of it at an offset, whatever write(2) takes at a time. */
+/* Write all octets at an offset. */
 int layout_write(int fd, const void *data, size_t size_bytes, int64_t offset);
 
 #endif

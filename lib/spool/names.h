@@ -28,15 +28,15 @@
 #define NAME_BUCKET_SIZE sizeof("202611221831")
 #define NAME_MAIL_SIZE (ID_SIZE + TOKEN_SIZE + sizeof(".eml"))
 
-/* The folder of mail stored at a time: its day (UTC). */
+/* The folder of mail that is stored at a time: its day (UTC). */
 void name_format_day(int64_t real_ms, char ret_name[NAME_DAY_SIZE]);
 
 /* A recipient's copy within it: <id>_<token>.eml */
 void name_format_mail(const char *id, const char *token,
     char ret_name[NAME_MAIL_SIZE]);
 
-/* The bucket of a minute (counted from 1970), named in UTC, and back. The
- * latter returns 0, or -EBADMSG if the text is no bucket's name. */
+/* The bucket of a minute (counted from 1970), named in UTC, and back. Parsing
+ * returns 0, or -EBADMSG if the text is not a bucket's name. */
 void name_format_bucket(int64_t minute, char ret_name[NAME_BUCKET_SIZE]);
 int name_parse_bucket(const char *text, int64_t *ret_minute);
 

@@ -3,9 +3,9 @@
 /*
  * probe.c - find out whether a file system can carry a spool.
  *
- * Tries what the spool stands on with files of its own in scratch/, and believes
- * nothing but what it sees: a network file system may take a call and not do
- * what it says.
+ * Tries what the spool stands on with files of its own in scratch/, and
+ * believes nothing but what it sees: a network file system may take a call and
+ * not do what it says.
  */
 
 #include "config.h"

@@ -6,14 +6,14 @@
 #include "lib/spool/spool.h"
 
 /*
- * Whether the file system has what the spool stands on: flock(2) that excludes,
- * link(2), rename(2). Tried out on file systems that are not known to have all
- * of it, but not again within an hour of success.
+ * Check that the file system has what a spool needs: an exclusive flock(2),
+ * link(2), rename(2). Unknown file systems are tested, at most once an hour
+ * after a success.
  *
- * ret_lacking	what is missing, for people; set with -EOPNOTSUPP.
+ * ret_lacking	what is missing, in words; set with -EOPNOTSUPP.
  *
- * Returns 0; -EOPNOTSUPP: no mail may be trusted to it; or another negative
- * errno: it could not be tried.
+ * Returns 0; -EOPNOTSUPP: unfit for mail; or another negative errno: it could
+ * not be tested.
  */
 int probe_check(struct spool *spool, const char **ret_lacking);
 

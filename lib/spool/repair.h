@@ -7,20 +7,19 @@
 
 #include "lib/spool/spool.h"
 
-/* Told of each thing that was put right: its path below the spool, and what
- * was done with it. */
+/* Called for each repair, with the path below the spool and what was done. */
 typedef void repair_report(void *context, const char *path, const char *what);
 
-/* Whether the last sweep was long enough ago that another is due. A sweep
- * looks at every file of the queue: too much for each run (promise P8). */
+/* Whether a sweep is due. It reads every name in the queue: too much for each
+ * run (promise P8). */
 bool repair_is_due(struct spool *spool);
 
 /*
- * Sweep up what crashes and administrators have left, and note that it was
- * done. What is known to be of no use to anybody is removed; what is not known
- * is moved to queue/damaged. Other processes may go on meanwhile.
+ * Sweep up what crashes and administrators left, and record the time. Remove
+ * what is known to be useless, move what is unknown to queue/damaged. Other
+ * processes may use the spool meanwhile.
  *
- * Returns 0, or a negative errno if the sweep could not be finished.
+ * Returns 0, or a negative errno if the sweep was not completed.
  */
 int repair_sweep(struct spool *spool, repair_report *report, void *context);
 

@@ -10,48 +10,50 @@
 #include "lib/spool/spool.h"
 
 /*
- * Tell a wall that is to be closed what its role may do within the spool, and
- * make and open what cannot be made and opened behind it. A spool that is made
- * anew in its place later is another one, and out of reach.
+ * Allow a role in a sandbox what it needs of the spool, and make and open what
+ * it cannot make and open inside. A spool that replaces this one later is out
+ * of reach.
  *
- * Return 0, or a negative errno: the spool cannot be worked with then.
+ * Return 0, or a negative errno: the spool is unusable then.
  */
 
-/* Today's folder, queue/new and scratch get names of files, and lose those of a
- * message that fails; what is written to is in scratch. Nothing is read. A
- * session that goes on over midnight stores in the folder that it began with. */
+/* Make and remove names in today's folder, queue/new and scratch; write in
+ * scratch; read nothing. A session that lasts past midnight stores mail in the
+ * folder that it began with. */
 int sandbox_allow_session(struct spool *spool, struct sandbox *sandbox);
 
-/* The queue and scratch, as is needed, and policies of domains. Stored mail is
- * out of reach, but notices to senders get their names in today's folder, or the
- * one of the day on which the run began. */
+/* Use the queue, scratch, and what is cached about destinations. Stored mail is
+ * out of reach, but DSNs get names in the folder of the day on which the run
+ * began. */
 int sandbox_allow_delivery(struct spool *spool, struct sandbox *sandbox);
 
-/* What sessions do before they close their own: any day's folder. */
+/* Do what sessions do before they enter their own sandbox; use any day's
+ * folder. */
 int sandbox_allow_listener(struct spool *spool, struct sandbox *sandbox);
 
-/* Lists folders, tries scratch out, and reads counters; no message. */
+/* List folders, test scratch, read counters; no message. */
 int sandbox_allow_health(struct spool *spool, struct sandbox *sandbox);
 
-/* The spool that is within the wall of a process that stays, and opens it again
- * and again. */
+/* The spool that is in the sandbox of a process that stays and opens it many
+ * times. */
 struct sandbox_view {
 	const char *path;
 	uint64_t identity;
-	bool is_whole; /* all of it could be allowed */
-	int64_t until_mono_ms; /* of no use after that, if not */
+	bool is_whole; /* all was allowed */
+	int64_t until_mono_ms; /* if not: outdated then */
 };
 
 /*
- * Open the spool at a path, have it allowed by one of the latter two, and
- * remember what it was. One that cannot be used is no error: who asks for it is
- * told.
+ * Open the spool at a path, call allow on it, which is one of the latter two,
+ * and record its state. An unusable spool is not an error here: opening it
+ * again reports that.
  */
 struct sandbox_view sandbox_open_view(const char *path, struct sandbox *sandbox,
     int (*allow)(struct spool *spool, struct sandbox *sandbox));
 
-/* Whether another process would see more: something was made, mounted, replaced
- * or given to another owner, or it could not be used and some time has passed. */
+/* Whether a new process would see more: files were made, mounted, replaced or
+ * given to another owner, or the spool was unusable and some time has
+ * passed. */
 bool sandbox_is_outdated(const struct sandbox_view *view);
 
 #endif

@@ -8,12 +8,12 @@
 #include "lib/spool/entry.h"
 #include "lib/spool/spool.h"
 
-/* Goes through the entries that are due: new ones first, then retries, oldest
- * minute first. Only folders that are due are opened (promise P8). */
+/* Iterates over the due entries of the queue: new ones first, then retries by
+ * minute. Opens only folders that are due (promise P8). */
 struct scan;
 
-/* No retry is planned for later than this: a minute that is further ahead was
- * chosen before the clock was set back, and is due. */
+/* No retry is planned for later than this. A minute further ahead was chosen
+ * before the clock was set back, and is due. */
 #define SCAN_RETRY_MAX_MINUTES 120
 
 int scan_open(struct spool *spool, int64_t real_ms, struct scan **ret_scan);
@@ -21,8 +21,8 @@ int scan_open(struct spool *spool, int64_t real_ms, struct scan **ret_scan);
 int scan_next(struct scan *scan, struct queue_entry *ret_entry);
 void scan_close(struct scan *scan);
 
-/* How many messages are queued, and for how long the one that has been due
- * the longest has been waiting untried (0 if none has). */
+/* Count the messages in the queue; find for how long the message that is
+ * overdue the longest has been due (0 if none is). */
 int scan_count(struct spool *spool, uint64_t *ret_count);
 int scan_longest_wait(struct spool *spool, int64_t real_ms,
     int64_t *ret_wait_ms);

@@ -30,35 +30,35 @@ struct spool;
 int spool_open(const char *path, struct spool **ret_spool);
 void spool_close(struct spool *spool);
 
-/* Whether there is a spool that mail has been in, and nothing needs to be made;
- * false where that cannot be seen, too. */
+/* Whether the path is a spool that has been used. False if that cannot be
+ * seen. */
 bool spool_exists(const char *path);
 
-/* The token of a recipient under the spool's key, which is made at the first
- * call that anybody ever makes. -EBADMSG: the key on disk is damaged. */
+/* Make the token of a recipient under the spool's key, which the first call
+ * ever made creates. -EBADMSG: the key on disk is damaged. */
 int spool_token(struct spool *spool, const char *address,
     char ret_token[TOKEN_SIZE]);
 
-/* Whether a message of that size can be taken: 0 or -ENOSPC. */
+/* Check that there is space for a message of that size: 0 or -ENOSPC. */
 int spool_check_space(struct spool *spool, uint64_t size_bytes);
 
-/* Whether the spool can be written to, by trying. */
+/* Check that the spool is writable by writing to it. */
 int spool_check_writable(struct spool *spool);
 
-/* Whether somebody has removed it, or its queue, since it was opened: what is
- * open is of no use any more. */
+/* Whether the spool or its queue was removed since it was opened. It is
+ * unusable then. */
 bool spool_is_gone(struct spool *spool);
 
 /*
- * What a path leads to as a spool now: its folders, or those and the files that
- * all programs share. Another number than before says that what is open, or
- * within a wall, is not what others use.
+ * Return a number for the spool that a path leads to now (lib/pathstate.h): for
+ * its folders, or for these and the files that all programs share. If it
+ * changes, what is open or in a sandbox's rules is not what others use.
  */
 uint64_t spool_get_folders_pathstate(const char *path);
 uint64_t spool_get_pathstate(const char *path);
 
-/* Open the file of counters, or that of the sessions' locks, making it if it
- * is missing. Returns a descriptor, which is the caller's. */
+/* Open the file of counters, or the file of the sessions' locks; make it if it
+ * is missing. Return a descriptor, which is the caller's. */
 int spool_open_counters(struct spool *spool);
 int spool_open_sessions(struct spool *spool);
 
