@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# auth.bats - relays are told who we are, by what SMTP_AUTH_FILE says, over TLS
-# that has verified and never else: Postfix with Cyrus SASL, Postfix with Dovecot,
-# and a host that does it all wrong. What they refuse waits, and no secret is ever
-# in the audit trail.
+# auth.bats - smtp-deliver authenticates to relays by SMTP_AUTH_FILE, over TLS
+# that has verified and only there: Postfix with Cyrus SASL, Postfix with Dovecot,
+# and a host that does it all wrong. Mail that they refuse waits, and no secret is
+# ever in the log.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -62,7 +62,7 @@ teardown() {
 
 # ---- real servers ------------------------------------------------------------
 
-# Have a Postfix ask who is there, and take mail from no one else.
+# mta_ask HOST: have a Postfix require authentication; more settings on stdin.
 mta_ask() {
 	local dir=$network_dir/mta-$1
 
@@ -127,7 +127,7 @@ sasl_by_dovecot() {
 		  driver = static
 		  args = uid=nobody gid=nogroup home=/nowhere
 		}
-		# Who fails is not to wait longer and longer.
+		# A failure does not delay the next attempt.
 		auth_failure_delay = 0
 		service anvil {
 		  unix_listener anvil-auth-penalty {
@@ -165,7 +165,7 @@ token() {
 		openssl dgst -sha256 -hmac 'key of the test' -binary | base64url)"
 }
 
-# How a Postfix was told who sends the message.
+# How a client authenticated to Postfix for a message.
 mechanism() {
 	sed -n "s/.* \([0-9A-F]*\): client=.*sasl_method=\([^,]*\), sasl_username=$user\$/\2/p" \
 		"$network_dir/mta-$1/log" | tail -n 1
@@ -196,7 +196,7 @@ count_said() {
 	grep -cE -- "$1" "$(odd odd)/log" || :
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # credentials LINE...: what SMTP_AUTH_FILE holds. It is replaced.
 credentials() {
@@ -233,7 +233,7 @@ keeps_secrets() {
 
 # ---- what real servers take --------------------------------------------------
 
-@test "Postfix with Cyrus SASL takes SCRAM-SHA-256, which it offers with others" {
+@test "Postfix with Cyrus SASL takes SCRAM-SHA-256, one offer of several" {
 	credentials "cyrus.hosts.test password $user $password"
 	id=$(send a@one.test)
 	deliver_by "[cyrus.hosts.test]"
@@ -242,7 +242,7 @@ keeps_secrets() {
 	[ "$(mta_mail cyrus "$id" | wc -l)" -eq 1 ]
 }
 
-@test "Postfix with Cyrus SASL takes PLAIN and LOGIN, where the line says so" {
+@test "Postfix with Cyrus SASL takes PLAIN and LOGIN if the line allows it" {
 	credentials "[cyrus.hosts.test]:25 plain $user $password"
 	id=$(send a@one.test)
 	deliver_by "[cyrus.hosts.test]"
@@ -275,7 +275,7 @@ keeps_secrets() {
 	[ "$(mechanism dovecot)" = XOAUTH2 ]
 }
 
-@test "a token for somebody else is refused, and mail waits" {
+@test "a token of another user is refused, and mail waits" {
 	credentials "dovecot.hosts.test xoauth2 $user $(token you@client.test)"
 	id=$(send a@one.test)
 	deliver_by "[dovecot.hosts.test]"
@@ -283,7 +283,7 @@ keeps_secrets() {
 	alarmed 1 "reply=\"535 5.7.8"
 }
 
-@test "a password that is not right makes all mail wait, and is told once" {
+@test "a wrong password makes all mail wait, and is logged once" {
 	local i ids=()
 
 	credentials "" "cyrus.hosts.test password $user not the password"
@@ -296,11 +296,11 @@ keeps_secrets() {
 	done
 	alarmed 1 "refused at AUTH SCRAM-SHA-256 with line 2 of SMTP_AUTH_FILE"
 	alarmed 1 "host=cyrus.hosts.test["
-	# Many hosts lock out who tries too often.
+	# Many hosts lock out clients that try too often.
 	[ "$(grep -c "authentication failed" "$network_dir/mta-cyrus/log")" -eq 1 ]
 }
 
-@test "--watch takes a file that was replaced, and mail flows" {
+@test "--watch reads a file that was replaced, and mail flows" {
 	credentials "dovecot.hosts.test password $user not the password"
 	SMTP_RELAYHOST="[dovecot.hosts.test]" deliver_start --watch
 	id=$(send a@one.test)
@@ -310,7 +310,7 @@ keeps_secrets() {
 	wait_for 30 told "$id" delivered
 }
 
-@test "--explain shows whether a relay takes what the file says" {
+@test "--explain shows whether a relay accepts our credentials" {
 	credentials "dovecot.hosts.test password $user $password"
 	SMTP_RELAYHOST="[dovecot.hosts.test]" run -0 network_exec sender \
 		timeout 60 "$(program smtp-deliver)" --explain a@one.test
@@ -328,7 +328,7 @@ keeps_secrets() {
 
 # ---- who is told, and when ---------------------------------------------------
 
-@test "a host without STARTTLS is told nothing, whatever it offers" {
+@test "a host without STARTTLS gets no credentials, whatever it offers" {
 	auth_start --cert "" --bare "PLAIN LOGIN SCRAM-SHA-256"
 	credentials "odd.hosts.test password $user $password"
 	id=$(send a@one.test)
@@ -340,7 +340,7 @@ keeps_secrets() {
 	[ "$(count_said MAIL)" -eq 0 ]
 }
 
-@test "a host whose certificate is not its own is told nothing" {
+@test "a host with another host's certificate gets no credentials" {
 	dns <<-END
 		other.hosts.test. A $(network_ip4 odd)
 	END
@@ -353,7 +353,7 @@ keeps_secrets() {
 	[ "$(count_said AUTH)" -eq 0 ]
 }
 
-@test "what is offered before TLS counts for nothing" {
+@test "an offer of AUTH before TLS is ignored" {
 	auth_start --bare "PLAIN LOGIN XOAUTH2 SCRAM-SHA-256" --offer LOGIN
 	credentials "odd.hosts.test password $user $password"
 	id=$(send a@one.test)
@@ -363,7 +363,7 @@ keeps_secrets() {
 	[ "$(count_said ' AUTH')" -eq 1 ]
 }
 
-@test "the host of a recipient's domain is told nothing" {
+@test "the MX host of a recipient's domain gets no credentials" {
 	odd_start odd --offer "AUTH PLAIN,PIPELINING" \
 		--cert "$network_dir/ca/odd.pem" --key "$network_dir/ca/odd.key"
 	credentials "odd.hosts.test password $user $password" \
@@ -386,7 +386,7 @@ silent_worker() {
 	pgrep -P "$started"
 }
 
-@test "a worker for such a host does not even have the secret" {
+@test "a worker for such a host does not have the secret in memory" {
 	local worker
 
 	odd_start odd banner=silent
@@ -399,7 +399,7 @@ silent_worker() {
 	stop "$started"
 }
 
-@test "a worker for a relay has it, and not the process that fetches its policy" {
+@test "only the worker for a relay has the secret, not the policy fetcher" {
 	local worker
 
 	# Both wait for the policy.
@@ -414,7 +414,7 @@ silent_worker() {
 	stop "$started"
 }
 
-@test "neither is a relay that has no line for its name and port" {
+@test "a relay without a line for its name and port gets no credentials" {
 	odd_start odd --offer "AUTH PLAIN,PIPELINING" --port 2525 \
 		--cert "$network_dir/ca/odd.pem" --key "$network_dir/ca/odd.key"
 	credentials "odd.hosts.test:587 password $user $password" \
@@ -425,7 +425,7 @@ silent_worker() {
 	[ "$(count_said ' AUTH')" -eq 0 ]
 }
 
-@test "a relay by MX lookup is told what the line for the host says" {
+@test "a relay found by MX lookup gets the credentials of its host's line" {
 	auth_start
 	credentials "odd.hosts.test password $user $password"
 	id=$(send a@one.test)
@@ -433,7 +433,7 @@ silent_worker() {
 	told "$id" delivered
 }
 
-@test "a relay of SMTP_ROUTES is told who we are, but not where that says tls none" {
+@test "a relay of SMTP_ROUTES gets credentials, but not with tls none" {
 	export SMTP_ROUTES=$BATS_TEST_TMPDIR/routes
 	auth_start
 	credentials "odd.hosts.test password $user $password"
@@ -449,7 +449,7 @@ silent_worker() {
 	[ "$(count_said ' AUTH')" -eq 1 ]
 }
 
-@test "a relay that wants to know who we are makes mail wait, and is told of once" {
+@test "a relay that requires AUTH makes mail wait, and is logged once" {
 	local i ids=()
 
 	auth_start
@@ -465,7 +465,7 @@ silent_worker() {
 	alarmed 1 "authentication required"
 }
 
-@test "the next relay is used where the first one refuses us" {
+@test "the next relay is used if the first refuses our credentials" {
 	auth_start --fault wrong
 	credentials "odd.hosts.test password $user $password" \
 		"dovecot.hosts.test password $user $password"
@@ -475,7 +475,7 @@ silent_worker() {
 	alarmed 1 "534 5.7.9 not like that"
 }
 
-@test "one connection serves many messages, and is told once who we are" {
+@test "one connection authenticates once and takes many messages" {
 	local i
 
 	auth_start
@@ -488,7 +488,7 @@ silent_worker() {
 	[ "$(count_said '-- taken')" -eq 5 ]
 }
 
-@test "what does not fit behind AUTH comes in a line of its own" {
+@test "an initial response that is too long for AUTH gets its own line" {
 	local token
 
 	token=$(printf 'x%.0s' {1..2000})
@@ -517,7 +517,7 @@ odd_fault() {
 	stop_started
 }
 
-@test "a host that does not know the password is not believed" {
+@test "a host that does not prove that it knows the password is not used" {
 	odd_fault password --fault signature
 	told "$id" deferred "does not know the password"
 	alarmed 1 "SCRAM-SHA-256 with line 1 of SMTP_AUTH_FILE: the host does not know"
@@ -526,7 +526,7 @@ odd_fault() {
 	alarmed 1 "has not shown that it knows the password"
 }
 
-@test "SCRAM goes on only with our nonce, and with work that is bounded" {
+@test "SCRAM needs our nonce, and a bounded number of iterations" {
 	local count
 
 	odd_fault password --fault nonce
@@ -537,7 +537,7 @@ odd_fault() {
 	done
 }
 
-@test "challenges that are none, or have no end, end the connection" {
+@test "invalid and endless challenges end the connection" {
 	odd_fault password --fault rubbish
 	told "$id" deferred "no base64"
 	odd_fault password --fault nul
@@ -550,7 +550,7 @@ odd_fault() {
 	told "$id" deferred "a reply that came before AUTH"
 }
 
-@test "a connection that is cut after the challenge makes mail wait, quietly" {
+@test "a connection cut after the challenge makes mail wait, without alarm" {
 	odd_fault password --fault cut
 	told "$id" deferred "status=4.4.2"
 	odd_fault login --fault cut
@@ -559,7 +559,7 @@ odd_fault() {
 	run ! grep "event=auth-failed" "$trail"
 }
 
-@test "a host that offers no AUTH behind TLS, or none of ours, is not used" {
+@test "a host without AUTH, or with no mechanism of ours, is not used" {
 	odd_fault password --fault dropped
 	alarmed 1 "the host offers no AUTH"
 	: >"$trail"
@@ -568,7 +568,7 @@ odd_fault() {
 	[ "$(count_said ' AUTH')" -eq 0 ]
 }
 
-@test "454 is quiet, 432 and 504 are not, and no weaker mechanism is tried" {
+@test "432 and 504 are reported, 454 is not; no weaker mechanism is tried" {
 	odd_fault password --fault temporary
 	told "$id" deferred "454 4.7.0"
 	run ! grep "event=auth-failed" "$trail"
@@ -580,7 +580,7 @@ odd_fault() {
 	[ "$(count_said ' AUTH')" -eq 1 ]
 }
 
-@test "a host that repeats what it was told does not get it into the trail" {
+@test "a host that repeats the secret does not get it into the log" {
 	local fault password=$password
 
 	for fault in echo decoded; do
@@ -596,14 +596,14 @@ odd_fault() {
 
 # ---- mistakes in the file ----------------------------------------------------
 
-# mistake LINE...: nothing is sent, and the mistake is told.
+# mistake LINE...: nothing is sent, and the mistake is logged.
 mistake() {
 	run -78 deliver_by "[dovecot.hosts.test]"
 	[ -e "$spool/queue/new/$id" ]
 	grep -qF -- "$1" "$trail"
 }
 
-@test "a file that cannot be used keeps everything, and says why" {
+@test "an unusable file keeps all mail queued, and the reason is logged" {
 	id=$(send a@one.test)
 	mistake "SMTP_AUTH_FILE is \"$SMTP_AUTH_FILE\"; No such file"
 	credentials "# us" "dovecot.hosts.test $user $password"
@@ -617,7 +617,7 @@ mistake() {
 	told "$id" delivered
 }
 
-@test "the file may be a credential of the service" {
+@test "the file may be a systemd credential" {
 	credentials "dovecot.hosts.test password $user $password"
 	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR
 	id=$(send a@one.test)

@@ -10,7 +10,7 @@ setup() {
 	need python3 postfix systemd-socket-activate losetup mkfs.ext4 unshare
 	mkdir "$BATS_TEST_TMPDIR/here"
 	cd "$BATS_TEST_TMPDIR/here" || return
-	# Postfix, who is not root, goes through them.
+	# Postfix, which is not root, goes through them.
 	chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR" .
 }
 
@@ -28,7 +28,7 @@ it = json.load(open("bench.json"))
 sys.exit(not eval(f"({sys.argv[1]})"))' "$1"
 }
 
-# Whether all figures are there, and nothing was left behind.
+# Whether all figures are there, and nothing else was left.
 is_whole() {
 	json 'all(row["medians"] for s in it["sections"] for row in s["rows"])'
 	json 'all(f >= 0 for s in it["sections"] for row in s["rows"]
@@ -37,7 +37,7 @@ is_whole() {
 	[ -z "$(ls -A)" ]
 }
 
-@test "make bench measures both flavours, Postfix and the disk, and draws it" {
+@test "make bench measures and draws both flavours, Postfix and the disk" {
 	bench throughput sizes clients
 	[[ $output == *"10 clients, many per connection"*"10 MiB, 4 clients"* ]]
 	[[ $output == *"smtplib"* ]]
@@ -49,13 +49,13 @@ is_whole() {
 	is_whole
 }
 
-@test "it measures memory, and runs of smtp-deliver" {
+@test "bench measures memory, and runs of smtp-deliver" {
 	bench memory tick
 	[[ $output == *"receiving 10 MiB"*"none is due"*"100 are due"* ]]
 	is_whole
 }
 
-@test "it measures queued mail on its way out, beside Postfix" {
+@test "bench measures the delivery of queued mail, beside Postfix" {
 	need ip ss knotd knotc smtp-sink
 	bench delivery
 	[[ $output == *"to one smtp-sink"*"that take 100 ms"*"one is dead"* ]]
@@ -64,14 +64,14 @@ is_whole() {
 	is_whole
 }
 
-@test "it measures what a run costs where the queue is long" {
+@test "bench measures the cost of a run with a long queue" {
 	need ip ss knotd knotc smtp-sink
 	bench scale
 	[[ $output == *"among 5000"*"with its workers"*"to 30 hosts"* ]]
 	is_whole
 }
 
-@test "it measures connections under a booted systemd" {
+@test "bench measures connections under a booted systemd" {
 	need systemd-nspawn nsenter unshare setpriv
 	bench systemd
 	json '{"cat", "per-connection", "listening"} <=

@@ -23,7 +23,7 @@ teardown() {
 	wait_for 15 is_all_gone
 }
 
-# Put programs in the way that leave a mark, to see that nobody calls them.
+# forbid NAME...: put programs that leave a mark before the real ones.
 forbid() {
 	local name
 
@@ -52,7 +52,7 @@ start_server() {
 	}
 }
 
-# Whether no process is left that knows of the spool. Nobody else has it.
+# Whether no process is left that has the spool in its environment.
 is_all_gone() {
 	local left
 
@@ -72,7 +72,7 @@ send_over_tcp() {
 	END
 }
 
-@test "./bootstrap run serves, delivers and tells of it; SIGINT stops all" {
+@test "./bootstrap run serves, delivers and logs; SIGINT stops all of it" {
 	start_server
 	send_over_tcp
 	wait_for 10 grep -q "^smtp-session: .* event=message-accepted" "$trail"
@@ -97,19 +97,19 @@ send_over_tcp() {
 	wait "$started"
 }
 
-@test "nothing stays even where ./bootstrap run is killed" {
+@test "nothing is left when ./bootstrap run is killed" {
 	start_server
 	run -1 is_all_gone
 	kill -KILL "$started"
 	wait_for 15 is_all_gone
 }
 
-@test "where nothing is missing ./bootstrap run needs no apt and no root" {
+@test "./bootstrap run needs neither apt nor root if nothing is missing" {
 	start_server
 	[ ! -e "$BATS_TEST_TMPDIR/called" ]
 }
 
-@test "a program that is slow to start is waited for, and stopped with the others" {
+@test "a program that is slow to start is stopped with the others" {
 	printf '#!/bin/sh\nsleep 0.5\nexec /usr/bin/setsid "$@"\n' \
 		>"$BATS_TEST_TMPDIR/bin/setsid"
 	chmod +x "$BATS_TEST_TMPDIR/bin/setsid"
@@ -123,7 +123,7 @@ send_over_tcp() {
 	is_all_gone
 }
 
-@test "a port that is taken is an error that names it, and nothing stays" {
+@test "a port in use is an error that names it, and nothing is left" {
 	python3 -c 'import socket, sys, time
 s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 time.sleep(60)' "$port" 3>&- &
@@ -139,7 +139,7 @@ time.sleep(60)' "$port" 3>&- &
 	is_all_gone
 }
 
-@test "a setting that cannot be understood ends ./bootstrap run and is named" {
+@test "an invalid setting ends ./bootstrap run and is named" {
 	run -1 bootstrap SMTP_QUEUE_WORKERS=many
 	grep -q "SMTP_QUEUE_WORKERS" "$trail"
 	is_all_gone

@@ -117,7 +117,7 @@ try_lock() {
 	cluster_exec "$1" flock --nonblock "$2" true
 }
 
-@test "a lock that one host holds is refused to the other until its holder dies" {
+@test "a lock that one host holds is refused to the other host" {
 	cluster_exec alpha touch "$shared/lock"
 	start_on alpha flock --no-fork "$shared/lock" sleep 60
 	wait_for 10 refused try_lock alpha "$shared/lock"
@@ -139,7 +139,7 @@ try_lock() {
 	grep -Eq '^accepted \(250 read\) +200$' "$BATS_TEST_TMPDIR/tally"
 }
 
-@test "a host that loses its spool midway sends nothing that it cannot put on record" {
+@test "a host that loses its spool sends nothing that it cannot record" {
 	start_sink
 	start_deliver beta
 	deliver=$started
@@ -155,7 +155,7 @@ try_lock() {
 	tally --kills 1 --leftovers 1
 }
 
-@test "a host that is killed midway loses nothing that it had accepted" {
+@test "a host that is killed loses nothing that it had accepted" {
 	start_sink
 	for host in alpha beta; do
 		start_deliver "$host"

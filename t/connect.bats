@@ -19,7 +19,7 @@ setup_file() {
 	for host in sender odd1 odd2 silent; do
 		network_add_host "$host"
 	done
-	# Whoever connects to this host hears nothing, not even a refusal.
+	# Connections to this host get no answer, not even a refusal.
 	ip -n "$network_id-silent" route add blackhole "$(network_ip4 sender)/32"
 	ip -n "$network_id-silent" route add blackhole "$(network_ip6 sender)/128"
 	dns <<-END
@@ -41,7 +41,7 @@ setup() {
 	export SMTP_REMOTE_TIMEOUT=20
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # passed_over ID: the addresses that were, in that order.
 passed_over() {
@@ -86,7 +86,7 @@ families() {
 	not told "$id" host-passed-over "timed out"
 }
 
-@test "an address that was slow is tried again when the faster one is of no use" {
+@test "a slow address is tried again when the faster one is unusable" {
 	odd_start odd1 "banner=421 4.3.2 not now"
 	id=$(send bob@half.test)
 	SMTP_REMOTE_TIMEOUT=2 deliver
@@ -98,7 +98,7 @@ families() {
 	told "$id" deferred "no connection: Connection timed out"
 }
 
-@test "an address that answers 421, cuts the connection or talks rubbish leads to the next" {
+@test "421, a cut connection or rubbish leads to the next address" {
 	dns <<-END
 		first.test. AAAA $(network_ip6 odd1)
 		first.test. A    $(network_ip4 odd2)
@@ -133,7 +133,7 @@ families() {
 
 # ---- settings ----------------------------------------------------------------
 
-@test "SMTP_IP_FAMILY says which addresses are used, and which first" {
+@test "SMTP_IP_FAMILY chooses the addresses that are used, and their order" {
 	for row in any=6464 ipv4=44 ipv6=66 prefer-ipv4=4646 prefer-ipv6=6464; do
 		forget_unreached
 		id=$(send bob@two.test)
@@ -156,7 +156,7 @@ families() {
 	not has_got odd1 connect
 }
 
-@test "SMTP_BIND_ADDRESS is where connections come from" {
+@test "connections come from SMTP_BIND_ADDRESS" {
 	ip -n "$network_id-sender" addr add 192.0.2.200/24 dev uplink
 	ip -n "$network_id-sender" addr add 2001:db8::c8/64 dev uplink nodad
 	export SMTP_BIND_ADDRESS="192.0.2.200, 2001:db8::c8"
@@ -176,7 +176,7 @@ families() {
 	is_done "$id"
 }
 
-@test "while SMTP_BIND_ADDRESS is not an address of this host mail waits" {
+@test "mail waits while SMTP_BIND_ADDRESS is not an address of this host" {
 	odd_start odd1
 	id=$(send bob@half.test)
 	SMTP_BIND_ADDRESS="192.0.2.250 2001:db8::fa" deliver
@@ -188,7 +188,7 @@ families() {
 
 # ---- this host, and too many -------------------------------------------------
 
-@test "hosts that are not better than this host itself are not used" {
+@test "MX hosts not preferred to this host itself are not used" {
 	dns <<-END
 		name.test.    MX 10 odd1.hosts.test.
 		name.test.    MX 20 sender.hosts.test.
@@ -219,7 +219,7 @@ families() {
 }
 
 @test "mail for a domain whose host is this one fails at once" {
-	# Whoever else may be listening.
+	# Other programs may be listening.
 	odd_start sender
 	dns <<-END
 		own-name.test. MX 10 sender.hosts.test.
@@ -253,7 +253,7 @@ families() {
 	[ "$(odd_count sender)" -eq 3 ]
 }
 
-@test "no more than SMTP_MX_HOSTS hosts are tried, those without address not counted" {
+@test "at most SMTP_MX_HOSTS hosts that have an address are tried" {
 	for i in {1..7}; do
 		echo "seven.test. MX $((10 + i)) host$i.seven.test."
 		echo "host$i.seven.test. A $(network_ip4 odd1)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # deliver-content.bats - messages arrive at a remote host, Postfix for most of
-# them, octet for octet as they were handed in.
+# them, octet for octet as they were submitted.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -31,8 +31,8 @@ teardown_file() {
 	network_stop
 }
 
-# arrives NAME [PARAMETER]: hand in stdin, MAIL with that parameter, deliver it to
-# a real MTA, compare.
+# arrives NAME [PARAMETER]: submit the message on stdin, deliver it to a real MTA,
+# compare. The parameter is for MAIL.
 arrives() {
 	local file=$BATS_TEST_TMPDIR/$1 id
 
@@ -45,34 +45,34 @@ arrives() {
 	wait_for 10 mta_mail mx1 "Delivered-To: $1@real.test"
 	mta_content "$(mta_mail mx1 "Delivered-To: $1@real.test")" >"$file.got"
 	stored "$id" | tr -d '\r' | cmp - "$file.got"
-	# And but for our own Received it is what the client gave us.
+	# Except for our own Received it is what the client sent.
 	mta_content "$file.got" >"$file.given"
 	[ "$(head -c 10 "$file.got")" = "Received: " ]
 	tr -d '\r' <"$file" | cmp - "$file.given"
 }
 
-@test "a message arrives over verified STARTTLS as it was handed in" {
+@test "a message arrives over verified STARTTLS as it was submitted" {
 	message plain | arrives plain
 }
 
-@test "lines that begin with dots arrive as they were handed in" {
+@test "lines that begin with dots arrive as they were submitted" {
 	message dots $'.\r\n..\r\n.two\r\n...\r\n\r\n.' | arrives dots
 }
 
-@test "8-bit octets arrive as they were handed in" {
+@test "8-bit octets arrive as they were submitted" {
 	message octets $'Gr\xfc\xdfe \xc3\xbc \x80\xff \x01\x7f' |
 		arrives octets BODY=8BITMIME
 }
 
-@test "long lines arrive as they were handed in" {
+@test "long lines arrive as they were submitted" {
 	message long "$(printf '%998s\r\n.%997s' x y)" | arrives long
 }
 
-@test "a message with an empty body arrives as it was handed in" {
+@test "a message with an empty body arrives as it was submitted" {
 	message empty | sed '5d' | arrives empty
 }
 
-@test "a message of 2 MB arrives as it was handed in" {
+@test "a message of 2 MB arrives as it was submitted" {
 	{
 		message large
 		awk 'BEGIN { for (i = 0; i < 32000; i++)
@@ -80,7 +80,7 @@ arrives() {
 	} | arrives large
 }
 
-@test "what goes over the wire is the stored message, octet for octet" {
+@test "the stored message goes over the wire octet for octet" {
 	id=$(message wire $'.\r\n..\r\n\xff\r\n\r\n.end' | submit "" bob@odd.test)
 	odd_start odd1
 	deliver

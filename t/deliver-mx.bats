@@ -116,7 +116,7 @@ teardown_file() {
 	[ "$(odd_count odd3)" -eq 1 ]
 }
 
-@test "a domain without MX is a host itself" {
+@test "a domain without MX is its own host" {
 	dns <<-END
 		no-mx.test. A $(network_ip4 mx1)
 	END
@@ -168,7 +168,7 @@ teardown_file() {
 	told "$id" delivered 'tls="TLS1.3 '
 }
 
-@test "a null MX ends a message at once" {
+@test "a null MX fails a message at once" {
 	dns <<-END
 		null.test. MX 0 .
 		null.test. A $(network_ip4 odd1)
@@ -185,14 +185,14 @@ teardown_file() {
 	not has_got odd1 connect
 }
 
-@test "a domain that does not exist ends a message at once" {
+@test "a domain that does not exist fails a message at once" {
 	id=$(send bob@nowhere.invalid.test)
 	deliver
 	was_returned "$id"
 	told "$id" failed status=5.1.2
 }
 
-@test "a domain without MX and address ends a message at once" {
+@test "a domain without MX and address fails a message at once" {
 	dns <<-END
 		nothing.test. TXT "no mail here"
 	END
@@ -213,7 +213,7 @@ teardown_file() {
 	has_got odd1 "RCPT TO:<bob@alias.test>"
 }
 
-@test "an answer of the DNS that takes TCP is understood" {
+@test "a DNS answer that needs TCP is understood" {
 	for i in {10..40}; do
 		echo "large.test. MX $i a-rather-long-name-$i.nobody.hosts.test."
 	done | dns
@@ -252,7 +252,7 @@ teardown_file() {
 	[ "$(odd_count odd1)" -eq 1 ]
 }
 
-@test "a domain whose A-label would have other signs in it has no host" {
+@test "a domain that has no valid A-label has no host" {
 	id=$(message | submit " SMTPUTF8" bob@odd／x.test)
 	deliver
 	told "$id" failed status=5.1.2

@@ -41,7 +41,7 @@ seconds_until() {
 	echo $((minute - EPOCHSECONDS))
 }
 
-@test "451 and later 250: it waits a minute, then is delivered" {
+@test "a message that gets 451 waits a minute, and is delivered after 250" {
 	odd_start odd1 "dot=451 4.7.1 greylisted;ok"
 	id=$(send bob@odd.test)
 	deliver
@@ -125,7 +125,7 @@ seconds_until() {
 	grep "event=set-aside .*rubbish" "$trail"
 }
 
-@test "folders of the queue that are missing do no harm" {
+@test "missing folders of the queue are made again" {
 	odd_start odd1
 	id=$(send bob@odd.test)
 	find "$spool/queue" -mindepth 1 -type d -empty -delete
@@ -188,7 +188,7 @@ seconds_until() {
 	[ "$(grep -c ' connect ' "$(odd odd1)/log")" -lt 20 ]
 }
 
-@test "a host that hangs up after each message gets the next one anew" {
+@test "a host that hangs up after each message gets a new connection" {
 	for action in "dot=after-cut" "mail=ok;421 4.3.2 enough;ok" \
 		"mail=ok;cut;ok"; do
 		stop_started
@@ -214,8 +214,8 @@ seconds_until() {
 	[ "$(counter 2)" -eq 120 ]
 }
 
-# together HOST...: how many hosts were talked to at once, in the second that
-# they take to begin. For the goodbye the next worker does not wait.
+# together HOST...: how many hosts had a connection at once, in the second that
+# their banner takes. The next worker does not wait for the reply to QUIT.
 together() {
 	local host
 
@@ -243,7 +243,7 @@ deliver_to_three() {
 	[ "$(together odd1 odd2 odd3)" -eq 3 ]
 }
 
-@test "SMTP_QUEUE_WORKERS limits how many are delivered to at once" {
+@test "SMTP_QUEUE_WORKERS limits the destinations delivered to at once" {
 	SMTP_QUEUE_WORKERS=1 deliver_to_three
 	[ "$(together odd1 odd2 odd3)" -eq 1 ]
 	rm -r "$BATS_TEST_TMPDIR"/odd*
@@ -252,12 +252,12 @@ deliver_to_three() {
 	[ "$(together odd1 odd2 odd3)" -eq 2 ]
 }
 
-@test "a run without anything to do ends at once and says nothing" {
+@test "a run without work ends at once and logs nothing" {
 	deliver
 	[ ! -s "$trail" ]
 }
 
-@test "the trail names no address unless SMTP_DEBUG is on" {
+@test "the log names no address unless SMTP_DEBUG is on" {
 	odd_start odd1
 	send bob@odd.test
 	deliver
@@ -267,7 +267,7 @@ deliver_to_three() {
 	told "$id" delivered address=bob@odd.test
 }
 
-@test "a value that cannot be understood is named, and nothing is done" {
+@test "an invalid setting is named, and nothing is sent" {
 	id=$(send bob@odd.test)
 	run -78 env SMTP_QUEUE_WORKERS=none "$(program smtp-deliver)"
 	[[ $output == *SMTP_QUEUE_WORKERS* ]]

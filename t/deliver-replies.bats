@@ -106,7 +106,7 @@ teardown_file() {
 	not has_got odd1 "RCPT TO:<grün"
 }
 
-@test "a 5yz reply is final: a message of nobody's is kept in queue/failed and counted" {
+@test "a 5yz reply is final: a bounce is kept in queue/failed, and counted" {
 	odd_start odd1 "rcpt=550 5.1.1 nobody here\\nof that name"
 	id=$(message | submit "" bob@odd.test)
 	deliver
@@ -145,7 +145,7 @@ teardown_file() {
 	done
 }
 
-@test "a refusal of one message does not touch the next" {
+@test "a refusal of one message does not affect the next" {
 	for offer in "" PIPELINING; do
 		for step in mail rcpt data dot; do
 			stop_started
@@ -173,7 +173,7 @@ teardown_file() {
 	grep "^Delivered-To: two@two.test" "$file"
 }
 
-@test "some recipients are taken, only the others are tried again" {
+@test "only the recipients that were deferred are tried again" {
 	odd_start odd1 "rcpt:<later@=451 4.2.1 later;ok" \
 		"rcpt:<never@=550 5.1.1 never"
 	id=$(message |
@@ -215,7 +215,7 @@ teardown_file() {
 	[ "$(odd_count odd3)" -eq 1 ]
 }
 
-@test "a lost reply to QUIT is no failure" {
+@test "a lost reply to QUIT is not a failure" {
 	for quit in cut reset "421 4.3.2 gone" silent; do
 		stop_started
 		odd_start odd1 "quit=$quit"
@@ -248,7 +248,7 @@ teardown_file() {
 	done
 }
 
-@test "421 in the middle makes a message wait" {
+@test "421 during a transaction makes a message wait" {
 	for offer in "" PIPELINING; do
 		stop_started
 		odd_start odd1 --offer "$offer" "rcpt:<two@=421 4.3.2 closing;ok" \
@@ -263,13 +263,13 @@ teardown_file() {
 		[ "$(odd_count odd1)" -eq 1 ]
 		# What was final before it stays so.
 		[ "$(grep -c " RCPT TO:<never@" "$(odd odd1)/log")" -eq 1 ]
-		# Nobody is named behind it, unless all were named at once.
+		# No recipient follows, unless all were sent at once.
 		[ "$(grep -c " RCPT TO:<three@" "$(odd odd1)/log")" -eq \
 			"$([ -z "$offer" ] && echo 1 || echo 2)" ]
 	done
 }
 
-@test "a host that does not answer is left at the deadline" {
+@test "a host that does not answer is given up at the deadline" {
 	export SMTP_REMOTE_TIMEOUT=1
 	for step in banner=silent ehlo=deaf mail=silent content=deaf dot=silent; do
 		stop_started
@@ -281,7 +281,7 @@ teardown_file() {
 	done
 }
 
-@test "a host that drips its reply is left at the deadline" {
+@test "a host that drips its reply is given up at the deadline" {
 	odd_start odd1 "banner=drip 0.3"
 	id=$(send bob@odd.test)
 	SMTP_REMOTE_TIMEOUT=2 deliver
@@ -297,7 +297,7 @@ teardown_file() {
 	is_done "$id"
 }
 
-@test "an endless reply and one with an endless line are left" {
+@test "an endless reply or reply line ends the attempt" {
 	for reply in ehlo=endless "ehlo=long 5000000" banner=endless \
 		"banner=long 5000000" "ehlo=raw \\x00\\xff\\n\\r\\r\\n"; do
 		stop_started
@@ -309,14 +309,14 @@ teardown_file() {
 	done
 }
 
-@test "a reply whose lines disagree is no reply" {
+@test "a reply whose lines have different codes is invalid" {
 	odd_start odd1 "dot=raw 250-taken\\r\\n550 refused\\r\\n"
 	id=$(send bob@odd.test)
 	deliver
 	is_deferred "$id"
 }
 
-@test "a reply that came before it was asked for counts for nothing" {
+@test "a reply that came before its command is not used" {
 	for offer in PIPELINING ""; do
 		stop_started
 		odd_start odd1 --offer "$offer" "dot=554 5.6.0 never" \
@@ -331,7 +331,7 @@ teardown_file() {
 	not has_got odd1 DATA
 }
 
-@test "a reply to DATA with that to the message is none to the message" {
+@test "a reply to the message that comes with that to DATA is not used" {
 	odd_start odd1 "dot=554 5.6.0 never" \
 		"data=raw 354 go on\\r\\n250 2.0.0 taken\\r\\n"
 	id=$(send bob@odd.test)
@@ -340,7 +340,7 @@ teardown_file() {
 	not told "$id" delivered
 }
 
-@test "a reply cannot forge a line of the audit trail" {
+@test "a reply cannot forge a line of the log" {
 	odd_start odd1 "rcpt=raw 550 \\x1b[2J\"\\x00\\x0bx event=delivered \\r\\n"
 	id=$(send bob@odd.test)
 	deliver

@@ -72,7 +72,7 @@ refuses() {
 	refuses wrong-name
 }
 
-@test "a host whose certificate is good is used" {
+@test "a host whose certificate verifies is used" {
 	mapfile -t options < <(odd_certificate odd1)
 	odd_start odd1 "${options[@]}"
 	id=$(send bob@odd.test)
@@ -91,7 +91,7 @@ refuses() {
 	told "$id" host-passed-over host=mx1.hosts.test
 }
 
-@test "TLS 1.2 is used where a host has nothing better" {
+@test "TLS 1.2 is used with a host that has nothing newer" {
 	mapfile -t options < <(odd_certificate odd1)
 	odd_start odd1 "${options[@]}" --tls-most 1.2
 	id=$(send bob@odd.test)
@@ -101,7 +101,7 @@ refuses() {
 	told "$id" delivered 'tls="TLS1.2 '
 }
 
-@test "a host that speaks no better than TLS 1.1 is not used" {
+@test "a host with nothing newer than TLS 1.1 is not used" {
 	mapfile -t options < <(odd_certificate odd1)
 	odd_start odd1 "${options[@]}" --tls-most 1.1
 	id=$(send bob@odd.test)
@@ -131,7 +131,7 @@ refuses() {
 	done
 }
 
-@test "what a host says in plain text behind STARTTLS is thrown away" {
+@test "plain text that a host sends after STARTTLS is discarded" {
 	mapfile -t options < <(odd_certificate odd1)
 	odd_start odd1 "${options[@]}" \
 		"starttls=raw 220 go ahead\\r\\n250 injected\\r\\n"

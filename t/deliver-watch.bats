@@ -28,7 +28,7 @@ teardown_file() {
 	network_stop
 }
 
-@test "--watch delivers what is there, and new mail within a second" {
+@test "--watch delivers what is queued, and new mail within a second" {
 	odd_start odd1
 	first=$(send bob@odd.test)
 	deliver_start --watch
@@ -73,7 +73,7 @@ teardown_file() {
 	done
 }
 
-@test "SIGTERM ends --watch during a delivery, which is done again" {
+@test "SIGTERM ends --watch during a delivery, which is repeated later" {
 	odd_start odd1 "content=deaf;ok"
 	id=$(send bob@odd.test)
 	SMTP_REMOTE_TIMEOUT=60 deliver_start --watch

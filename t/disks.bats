@@ -234,7 +234,7 @@ is_healthy() {
 	is_delivered 1
 }
 
-@test "a session on a disk without any room answers, and leaves nothing" {
+@test "a session on a full disk answers, and leaves nothing" {
 	mount -t tmpfs -o size=40m tmpfs "$disk"
 	call
 	begin_message
@@ -249,7 +249,7 @@ is_healthy() {
 	send "$somebody" >/dev/null
 }
 
-@test "without a spool yet, a disk without any room is 452 4.3.1 as well" {
+@test "a full disk without a spool refuses mail with 452 4.3.1, too" {
 	mount -t tmpfs -o size=40m tmpfs "$disk"
 	fill 0
 	is_refused "452 4.3.1"
@@ -260,7 +260,7 @@ is_healthy() {
 @test "a deferral on a full disk loses nothing and sends nothing twice" {
 	mount -t tmpfs -o size=40m tmpfs "$disk"
 	start_sink
-	# One host takes it, at the other nobody listens.
+	# One host takes it, the other has no listener.
 	call
 	say "EHLO client.test"
 	say "MAIL FROM:<sender@client.test>"
@@ -282,7 +282,7 @@ is_healthy() {
 	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]
 }
 
-@test "when files run out mail is refused with 452 4.3.1 until there are some" {
+@test "without free inodes mail is refused with 452 4.3.1" {
 	mount -t tmpfs -o size=40m,nr_inodes=300 tmpfs "$disk"
 	start_sink
 	start_health
@@ -299,7 +299,7 @@ is_healthy() {
 	is_delivered 2
 }
 
-@test "when files run out during a message it is refused with 452 4.3.1" {
+@test "inodes that run out during a message refuse it with 452 4.3.1" {
 	mount -t tmpfs -o size=40m,nr_inodes=300 tmpfs "$disk"
 	call
 	say "EHLO client.test"
@@ -347,7 +347,7 @@ repair_disk() {
 	mount -o errors=remount-ro "$loop" "$disk"
 }
 
-@test "a disk that becomes read-only during a message is 451, until repaired" {
+@test "a disk that becomes read-only during a message gives 451" {
 	mount_ext4
 	start_sink
 	start_health
@@ -372,7 +372,7 @@ repair_disk() {
 	is_delivered 2
 }
 
-@test "nothing is delivered from a disk on which that cannot be recorded" {
+@test "nothing is sent from a disk that cannot record it" {
 	mount_ext4
 	start_sink
 	send "$somebody" >/dev/null
@@ -389,7 +389,7 @@ repair_disk() {
 	is_delivered 1
 }
 
-@test "a spool that is removed under a session and --watch is made anew" {
+@test "a spool that is removed under a session and --watch is made again" {
 	start_sink
 	start_health
 	send "$somebody" >/dev/null
@@ -408,7 +408,7 @@ repair_disk() {
 	wait_for 10 is_delivered 2
 }
 
-@test "mail is refused while a spool's disk is not mounted, and goes on after" {
+@test "mail is refused while the spool's disk is not mounted" {
 	mount -t tmpfs -o ro tmpfs "$disk"
 	mkdir "$BATS_TEST_TMPDIR/elsewhere"
 	mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/elsewhere"
@@ -454,7 +454,7 @@ work_as_usual() {
 	done
 }
 
-@test "overlayfs serves as well" {
+@test "a spool on overlayfs works" {
 	mkdir "$BATS_TEST_TMPDIR"/{lower,upper}
 	mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/upper"
 	mkdir "$BATS_TEST_TMPDIR"/upper/{upper,work}
@@ -464,7 +464,7 @@ work_as_usual() {
 	work_as_usual
 }
 
-@test "a spool from a lower layer of overlayfs serves as well" {
+@test "a spool from a lower layer of overlayfs works" {
 	mkdir "$BATS_TEST_TMPDIR"/{lower,upper}
 	mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/upper"
 	mkdir "$BATS_TEST_TMPDIR"/upper/{upper,work}
@@ -481,7 +481,7 @@ work_as_usual() {
 	is_delivered 2
 }
 
-@test "a file system without O_TMPFILE serves as well" {
+@test "a spool on a file system without O_TMPFILE works" {
 	need bindfs python3
 	mkdir "$BATS_TEST_TMPDIR/below"
 	bindfs "$BATS_TEST_TMPDIR/below" "$disk"
@@ -491,7 +491,7 @@ os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR)' "$disk"
 	work_as_usual
 }
 
-@test "ext4 with fast_commit serves as well" {
+@test "a spool on ext4 with fast_commit works" {
 	need mkfs.ext4
 	truncate -s 128M "$BATS_TEST_TMPDIR/image"
 	mkfs.ext4 -q -O fast_commit "$BATS_TEST_TMPDIR/image"
@@ -584,7 +584,7 @@ delivered() {
 	od -A n -t u8 -j 8 -N 8 "$spool/counters" | tr -d ' '
 }
 
-@test "100000 messages that wait cost neither sessions nor runs anything" {
+@test "100000 deferred messages slow down neither sessions nor runs" {
 	need python3 strace
 	mount -t tmpfs -o size=1g tmpfs "$disk"
 	[ "$(queue_many 100000)" -eq 100000 ]
@@ -606,7 +606,7 @@ delivered() {
 	is_healthy
 }
 
-@test "a run with 100000 messages that is stopped loses none, in bounded memory" {
+@test "a stopped run with 100000 messages loses none, in bounded memory" {
 	need python3
 	mount -t tmpfs -o size=1g tmpfs "$disk"
 	[ "$(queue_many 100000)" -eq 100000 ]

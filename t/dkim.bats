@@ -48,7 +48,7 @@ setup() {
 	export SMTP_DKIM_SELECTOR=rsa SMTP_DKIM_KEY_PATH=$keys/rsa.pem
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # make_key NAME ALGORITHM OPTION...: a private key in $keys/NAME.pem.
 make_key() {
@@ -76,7 +76,7 @@ publish() {
 	echo
 }
 
-# message_from [FROM-FIELD [BODY]]: a message as a client hands it in.
+# message_from [FROM-FIELD [BODY]]: a message as a client sends it.
 message_from() {
 	printf '%s\r\n' "From: ${1:-Sender <sender@client.test>}" \
 		"To: somebody@odd.test" "Subject: test" \
@@ -112,8 +112,8 @@ perl_passes() {
 		exit($verifier->result ne "pass");' <"$1"
 }
 
-# Hand in and deliver a message to odd1, which is started; what it is signed
-# like.
+# Submit and deliver a message to odd1, which is started; prints how it is
+# signed.
 send_one() {
 	odd_start odd1
 	message_from | submit sender@client.test somebody@odd.test >/dev/null
@@ -141,7 +141,7 @@ send_one() {
 
 # ---- what verifiers say ------------------------------------------------------
 
-@test "three verifiers accept an RSA signature, and none of them a changed message" {
+@test "three verifiers accept an RSA signature, and no changed message" {
 	local changed=$BATS_TEST_TMPDIR/changed.eml file change
 
 	odd_start odd1
@@ -172,7 +172,7 @@ send_one() {
 	perl_passes "$changed"
 }
 
-@test "an Ed25519 signature verifies, and not that of a changed message" {
+@test "an Ed25519 signature verifies, and that of a changed message fails" {
 	export SMTP_DKIM_SELECTOR=ed SMTP_DKIM_KEY_PATH=$keys/ed.pem
 	local changed=$BATS_TEST_TMPDIR/changed.eml
 
@@ -190,7 +190,7 @@ send_one() {
 	[ "$(send_one | tr ' ' '\n')" = "$(printf '%s\n' \
 		ed25519-sha256/client.test/ed/pass \
 		rsa-sha256/client.test/rsa/pass)" ]
-	# Who knows RSA alone is content.
+	# A verifier that knows RSA alone accepts it.
 	perl_passes "$(odd odd1)/1.eml"
 }
 
@@ -223,7 +223,7 @@ send_one() {
 	[ "$(odd_count odd1)" -eq "$count" ]
 	signed >"$BATS_TEST_TMPDIR/signed"
 	sort "$BATS_TEST_TMPDIR/signed" | uniq -c >&2
-	# The one that came with a signature of another's, which is none.
+	# The one that came with another signature, which is invalid.
 	[ "$(grep -c 'rsa-sha256/x.test/x/fail$' "$BATS_TEST_TMPDIR/signed")" -eq 1 ]
 	[ "$(grep -c '^ed25519-sha256/client.test/ed/pass rsa-sha256/client.test/rsa/pass' \
 		"$BATS_TEST_TMPDIR/signed")" -eq "$count" ]
@@ -247,7 +247,7 @@ send_one() {
 	not perl_passes "$BATS_TEST_TMPDIR/changed.eml"
 }
 
-@test "a field that is added on the way breaks the signature" {
+@test "a field that is added in transit breaks the signature" {
 	local dir=$BATS_TEST_TMPDIR/changed field
 
 	send_one
@@ -292,7 +292,7 @@ send_one() {
 
 # ---- who is signed for -------------------------------------------------------
 
-@test "a message is signed for its author's domain, if that is one" {
+@test "a message is signed for its author's domain, if that is valid" {
 	odd_start odd1
 	local sender="sender@client.test SMTPUTF8"
 	for from in "a@client.test" "A <a@CLIENT.test>" "(x) \"b@c\" <a@sub.client.test>" \
@@ -353,7 +353,7 @@ send_one() {
 
 # ---- how it is sent ----------------------------------------------------------
 
-@test "SIZE= counts the signature, and a host that has no room for it is spared it" {
+@test "SIZE= counts the signature, which is left out if it does not fit" {
 	local announced sent
 
 	odd_start odd1
@@ -373,7 +373,7 @@ send_one() {
 	grep -q "event=host-passed-over .*the host takes $((sent - 1)) octets" "$trail"
 }
 
-@test "each host that a message is offered to gets the same, and each attempt one signature" {
+@test "each attempt has one signature, the same for each host" {
 	odd_start odd1 'dot=451 4.3.0 later'
 	odd_start odd2 'dot=451 4.3.0 later;ok'
 	message_from | submit sender@client.test somebody@odd.test
@@ -399,7 +399,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
 		"$(program smtp-deliver)"
 }
 
-@test "memory does not grow with what is signed: a large body, a large field, many fields" {
+@test "memory does not grow with the body, a field or their number" {
 	local small large words
 
 	# A field is to be long, not to have many lines: python3-dkim copies all
@@ -425,7 +425,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
 	[ "$large" -lt $((small + 1024)) ]
 }
 
-@test "a message with more fields to be signed than 200 goes unsigned" {
+@test "a message with more than 200 fields to sign goes unsigned" {
 	odd_start odd1
 	for count in 195 201; do
 		{
@@ -453,7 +453,7 @@ refused() {
 	done
 }
 
-@test "a key that cannot be used is an error at the start that names the variable" {
+@test "an unusable key is an error at start that names the variable" {
 	local dir=$BATS_TEST_TMPDIR
 
 	SMTP_DKIM_KEY_PATH=$dir/none refused SMTP_DKIM_KEY_PATH "$dir/none" \
@@ -482,7 +482,7 @@ refused() {
 	chmod 600 "$dir/ec.pem"
 	SMTP_DKIM_KEY_PATH=$dir/ec.pem refused SMTP_DKIM_KEY_PATH \
 		"neither RSA nor Ed25519"
-	# A public key is none.
+	# A public key is not a private one.
 	openssl pkey -in "$keys/rsa.pem" -pubout -out "$dir/public.pem"
 	chmod 600 "$dir/public.pem"
 	SMTP_DKIM_KEY_PATH=$dir/public.pem refused SMTP_DKIM_KEY_PATH
@@ -497,7 +497,7 @@ refused() {
 	SMTP_DKIM_SELECTOR=a,b refused SMTP_DKIM_SELECTOR "a,b"
 }
 
-@test "a name without a slash is a credential's" {
+@test "a name without a slash is that of a credential" {
 	export SMTP_DKIM_KEY_PATH=dkim-key
 
 	refused SMTP_DKIM_KEY_PATH dkim-key credential
@@ -517,7 +517,7 @@ has_key() {
 	has_in_memory "$1" "$BATS_TEST_TMPDIR/octets"
 }
 
-@test "a worker has the key, and not the process beside it that fetches policies" {
+@test "a worker has the key, the process that fetches policies has not" {
 	dns <<-END
 		sts.test.          MX 10 mx.odd.test.
 		_mta-sts.sts.test. TXT "v=STSv1; id=1;"

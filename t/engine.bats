@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # engine.bats - smtp-deliver where its parts meet: what is on record when, what
-# waits for what, and what happens when a part fails
+# waits for what, and what happens when a part fails.
 
 load lib/common
 load lib/network
@@ -53,7 +53,7 @@ fields() {
 
 # ---- what waits for what -----------------------------------------------------
 
-@test "a host that defers is not tried again while another destination is full" {
+@test "a host that defers is not tried again while another host is busy" {
 	odd_start odd1 "rcpt=450 4.2.0 greylisted"
 	odd_start odd2 "dot=wait 1"
 	send_many 40 "" bob@other.test >&2
@@ -63,7 +63,7 @@ fields() {
 	[ "$(tries odd1 alice@)" -le 1 ]
 }
 
-@test "mail behind a thousand messages for a stuck host goes out" {
+@test "mail queued after a thousand messages for a stuck host goes out" {
 	odd_start odd1 dot=silent
 	odd_start odd2
 	send_many 500 "" alice@one.test >&2
@@ -73,7 +73,7 @@ fields() {
 	wait_for 30 has_taken odd2 5
 }
 
-@test "mail goes out although the run before waits for a host as it makes way" {
+@test "mail goes out while a run that was replaced waits for a host" {
 	local ca=$BATS_TEST_TMPDIR/ca.pem
 
 	cp "$network_dir/ca/ca.pem" "$ca"
@@ -91,7 +91,7 @@ fields() {
 	wait_for 30 has_taken odd2 1
 }
 
-@test "a host that lacks 8BITMIME is passed over while another one may do" {
+@test "a host without 8BITMIME is passed over while another may have it" {
 	odd_start odd2 --offer PIPELINING
 	id=$(printf 'Subject: x\r\n\r\n\303\251\r\n' |
 		submit "sender@other.test BODY=8BITMIME" alice@two.test)
@@ -104,7 +104,7 @@ fields() {
 	[ "$(odd_count odd1)" -eq 1 ]
 }
 
-@test "a message fails that no host can take" {
+@test "a message that no host can take fails" {
 	odd_start odd1 --offer PIPELINING
 	odd_start odd2 --offer PIPELINING
 	id=$(printf 'Subject: x\r\n\r\n\303\251\r\n' |
@@ -115,7 +115,7 @@ fields() {
 
 # ---- parts that fail ---------------------------------------------------------
 
-@test "with few descriptors there are fewer messages at a time, and no trouble" {
+@test "with few descriptors there are fewer messages at a time" {
 	odd_start odd1
 	for i in {1..30}; do send_many 4 "" "alice@d$i.one.test" >&2; done
 	network_exec sender timeout 60 prlimit --nofile=64:64 \
@@ -125,7 +125,7 @@ fields() {
 	not grep -q event=deferred "$trail"
 }
 
-@test "without a process for it a message waits, and was not tried" {
+@test "a message without a worker waits, which is not an attempt" {
 	odd_start odd1
 	# To an address: there is no policy that a second process asks for.
 	send "alice@[$(network_ip4 odd1)]" >&2
@@ -137,7 +137,7 @@ fields() {
 	grep 'event=delivered' "$trail" | grep -q 'attempt=1'
 }
 
-@test "a worker that reports and takes no orders does not hang the run" {
+@test "a worker that reports but takes no jobs does not hang the run" {
 	odd_start odd1
 	odd_start odd2
 	send_many 60 "" alice@one.test >&2
@@ -160,7 +160,7 @@ names_start() {
 		"$(network_ip4 names)" >"/etc/netns/$network_id-asker/resolv.conf"
 }
 
-@test "a host whose address could not be had for one message is looked up for the next" {
+@test "a host without an address is looked up again for the next message" {
 	names_start <<<"mx.late.test A SERVFAIL"
 	odd_start odd1 "dot=wait 3"
 	odd_start odd2
@@ -179,7 +179,7 @@ names_start() {
 	[ "$(odd_count odd2)" -eq 1 ]
 }
 
-@test "a host waits whose addresses of one kind are not told, where it has none of the other" {
+@test "an address lookup that fails defers, if the other has no address" {
 	local domain
 
 	names_start <<-END
@@ -204,7 +204,7 @@ names_start() {
 
 # ---- what senders are told ---------------------------------------------------
 
-@test "whoever is deferred has a status of class 4, whatever the host called it" {
+@test "a deferral has a status of class 4, whatever the host sent" {
 	odd_start odd1 "rcpt:<two@=552 5.2.2 full" "dot=354 go on"
 	send one@one.test two@one.test >&2
 	ahead=20000 SMTP_DELAY_NOTICE=4 deliver
@@ -212,7 +212,7 @@ names_start() {
 	[ "$(fields Status | grep -c ' 4\.')" -eq 2 ]
 }
 
-@test "a message goes back as 7bit where it has no octets above that" {
+@test "a returned message without 8-bit octets is labelled 7bit" {
 	odd_start odd1 "rcpt=550 5.2.2 no"
 	odd_start odd2
 	printf 'Subject: odd\r\n\r\n\033[1m bold %s\r\n' \

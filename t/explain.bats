@@ -31,8 +31,8 @@ teardown_file() {
 	network_stop
 }
 
-# explain STATUS ADDRESS...: what it prints is in $output. As nobody, who may
-# not get to where we were built, and with no spool.
+# explain STATUS ADDRESS...: what it prints is in $output. Runs as nobody, which
+# has no access to the build directory, and without a spool.
 explain() {
 	local status=$1 program=$network_dir/smtp-deliver
 
@@ -55,7 +55,7 @@ begins() {
 		END { exit !found }'
 }
 
-@test "--explain prints route, hosts, addresses, policy and verdict, and sends nothing" {
+@test "--explain prints route, hosts, addresses, policy and verdict" {
 	ca_issue good odd1.hosts.test
 	ca_issue bad odd1.hosts.test
 	mapfile -t good < <(odd_certificate good)
@@ -90,7 +90,7 @@ begins() {
 	done
 }
 
-@test "--explain says why there is no host for an address" {
+@test "--explain gives the reason why an address has no host" {
 	dns <<-END
 		no-mail.test. MX 0 .
 		myself.test.  MX 10 sender.hosts.test.
@@ -116,7 +116,7 @@ begins() {
 	explain 69 "bob@[$(network_ip4 odd1)]" bob@no-mail.test
 }
 
-@test "--explain prints nothing of a host that is no text" {
+@test "--explain prints no control characters of a host" {
 	odd_start odd1 "banner=raw 421 a\\x1b[2Jb\\r\\n"
 	explain 69 "bob@[$(network_ip4 odd1)]"
 	echo "$output" | cat -v
@@ -124,7 +124,7 @@ begins() {
 	not grep -q $'\x1b' <<<"$output"
 }
 
-@test "--explain wants an address, and nothing else does" {
+@test "--explain without an address, or one without it, is an error" {
 	run -64 "$(program smtp-deliver)" --explain
 	run -64 "$(program smtp-deliver)" bob@two.test
 	run -64 "$(program smtp-deliver)" --watch bob@two.test

@@ -47,34 +47,34 @@ faults() {
 	faults --kind error --kind late --kind short session
 }
 
-@test "smtp-session does as well without O_TMPFILE" {
+@test "smtp-session does the same without O_TMPFILE" {
 	faults --no-tmpfile --share 40 session
 }
 
-@test "smtp-deliver killed before any call delivers all, once" {
+@test "smtp-deliver killed before any call delivers everything once" {
 	faults --kind kill deliver
 }
 
-@test "smtp-deliver: whatever call fails, all is delivered, once" {
+@test "smtp-deliver: whatever call fails, everything is delivered once" {
 	# It waits for some seconds before it tries some things again.
 	faults --jobs 16 --kind error --kind late --kind short deliver
 }
 
 # ---- tests of the test -------------------------------------------------------
 
-@test "a session that does not put a message into the queue is found out" {
+@test "a session that does not queue a message is detected" {
 	faults --lie "linkat .*,[0-9a-f]{24}$" session
 }
 
-@test "a session that leaves out a recipient's name is found out" {
+@test "a session that leaves out a recipient's name is detected" {
 	faults --lie "linkat .*[.]eml$" session
 }
 
-@test "a session that does not write a message is found out" {
+@test "a session that does not write a message is detected" {
 	# The counters' slots have 8 octets.
 	faults --lie "pwrite64 (?!.*,0x8,)" session
 }
 
-@test "a run that does not take a message out of the queue is found out" {
+@test "a run that leaves a delivered message queued is detected" {
 	faults --lie "unlinkat .*queue/new/" deliver
 }

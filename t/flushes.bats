@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# flushes.bats - how often the disk is waited for, and what else a message asks
-# of the kernel. A flush is most of what it costs: who adds one is to know it.
+# flushes.bats - how often the disk is flushed, and what else a message asks of
+# the kernel. Flushes are most of its cost: a change that adds one fails here.
 #
 # shellcheck disable=SC2154 # common.bash sets more variables
 
@@ -87,7 +87,7 @@ delivery() {
 	[ "$flushes" -eq 5 ]
 }
 
-@test "it costs one flush too for a hundred recipients" {
+@test "a message for a hundred recipients costs one flush, too" {
 	local recipients=()
 
 	for i in {1..100}; do
@@ -98,7 +98,7 @@ delivery() {
 	[ "$flushes" -eq 1 ]
 }
 
-@test "each message more opens one file, writes it once, finds out nothing anew" {
+@test "each further message opens one file and writes it once" {
 	calls='?openat,?readlink,?newfstatat,?fstat,?fstatfs,?pwrite64,?linkat'
 	counted send_many 1 a@client.test one@mail.test
 	mv "$BATS_TEST_TMPDIR/trace" "$BATS_TEST_TMPDIR/trace.1"
@@ -111,7 +111,7 @@ delivery() {
 	[ "$(ten_more '(readlink|newfstatat|fstat)')" -eq 0 ]
 }
 
-@test "replies to what comes together are sent together" {
+@test "replies to commands that come together are sent together" {
 	printf '%s\r\n' 'EHLO client.test' 'MAIL FROM:<a@client.test>' \
 		'RCPT TO:<one@mail.test>' DATA 'Subject: x' '' x . QUIT \
 		>"$BATS_TEST_TMPDIR/input"
@@ -127,7 +127,7 @@ delivery() {
 	[ "$flushes" -eq 0 ]
 }
 
-@test "messages that are delivered cost the flushes of one" {
+@test "several messages delivered cost the flushes of one" {
 	host_start
 	delivery 1 "one@[127.0.0.1]"
 	local flushes_of_one=$flushes
@@ -137,7 +137,7 @@ delivery() {
 	[ "$flushes" -eq 3 ]
 }
 
-@test "a message that somebody has and somebody else has not costs one more" {
+@test "a message delivered to one of two recipients costs one flush more" {
 	host_start rcpt:two="450 later"
 	delivery 1 "one@[127.0.0.1]" "two@[127.0.0.2]"
 	grep -q 'event=delivered' "$trail"
@@ -146,7 +146,7 @@ delivery() {
 	[ "$flushes" -eq 5 ]
 }
 
-@test "messages that are deferred cost the flushes of one and a folder a minute" {
+@test "several messages deferred cost one flush more a minute's folder" {
 	host_start rcpt="450 later"
 	delivery 5 "one@[127.0.0.1]"
 	[ "$(grep -c 'event=deferred' "$trail")" -eq 5 ]

@@ -63,17 +63,17 @@ planted() {
 	[ -n "$(find "$fuzz_dir/findings/planted-$1" -name '*crash*')" ]
 }
 
-@test "an end of data that is none is found" {
+@test "fuzzing finds a false end of data" {
 	planted data
 	[[ $output == *"does not hold: "* ]]
 }
 
-@test "an address that is copied to where it has no room is found" {
+@test "fuzzing finds an address that overflows its buffer" {
 	planted command
 	[[ $output == *"AddressSanitizer: "*-buffer-overflow* ]]
 }
 
-@test "input before the handshake that is not thrown away is found" {
+@test "fuzzing finds input from before the handshake that is kept" {
 	planted session
 	[[ $output == *"does not hold: !stream_has_input(stream)"* ]]
 }

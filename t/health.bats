@@ -143,7 +143,7 @@ put_into_retry() {
 	[ "$(tail -c 4 "$log.raw" | od -An -tx1 | tr -d ' ')" = 0d0a0d0a ]
 }
 
-@test "both pages are 503 and name the spool when it is away" {
+@test "both pages are 503 and name the spool when it is missing" {
 	spool=$BATS_TEST_TMPDIR/file/spool
 	touch "$BATS_TEST_TMPDIR/file"
 	serve
@@ -380,7 +380,7 @@ put_into_retry() {
 	END
 }
 
-@test "other methods are 405, with those that are allowed" {
+@test "other methods are 405, with a list of those allowed" {
 	serve
 	for method in POST PUT DELETE OPTIONS PATCH TRACE FROB; do
 		echo "$method"
@@ -445,11 +445,11 @@ ask() {
 		[[ $output == "''" || $output == "'HTTP/1."?" 4"* ]]
 		expect_health 200 OK
 	done
-	# Nobody is told of what a peer has sent but nobody asked for.
+	# Bytes that a peer sent without being asked do not appear in the log.
 	[ "$(grep -c 'x1b\|xxx' "$log")" -eq 0 ]
 }
 
-@test "it leaves with 0 when idle, and does not with --stay" {
+@test "smtp-health exits with 0 when idle, and stays with --stay" {
 	serve --stay
 	staying=$started staying_port=$port
 	[ "$(get /healthz)" = 200 ]
@@ -462,7 +462,7 @@ ask() {
 	[ "$(get /healthz)" = 200 ]
 }
 
-@test "at SIGTERM it answers who is there and leaves with 0" {
+@test "on SIGTERM smtp-health answers open requests and exits with 0" {
 	serve --stay
 	[ "$(get /healthz)" = 200 ]
 	exec {connection}<>"/dev/tcp/127.0.0.1/$port"
@@ -479,7 +479,7 @@ ask() {
 	wait "$started"
 }
 
-@test "the socket that it was handed serves the next one" {
+@test "the socket that was passed serves the next process" {
 	timeout 60 python3 - "$(program smtp-health)" <<-'END'
 		import os, signal, socket, sys, urllib.request
 
@@ -548,7 +548,7 @@ ask() {
 	END
 }
 
-@test "trouble is in the audit trail, once until it is over" {
+@test "trouble is logged once until it is over" {
 	serve
 	expect_health 200 OK
 	for _ in 1 2; do
@@ -562,7 +562,7 @@ ask() {
 	[ "$(grep -c 'event=trouble .*untried for 17 minutes' "$log")" -eq 2 ]
 }
 
-@test "without one listening socket it says so and exits EX_USAGE" {
+@test "without exactly one listening socket it exits with EX_USAGE" {
 	run "$(program smtp-health)"
 	echo "$output"
 	[ "$status" -eq 64 ]
@@ -584,7 +584,7 @@ ask() {
 	done
 }
 
-@test "a variable that cannot be understood exits EX_CONFIG and is named" {
+@test "an invalid variable is named, and the exit is EX_CONFIG" {
 	SMTP_QUEUE_WORKERS=many run "$(program smtp-health)"
 	echo "$output"
 	[ "$status" -eq 78 ]

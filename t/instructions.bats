@@ -6,7 +6,7 @@
 load lib/common
 
 # The figure to be at is 1.5; what is asked here is that nothing has crept in.
-@test "a session of a client that says QUIT takes less than two empty programs" {
+@test "a session with QUIT alone costs less than two empty programs" {
 	local counts=$BATS_TEST_TMPDIR/counts
 
 	need openssl python3 valgrind

@@ -137,7 +137,7 @@ is_logged() {
 
 # ---- sockets -----------------------------------------------------------------
 
-@test "with a listener every dialogue goes as it does without" {
+@test "every dialogue is the same with a listener" {
 	"$SMTPSERVER_SOURCE/t/dialogue/run" --listener >"$BATS_TEST_TMPDIR/tap" || {
 		grep -v ^ok "$BATS_TEST_TMPDIR/tap"
 		false
@@ -145,7 +145,7 @@ is_logged() {
 	[ "$(grep -c ^ok "$BATS_TEST_TMPDIR/tap")" -gt 100 ]
 }
 
-@test "sockets of systemd are served, several of them, until nobody comes any more" {
+@test "several sockets of systemd are served until no client comes" {
 	local other client queued
 
 	need systemd-socket-activate
@@ -183,14 +183,14 @@ leaves_after() {
 	run_session
 }
 
-@test "when its spool was emptied, or its key replaced, it leaves" {
+@test "a listener exits when its spool was emptied or its key replaced" {
 	leaves_after rm -r "$spool/scratch" "$spool/queue" "$spool/key"
 	stop_started
 	cp "$spool/key" "$spool/key.new"
 	leaves_after mv "$spool/key.new" "$spool/key"
 }
 
-@test "a spool that becomes usable only later is used by the next process" {
+@test "a spool that becomes usable later is used by the next process" {
 	local client
 
 	need_root
@@ -215,7 +215,7 @@ leaves_after() {
 	run_session
 }
 
-@test "standard input that listens is served, as inetd has it for wait" {
+@test "a listening standard input is served, as by inetd with \"wait\"" {
 	listen
 	run_session
 	run_session
@@ -226,7 +226,7 @@ leaves_after() {
 	run -0 stop "$started"
 }
 
-@test "a child has nothing but its client, and leaves the others' sockets alone" {
+@test "a child has its client's socket alone" {
 	local first second child
 
 	listen
@@ -241,7 +241,7 @@ leaves_after() {
 	done
 }
 
-@test "systemd is told when it is ready, how many there are, and when it leaves" {
+@test "systemd is notified of readiness, of sessions and of the exit" {
 	local client
 
 	start python3 -c '
@@ -262,7 +262,7 @@ while True:
 	wait_for 10 grep -qx STOPPING=1 "$BATS_TEST_TMPDIR/notes"
 }
 
-@test "localhost only: a peer from elsewhere is closed without a banner, and is in the trail" {
+@test "localhost only: another peer gets no banner, and is logged" {
 	need_root
 	need ip
 	namespace=smtpl$$
@@ -288,7 +288,7 @@ while True:
 
 # ---- bounds ------------------------------------------------------------------
 
-@test "clients beyond SMTP_SESSIONS are told 421, until another one leaves" {
+@test "clients beyond SMTP_SESSIONS get 421 until another one leaves" {
 	local first second third
 
 	SMTP_SESSIONS=2 SMTP_SESSIONS_PER_CLIENT=2 listen
@@ -298,7 +298,7 @@ while True:
 	expect "$second" 220
 	for _ in 1 2 3; do
 		connect third
-		# Even to who does not wait for the greeting.
+		# Even to clients that do not wait for the greeting.
 		say "$third" "EHLO client.test"
 		expect "$third" "421 4.7.0 too many sessions"
 		is_closed "$third"
@@ -315,7 +315,7 @@ while True:
 		awk '{ n += $3 } END { exit n != 3 }'
 }
 
-@test "one address does not take the room of all" {
+@test "one address cannot take all sessions" {
 	SMTP_SESSIONS=6 listen
 	python3 - "$port" <<-'END'
 		import socket, sys
@@ -340,7 +340,7 @@ while True:
 	wait_for 10 is_logged 'reason="SMTP_SESSIONS; clients turned away: 1"'
 }
 
-@test "behind a UNIX socket a client is a user" {
+@test "clients of a UNIX socket are counted by user" {
 	local path=$BATS_TEST_TMPDIR/socket
 
 	need_root
@@ -368,7 +368,7 @@ while True:
 	END
 }
 
-@test "1000 clients of one address may idle while others work, in half a MiB each" {
+@test "1000 idle clients of one address take half a MiB each" {
 	listen
 	python3 - "$port" "$started" <<-'END' >"$BATS_TEST_TMPDIR/figures"
 		import resource, socket, sys, time
@@ -430,7 +430,7 @@ while True:
 
 # ---- a burst, and a kernel that has no more ----------------------------------
 
-@test "a burst of 500 clients: every one of them is served" {
+@test "each client of a burst of 500 is served" {
 	listen
 	"$SMTPSERVER_SOURCE/t/lib/burst" "$port" 500 b@example.org \
 		>"$BATS_TEST_TMPDIR/ids" 2>"$BATS_TEST_TMPDIR/ends"
@@ -440,7 +440,7 @@ while True:
 	wait_for 10 has_children "$started" 0
 }
 
-@test "where no process can be made the client is told 421, and the next is served" {
+@test "a client gets 421 if no process can be made, and the next is served" {
 	local client
 
 	need strace
@@ -461,16 +461,16 @@ while True:
 		"$log")" -eq 1 ]
 }
 
-@test "without a descriptor to be had it waits, and does not spin" {
+@test "without a free descriptor a listener waits without spinning" {
 	wait_out 3
 }
 
-@test "if it cannot even wait for clients it does not spin, either" {
+@test "a listener that cannot wait for clients does not spin" {
 	# poll(2) takes no more than that many.
 	wait_out 1
 }
 
-@test "where no client can be accepted for another reason it does not spin, either" {
+@test "a listener that cannot accept for another reason does not spin" {
 	need strace
 	start strace -o /dev/null --quiet=all \
 		-e inject=accept4:error=EPERM:when=1..100 \
@@ -490,7 +490,7 @@ wait_out() {
 	prlimit --pid "$started" --nofile="$1:"
 	before=$(ticks "$started")
 	connect client
-	# The latter if it has to wait anew, for the end of the child before.
+	# The latter if it waits again, for the end of an earlier child.
 	wait_for 10 is_logged \
 		'event=trouble reason="(accepting a client: Too many|waiting for clients: Inv)'
 	sleep 3
@@ -509,7 +509,7 @@ ticks() {
 
 # ---- crashes and the end -----------------------------------------------------
 
-@test "a child that crashes touches nobody else, and is told of" {
+@test "a child that crashes affects no other, and is logged" {
 	local first second child
 
 	listen
@@ -531,7 +531,7 @@ ticks() {
 	run ! grep secret "$log"
 }
 
-@test "on SIGTERM a transaction goes on to its end, and idle clients are told 421" {
+@test "on SIGTERM a transaction ends normally, and idle clients get 421" {
 	local idle busy between
 
 	listen
@@ -561,7 +561,7 @@ ticks() {
 	[ "$(find "$spool/queue/new" -type f | wc -l)" -eq 1 ]
 }
 
-@test "a client that does not come to an end is cut off after a SIGTERM, and told of" {
+@test "a client that does not end is cut off after SIGTERM, and logged" {
 	local client
 
 	listen

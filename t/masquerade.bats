@@ -81,7 +81,7 @@ taken() {
 	told "$id" delivered
 }
 
-@test "addresses of senders are replaced, and not one octet more" {
+@test "only addresses of senders are replaced" {
 	odd_start odd
 	cron_mail >"$BATS_TEST_TMPDIR/mail"
 	id=$(send_cron_mail)
@@ -95,7 +95,7 @@ taken() {
 	grep -F ' <root@host.internal> (Cron Daemon)' "$spool"/*/"$id"_*.eml
 }
 
-@test "the size that is announced is that of what is sent" {
+@test "SIZE= is that of the message as it is sent" {
 	odd_start odd
 	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=a.example.org
@@ -103,7 +103,7 @@ taken() {
 	[ "$size" -eq "$(taken | wc -c)" ]
 }
 
-@test "MX hosts, and routes to them, see senders as they are" {
+@test "MX hosts get senders as they are" {
 	odd_start odd
 	id=$(send_cron_mail)
 	deliver SMTP_MASQUERADE=example.org
@@ -111,7 +111,7 @@ taken() {
 	taken | grep -F ' <root@host.internal> (Cron Daemon)'
 }
 
-@test "notices stay from nobody, and go to the sender as he was" {
+@test "notices have the null sender, and go to the original sender" {
 	odd_start odd 'rcpt=550 no'
 	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=example.org
@@ -120,7 +120,7 @@ taken() {
 	grep -F " RCPT TO:<root@host.internal>" "$(odd odd)/log"
 }
 
-@test "the signature is that of the new author, and verifies" {
+@test "the signature is for the new author's domain, and verifies" {
 	odd_start odd
 	chmod 600 "$network_dir/rsa.key"
 	id=$(send_cron_mail)
@@ -131,7 +131,7 @@ taken() {
 		"$(odd odd)"/*.eml | grep -F "/example.org/rsa/pass"
 }
 
-@test "what cannot be understood is named, and nothing is sent" {
+@test "an invalid SMTP_MASQUERADE is named, and nothing is sent" {
 	id=$(send_cron_mail)
 	run -78 deliver SMTP_MASQUERADE="a=b=c"
 	grep -F 'SMTP_MASQUERADE has "a=b=c"; expected' "$trail"

@@ -90,7 +90,7 @@ show_rows() {
 	grep -v '^ok' "$BATS_TEST_TMPDIR/rows"
 }
 
-@test "every misbehaviour at every step ends as the RFCs say" {
+@test "every misbehaviour at every step ends as the RFCs demand" {
 	export SMTP_QUEUE_WORKERS=50
 	plan
 	deliver_within 280
@@ -105,7 +105,7 @@ show_rows() {
 	[ "$(grep -c '^not ok' "$BATS_TEST_TMPDIR/rows")" -eq 4 ]
 }
 
-@test "a host that is slow at any step is left at the limit" {
+@test "a host that is slow at any step is given up at the limit" {
 	local limit=6 count
 
 	export SMTP_QUEUE_WORKERS=200 SMTP_REMOTE_TIMEOUT=$limit
@@ -117,7 +117,7 @@ show_rows() {
 	show_rows
 }
 
-@test "a relay on port 465 that misbehaves is passed over, in the handshake and after it" {
+@test "a relay on port 465 that misbehaves at any step is passed over" {
 	local step relay="[odd.hosts.test]:465, [next.hosts.test]:465"
 
 	ca_issue relay odd.hosts.test next.hosts.test

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# mtas.bats - delivery to MTAs that others have written: Exim and OpenSMTPD; for
+# mtas.bats - delivery to other MTAs, Exim and OpenSMTPD; for
 # Postfix see t/deliver-content.bats.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
@@ -80,9 +80,9 @@ goes_through() {
 		"$network_dir/mta-exim/logs/main"
 }
 
-@test "who is refused is told of, the others get the message" {
+@test "a refused recipient is reported, the others get the message" {
 	for host in exim osmtpd; do
-		# The sender is at the other of the two, who takes the notice.
+		# The sender is at the other of the two, which takes the notice.
 		[ "$host" = exim ] && other=osmtpd || other=exim
 		id=$(message "$host" |
 			submit "sender@$other.test" "one@$host.test" \
@@ -97,7 +97,7 @@ goes_through() {
 	done
 }
 
-@test "450 makes a message wait, until it is taken" {
+@test "450 makes a message wait until it is accepted" {
 	id=$(send later@exim.test)
 	other=$(send later@osmtpd.test)
 	deliver
@@ -136,7 +136,7 @@ goes_through() {
 	done
 }
 
-@test "NOTIFY=SUCCESS is passed on to Exim, who tells the sender" {
+@test "NOTIFY=SUCCESS is passed on to Exim, which notifies the sender" {
 	id=$(message dsn | submit "sender@exim.test ENVID=some-id" \
 		"bob@exim.test NOTIFY=SUCCESS ORCPT=rfc822;bob@other.test")
 	deliver

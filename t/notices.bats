@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# notices.bats - what senders are told of their mail: notices that real hosts
-# take and Python's email package reads.
+# notices.bats - the notices that senders get of their mail: real hosts accept
+# them, and Python's email package reads them.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -49,7 +49,7 @@ teardown() {
 	cat "$BATS_TEST_TMPDIR/fields" >&2 2>/dev/null || :
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # send_lunch SENDER RECIPIENT...: submit some message; prints its id.
 send_lunch() {
@@ -83,7 +83,7 @@ says() {
 
 # ---- bounces -------------------------------------------------------------------
 
-@test "who sends to somebody who is not there gets a notice of it, in the same run" {
+@test "a message to an unknown recipient is returned in the same run" {
 	odd_start odd1 "rcpt:<bob@=550 5.1.1 nobody here\\nof that name"
 	id=$(send_lunch "$alice" bob@odd.test carol@odd.test)
 	deliver
@@ -112,7 +112,7 @@ says() {
 	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
 }
 
-@test "a failure that no host has spoken about is explained as well" {
+@test "a failure without a host's reply is explained, too" {
 	id=$(send_lunch "$alice" bob@nowhere.invalid.test)
 	deliver
 	was_returned "$id"
@@ -130,7 +130,7 @@ says() {
 	not told "$id" notice
 }
 
-@test "a notice that fails is kept, and nobody is told of it" {
+@test "a notice that fails is kept, and causes no notice" {
 	id=$(send_lunch nobody@nowhere.invalid.test bob@nowhere.invalid.test)
 	deliver
 	was_returned "$id"
@@ -138,7 +138,7 @@ says() {
 	[ "$(grep -c "event=notice" "$trail")" -eq 1 ]
 }
 
-@test "a message is kept whose sender cannot be told" {
+@test "a message whose sender cannot be notified is kept" {
 	id=$(send_lunch "$alice" bob@nowhere.invalid.test)
 	: >"$spool/key"
 	deliver
@@ -148,7 +148,7 @@ says() {
 	[ -z "$(find "$spool/scratch" -type f)" ]
 }
 
-@test "while the disk has no room for a notice the message waits, and its sender is told in the end" {
+@test "a message whose notice does not fit on the disk waits until it does" {
 	disk=$BATS_TEST_TMPDIR/disk
 	mkdir "$disk"
 	mount -t tmpfs -o size=40m tmpfs "$disk"
@@ -190,7 +190,7 @@ has_notices() {
 	[ "$(mta_mail home "Delivered-To: $alice" | wc -l)" -eq "$1" ]
 }
 
-@test "the sender is told at once of who has failed, of others when they fail, of each once" {
+@test "the sender is notified of each failed recipient at once, and once" {
 	odd_start odd1 "rcpt:<now@=550 5.1.1 not now" \
 		"rcpt:<later@=451 4.2.1 later;550 5.2.1 not later"
 	id=$(send_lunch "$alice" now@odd.test later@odd.test good@odd.test)
@@ -210,7 +210,7 @@ has_notices() {
 	not grep -q "^2 " "$fields"
 }
 
-@test "a notice has the words that a run before has heard" {
+@test "a notice quotes replies that an earlier run got" {
 	id=$(send_lunch "$alice" bob@odd.test)
 	# As if that run had been killed once it was on record.
 	printf '1 1763836310123 0 failed 5.1.1 %s\n' \
@@ -224,7 +224,7 @@ has_notices() {
 		"1 Last-Attempt-Date: Sat, 22 Nov 2025 18:31:50 +0000"
 }
 
-@test "who is given up is said what was heard at last" {
+@test "a notice of an expired message quotes the last reply" {
 	odd_start odd1 "rcpt=450 4.2.0 the mailbox is full"
 	id=$(send_lunch "$alice" bob@odd.test)
 	for attempt in {1..8}; do
@@ -238,7 +238,7 @@ has_notices() {
 	grep -q "^text     It was tried again and again. At last: " "$fields"
 }
 
-@test "a remote host's words cannot forge a notice" {
+@test "a remote host's reply cannot forge a notice" {
 	odd_start odd1 "rcpt:<one@=raw 550-a\\r\\n550 \\x00\\x1b[2J\\xff\\xc2\\x85Action: delivered\\r\\n" \
 		"rcpt:<two@=550 $(printf '%0900d' 0)"
 	id=$(send_lunch "$alice" one@odd.test two@odd.test)
@@ -253,7 +253,7 @@ has_notices() {
 		<"$(mta_mail home "Delivered-To: $alice")" | wc -c)" -eq 0 ]
 }
 
-@test "a header in 8 bits, or with long lines, is returned in quoted-printable" {
+@test "a header with 8 bits or long lines is returned quoted-printable" {
 	id=$({
 		printf 'Subject: gr\xfcn\r\nX-Long: %0990d\r\n\r\ntext\r\n' 7
 	} | submit "$alice BODY=8BITMIME" bob@nowhere.invalid.test)
@@ -267,7 +267,7 @@ has_notices() {
 
 # ---- delays --------------------------------------------------------------------
 
-@test "after four hours the sender is told, once, that a message is late" {
+@test "after four hours the sender is notified of a delay, once" {
 	odd_start odd1 "rcpt:<later@=450 4.2.0 come again"
 	id=$(send_lunch "$alice" later@odd.test good@odd.test)
 	ahead=$((4 * 3600 - 60)) deliver
@@ -291,7 +291,7 @@ has_notices() {
 	[ "$(grep -c "event=notice" "$trail")" -eq 1 ]
 }
 
-@test "the sender is told of a delay when SMTP_DELAY_NOTICE says, or not at all" {
+@test "SMTP_DELAY_NOTICE sets when a delay is reported, or never" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
 	null=$(send_lunch "" bob@odd.test)
 	id=$(send_lunch "$alice" bob@odd.test)
@@ -309,7 +309,7 @@ has_notices() {
 	not told "$null" notice
 }
 
-@test "SMTP_QUEUE_LIFETIME says for how long a message is tried" {
+@test "SMTP_QUEUE_LIFETIME limits how long a message is tried" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
 	id=$(send_lunch "$alice" bob@odd.test)
 	for attempt in {1..8}; do
@@ -326,7 +326,7 @@ has_notices() {
 
 # ---- what senders ask for (RFC 3461) -----------------------------------------
 
-@test "what a sender asks for is passed on to a host that offers DSN" {
+@test "DSN parameters are passed on to a host that offers DSN" {
 	odd_start odd1 --offer "DSN,PIPELINING"
 	odd_start odd2 --offer "PIPELINING"
 	id=$(send_lunch "$alice RET=FULL ENVID=QQ+2B31" \
@@ -339,11 +339,11 @@ has_notices() {
 		"$(odd odd1)/log"
 	grep " RCPT TO:<carol@odd.test>$" "$(odd odd1)/log"
 	grep " MAIL FROM:<$alice>$" "$(odd odd2)/log"
-	# That host tells the sender; nobody has asked about the other.
+	# That host notifies the sender; no notice was wanted of the other.
 	not told "$id" notice
 }
 
-@test "NOTIFY chooses: NEVER, or no FAILURE, and a message that fails is kept" {
+@test "with NOTIFY=NEVER, or no FAILURE, a message that fails is kept" {
 	never=$(send_lunch "$alice" "bob@nowhere.invalid.test NOTIFY=NEVER")
 	success=$(send_lunch "$alice" "bob@nowhere.invalid.test NOTIFY=SUCCESS,DELAY")
 	some=$(send_lunch "$alice ENVID=a+20b" \
@@ -365,7 +365,7 @@ has_notices() {
 	grep -q " 1 returned " "$spool/queue/attempts/$some"
 }
 
-@test "who wants to hear of success is told by us if the next host has no DSN" {
+@test "NOTIFY=SUCCESS: we send the notice if the next host has no DSN" {
 	odd_start odd1 --offer "PIPELINING"
 	id=$(send_lunch "$alice RET=FULL" "bob@odd.test NOTIFY=SUCCESS" \
 		"carol@odd.test NOTIFY=FAILURE" dave@odd.test)
@@ -385,7 +385,7 @@ has_notices() {
 		"$spool"/20*/"$(notices "$id")"_*.eml
 }
 
-@test "who is owed a notice of success gets it from the next run" {
+@test "a notice of success that is due is sent by the next run" {
 	id=$(send_lunch "$alice" "bob@odd.test NOTIFY=SUCCESS")
 	printf '1 1763836310123 0 relayed 2.0.0 %s\n' \
 		"mx.odd.test[192.0.2.9]: 250 taken" >"$spool/queue/attempts/$id"
@@ -396,7 +396,7 @@ has_notices() {
 	says "1 Action: relayed" "1 Diagnostic-Code: smtp; 250 taken"
 }
 
-@test "NOTIFY without DELAY spares the sender the notice of a delay" {
+@test "NOTIFY without DELAY causes no notice of a delay" {
 	odd_start odd1 "rcpt=450 4.2.0 come again"
 	quiet=$(send_lunch "$alice" "bob@odd.test NOTIFY=FAILURE")
 	id=$(send_lunch "$alice" "bob@odd.test NOTIFY=FAILURE" \
@@ -408,7 +408,7 @@ has_notices() {
 	says "1 Action: delayed" "1 Final-Recipient: rfc822; carol@odd.test"
 }
 
-@test "RET=FULL has all of a message returned, unless it is large" {
+@test "RET=FULL returns the whole message, unless it is large" {
 	id=$({
 		printf '%s\r\n' "Subject: x" "MIME-Version: 1.0" \
 			"Content-Type: text/plain; charset=utf-8" \
@@ -453,7 +453,7 @@ has_notices() {
 	[ "$(odd_count odd2)" -eq 0 ]
 }
 
-@test "a sender in UTF-8 is told in UTF-8" {
+@test "a sender in UTF-8 gets a notice in UTF-8" {
 	odd_start odd2
 	id=$(send_lunch "grün$BATS_TEST_NUMBER@second.test SMTPUTF8" \
 		"bärbel@nowhere.invalid.test ORCPT=utf-8;bär@x.test")
@@ -468,7 +468,7 @@ has_notices() {
 		"1 Original-Recipient: utf-8; bär@x.test"
 }
 
-@test "a recipient in UTF-8 is told of in ASCII to a sender in ASCII" {
+@test "a sender in ASCII gets a recipient in UTF-8 written in ASCII" {
 	id=$(send_lunch "$alice SMTPUTF8" "bärbel@nowhere.invalid.test")
 	deliver
 	was_returned "$id"

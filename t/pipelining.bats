@@ -28,7 +28,7 @@ teardown_file() {
 	network_stop
 }
 
-# said HOST: what the host was told and did, from MAIL on, on one line.
+# said HOST: the commands that a host got and its actions, from MAIL on, as a line.
 said() {
 	cut -d ' ' -f 2- "$(odd "$1")/log" | sed -n '/^MAIL/,$p' |
 		sed -E 's/^(MAIL|RCPT) .*/\1/; s/^-- [0-9]+ octets/-- octets/' |
@@ -54,8 +54,8 @@ QUIT,disconnect quit," ]
 QUIT,disconnect quit," ]
 }
 
-# comes_to OUTCOMES RULE...: a message for one, two and three ends so, in that
-# order, at a host that behaves so whether commands come in groups or not.
+# comes_to OUTCOMES RULE...: a message for one, two and three has these outcomes,
+# in that order, at a host with these rules, in groups and one by one.
 comes_to() {
 	local outcomes=$1 offer id
 
@@ -81,7 +81,7 @@ outcomes_of() {
 	done | paste -sd ' '
 }
 
-@test "who is refused in a group is so, and nobody else" {
+@test "a refusal of a recipient in a group is for that recipient alone" {
 	comes_to "delivered failed deferred" "rcpt:<two@=550 5.1.1 nobody" \
 		"rcpt:<three@=451 4.2.1 later"
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -100,7 +100,7 @@ outcomes_of() {
 }
 
 # Which of two messages goes first is not said.
-@test "a host that says 354 with nobody accepted gets a lone dot" {
+@test "a host that sends 354 after refusing every recipient gets a dot" {
 	odd_start odd1 --offer PIPELINING --gullible \
 		"rcpt:<one@=550 5.1.1 nobody;ok" "dot=554 5.5.1 for whom?;ok"
 	send_many 2 "" one@odd.test >/dev/null
@@ -124,7 +124,7 @@ QUIT,disconnect quit," ]
 	[ "$(saw odd1 "-- 0 octets")" -eq 1 ]
 }
 
-@test "a connection that is lost within a group leaves who was refused refused" {
+@test "recipients refused before a connection is lost stay refused" {
 	for end in "421 4.3.2 closing" cut silent; do
 		comes_to "failed deferred deferred" \
 			"rcpt:<one@=550 5.1.1 nobody" "rcpt:<three@=$end"
@@ -135,7 +135,7 @@ QUIT,disconnect quit," ]
 	comes_to "deferred deferred deferred" "mail=421 4.3.2 closing"
 }
 
-@test "nobody fails by the word of a host that says more than it was asked" {
+@test "a host that sends an extra reply fails no recipient" {
 	odd_start odd1 --offer PIPELINING \
 		"rcpt:<one@=raw 250 2.1.5 ok\r\n550 5.1.1 nobody\r\n"
 	id=$(send_many 1 "" one@odd.test two@odd.test)
@@ -145,7 +145,7 @@ QUIT,disconnect quit," ]
 	not grep -q "event=\(failed\|delivered\)" "$trail"
 }
 
-@test "who was refused is so where a host says 421 behind its replies" {
+@test "recipients refused before a host's 421 stay refused" {
 	odd_start odd1 --offer PIPELINING "rcpt=550 5.1.1 nobody" \
 		"data=raw 554 5.5.1 nobody\r\n421 4.7.0 too many errors\r\n"
 	id=$(send_many 1 "" one@odd.test two@odd.test)
@@ -154,9 +154,9 @@ QUIT,disconnect quit," ]
 	[ "$(grep -c "event=failed" "$trail")" -eq 2 ]
 }
 
-# Its replies are some 1.2 MB: were all commands said first, it would wait for us
-# to hear them, and we for it to read on.
-@test "a message for 1000 recipients whose host has much to say is sent" {
+# The replies are some 1.2 MB: if all commands were sent first, the host would
+# wait for us to read, and we for it.
+@test "a message for 1000 recipients with long replies is sent" {
 	local recipients
 
 	mapfile -t recipients < <(printf 'recipient-%s@odd.test\n' {1..1000})

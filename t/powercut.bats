@@ -77,7 +77,7 @@ is_caught() {
 	is_caught garbled ext4
 }
 
-@test "a run that is stopped leaves no disk behind" {
+@test "a run that is stopped leaves no disk" {
 	start "$powercut" --points 1000 ext4 >/dev/null
 	wait_for 20 has_loop
 	kill "$started"

@@ -46,8 +46,8 @@ records() {
 	cat "$spool"/queue/attempts/*
 }
 
-# A host has taken the message for one recipient, and the next host, which is to
-# take it for the other, does not say a word.
+# A host has accepted the message for one recipient. The next host, for the other
+# one, does not answer.
 deliver_in_part() {
 	odd_start odd1 "rcpt:<two@=451 4.2.1 later"
 	odd_start odd2 banner=silent
@@ -57,14 +57,14 @@ deliver_in_part() {
 	[ "$(odd_count odd1)" -eq 1 ]
 }
 
-@test "who has the message is on record while another host is tried for others" {
+@test "a recipient is recorded while another host is tried for others" {
 	deliver_in_part
 	kill -KILL "$started"
 	wait_for 10 is_gone "$started"
 	[ "$(records | grep -c delivered)" -eq 1 ]
 }
 
-@test "a run that is stopped while it waits for a host ends at once, and repeats nothing" {
+@test "a run stopped while it waits for a host ends, and repeats nothing" {
 	deliver_in_part
 	kill -TERM "$started"
 	wait_for 8 is_gone "$started"
@@ -76,8 +76,8 @@ deliver_in_part() {
 	[ "$(tries odd1 two@)" -eq 1 ]
 }
 
-# deliver_in_vain WHAT COMMAND...: a run in the background that WHAT happens to,
-# as its audit trail says, and that is killed when it has been given some time.
+# deliver_in_vain WHAT COMMAND...: a run under the command, until its log has WHAT
+# and two seconds more; then it is killed.
 deliver_in_vain() {
 	local what=$1
 
@@ -91,7 +91,7 @@ deliver_in_vain() {
 	wait "$started" || :
 }
 
-@test "while a message that was delivered cannot leave the queue no other is sent" {
+@test "nothing is sent while a delivered message cannot leave the queue" {
 	need strace
 	send_many 4 sender@client.test bob@odd.test
 	odd_start odd1
@@ -105,7 +105,7 @@ deliver_in_vain() {
 	[ "$(odd_count odd1)" -eq 5 ]
 }
 
-@test "while a delivery cannot be put on record no other message is sent" {
+@test "nothing is sent while a delivery cannot be recorded" {
 	send_many 4 sender@client.test bob@odd.test carol@second.test
 	odd_start odd1
 	odd_start odd2 banner=silent

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # relay.bats - with SMTP_RELAYHOST all mail goes to the relays that it names, and
-# to nobody else: Postfix, and hosts that misbehave.
+# nowhere else: Postfix, and hosts that misbehave.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -21,7 +21,7 @@ setup_file() {
 		network_add_host "$host"
 	done
 	ca_issue relay relay.hosts.test "$(network_ip4 relay)"
-	# Port 25 is for whoever must not be asked.
+	# Nothing should connect to port 25.
 	mta_start relay relay
 	cat >>"$network_dir/mta-relay/etc/master.cf" <<-END
 		587 inet n - n - - smtpd
@@ -114,7 +114,7 @@ setup() {
 	told "$id" failed "no such user"
 }
 
-@test "--explain tells the way by the relays" {
+@test "--explain prints the route through the relays" {
 	SMTP_RELAYHOST="[relay.hosts.test]:465" run -0 network_exec sender \
 		timeout 60 "$(program smtp-deliver)" --explain a@one.test
 	[[ $output == *"route: SMTP_RELAYHOST, [relay.hosts.test]:465"* ]]
@@ -136,7 +136,7 @@ setup() {
 	is_deferred "$id"
 }
 
-@test "a relay that cannot be understood is named, and nothing is sent" {
+@test "an invalid relay is named, and nothing is sent" {
 	odd_start odd2
 	id=$(send a@one.test)
 	run -78 deliver_by "[odd2.hosts.test] odd2.hosts.test:smtp"
@@ -165,7 +165,7 @@ setup() {
 	told "$id" delivered 'tls="TLS1.3'
 }
 
-@test "a relay whose certificate is not its own is not used on port 465" {
+@test "a relay with another host's certificate is not used on port 465" {
 	dns <<-END
 		other.hosts.test. A $(network_ip4 relay)
 	END
@@ -176,7 +176,7 @@ setup() {
 	[ -z "$(mta_mail relay "$id")" ]
 }
 
-@test "port 465 without TLS is not spoken to" {
+@test "a relay on port 465 without TLS is not used" {
 	odd_start odd1 --port 465
 	id=$(send a@one.test)
 	deliver_by "[odd1.hosts.test]:465"

@@ -81,7 +81,7 @@ make_zones() {
 	END
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # odd_has CERTIFICATE [ARGUMENT...]: the host odd offers REQUIRETLS and STARTTLS
 # with it; none: it has no TLS.
@@ -95,7 +95,7 @@ odd_has() {
 		"PIPELINING,8BITMIME,SIZE 20000000,DSN,REQUIRETLS" "$@"
 }
 
-# submit_tls ARGUMENT...: hand in a message within TLS; its id is in $id.
+# submit_tls ARGUMENT...: submit a message over TLS; its id is in $id.
 submit_tls() {
 	id=$(SMTP_TLS_CERT=$network_dir/ca/session.pem \
 		SMTP_TLS_KEY=$network_dir/ca/session.key \
@@ -156,7 +156,7 @@ policies_start() {
 
 # ---- who may have it ---------------------------------------------------------
 
-@test "REQUIRETLS: a host that a signed MX record names, with a certificate that verifies, gets it" {
+@test "REQUIRETLS: a verified host of a signed MX record gets the message" {
 	odd_has good
 	submit_required bob@plain.signed.test --option RET=HDRS
 	deliver
@@ -164,14 +164,14 @@ policies_start() {
 	mails | grep -q ' REQUIRETLS RET=HDRS'
 }
 
-@test "REQUIRETLS: a host whose TLSA records match its certificate gets it" {
+@test "REQUIRETLS: a host that its TLSA records match gets the message" {
 	odd_has self
 	submit_required bob@ee.signed.test
 	deliver
 	is_delivered dane
 }
 
-@test "REQUIRETLS: a host that a policy in enforce mode names gets it" {
+@test "REQUIRETLS: a host of an enforced MTA-STS policy gets the message" {
 	policies_start enforce.sts.test enforce mx.sts.test
 	odd_has good
 	submit_required bob@enforce.sts.test
@@ -179,7 +179,7 @@ policies_start() {
 	is_delivered sts
 }
 
-@test "REQUIRETLS: while a policy cannot be had the message waits for it" {
+@test "REQUIRETLS: a message waits while a policy cannot be fetched" {
 	odd_has good
 	submit_required bob@enforce.sts.test
 	deliver
@@ -191,13 +191,13 @@ policies_start() {
 	is_delivered sts
 }
 
-@test "REQUIRETLS: a policy names a host, and TLSA records say what its certificate is" {
+@test "REQUIRETLS: a policy and TLSA records together admit a host" {
 	policies_start both.sts.test enforce mx.ee.signed.test
 	odd_has self
 	submit_required bob@both.sts.test
 	deliver
 	is_delivered dane
-	# Nobody vouches for the name of another one.
+	# Nothing vouches for the name of another host.
 	sed -i 's/^mx: .*/mx: mx.other.test\r/' "$web/both.sts.test"
 	rm "$spool"/policies/*
 	submit_required bob@both.sts.test
@@ -205,7 +205,7 @@ policies_start() {
 	told "$id" failed status=5.7.30
 }
 
-@test "REQUIRETLS: a domain that is its own host, and an address, need no MX record" {
+@test "REQUIRETLS: a domain that is its own host needs no MX record" {
 	odd_has good
 	submit_required bob@nomx.signed.test
 	deliver
@@ -229,7 +229,7 @@ policies_start() {
 
 # ---- who may not -------------------------------------------------------------
 
-@test "REQUIRETLS: no host that an MX record names which is not signed" {
+@test "REQUIRETLS: a host of an unsigned MX record does not get it" {
 	odd_has self
 	submit_required bob@insecure.test
 	deliver
@@ -241,7 +241,7 @@ policies_start() {
 	told "$id" delivered policy=dane
 }
 
-@test "REQUIRETLS: no host of a domain whose policy is only tested" {
+@test "REQUIRETLS: a host of a policy in testing mode does not get it" {
 	policies_start testing.sts.test testing mx.sts.test
 	odd_has good
 	submit_required bob@testing.sts.test
@@ -249,7 +249,7 @@ policies_start() {
 	is_failed 5.7.30 "neither DNSSEC"
 }
 
-@test "REQUIRETLS: no host at all by a resolver that is not to be trusted" {
+@test "REQUIRETLS: without a trusted resolver no host gets it" {
 	odd_has good
 	dnssec_use sender
 	submit_required bob@plain.signed.test
@@ -258,7 +258,7 @@ policies_start() {
 	is_failed 5.7.30 "neither DNSSEC"
 }
 
-@test "REQUIRETLS: a real MTA that does not offer it does not get it, but all other mail" {
+@test "REQUIRETLS: a real MTA that does not offer it gets all other mail" {
 	submit_required bob@postfix.signed.test --field "Subject: secret"
 	deliver
 	told "$id" failed status=5.7.30
@@ -271,7 +271,7 @@ policies_start() {
 	run ! mta_mail mx "Subject: secret"
 }
 
-@test "REQUIRETLS: an offer that was made before TLS counts for nothing" {
+@test "REQUIRETLS: an offer made before TLS is ignored" {
 	odd_has good 'ehlo=250 odd\nSTARTTLS\nREQUIRETLS;250 odd\nPIPELINING'
 	submit_required bob@plain.signed.test
 	deliver
@@ -285,14 +285,14 @@ policies_start() {
 	is_failed 5.7.10 "no TLS"
 }
 
-@test "REQUIRETLS: where a policy asks for TLS and the host has none, that is no more than trouble" {
+@test "REQUIRETLS: a policy that wants TLS defers if the host has none" {
 	odd_has none
 	submit_required bob@ee.signed.test
 	deliver
 	told "$id" deferred status=4.7.10
 }
 
-@test "REQUIRETLS: a certificate that does not verify is no more than trouble" {
+@test "REQUIRETLS: a certificate that does not verify defers" {
 	odd_has self
 	submit_required bob@plain.signed.test
 	deliver
@@ -300,7 +300,7 @@ policies_start() {
 	run ! mails
 }
 
-@test "REQUIRETLS: the next host is used, and for the next message the first again" {
+@test "REQUIRETLS: the next host is used, and the first for other mail" {
 	odd_has good
 	submit_required bob@mixed.signed.test
 	submit_plain next@mixed.signed.test
@@ -310,12 +310,12 @@ policies_start() {
 	wait_for 10 mta_mail mx "Delivered-To: next@mixed.signed.test"
 }
 
-@test "REQUIRETLS: while a host cannot be reached it is not known that all lack it" {
+@test "REQUIRETLS: a message waits while a host cannot be reached" {
 	submit_required bob@half.signed.test
 	first=$id
 	submit_plain open@half.signed.test
 	deliver
-	# That is nothing to others, for whom a host can be reached.
+	# Other messages are not affected: a host can be reached for them.
 	told "$id" delivered policy=verify
 	id=$first
 	told "$id" host-passed-over status=5.7.30
@@ -324,7 +324,7 @@ policies_start() {
 
 # ---- relays ------------------------------------------------------------------
 
-@test "REQUIRETLS: a relay that is named gets it, if it offers that" {
+@test "REQUIRETLS: a named relay that offers it gets the message" {
 	odd_has good
 	submit_required bob@insecure.test
 	SMTP_RELAYHOST='[odd.hosts.test]' deliver
@@ -334,7 +334,7 @@ policies_start() {
 	told "$id" failed status=5.7.30
 }
 
-@test "REQUIRETLS: a relay by an MX record that is not signed does not get it" {
+@test "REQUIRETLS: a relay of an unsigned MX record does not get it" {
 	odd_has self
 	submit_required bob@plain.signed.test
 	SMTP_RELAYHOST=insecure.test deliver
@@ -343,7 +343,7 @@ policies_start() {
 
 # ---- notices -----------------------------------------------------------------
 
-@test "REQUIRETLS: a notice is as well protected, and has no more than the header" {
+@test "REQUIRETLS: a notice needs it, too, and returns the header only" {
 	odd_has good
 	submit_required bob@postfix.signed.test --from sue@plain.signed.test \
 		--option RET=FULL --field "Subject: secret" --body "the text"
@@ -356,7 +356,7 @@ policies_start() {
 	run ! grep -q "the text" "$(odd odd)/1.eml"
 }
 
-@test "REQUIRETLS: a notice that cannot go that way is kept" {
+@test "REQUIRETLS: a notice without a host that has it is kept" {
 	submit_required bob@postfix.signed.test --from sue@postfix.signed.test
 	deliver
 	told "$id" notice
@@ -367,7 +367,7 @@ policies_start() {
 
 # ---- TLS-Required: No --------------------------------------------------------
 
-@test "TLS-Required: No: a host without STARTTLS is used although a policy asks for it" {
+@test "TLS-Required: No: a policy does not keep out a host without TLS" {
 	policies_start enforce.sts.test enforce mx.sts.test
 	odd_has none
 	submit_optional bob@enforce.sts.test
@@ -381,7 +381,7 @@ policies_start() {
 	told "$id" delivered policy=none
 }
 
-@test "TLS-Required: No: a certificate that verifies is good although TLSA records do not match" {
+@test "TLS-Required: No: TLSA records need not match a verified host" {
 	odd_has good
 	submit_optional bob@ee.signed.test
 	deliver
@@ -389,7 +389,7 @@ policies_start() {
 	told "$id" delivered policy=verify
 }
 
-@test "TLS-Required: No: a certificate that only TLSA records match is good" {
+@test "TLS-Required: No: a certificate that only TLSA matches is accepted" {
 	odd_has self
 	submit_optional bob@ee.signed.test
 	deliver
@@ -397,7 +397,7 @@ policies_start() {
 	run ! told "$id" policy-missed
 }
 
-@test "TLS-Required: No: a certificate that nothing vouches for is not (promise P5)" {
+@test "TLS-Required: No: an unverified certificate is refused (promise P5)" {
 	odd_has self
 	submit_optional bob@plain.signed.test
 	deliver
@@ -405,7 +405,7 @@ policies_start() {
 	run ! mails
 }
 
-@test "TLS-Required: No: other messages for the domain are not sent with it" {
+@test "TLS-Required: No: other messages for the domain keep the policy" {
 	odd_has none
 	submit_plain bob@ee.signed.test
 	first=$id
@@ -419,7 +419,7 @@ policies_start() {
 	[ "$(odd_count odd)" -eq 1 ]
 }
 
-@test "TLS-Required: No: REQUIRETLS is stronger" {
+@test "TLS-Required: No: REQUIRETLS overrides it" {
 	odd_has none
 	submit_optional bob@ee.signed.test --option REQUIRETLS
 	deliver
@@ -429,7 +429,7 @@ policies_start() {
 
 # ---- all the way -------------------------------------------------------------
 
-@test "REQUIRETLS: two hops of ours, and the last one tells the third" {
+@test "REQUIRETLS: two hops of ours pass it on to a third" {
 	local hop=$BATS_TEST_TMPDIR/hop
 
 	SMTP_QUEUE_PATH=$hop/spool \
@@ -455,7 +455,7 @@ policies_start() {
 	[ "$(grep -c 'event=delivered .*requiretls=yes' "$trail")" -eq 2 ]
 }
 
-@test "--explain: it tells where messages with REQUIRETLS could go" {
+@test "--explain prints which hosts messages with REQUIRETLS could go to" {
 	odd_has good
 	run network_exec sender "$(program smtp-deliver)" --explain \
 		bob@plain.signed.test bob@postfix.signed.test
@@ -469,7 +469,7 @@ policies_start() {
 	[[ $output == *"REQUIRETLS: not usable: 5.7.30 REQUIRETLS: neither"* ]]
 }
 
-@test "--explain: a policy that vouches for a host lets messages with REQUIRETLS go there" {
+@test "--explain: an enforced policy admits messages with REQUIRETLS" {
 	odd_has good
 	run network_exec sender "$(program smtp-deliver)" --explain \
 		bob@enforce.sts.test

@@ -75,22 +75,22 @@ resumes() {
 	[ "$(grep -o 'fingerprint=[0-9a-f]*' "$trail" | sort -u | wc -l)" -eq 1 ]
 }
 
-@test "TLS 1.3: the session of the connection before is resumed" {
+@test "TLS 1.3: the session of the last connection is resumed" {
 	resumes new 1.3
 }
 
-@test "TLS 1.2: the session of the connection before is resumed" {
+@test "TLS 1.2: the session of the last connection is resumed" {
 	resumes old 1.2
 }
 
-@test "a host that knows of no session has each of them verified" {
+@test "a host that resumes no session is verified each time" {
 	send_many 3 "" bob@plain.test >&2
 	deliver
 	[ "$(delivered_with "TLS1.3 [^ ]*")" -eq 3 ]
 	[ "$(reused plain)" -eq 0 ]
 }
 
-@test "a session that has verified for one name of a host is none for another" {
+@test "a session verified for one name of a host is not used for another" {
 	id=$(send bob@picky.test)
 	deliver
 	# The same host; its certificate has the first name alone.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# routes.bats - which way mail goes is what the routes file says, and so is what
-# TLS is asked for; who has written it is told of every mistake: Postfix, signed
-# zones, an MTA-STS policy, and hosts that note what they are told.
+# routes.bats - the routes file chooses the next hop, and the TLS that is required;
+# every mistake in it is reported. With Postfix, signed zones, an MTA-STS policy,
+# and hosts that log what they get.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -61,7 +61,7 @@ setup() {
 	export SMTP_ROUTES=$BATS_TEST_TMPDIR/routes
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # routes: the file is what is on stdin.
 routes() {
@@ -100,7 +100,7 @@ policy() {
 
 # ---- where it goes -----------------------------------------------------------
 
-@test "recipients go where the first rule for them says, in one transaction" {
+@test "recipients follow their first rule, in one transaction a next hop" {
 	odd_start odd1 --port 2525
 	odd_start odd2
 	routes <<-END
@@ -121,7 +121,7 @@ policy() {
 	[ "$(saw odd2 RCPT)" -eq 3 ]
 }
 
-@test "senders have their own rules, and the null sender" {
+@test "rules may be for senders, and for the null sender" {
 	odd_start odd1
 	odd_start odd2
 	routes <<-END
@@ -136,7 +136,7 @@ policy() {
 	[ "$(odd_count odd2)" -eq 1 ]
 }
 
-@test "SMTP_RELAYHOST takes what no rule is about, and may ask for TLS" {
+@test "SMTP_RELAYHOST takes what no rule matches, and may require TLS" {
 	odd_start odd1
 	odd_start odd2
 	routes <<<"to one.test via mx"
@@ -151,7 +151,7 @@ policy() {
 
 # ---- what is asked of TLS ----------------------------------------------------
 
-@test "tls verify: a host without STARTTLS is not used, nor a wrong certificate" {
+@test "tls verify: no STARTTLS or a wrong certificate excludes a host" {
 	odd_start odd1
 	routes <<<"all via [odd1.hosts.test] tls verify"
 	id=$(send_from a@here.test a@one.test)
@@ -193,7 +193,7 @@ policy() {
 	[ -z "$(mta_mail relay "$other")" ]
 }
 
-@test "tls dane: TLSA records are a must" {
+@test "tls dane: TLSA records are required" {
 	with_certificate odd2 anything
 	routes <<-END
 		to dane.test	via mx tls dane
@@ -210,7 +210,7 @@ policy() {
 	is_deferred "$id"
 }
 
-@test "tls sts: a policy that is enforced is a must, and DANE is as good" {
+@test "tls sts: an enforced policy is required, or DANE" {
 	with_certificate odd1 odd1
 	policy enforced.test enforce
 	policy tested.test testing
@@ -240,7 +240,7 @@ policy() {
 
 # ---- mistakes ----------------------------------------------------------------
 
-@test "--check-routes tells all mistakes by file and line, and what never matches" {
+@test "--check-routes prints all mistakes, and rules that never match" {
 	routes <<-END
 		to one.test	via [a.test]
 		too two.test	via mx
@@ -264,7 +264,7 @@ policy() {
 	run -64 "$(program smtp-deliver)" --from a@b.test
 }
 
-@test "with a mistake in the file, or without it, nothing is sent" {
+@test "nothing is sent with a mistake in the file, or without the file" {
 	odd_start odd2
 	id=$(send_from a@here.test a@one.test)
 	routes <<<$'to one.test via mx\nto two.test via'
@@ -277,7 +277,7 @@ policy() {
 	[ ! -s "$(odd odd2)/spans" ]
 }
 
-@test "--explain names the rule" {
+@test "--explain prints the rule" {
 	odd_start odd1
 	odd_start odd2
 	routes <<-END
@@ -295,7 +295,7 @@ policy() {
 	[[ $output != *"rule:"* ]]
 }
 
-@test "--watch goes on with a file that takes the place of another" {
+@test "--watch uses a file that replaces another" {
 	odd_start odd1
 	odd_start odd2
 	routes <<<"all via [odd1.hosts.test]"
@@ -310,7 +310,7 @@ policy() {
 	[ "$(odd_count odd2)" -eq 1 ]
 }
 
-@test "10000 rules are read, and found, in no time" {
+@test "10000 rules are read and matched without delay" {
 	odd_start odd1
 	{
 		for i in {1..10000}; do

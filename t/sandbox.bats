@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# sandbox.bats - the programs behind their walls, and on kernels that lack a
-# piece. What a wall keeps out is tried from inside by t/unit/sandbox.c.
+# sandbox.bats - the programs in their sandbox, and on kernels that lack a part of
+# it. t/unit/sandbox.c tries from inside what the sandbox forbids.
 #
 # shellcheck disable=SC2154 # lib/common sets $spool and $started
 
@@ -69,12 +69,12 @@ has_child() {
 	[ -n "$(children "$1")" ]
 }
 
-@test "on a kernel with all pieces nothing is said of walls" {
+@test "on a kernel with everything needed no gap is logged" {
 	mail_flows
 	[ "$(missing)" -eq 0 ]
 }
 
-@test "where Landlock is refused mail flows, and the trail tells once a day" {
+@test "without Landlock mail flows, and the gap is logged once a day" {
 	run_under "$BATS_FILE_TMPDIR/refuse" landlock
 	mail_flows
 	[ "$(missing)" -eq 1 ]
@@ -83,20 +83,20 @@ has_child() {
 	[ "$(missing)" -eq 1 ]
 }
 
-@test "where seccomp is refused mail flows, and the trail tells" {
+@test "without seccomp mail flows, and the gap is logged" {
 	run_under "$BATS_FILE_TMPDIR/refuse" seccomp
 	mail_flows
 	[ "$(missing)" -eq 1 ]
 	grep -q 'event=wall-incomplete.*seccomp' "$trail"
 }
 
-@test "where both are refused mail flows, and the trail tells of each" {
+@test "without both mail flows, and each gap is logged" {
 	run_under "$BATS_FILE_TMPDIR/refuse" both
 	mail_flows
 	[ "$(missing)" -eq 2 ]
 }
 
-@test "with Landlock as Linux 6.1 has it mail flows, and the trail tells what lacks" {
+@test "with Landlock of Linux 6.1 mail flows, and the gap is logged" {
 	run_under env "LD_PRELOAD=$BATS_FILE_TMPDIR/abi.so" LANDLOCK_ABI=2
 	mail_flows
 	[ "$(missing)" -eq 3 ]
@@ -111,7 +111,7 @@ has_child() {
 	[ "$(missing)" -eq 1 ]
 }
 
-@test "a session tells of what lacks only when debugging" {
+@test "a session logs a gap only with SMTP_DEBUG" {
 	run_under "$BATS_FILE_TMPDIR/refuse" both
 	send 'b@[127.0.0.1]' >/dev/null
 	[ "$(missing)" -eq 0 ]
@@ -119,7 +119,7 @@ has_child() {
 	[ "$(missing)" -eq 2 ]
 }
 
-@test "a session that waits for its client is walled in" {
+@test "a session that waits for its client is sandboxed" {
 	mkfifo "$BATS_TEST_TMPDIR/in"
 	# shellcheck disable=SC2016 # the inner shell's variables
 	start sh -c 'exec "$1" <>"$2"' sh "$(program smtp-session)" \
@@ -128,7 +128,7 @@ has_child() {
 	is_walled "$started"
 }
 
-@test "smtp-health is walled in" {
+@test "smtp-health is sandboxed" {
 	local port
 
 	port=$(free_port)
@@ -141,7 +141,7 @@ has_child() {
 	is_walled "$(children "$started")"
 }
 
-@test "a worker is walled in, with its own messages alone, open for reading" {
+@test "a worker is sandboxed, and has only its own messages, to read" {
 	local run worker fd flags messages=0
 
 	send 'b@[127.0.0.1]' >/dev/null
@@ -168,7 +168,7 @@ has_child() {
 	done
 }
 
-@test "smtp-deliver --watch goes on behind a wall in a spool that is made anew" {
+@test "sandboxed, smtp-deliver --watch goes on in a spool made again" {
 	local parent first
 
 	deliver_start --watch
@@ -185,7 +185,7 @@ has_child() {
 	wait "$parent"
 }
 
-@test "what ends smtp-deliver --watch ends its child, and what ends the child it" {
+@test "smtp-deliver --watch and its child end together" {
 	local child
 
 	deliver_start --watch
@@ -205,7 +205,7 @@ has_filter() {
 	[ "$(status_of "$1" Seccomp)" = 2 ]
 }
 
-@test "--watch started by root for somebody else's spool ends with its parent, too" {
+@test "--watch by root for another user's spool ends with its parent" {
 	local child
 
 	need_root
@@ -220,7 +220,7 @@ has_filter() {
 	wait_for 5 is_gone "$child"
 }
 
-@test "smtp-deliver --watch finds a spool that was put in the place of its own" {
+@test "smtp-deliver --watch finds a spool that replaced its own" {
 	deliver_start --watch
 	wait_for 5 has_child "$started"
 	wait_for 5 is_walled "$(children "$started")"
@@ -252,7 +252,7 @@ has_filter() {
 	[ "$(children "$parent")" != "$first" ]
 }
 
-@test "smtp-deliver --watch that is to stop does so while it looks for its spool" {
+@test "smtp-deliver --watch can be stopped while it looks for its spool" {
 	deliver_start --watch
 	wait_for 5 has_child "$started"
 	wait_for 5 is_walled "$(children "$started")"
@@ -264,7 +264,7 @@ has_filter() {
 	[ ! -e "$spool" ]
 }
 
-@test "a worker that reports what cannot be does not end the run" {
+@test "a worker whose reports make no sense does not end the run" {
 	cc -std=c17 -D_GNU_SOURCE -I"$SMTPSERVER_SOURCE" -fPIC -shared \
 		-o "$BATS_TEST_TMPDIR/liar.so" "$SMTPSERVER_SOURCE/t/lib/liar.c"
 	send 'b@[127.0.0.1]' >/dev/null
@@ -284,7 +284,7 @@ journal() {
 	echo "$output"
 }
 
-@test "behind its wall a session tells standard error what the journal does not take" {
+@test "a sandboxed session logs to stderr what the journal does not take" {
 	journal gone 3
 	[ "$output" = "3 accepted, 3 told of" ]
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# schedule.bats - how smtp-deliver shares out its work: groups of commands,
-# connections, destinations, and what it does not try. Counted by what hosts saw.
+# schedule.bats - how smtp-deliver shares out its work: connections, destinations,
+# and what it does not try. Counted by what hosts saw.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -30,7 +30,7 @@ teardown_file() {
 	network_stop
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # together HOST...: the most connections that there were at once, by their logs'
 # order: it is one host that logs.
@@ -70,13 +70,13 @@ together() {
 	[ "$(saw odd1 MAIL)" -eq 20 ]
 }
 
-@test "a host that bears two connections only gets two, and all of the mail" {
+@test "a host that takes only two connections gets two, and all mail" {
 	odd_start odd1 --sessions 2 "dot=wait 0.2"
 	send_many 20 "" bob@odd.test >/dev/null
 	deliver
 	is_queue_empty
 	has_all odd1 20
-	# No message was deferred for want of a connection; it was not tried often.
+	# No message was deferred without a connection; few were refused.
 	not grep -q event=deferred "$trail"
 	[ "$(saw odd1 "-- too many")" -ge 1 ]
 	[ "$(saw odd1 "-- too many")" -le 5 ]
@@ -105,7 +105,7 @@ together() {
 	has_all odd1 40
 }
 
-@test "with one worker a busy destination makes room as well" {
+@test "with one worker a busy destination yields to others" {
 	odd_start odd1 "dot=wait 0.02"
 	odd_start odd2
 	send_many 100 "" bob@odd.test >/dev/null
@@ -118,7 +118,7 @@ together() {
 	has_all odd1 100
 }
 
-@test "a run takes what it has left for want of room, too" {
+@test "a run also takes messages that it had no room for at first" {
 	send_many 30 "" bob@odd.test >/dev/null
 	send_many 30 "" carol@second.test bob@odd.test >/dev/null
 	odd_start odd1 "dot=wait 0.02"

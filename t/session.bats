@@ -100,7 +100,7 @@ is_tidy() {
 	[ -z "$(ls -A "$spool/scratch")" ] || ! ls -lA "$spool/scratch" >&2
 }
 
-@test "a message is stored automatically under its day (UTC) as id and recipient token" {
+@test "a message is stored under its UTC day, id and recipient token" {
 	local before after id
 
 	before=$(date -u +%F)
@@ -115,7 +115,7 @@ is_tidy() {
 	[ -f "$spool/queue/new/$id" ]
 }
 
-@test "the day is UTC's, whatever the time zone" {
+@test "the day is in UTC, whatever the time zone" {
 	client_lines | TZ=UTC-14 session
 	client_lines | TZ=UTC+14 session
 	for folder in "$spool"/20*; do
@@ -125,7 +125,7 @@ is_tidy() {
 	is_spool 2 2
 }
 
-@test "a recipient's token is keyed: HMAC-SHA-256 under the spool's key, so not guessable without it" {
+@test "a recipient's token is HMAC-SHA-256 under the spool's key" {
 	local token expected
 
 	need openssl
@@ -147,7 +147,7 @@ is_tidy() {
 	run -1 cmp "$spool/key" "$spool.other/key"
 }
 
-@test "no address is in any file name, and all is private: 0700 and 0600" {
+@test "no file name has an address, and modes are 0700 and 0600" {
 	umask 0
 	client_lines hidden@example.org hidden@example.com | session
 	is_spool 1 1
@@ -229,7 +229,7 @@ smtplib.SMTP('127.0.0.1', $port).sendmail('a@b', ['c@d'], 'Subject: x\n\ny\n')"
 	grep -q '^Received: from .* (\[127.0.0.1\])' "$spool"/20*/*.eml
 }
 
-@test "a client on the loopback is served over TCP, IPv6 and IPv4 mapped into it" {
+@test "a client on the loopback is served over TCP, IPv6 and mapped IPv4" {
 	[ -e /proc/sys/net/ipv6 ] || cannot_run "needs IPv6"
 	listen '[::]'
 	for host in ::1 127.0.0.1; do
@@ -252,7 +252,7 @@ with socket.create_connection(('$1', $port), 10) as s:
         pass"
 }
 
-@test "localhost only: a peer from elsewhere is closed without a banner, and is in the trail" {
+@test "localhost only: another peer gets no banner, and is logged" {
 	need_root
 	need ip
 	namespace=smtpserver-session-$$
@@ -290,7 +290,7 @@ with socket.create_connection(('$1', $port), 10) as s:
 	[[ $output == "220 mail.test "* ]]
 }
 
-@test "STARTTLS with SMTP_TLS_CERT and SMTP_TLS_KEY: TLS 1.2 is the least" {
+@test "STARTTLS needs TLS 1.2 at least" {
 	need gnutls-cli openssl
 	make_certificate one
 	use_certificate one
@@ -328,7 +328,7 @@ with socket.create_connection(('$1', $port), 10) as s:
 	client_lines | session | grep "250-STARTTLS\|250 STARTTLS"
 }
 
-@test "a key that does not belong to the certificate is no STARTTLS, and no plain text is taken for it" {
+@test "a key of another certificate gives no STARTTLS" {
 	need openssl
 	make_certificate one
 	make_certificate two
@@ -342,7 +342,7 @@ with socket.create_connection(('$1', $port), 10) as s:
 	grep -q event=tls-failed "$log"
 }
 
-@test "GnuTLS is loaded where a certificate is configured, and nowhere else" {
+@test "GnuTLS is loaded only where a certificate is configured" {
 	need openssl
 	can_trace
 	make_certificate one
@@ -369,7 +369,7 @@ ask_for_tls() {
 		"$1" 2>>"$log" || :
 }
 
-@test "a module for TLS that is missing, or another's, is no STARTTLS, and mail goes on" {
+@test "without its module for TLS a session has no STARTTLS" {
 	need cc openssl
 	make_certificate one
 	use_certificate one
@@ -430,7 +430,7 @@ can_trace() {
 	client_lines | session
 }
 
-@test "a write, link or flush that fails in the spool gives 4yz, and nothing half-written stays" {
+@test "a write, link or flush that fails gives 4yz, and leaves nothing" {
 	local call fault number faults=0 stored=1
 
 	can_trace
@@ -480,7 +480,7 @@ are_whole() {
 	END
 }
 
-@test "a session that is killed at any step leaves no torn message in the queue" {
+@test "a session killed at any step leaves no torn message in the queue" {
 	local call number kills=0
 
 	can_trace
@@ -498,7 +498,7 @@ are_whole() {
 	are_whole
 }
 
-@test "where room in the spool is short mail is refused with 452, SIZE is believed" {
+@test "mail that the spool has no room for is refused with 452, by SIZE=" {
 	need_root
 	need unshare
 	mkdir "$spool"
@@ -517,7 +517,7 @@ are_whole() {
 	grep '^250 2.0.0 ' <<<"$output"
 }
 
-@test "a spool that cannot be written to gives 451, and a session all the same" {
+@test "a spool that cannot be written to gives 451, not a lost session" {
 	need_root
 	need unshare
 	client_lines | session

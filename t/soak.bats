@@ -16,7 +16,7 @@ soak() {
 	timeout --signal=INT 280 "$SMTPSERVER_SOURCE/t/soak" "$@"
 }
 
-@test "while all write, deliver, are killed and remove at once, no mail is lost or sent twice" {
+@test "concurrent programs that are killed neither lose nor repeat mail" {
 	need_root
 	soak --messages 12000 --seconds 120
 }
@@ -25,7 +25,7 @@ soak() {
 	soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR"
 }
 
-@test "the soak sees two processes at one message where no lock excludes" {
+@test "the soak detects two processes at one message without locks" {
 	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/no-flock.so" \
 		"$SMTPSERVER_SOURCE/t/lib/no-flock.c"
 	run -1 soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
@@ -34,7 +34,7 @@ soak() {
 	[[ $output == *"violation: delivered again without a kill: "* ]]
 }
 
-@test "the soak sees mail that is gone without a note" {
+@test "the soak detects mail that is lost" {
 	run -1 soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR" \
 		--unnoted
 	[[ $output == *"violation: lost: "* ]]

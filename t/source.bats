@@ -95,7 +95,7 @@ build() {
 	done | nothing
 }
 
-@test "only tls.c and its tlsdane, sign.c and password.c know GnuTLS, audit.c the journal, http.c microhttpd" {
+@test "GnuTLS, the journal and microhttpd each have their own modules" {
 	[ "$(include gnutls | sort | xargs)" = \
 		"lib/password.c lib/sign.c lib/tls.c lib/tlsdane.c lib/tlsdane.h" ]
 	[ "$(sources '*.c' | grep -v '^t/' |
@@ -117,7 +117,7 @@ build() {
 		smtp-session/reply.c ]
 }
 
-@test "lib knows nothing above it, and programs not each other" {
+@test "lib includes no program's headers, and programs not each other's" {
 	local program
 
 	for program in session deliver health; do
@@ -166,7 +166,7 @@ build() {
 	SMTPSERVER_BUILD=$build "$SMTPSERVER_SOURCE/t/run" --quick
 }
 
-@test "what is built is hardened: position independent, read-only relocations, nothing bound late" {
+@test "programs are hardened: PIE, RELRO, no lazy binding" {
 	local file header
 
 	need readelf
@@ -184,7 +184,7 @@ build() {
 	done
 }
 
-@test "make install puts everything under DESTDIR, make uninstall removes it" {
+@test "make install installs under DESTDIR, make uninstall removes it" {
 	local root=$BATS_TEST_TMPDIR/root
 
 	quietly make --silent -C "$SMTPSERVER_BUILD" install DESTDIR="$root"
@@ -196,7 +196,7 @@ build() {
 	find "$root" ! -type d | nothing
 }
 
-@test "make distcheck passes, and the release has every file of ours, none built" {
+@test "make distcheck passes; the release has every source, nothing built" {
 	local have=$BATS_TEST_TMPDIR/have
 
 	build dist

@@ -134,13 +134,13 @@ no_settings() {
 	[ "$(inside systemctl is-enabled smtpserver.socket)" = enabled ]
 }
 
-@test "the user and a spool that only he can enter are there by then" {
+@test "the user exists, and a spool that nobody else can enter" {
 	[ "$(inside stat -c '%U:%G %a' $spool)" = "smtpserver:smtpserver 700" ]
 	[ "$(inside getent passwd smtpserver | cut -d: -f6)" = $spool ]
 	run ! as_nobody ls $spool
 }
 
-@test "where nothing is queued no smtp-deliver process is started at all" {
+@test "without queued mail no smtp-deliver process is started" {
 	# Not by new mail, not by the clock, not even when it is asked for.
 	inside systemctl start smtpserver-deliver.service
 	[ "$(inside systemctl show -P ConditionResult smtpserver-deliver)" = no ]
@@ -160,7 +160,7 @@ no_settings() {
 		"$BATS_TEST_TMPDIR/listening"
 }
 
-@test "a session runs as the user smtpserver, who is not root and has no rights" {
+@test "a session runs as the user smtpserver, without privileges" {
 	inside timeout 20 bash -euc '
 		exec 3<>/dev/tcp/127.0.0.1/2525
 		read -r _ <&3
@@ -173,7 +173,7 @@ no_settings() {
 
 # ---- mail comes in -----------------------------------------------------------
 
-@test "Python's smtplib hands in mail, and it is stored under its day" {
+@test "Python's smtplib submits mail, which is stored under its day" {
 	local id
 
 	id=$(full_message smtplib | submit_by_smtplib someone@null.test)
@@ -184,7 +184,7 @@ no_settings() {
 	[[ $(stored_files "$id") != *someone* ]]
 }
 
-@test "swaks hands in mail" {
+@test "swaks submits mail" {
 	run -0 as_nobody swaks --server 127.0.0.1:2525 \
 		--from swaks@hosts.test --to one@null.test,two@null.test \
 		--header "Subject: by swaks"
@@ -193,7 +193,7 @@ no_settings() {
 		--include='*.eml' | wc -l)" -eq 2 ]
 }
 
-@test "msmtp hands in mail" {
+@test "msmtp submits mail" {
 	full_message "by msmtp" | as_nobody msmtp --host=localhost --port=2525 \
 		--from=a@hosts.test someone@null.test
 	inside grep -rl "Subject: by msmtp" $spool --include='*.eml'
@@ -214,7 +214,7 @@ assert not mail.defects, mail.defects' "$(stored_files "$id")"
 
 # ---- mail goes out -----------------------------------------------------------
 
-@test "a message reaches the MTA of its domain octet for octet, over verified TLS" {
+@test "a message reaches a real MTA octet for octet, over verified TLS" {
 	local id file
 
 	{
@@ -329,7 +329,7 @@ time_of_entry() {
 		grep -q 'Subject: Message accepted'
 }
 
-@test "what fails for good is returned, or kept in queue/failed, and said in the journal" {
+@test "failed mail is returned or kept in queue/failed, and logged" {
 	local id notice
 
 	id=$(full_message hopeless | submit_by_smtplib nobody@null.test)
@@ -343,7 +343,7 @@ time_of_entry() {
 	[ "$(stored_files "$notice" | wc -l)" -eq 1 ]
 }
 
-@test "mail that is to be tried again keeps the timer running until it is gone" {
+@test "deferred mail keeps the timer running until it is gone" {
 	local id
 
 	# A minute is long: this timer's is a second.
@@ -369,7 +369,7 @@ timer_is_inactive() {
 	! inside systemctl --quiet is-active smtpserver-deliver.timer
 }
 
-@test "what is queued survives a reboot" {
+@test "queued mail survives a reboot" {
 	local id
 
 	inside systemctl stop smtpserver-deliver.path
@@ -462,7 +462,7 @@ heard() {
 	esac
 }
 
-@test "SMTP_BANNER and SMTP_HOSTNAME are what the next client is greeted with" {
+@test "the next client is greeted with SMTP_BANNER and SMTP_HOSTNAME" {
 	settings 'SMTP_BANNER="at your service"' SMTP_HOSTNAME=mail.hosts.test
 	[[ $(greeting) == "220 mail.hosts.test at your service"* ]]
 	# Without a restart, too.
@@ -515,7 +515,7 @@ heard() {
 	greeting | grep -q ^220
 }
 
-@test "an SMTP_PORT that is not of this host is named, and the default stays" {
+@test "an SMTP_PORT of another host is named, and the default stays" {
 	settings SMTP_PORT=0.0.0.0:25
 	greeting | grep -q ^220
 	[ -z "$(inside ss -Hltn 'sport = :25')" ]
@@ -538,7 +538,7 @@ heard() {
 	no_settings
 }
 
-@test "a wrong setting is told to the client and to the journal, and no unit fails" {
+@test "a client gets an answer despite a wrong setting; no unit fails" {
 	local id
 
 	inside systemctl stop smtpserver-deliver.path
@@ -608,7 +608,7 @@ served_certificate() {
 		</dev/null 2>/dev/null | openssl x509 -noout -fingerprint
 }
 
-@test "the server works where IPv6 is switched off" {
+@test "the server works without IPv6" {
 	inside sysctl -q net.ipv6.conf.all.disable_ipv6=1
 	inside systemctl restart smtpserver.socket
 	greeting 127.0.0.1 | grep -q ^220
@@ -622,7 +622,7 @@ served_certificate() {
 
 # ---- health ------------------------------------------------------------------
 
-@test "/healthz says OK, and 503 with the reason where the spool is not writable" {
+@test "/healthz is OK, or 503 with the reason if the spool is read-only" {
 	[ "$(inside curl -sS -w '%{http_code}' http://127.0.0.1:8080/healthz)" = \
 		$'OK\n200' ]
 	inside mount --bind $spool $spool
@@ -680,7 +680,7 @@ is_inactive() {
 	[ "$(inside systemctl is-active "$1")" = inactive ]
 }
 
-@test "smtpserver-listener.socket takes the place of smtpserver.socket, and back" {
+@test "smtpserver-listener.socket replaces smtpserver.socket, and back" {
 	# As one should, and in one step.
 	use_socket smtpserver-listener.socket
 	has_companions
@@ -704,7 +704,7 @@ is_inactive() {
 	inside systemctl start smtpserver-listener.socket
 }
 
-@test "a listener takes mail, leaves when it is idle, and comes again" {
+@test "a listener takes mail, exits when idle, and is started again" {
 	local id
 
 	settings SMTP_IDLE_TIMEOUT=1
@@ -722,7 +722,7 @@ is_inactive() {
 	use_socket smtpserver-listener.socket
 }
 
-@test "a listener's sessions run as the user smtpserver, who has no rights" {
+@test "a listener's sessions run as smtpserver, without privileges" {
 	inside timeout 20 bash -euc '
 		exec 3<>/dev/tcp/127.0.0.1/2525
 		read -r _ <&3
@@ -735,7 +735,7 @@ is_inactive() {
 		grep -q "^Seccomp:.2$" /proc/$pid/status'
 }
 
-@test "systemctl shows how many sessions a listener has, and stopping it ends them" {
+@test "systemctl shows a listener's sessions, and stopping it ends them" {
 	inside timeout 30 bash -euc '
 		exec 3<>/dev/tcp/127.0.0.1/2525
 		read -r _ <&3
@@ -779,7 +779,7 @@ is_inactive() {
 	[ "$(inside systemctl is-active smtpserver-listener.service)" = active ]
 }
 
-@test "a listener that is given a wrong setting says so to clients and journal, and does not fail" {
+@test "a listener with a wrong setting tells clients and does not fail" {
 	settings SMTP_SESSIONS=many
 	use_socket smtpserver-listener.socket
 	greeting | grep -q '^421 4.3.5'
@@ -813,18 +813,18 @@ survive_burst() {
 		grep -cFf "$BATS_TEST_TMPDIR/ids")" -eq "$count" ]
 }
 
-@test "after a burst of 2000 connections the listener goes on, and no 250 was a lie" {
+@test "a listener survives 2000 connections, and each 250 holds" {
 	survive_burst smtpserver-listener.socket
 	use_socket smtpserver.socket
 }
 
 # ---- bursts and the passing of time ------------------------------------------
 
-@test "after a burst of 2000 connections the socket listens, and no 250 was a lie" {
+@test "a socket unit survives 2000 connections, and each 250 holds" {
 	survive_burst smtpserver.socket
 }
 
-@test "systemd removes stored mail of old days, and nothing of the queue" {
+@test "systemd removes stored mail of old days, nothing of the queue" {
 	inside sh -euc "cd $spool
 		mkdir 2020-01-01
 		touch 2020-01-01/x.eml queue/failed/x

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# throttle.bats - what smtp-deliver does not try: destinations that could not be
-# reached, from one run to another, counted by what hosts saw; and whoever there
-# is no network to.
+# throttle.bats - what smtp-deliver does not try: destinations that were
+# unreachable, from one run to another, counted by what hosts saw; and hosts
+# without a network to them.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -35,9 +35,9 @@ teardown_file() {
 	network_stop
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
-# send_each RECIPIENT...: hand in a message for each, of $sender; prints their
+# send_each RECIPIENT...: submit a message for each, from $sender; prints their
 # ids.
 send_each() {
 	local recipient
@@ -52,8 +52,8 @@ event() {
 	grep -c " event=$1 " "$trail" || :
 }
 
-# How often somebody wanted to connect to a host where nobody listens: what it
-# has refused, by the count of its kernel.
+# refused HOST: how many connections a host without a listener has refused, by the
+# count of its kernel.
 refused() {
 	network_exec "$1" cat /proc/net/snmp |
 		awk '$1 == "Tcp:" && /[0-9]/ { print $15 }'
@@ -113,12 +113,12 @@ try_now() {
 	done
 	[ "$(event unreached)" -eq 1 ]
 	[ "$(known 3)" -eq 1 ]
-	# One was tried: what is told of the others is no attempt.
+	# One was tried: what is logged of the others is not an attempt.
 	[ "$(cut -d ' ' -f 1 "$spool"/queue/attempts/* | sort | uniq -c |
 		xargs)" = "4 0 1 1" ]
 }
 
-@test "the next run does not try it, for new mail either, before it is due" {
+@test "the next run does not try a destination before it is due" {
 	meet_nobody
 	id=$(send_each new@odd.test)
 	deliver
@@ -133,14 +133,14 @@ try_now() {
 	[ "$(event unreached)" -eq 1 ]
 }
 
-@test "what is remembered names neither destination nor recipients in its name" {
+@test "a record's file name shows neither destination nor recipients" {
 	meet_nobody
 	[[ $(basename "$(remembered)") =~ ^[0-9a-f]{32}$ ]]
 	not grep -q '@' "$(remembered)"
 	[ "$(stat -c %a "$(remembered)" "$spool/unreached" | xargs)" = "600 700" ]
 }
 
-@test "when it is due it is tried once, and left alone for longer" {
+@test "a destination that is due is tried once, and waits longer" {
 	meet_nobody
 	ahead=240 deliver
 	[ "$(tried)" -eq 2 ]
@@ -150,7 +150,7 @@ try_now() {
 	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 5 ]
 }
 
-@test "when it answers again all of its mail flows" {
+@test "all mail flows to a destination that answers again" {
 	meet_nobody
 	odd_start odd1
 	ahead=240 deliver
@@ -160,7 +160,7 @@ try_now() {
 	[ -z "$(remembered)" ]
 }
 
-@test "other destinations are not concerned, nor the other recipients of a message" {
+@test "other destinations and recipients are not affected" {
 	meet_nobody
 	odd_start odd2
 	id=$(send a@odd.test a@second.test)
@@ -172,7 +172,7 @@ try_now() {
 	told "$id" deferred
 }
 
-@test "mail that is moved back among the new has it tried at once, and once" {
+@test "mail moved back to queue/new has its destination tried once" {
 	meet_nobody
 	try_now
 	deliver
@@ -185,7 +185,7 @@ try_now() {
 	[ "$(odd_count odd1)" -eq 5 ]
 }
 
-@test "what is torn, somebody else's or of a clock gone wrong is not believed" {
+@test "a record that is torn, foreign or from the future is ignored" {
 	for spoil in "cut_to 30" "cut_to 0" zero "remember 99999 3 -60" \
 		"remember 600 3 120" "remember -90000 3 -90060"; do
 		rm -rf "$spool"
@@ -198,7 +198,7 @@ try_now() {
 	done
 }
 
-@test "with relays they are what is remembered" {
+@test "with relays the relay is recorded as unreachable" {
 	export SMTP_RELAYHOST="[odd1.hosts.test], [odd2.hosts.test]"
 	refused_before=$(refused odd1)
 	send_each one@one.test two@two.test >/dev/null
@@ -211,7 +211,7 @@ try_now() {
 	[ "$(event unreached)" -eq 1 ]
 }
 
-@test "a destination that answers, and is of no use, is tried by each run, once" {
+@test "a destination that answers but is unusable is tried once a run" {
 	odd_start odd1 banner=cut
 	send_each {1..5}@odd.test >/dev/null
 	deliver
@@ -225,7 +225,7 @@ try_now() {
 
 # ---- the end of patience -----------------------------------------------------
 
-@test "a message that was never tried is given up when its destination was tried in vain since its time is over" {
+@test "an untried message expires with its destination's last attempt" {
 	meet_nobody
 	sender=alice@second.test
 	id=$(send_each bob@odd.test)
@@ -249,7 +249,7 @@ try_now() {
 	[ "$(tried)" -eq 1 ]
 }
 
-@test "its sender is told of a delay, and why" {
+@test "an untried message's sender is notified of a delay, and why" {
 	meet_nobody
 	sender=alice@second.test
 	id=$(send_each bob@odd.test)
@@ -313,7 +313,7 @@ teardown() {
 	mail_teardown
 }
 
-@test "without a link nothing is tried, and that is told once" {
+@test "without a link nothing is tried, which is logged once" {
 	link_down
 	mapfile -t ids < <(send_each one@odd.test two@odd.test three@second.test)
 	deliver
@@ -333,7 +333,7 @@ teardown() {
 	[ "$(odd_count odd1)" -eq 2 ]
 }
 
-@test "a host that was away for a week returns nothing before it has tried" {
+@test "a host that was offline for a week tries before it returns mail" {
 	id=$(sender=alice@second.test send_each bob@odd.test)
 	link_down
 	deliver
@@ -363,7 +363,7 @@ teardown() {
 	is_queue_empty
 }
 
-@test "without a resolver retries stay where they are, but for those in hand" {
+@test "without a resolver retries stay queued, except those in progress" {
 	mapfile -t ids < <(send_many 450 "" bob@odd.test)
 	mkdir -p "$spool/queue/retry/202001010000"
 	mv "$spool"/queue/new/* "$spool/queue/retry/202001010000/"
@@ -376,7 +376,7 @@ teardown() {
 	[ "$(event no-network)" -eq 1 ]
 }
 
-@test "a resolver that answers SERVFAIL is one: that is an attempt" {
+@test "a SERVFAIL of the resolver counts as an attempt" {
 	start_servfail odd2 "$(network_ip4 odd2)"
 	resolver "$(network_ip4 odd2)"
 	id=$(send_each bob@odd.test)
@@ -386,7 +386,7 @@ teardown() {
 	[ "$(event no-network)" -eq 0 ]
 }
 
-@test "one on this host that knows no way to others is none" {
+@test "a resolver on this host without a network counts as none" {
 	start_servfail sender 127.0.0.1
 	resolver 127.0.0.1
 	id=$(send_each bob@odd.test)
@@ -400,7 +400,7 @@ teardown() {
 	told "$id" deferred status=4.4.3
 }
 
-@test "a destination of another family is tried, where there is any network" {
+@test "a destination of another family is tried if there is a network" {
 	on_sender addr del "$(network_ip6 sender)/64" dev uplink
 	id=$(send_each bob@six.test)
 	deliver

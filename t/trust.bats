@@ -55,7 +55,7 @@ make_certificates() {
 	issue_below ta other-leaf mx.elsewhere.test
 	issue_below ta old-leaf --expired mx.ta.signed.test
 	issue_below evil evil-leaf mx.ta.signed.test
-	# It is signed by somebody else, and merely carries the true anchor.
+	# Another CA signed it; it merely carries the true anchor.
 	cat "$network_dir"/ca/{evil-leaf,evil,ta}.pem >"$network_dir/ca/forged.pem"
 	cp "$network_dir/ca/evil-leaf.key" "$network_dir/ca/forged.key"
 	cat "$network_dir"/ca/{leaf,ta,ta}.pem >"$network_dir/ca/twice.pem"
@@ -190,7 +190,7 @@ make_zones() {
 	END
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # host_has CERTIFICATE: the host offers STARTTLS with it; none: it does not.
 host_has() {
@@ -200,7 +200,7 @@ host_has() {
 	odd_start odd "${options[@]}"
 }
 
-# try DOMAIN: hand in a message to it and run smtp-deliver; its id is in $id.
+# try DOMAIN: submit a message to it and run smtp-deliver; its id is in $id.
 try() {
 	id=$(send "bob@$1")
 	deliver
@@ -268,7 +268,7 @@ fingerprint() {
 
 # ---- without TLSA records ----------------------------------------------------
 
-@test "plain TLS: a certificate that verifies is good enough" {
+@test "plain TLS: a certificate that verifies is accepted" {
 	delivers plain.signed.test good verify
 }
 
@@ -284,12 +284,12 @@ fingerprint() {
 	defers plain.signed.test self verify "NOT trusted"
 }
 
-@test "a host that does not offer STARTTLS gets it in plain text where nothing is published" {
+@test "without a policy a host without STARTTLS gets mail in plain text" {
 	delivers plain.signed.test none none
 	run ! grep -q fingerprint "$trail"
 }
 
-@test "the name in the handshake is that of the host, or of its TLSA records (SNI)" {
+@test "SNI has the host's name, or that of its TLSA records" {
 	host_has good
 	try plain.signed.test
 	[ "$(saw odd "-- asked for")" -eq 1 ]
@@ -304,7 +304,7 @@ fingerprint() {
 
 # ---- DANE-EE -----------------------------------------------------------------
 
-@test "DANE-EE: a certificate for any name, of nobody's, is good if its key matches" {
+@test "DANE-EE: a certificate is accepted if its key matches" {
 	delivers ee.signed.test anything dane
 }
 
@@ -312,7 +312,7 @@ fingerprint() {
 	delivers full.signed.test anything dane
 }
 
-@test "DANE-EE: an expired certificate is good if its SHA-512 matches" {
+@test "DANE-EE: an expired certificate is accepted if its SHA-512 matches" {
 	delivers old.signed.test old dane
 }
 
@@ -320,14 +320,14 @@ fingerprint() {
 	delivers several.signed.test anything dane
 }
 
-@test "DANE-EE: a real MTA with a self-signed certificate is delivered to" {
+@test "DANE-EE: a real MTA with a self-signed certificate gets mail" {
 	try real.signed.test
 	told "$id" delivered policy=dane
 	told "$id" delivered "fingerprint=$(fingerprint self)"
 	wait_for 10 mta_mail mx "Delivered-To: bob@real.signed.test"
 }
 
-@test "DANE-EE: no message for a certificate that verifies, but does not match" {
+@test "DANE-EE: a certificate that verifies but does not match is refused" {
 	defers mismatch.signed.test good dane "TLSA"
 }
 
@@ -354,15 +354,15 @@ fingerprint() {
 
 # ---- DANE-TA -----------------------------------------------------------------
 
-@test "DANE-TA: a certificate below the anchor, for the host's name, is good" {
+@test "DANE-TA: a certificate for the host's name is accepted" {
 	delivers ta.signed.test leaf dane
 }
 
-@test "DANE-TA: a certificate below the anchor, for the domain, is good" {
+@test "DANE-TA: a certificate for the domain is accepted" {
 	delivers ta.signed.test domain-leaf dane
 }
 
-@test "DANE-TA: an anchor that is shown twice is an anchor" {
+@test "DANE-TA: an anchor that is sent twice is accepted" {
 	delivers ta.signed.test twice dane
 }
 
@@ -374,25 +374,25 @@ fingerprint() {
 	defers ta.signed.test old-leaf dane expired
 }
 
-@test "DANE-TA: no message for a certificate of somebody else's, with the anchor behind it" {
+@test "DANE-TA: another CA's certificate sent with the anchor is refused" {
 	defers ta.signed.test forged dane trusted
 }
 
-@test "DANE-TA: no message for a certificate that is the record's itself, with nobody above it" {
+@test "DANE-TA: a certificate that is itself the record's is refused" {
 	defers own.signed.test own dane "TLSA"
 }
 
 # ---- records that cannot be used ---------------------------------------------
 
-@test "DANE: with records of other kinds only, trust anchors decide" {
+@test "DANE: with unusable records only, trust anchors decide" {
 	delivers pkix.signed.test good verify
 }
 
-@test "DANE: with records of other kinds only, not any certificate will do" {
+@test "DANE: with unusable records only, certificates must verify" {
 	defers pkix.signed.test anything verify "NOT trusted"
 }
 
-@test "DANE: with records of other kinds only, a host without STARTTLS gets nothing" {
+@test "DANE: with unusable records only, STARTTLS is still required" {
 	defers pkix.signed.test none verify STARTTLS
 }
 
@@ -420,13 +420,13 @@ fingerprint() {
 
 # ---- DNSSEC ------------------------------------------------------------------
 
-@test "TLSA records that are not signed count for nothing" {
+@test "unsigned TLSA records are ignored" {
 	delivers tlsa.insecure.test good verify
 	stop_started
 	defers tlsa.insecure.test anything verify "NOT trusted"
 }
 
-@test "broken DNSSEC: a host whose TLSA records cannot be believed is not connected to" {
+@test "broken DNSSEC: a host with bogus TLSA records is not connected to" {
 	host_has anything
 	try lost.signed.test
 	told "$id" host-passed-over host=mx.lost.signed.test
@@ -434,21 +434,21 @@ fingerprint() {
 	run ! grep -q connect "$(odd odd)/log"
 }
 
-@test "broken DNSSEC: a host whose addresses cannot be believed is not connected to" {
+@test "broken DNSSEC: a host with bogus addresses is not connected to" {
 	host_has anything
 	try half.test
 	told "$id" deferred 4.4.3
 	run ! grep -q connect "$(odd odd)/log"
 }
 
-@test "broken DNSSEC: a domain whose MX records cannot be believed waits" {
+@test "broken DNSSEC: mail for a domain with bogus MX records waits" {
 	host_has anything
 	try broken.test
 	told "$id" deferred 4.4.3
 	run ! grep -q connect "$(odd odd)/log"
 }
 
-@test "a resolver that is not to be trusted makes no DANE" {
+@test "there is no DANE without a trusted resolver" {
 	dnssec_use sender
 	defers ee.signed.test anything verify "NOT trusted"
 	stop_started
@@ -458,7 +458,7 @@ fingerprint() {
 
 # ---- MTA-STS -----------------------------------------------------------------
 
-@test "STS enforce: a host that the policy names, with a certificate that verifies, is delivered to" {
+@test "STS enforce: a verified host that the policy names gets mail" {
 	policies_start
 	policy enforce.sts.test enforce mx.sts.test
 	delivers enforce.sts.test policies sts
@@ -486,7 +486,7 @@ fingerprint() {
 	delivers pattern.sts.test policies sts
 }
 
-@test "STS testing: what would not be delivered is, and the journal tells" {
+@test "STS testing: mail that enforce would hold is sent, and logged" {
 	policies_start
 	policy testing.sts.test testing mx.sts.test
 	delivers testing.sts.test none none
@@ -499,14 +499,14 @@ fingerprint() {
 	told "$id" policy-missed "does not name"
 }
 
-@test "STS testing: what would be delivered is, and there is nothing to tell" {
+@test "STS testing: mail that enforce would send is sent without a note" {
 	policies_start
 	policy testing.sts.test testing mx.sts.test
 	delivers testing.sts.test policies verify
 	run ! grep -q policy-missed "$trail"
 }
 
-@test "STS none: nothing is asked of a host" {
+@test "STS none: nothing is required of a host" {
 	policies_start
 	policy none.sts.test none
 	delivers none.sts.test none none
@@ -520,7 +520,7 @@ fingerprint() {
 	[ "$(fetches dane.sts.test)" -eq 0 ]
 }
 
-@test "STS: a policy is fetched once, and again when its id is another one" {
+@test "STS: a policy is fetched once, and again when its id changes" {
 	policies_start
 	policy kept.sts.test enforce mx.sts.test
 	delivers kept.sts.test policies sts
@@ -539,7 +539,7 @@ fingerprint() {
 	[ "$(fetches kept.sts.test)" -eq 2 ]
 }
 
-@test "STS: a policy that is kept holds while it cannot be fetched" {
+@test "STS: a cached policy holds while it cannot be fetched" {
 	policies_start
 	policy late.sts.test enforce mx.sts.test
 	delivers late.sts.test policies sts
@@ -555,7 +555,7 @@ fingerprint() {
 	defers late.sts.test none sts STARTTLS
 }
 
-@test "STS: a policy that is not served as it should be is none" {
+@test "STS: a policy that is not served correctly is ignored" {
 	policies_start
 	policy strange.sts.test enforce mx.other.test
 	sed 's,text/plain,text/html,' "$web/strange.sts.test" >"$web/html"
@@ -579,7 +579,7 @@ fingerprint() {
 	[ "$(fetches enforce.sts.test)" -eq 0 ]
 }
 
-@test "STS: a policy that could not be had is asked for again after 5 minutes" {
+@test "STS: a policy that could not be fetched is retried after 5 minutes" {
 	policies_start
 	printf '404\ntext/plain\n' >"$web/strange.sts.test"
 	host_has none
@@ -596,7 +596,7 @@ fingerprint() {
 	[ "$(fetches strange.sts.test)" -eq 2 ]
 }
 
-@test "STS: a policy of a host whose certificate does not verify is none" {
+@test "STS: a policy from a host that does not verify is ignored" {
 	policies_start policies-self
 	policy strange.sts.test enforce mx.other.test
 	delivers strange.sts.test none none
@@ -697,8 +697,8 @@ line() {
 	printf '%s\n' "$output" | sed 's/^ *//' | grep -qxF -- "$1"
 }
 
-# The same as nobody, who may look neither into the spool nor to where we were
-# built.
+# The same as nobody, which has no access to the spool and to the build
+# directory.
 explain_as_nobody() {
 	local dir=$network_dir/installed status=$1
 
@@ -714,7 +714,7 @@ explain_as_nobody() {
 	printf '%s\n' "$output"
 }
 
-@test "--explain prints the MTA-STS policy, from where it is, and what it makes of a host" {
+@test "--explain prints the MTA-STS policy, its source and its effect" {
 	policies_start
 	policy enforce.sts.test enforce mx.other.test '*.sts.test'
 	host_has policies
@@ -725,7 +725,7 @@ explain_as_nobody() {
 	line "the MTA-STS policy names this host"
 	line "policy sts: TLS, and its certificate must verify"
 	line usable
-	# There was no spool, and there is none now.
+	# There was no spool, and there still is not.
 	[ ! -e "$spool" ]
 
 	try enforce.sts.test
@@ -741,7 +741,7 @@ explain_as_nobody() {
 	[ "$(fetches enforce.sts.test)" -eq 3 ]
 }
 
-@test "--explain says what an MTA-STS policy, enforced or tested, does not let through" {
+@test "--explain prints what an MTA-STS policy does not let through" {
 	policies_start
 	policy other.sts.test enforce mx.other.test
 	policy testing.sts.test testing mx.sts.test

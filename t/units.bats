@@ -43,7 +43,7 @@ option() {
 	sed -n "s/^$2=//p" "$out/$1.d/environment.conf"
 }
 
-# The socket unit's list is started anew, with these.
+# The socket unit's list is reset, and has these.
 is_listening_on() {
 	diff <(option "$1" ListenStream) <(printf '%s\n' '' "${@:2}")
 }
@@ -67,12 +67,12 @@ are_drop_ins_of() {
 	[ -z "$output" ]
 }
 
-@test "nothing in the installed files is left to be filled in" {
+@test "the installed files have no placeholder left" {
 	run ! grep -rE '@(sbindir|localstatedir|sysconfdir|polllimit)@|\$\{' \
 		"$unit_dir"/smtpserver* "$stage"/usr/lib/*.d/smtpserver.conf
 }
 
-@test "all but a session's own unit are exposed little: 1.5 at the most" {
+@test "exposure of all units but a session's is 1.5 at most" {
 	for unit in smtpserver-deliver.service smtpserver-health.service \
 		smtpserver-listener.service; do
 		# The threshold is in tenths.
@@ -84,19 +84,19 @@ are_drop_ins_of() {
 	done
 }
 
-@test "a session's unit has nothing that makes each connection dear" {
+@test "a session's unit has no setting that slows each connection" {
 	run ! grep -E '^(Private|Protect|Restrict|SystemCall|ReadWrite|Bind|Lock|MemoryDeny)' \
 		"$unit_dir/smtpserver@.service"
 }
 
-@test "how much a session's own unit is exposed, by what systemd can see" {
+@test "the exposure of a session's own unit is shown" {
 	run systemd-analyze security --offline=true --no-pager \
 		--root="$stage" smtpserver@.service
 	echo "# ${lines[-1]}" >&3
 	[[ ${lines[-1]} == *"exposure level for smtpserver@"* ]]
 }
 
-@test "no unit keeps a process from shutting itself in with Landlock and seccomp" {
+@test "no unit keeps a program from using Landlock and seccomp" {
 	local filters call
 
 	filters=$(grep -lr ^SystemCallFilter= "$unit_dir"/smtpserver*.service)
@@ -109,7 +109,7 @@ are_drop_ins_of() {
 	done
 }
 
-@test "a listener may have as many children as SMTP_SESSIONS can say" {
+@test "a listener may have as many children as SMTP_SESSIONS allows" {
 	local limit tasks
 
 	limit=$(sed -n 's/^#define SETTINGS_SESSIONS_MAX //p' \
@@ -118,7 +118,7 @@ are_drop_ins_of() {
 	[ "$tasks" -gt "$limit" ]
 }
 
-@test "make uninstall leaves nothing behind" {
+@test "make uninstall leaves nothing" {
 	local place=$BATS_TEST_TMPDIR/place
 
 	make -s -C "$SMTPSERVER_BUILD" install DESTDIR="$place" 3>&-
@@ -130,7 +130,7 @@ are_drop_ins_of() {
 
 # ---- the generator -----------------------------------------------------------
 
-@test "without an environment file IPv6 is listened on as well" {
+@test "without an environment file the server listens on IPv6, too" {
 	generate </dev/null
 	is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
 	is_listening_on smtpserver-listener.socket 127.0.0.1:2525 '[::1]:2525'
@@ -138,7 +138,7 @@ are_drop_ins_of() {
 	[ -z "$output" ]
 }
 
-@test "a kernel without IPv6 is not asked for it" {
+@test "without IPv6 in the kernel the server does not listen on it" {
 	rm "$root/proc/net/if_inet6"
 	generate </dev/null
 	is_listening_on smtpserver.socket 127.0.0.1:2525
@@ -165,7 +165,7 @@ are_drop_ins_of() {
 	END
 }
 
-@test "an SMTP_PORT that is none, or not of this host, is named and not used" {
+@test "an invalid SMTP_PORT, or another host's, is named and not used" {
 	while read -r value; do
 		rm -rf "$out"
 		generate <<<"SMTP_PORT=$value"
@@ -199,7 +199,7 @@ are_drop_ins_of() {
 	END
 }
 
-@test "what is said of a value cannot break out of the drop-in" {
+@test "a value that is quoted cannot break out of the drop-in" {
 	generate <<-'END'
 		SMTP_PORT="1
 		[Socket]
@@ -230,7 +230,7 @@ are_drop_ins_of() {
 	END
 }
 
-@test "an SMTP_HEALTH_ADDR that is none is named and not used" {
+@test "an invalid SMTP_HEALTH_ADDR is named and not used" {
 	for value in localhost host:80 127.0.0.1:0 '[1:2:3]:80' '[1::2::3]:80' \
 		'[12345::]:80' '[:1]:80' '[1:2:3:4:5:6:7:8:9]:80' '[::1%lo]:80'; do
 		rm -rf "$out"
@@ -241,7 +241,7 @@ are_drop_ins_of() {
 	done
 }
 
-@test "health is open to other hosts only where the address is" {
+@test "smtp-health is open to other hosts only if its address is" {
 	generate <<<'SMTP_HEALTH_ADDR=127.0.0.1:9090'
 	run ! grep -q IPAddressDeny "$out/smtpserver-health.socket.d/environment.conf"
 	generate <<<'SMTP_HEALTH_ADDR=0.0.0.0:9090'
@@ -276,7 +276,7 @@ are_drop_ins_of() {
 	[ "$(option smtpserver-health.service BindPaths)" = '"-/var/tmp/mail"' ]
 }
 
-@test "an SMTP_QUEUE_PATH that is no absolute path is named and not used" {
+@test "a relative SMTP_QUEUE_PATH is named and not used" {
 	for value in mail ./mail /srv/../mail /srv/. /; do
 		rm -rf "$out"
 		generate <<<"SMTP_QUEUE_PATH=$value"
@@ -287,7 +287,7 @@ are_drop_ins_of() {
 
 # ---- the catalog -------------------------------------------------------------
 
-@test "every event has a text in the journal's catalog, and no text lacks its event" {
+@test "the catalog has a text for every event, and no other" {
 	mkdir -p "$stage/var/lib/systemd/catalog"
 	journalctl --root="$stage" --update-catalog
 	diff <(journalctl --root="$stage" --list-catalog | cut -d' ' -f1 | sort) \
@@ -295,7 +295,7 @@ are_drop_ins_of() {
 			tr -d '"' | sort)
 }
 
-@test "a text of the catalog names only fields that there are" {
+@test "a text of the catalog names only fields that exist" {
 	grep -oE '@[A-Z_]+@' "$SMTPSERVER_SOURCE/units/smtpserver.catalog" |
 		sort -u >"$BATS_TEST_TMPDIR/used"
 	[ -s "$BATS_TEST_TMPDIR/used" ]
@@ -306,7 +306,7 @@ are_drop_ins_of() {
 
 # ---- the ageing of stored mail -----------------------------------------------
 
-@test "stored mail goes after 30 days, and nothing else does" {
+@test "stored mail is removed after 30 days, and nothing else" {
 	local spool old='40 days ago' file
 
 	need_root

@@ -94,7 +94,7 @@ is_sound() {
 	[ -z "$(find "$spool/queue/damaged" "$spool/scratch" -type f)" ]
 }
 
-# ---- how these tests speak ---------------------------------------------------
+# ---- helpers -----------------------------------------------------------------
 
 # in_retry_before ID SECONDS: whether a message is queued for a minute that is
 # over by then.
@@ -208,11 +208,11 @@ new_mail() {
 	is_sound
 }
 
-@test "upgrade: new mail arrives as it was handed in" {
+@test "upgrade: new mail arrives as it was submitted" {
 	new_mail old new
 }
 
-@test "way back: new mail arrives as it was handed in" {
+@test "way back: new mail arrives as it was submitted" {
 	new_mail new old
 }
 
@@ -370,11 +370,11 @@ notice_in_queue() {
 	is_sound
 }
 
-@test "upgrade: a notice that waits is delivered, and the sender is told once" {
+@test "upgrade: a queued notice is delivered, and the sender gets one" {
 	notice_in_queue old new
 }
 
-@test "way back: a notice that waits is delivered, and the sender is told once" {
+@test "way back: a queued notice is delivered, and the sender gets one" {
 	notice_in_queue new old
 }
 
@@ -450,11 +450,11 @@ unreachable_destination() {
 	is_sound
 }
 
-@test "upgrade: a destination that cannot be reached is left alone until it is due" {
+@test "upgrade: an unreachable destination is not tried until it is due" {
 	unreachable_destination old new
 }
 
-@test "way back: a destination that cannot be reached is left alone until it is due" {
+@test "way back: an unreachable destination is not tried until it is due" {
 	unreachable_destination new old
 }
 

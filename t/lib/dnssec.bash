@@ -40,8 +40,8 @@ dnssec_zone() {
 	[ "$kind" = --unsigned ] || echo "$zone $kind" >>"$dir/zones"
 }
 
-# dnssec_start: serve the zones, and start the resolver. Hosts that are to ask
-# it are told so by dnssec_use.
+# dnssec_start: serve the zones, and start the resolver. dnssec_use makes a host
+# ask it.
 dnssec_start() {
 	local dir=$network_dir/dns zone kind
 

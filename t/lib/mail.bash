@@ -63,7 +63,7 @@ message() {
 		"" "${2:-text}"
 }
 
-# transaction SENDER RECIPIENT...: MAIL, RCPT, DATA and the message on stdin. Each
+# transaction SENDER RECIPIENT...: MAIL, RCPT, DATA, the message on stdin. Each
 # argument is an address, "" for the null sender, and may have parameters after a
 # space: "bob@odd.test NOTIFY=NEVER".
 transaction() {
@@ -88,7 +88,7 @@ hold_session() {
 		"${wrapper[@]}" "$(program smtp-session)"
 }
 
-# accepted_ids NUMBER: hold a session; prints the ids of the messages accepted. If
+# accepted_ids NUMBER: hold a session; prints the ids of accepted messages. If
 # that is not their number: fail, and show the replies.
 accepted_ids() {
 	local replies=$BATS_TEST_TMPDIR/replies ids=$BATS_TEST_TMPDIR/ids

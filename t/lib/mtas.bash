@@ -14,8 +14,8 @@
 #	opensmtpd_start mx2
 #
 # Both take mail for every domain into one maildir, but for two local parts:
-# "refused" gets 550, "later" gets 450, Exim's until mtas_relent. They take messages of
-# up to 5 MB.
+# "refused" gets 550, "later" gets 450, Exim's until mtas_relent. They take
+# messages of up to 5 MB.
 
 mtas_dir=$SMTPSERVER_BUILD/mtas
 mtas_uid=801
@@ -29,8 +29,8 @@ mtas_need() {
 		cannot_run "needs $(tr '\n' ' ' <"$mtas_dir/libraries")"
 }
 
-# mtas_make HOST: the folder that its configuration is in, with users
-# for whoever runs there.
+# mtas_make HOST: the folder of its configuration, with the users of its
+# programs.
 mtas_make() {
 	local dir=$network_dir/mta-$1 user uid=$mtas_uid
 
@@ -122,7 +122,7 @@ exim_start() {
 }
 
 # opensmtpd_start HOST. It offers 8BITMIME, SIZE and DSN, but not PIPELINING and
-# not SMTPUTF8; and not STARTTLS, for Debian 12's cannot sign with its key in a
+# not SMTPUTF8; and not STARTTLS, because Debian 12's cannot sign with its key in a
 # process of its own (6.8.0p2 with OpenSSL 3: every handshake ends with an
 # internal error, openssl s_client sees the same).
 opensmtpd_start() {
