@@ -69,6 +69,8 @@ texts_have_an_end(void)
 	IS_REFUSED_WITHOUT_END(status);
 	IS_REFUSED_WITHOUT_END(host);
 	IS_REFUSED_WITHOUT_END(tls);
+	IS_REFUSED_WITHOUT_END(policy);
+	IS_REFUSED_WITHOUT_END(fingerprint);
 	IS_REFUSED_WITHOUT_END(reply);
 	IS_REFUSED_WITHOUT_END(reason);
 }
