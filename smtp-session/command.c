@@ -70,7 +70,7 @@ parse_path(char *argument, const char *keyword, unsigned flags,
 	return COMMAND_OK;
 }
 
-/* The next parameter, "KEYWORD" or "KEYWORD=value" in place; NULL after the last one.
+/* The next parameter, "KEYWORD" or "KEYWORD=value" in place, or NULL.
  * ret_value is NULL if there is no "=". */
 static char *
 next_parameter(char **rest, char **ret_value)

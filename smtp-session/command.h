@@ -51,8 +51,8 @@ void command_split(char *line, const char **ret_verb, char **ret_argument);
 
 /*
  * Parse the argument of MAIL ("FROM:<path> parameters") or RCPT ("TO:<path>
- * parameters") (RFC 5321 sections 4.1.1.2 and 4.1.1.3). The argument is cut into
- * pieces.
+ * parameters") (RFC 5321 sections 4.1.1.2 and 4.1.1.3). The argument is cut
+ * into pieces.
  *
  * The parameters of RFC 3461 and RFC 8689 must not come twice.
  *

@@ -8,9 +8,9 @@
  *	   +--421, or no reply       +--> children[], until it is reaped
  *
  * One process that waits in poll(2) for clients and, by a signalfd, for ends of
- * children and for SIGTERM; it waits for nothing else. Reports to systemd and to
- * the audit trail are written at most once a second, so that reporting a burst
- * does not make it worse.
+ * children and for SIGTERM; it waits for nothing else. Reports to systemd and
+ * to the audit trail are written at most once a second, so that reporting a
+ * burst does not make it worse.
  *
  * The number of children is limited, in total and for each client: an address,
  * or the user at the other end of a UNIX socket.

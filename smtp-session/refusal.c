@@ -3,8 +3,8 @@
 /*
  * refusal.c - turn clients away from a listener, and report how many.
  *
- * A report writes one event for each kind of refusal to the audit trail, so that
- * a burst of clients cannot fill it.
+ * A report writes one event for each kind of refusal to the audit trail, so
+ * that a burst of clients cannot fill it.
  */
 
 #include "config.h"
@@ -30,7 +30,8 @@ static const struct kind kinds[REFUSALS] = {
 	},
 	[REFUSAL_CLIENT] = {
 		.reply = { 421, "4.7.0",
-		    "too many sessions from this client, try again later", true },
+		    "too many sessions from this client, "
+		    "try again later", true },
 		.reason = "SMTP_SESSIONS_PER_CLIENT",
 	},
 	[REFUSAL_NO_PROCESS] = {

@@ -111,7 +111,8 @@ cmd_ehlo(struct session *session, char *argument)
 		return reply;
 	session->is_esmtp = true;
 	(void)snprintf(session->text + used, sizeof(session->text) - used,
-	    "\nPIPELINING\nSIZE %d\n8BITMIME\nSMTPUTF8\nDSN\nENHANCEDSTATUSCODES%s",
+	    "\nPIPELINING\nSIZE %d\n8BITMIME\nSMTPUTF8\nDSN\n"
+	    "ENHANCEDSTATUSCODES%s",
 	    INCOMING_SIZE_MAX, tls_offer(session));
 	return reply;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * author.c - the author's domain in a From field (RFC 5322 sections 3.4, 3.6.2).
+ * author.c - the author's domain in a From field (RFC 5322 sections 3.4 and
+ * 3.6.2).
  *
  * Implements only the syntax that this needs: comments and white space are left
  * out, quoted strings may hold anything. A list or a group is not one author.

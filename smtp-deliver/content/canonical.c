@@ -5,8 +5,8 @@
  * "relaxed" for fields and for the body, which tolerates changes that relays
  * make to white space.
  *
- * Only CRLF ends a line; a CR or an LF alone is an octet like others. Pure: what
- * comes out goes to the caller's function; no memory grows with the text.
+ * Only CRLF ends a line; a CR or an LF alone is an octet like others. Pure:
+ * what comes out goes to the caller's function; no memory grows with the text.
  */
 
 #include "config.h"

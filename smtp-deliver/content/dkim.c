@@ -3,13 +3,13 @@
 /*
  * dkim.c - sign messages for the domain of their author (RFC 6376, RFC 8463).
  *
- * A first pass over the message hashes its body and notes the offsets of
- * the fields to be signed; these are read a second time, in the order of h=, for
+ * A first pass over the message hashes its body and notes the offsets of the
+ * fields to be signed; these are read a second time, in the order of h=, for
  * each key. So memory does not grow with the message.
  *
- * A message is signed if it has one From field with one mailbox, whose domain is
- * SMTP_DKIM_DOMAIN or below it; without SMTP_DKIM_DOMAIN, any domain. Existing
- * signatures are kept and ignored.
+ * A message is signed if it has one From field with one mailbox, whose domain
+ * is SMTP_DKIM_DOMAIN or below it; without SMTP_DKIM_DOMAIN, any domain.
+ * Existing signatures are kept and ignored.
  */
 
 #include "config.h"

@@ -13,8 +13,8 @@
 #define DKIM_ERROR_SIZE 512
 
 /*
- * Signatures of messages (RFC 6376, RFC 8301, RFC 8463). Keys are read
- * by dkim_open(), which is called before the sandbox is entered; child processes
+ * Signatures of messages (RFC 6376, RFC 8301, RFC 8463). Keys are read by
+ * dkim_open(), which is called before the sandbox is entered; child processes
  * inherit them.
  *
  * ret_dkim	NULL where no key is configured.
@@ -29,8 +29,8 @@ int dkim_open(const struct deliver_settings *settings, struct dkim **ret_dkim,
 void dkim_close(struct dkim *dkim); /* NULL is fine */
 
 /*
- * Sign a message as it is sent. It is read once, and the fields that are signed a
- * second time.
+ * Sign a message as it is sent. It is read once, and the fields that are signed
+ * a second time.
  *
  * dkim		NULL: nothing is signed.
  * now_sec	since the epoch, for t=.

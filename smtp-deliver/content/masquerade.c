@@ -153,8 +153,8 @@ struct mailboxes {
 	struct content *content;
 };
 
-/* The end of a quoted string or comment that begins at i; beyond the field if it
- * has none. */
+/* The end of a quoted string or comment that begins at i; beyond the field if
+ * it has none. */
 static size_t
 skip_nested(const struct mailboxes *field, size_t i)
 {
@@ -247,8 +247,8 @@ take_angle(const struct mailboxes *field, size_t i)
 	return i + 1;
 }
 
-/* Take what comes next in a list of mailboxes, and groups of them. Returns where
- * that ends. */
+/* Take the next element of a list of mailboxes and groups. Returns where it
+ * ends. */
 static size_t
 take_next(const struct mailboxes *field, size_t i, struct mailbox *mailbox)
 {

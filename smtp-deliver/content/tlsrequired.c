@@ -22,13 +22,15 @@ is_blank(char c)
 }
 
 static bool
-is_no(const char *value, const char *end)
+is_no(const char *value, size_t length)
 {
-	while (value < end && is_blank(*value))
+	while (length > 0 && is_blank(value[length - 1]))
+		length--;
+	while (length > 0 && is_blank(*value)) {
 		value++;
-	while (value < end && is_blank(end[-1]))
-		end--;
-	return end - value == 2 && strncasecmp(value, "No", 2) == 0;
+		length--;
+	}
+	return length == 2 && strncasecmp(value, "No", 2) == 0;
 }
 
 /* At the body of a field: go to its end. */
@@ -55,7 +57,7 @@ tlsrequired_is_no(const char *text, size_t length)
 		skip_field(&fields, &p, end);
 		if (!is_ours)
 			continue;
-		has_no = is_no(value, p);
+		has_no = is_no(value, (size_t)(p - value));
 		count++;
 	}
 	return has_no && count == 1;
