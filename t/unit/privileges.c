@@ -43,26 +43,33 @@ get_identity(const char *path)
 	return identity;
 }
 
+/* In a child: call it, and write what the process is then. */
+_Noreturn static void
+write_identity(const char *path, int fd)
+{
+	const gid_t groups[] = { 0, 1 };
+	struct identity identity;
+
+	if (geteuid() == 0)
+		need(setgroups(2, groups) == 0);
+	need(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0);
+	identity = get_identity(path);
+	need(write(fd, &identity, sizeof(identity)) == sizeof(identity));
+	_exit(0);
+}
+
 /* Call it in a child: what it changes cannot be changed back. */
 static struct identity
 become_owner(const char *path)
 {
-	const gid_t groups[] = { 0, 1 };
 	struct identity identity;
 	int pipe_fds[2], status;
 	pid_t pid;
 
 	need(pipe2(pipe_fds, O_CLOEXEC) == 0);
 	need((pid = fork()) != -1);
-	if (pid == 0) {
-		if (geteuid() == 0)
-			need(setgroups(2, groups) == 0);
-		need(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0);
-		identity = get_identity(path);
-		need(write(pipe_fds[1], &identity, sizeof(identity)) ==
-		    sizeof(identity));
-		_exit(0);
-	}
+	if (pid == 0)
+		write_identity(path, pipe_fds[1]);
 	close(pipe_fds[1]);
 	need(
 	    read(pipe_fds[0], &identity, sizeof(identity)) == sizeof(identity));
