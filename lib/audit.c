@@ -25,6 +25,7 @@
 
 #include "lib/audit.h"
 #include "lib/sandbox.h"
+#include "lib/settings.h"
 #include "lib/utf8.h"
 
 #define VALUE_SIZE 1024 /* a longer value is cut, and ends in "..." */
@@ -438,6 +439,17 @@ audit_write_missing(unsigned pieces)
 			    .event = AUDIT_WALL_INCOMPLETE,
 			    .reason = sandbox_piece_name(i),
 			});
+}
+
+void
+audit_write_unknown_variables(void)
+{
+	char text[SETTINGS_ERROR_SIZE];
+	size_t position = 0;
+
+	while (settings_next_unknown(&position, text))
+		audit_write(&(struct audit_record){ .event = AUDIT_TROUBLE,
+		    .reason = text });
 }
 
 const char *

@@ -92,6 +92,10 @@ void audit_write_trouble(const struct audit_record *about, const char *what,
  * sandbox_enter() returned. */
 void audit_write_missing(unsigned pieces);
 
+/* Write an event for each variable of the environment that begins with SMTP_
+ * and that no program has. */
+void audit_write_unknown_variables(void);
+
 /* Its name as SMTP_EVENT has it, and its MESSAGE_ID as 32 hexadecimal digits:
  * for the test that compares them with the catalog. */
 const char *audit_event_name(enum audit_event event);

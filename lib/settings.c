@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * settings.c - the configuration: SMTP_ variables of the environment.
+ * settings.c - read SMTP_ variables of the environment by a program's table.
  *
- * A variable that is unset or empty has its default. One that cannot be
- * understood is an error that names it; nothing is guessed.
- *
- * SMTP_PORT and SMTP_HEALTH_ADDR are not read here: the programs are handed
- * their sockets, so the units' generator applies these two.
+ * A value that is not valid is an error that names the variable; nothing is
+ * guessed. A name that is not known is only reported: it may belong to a later
+ * release. Which variables there are is known here, what they mean only to the
+ * programs that have them in a table.
  */
 
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -22,190 +20,166 @@
 #include <unistd.h>
 
 #include "lib/settings.h"
+#include "lib/text.h"
 
-#define BANNER_LENGTH_MAX 400
-#define GREETING_MAX 500 /* RFC 5321 section 4.5.3.1.5, without the code */
+#define PREFIX "SMTP_"
+#define NAME_MAX_LENGTH 64 /* of a name that a nearest one is sought for */
 
-struct number_setting {
-	const char *variable;
-	int minimum, maximum, initial;
-	size_t offset;
+/* The variables of all programs, in alphabetical order. SMTP_PORT and
+ * SMTP_HEALTH_ADDR are for the units' generator, because the programs are
+ * handed their sockets. t/source.bats compares this with the tables. */
+static const char *const known[] = {
+	"SMTP_AUTH_FILE",
+	"SMTP_BANNER",
+	"SMTP_BARE_NEWLINE",
+	"SMTP_BIND_ADDRESS",
+	"SMTP_COMMAND_TIMEOUT",
+	"SMTP_CONNECTION_MESSAGES",
+	"SMTP_DATA_TIMEOUT",
+	"SMTP_DEBUG",
+	"SMTP_DELAY_NOTICE",
+	"SMTP_DESTINATION_WORKERS",
+	"SMTP_DKIM_DOMAIN",
+	"SMTP_DKIM_KEY_PATH",
+	"SMTP_DKIM_SELECTOR",
+	"SMTP_HEALTH_ADDR",
+	"SMTP_HOSTNAME",
+	"SMTP_IDLE_TIMEOUT",
+	"SMTP_IP_FAMILY",
+	"SMTP_MASQUERADE",
+	"SMTP_MX_HOSTS",
+	"SMTP_PORT",
+	"SMTP_QUEUE_LIFETIME",
+	"SMTP_QUEUE_PATH",
+	"SMTP_QUEUE_WORKERS",
+	"SMTP_RELAYHOST",
+	"SMTP_REMOTE_PORT",
+	"SMTP_REMOTE_TIMEOUT",
+	"SMTP_ROUTES",
+	"SMTP_SESSIONS",
+	"SMTP_SESSIONS_PER_CLIENT",
+	"SMTP_TLS_CA_FILE",
+	"SMTP_TLS_CERT",
+	"SMTP_TLS_KEY",
 };
 
-#define NUMBER(variable, minimum, maximum, initial, member) \
-	{                                                   \
-		variable, minimum, maximum, initial,        \
-		    offsetof(struct settings, member)       \
-	}
+#define KNOWN (sizeof(known) / sizeof(known[0]))
 
-static const struct number_setting numbers[] = {
-	NUMBER("SMTP_QUEUE_WORKERS", 1, SETTINGS_WORKERS_MAX, 20,
-	    queue_workers),
-	NUMBER("SMTP_DESTINATION_WORKERS", 1, SETTINGS_WORKERS_MAX, 5,
-	    destination_workers),
-	NUMBER("SMTP_CONNECTION_MESSAGES", 1, 100000, 100, connection_messages),
-	NUMBER("SMTP_REMOTE_PORT", 1, 65535, 25, remote_port),
-	NUMBER("SMTP_COMMAND_TIMEOUT", 1, 3600, 300, command_timeout_sec),
-	NUMBER("SMTP_DATA_TIMEOUT", 1, 3600, 180, data_timeout_sec),
-	NUMBER("SMTP_REMOTE_TIMEOUT", 1, 3600, 600, remote_timeout_sec),
-	NUMBER("SMTP_MX_HOSTS", 1, 32, 5, mx_hosts),
-	NUMBER("SMTP_QUEUE_LIFETIME", 1, 30, 5, queue_lifetime_days),
-	NUMBER("SMTP_DELAY_NOTICE", 0, 720, 4, delay_notice_hours),
-	NUMBER("SMTP_SESSIONS", 1, SETTINGS_SESSIONS_MAX, 1500, sessions),
-	NUMBER("SMTP_SESSIONS_PER_CLIENT", 1, SETTINGS_SESSIONS_MAX, 0,
-	    sessions_per_client),
-	NUMBER("SMTP_IDLE_TIMEOUT", 1, 86400, 60, idle_timeout_sec),
-};
-
-static const char *
-get(const char *variable, const char *initial)
+const char *
+settings_get(const char *variable, const char *initial)
 {
 	const char *value = getenv(variable);
 
 	return value != NULL && *value != '\0' ? value : initial;
 }
 
-__attribute__((format(printf, 2, 3))) static int
-fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
+int
+settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	(void)vsnprintf(ret_error, SETTINGS_ERROR_SIZE, format, args);
 	va_end(args);
-	/* It is logged: a value is not to forge a line. */
-	for (char *p = ret_error; *p != '\0'; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	text_replace_controls(ret_error);
 	return -EINVAL;
 }
 
-static int
-load_numbers(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
-{
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		const struct number_setting *number = &numbers[i];
-		int *slot = (int *)(void *)((char *)settings + number->offset);
-		const char *text = get(number->variable, NULL), *problem = NULL;
-
-		*slot = number->initial;
-		if (text != NULL)
-			*slot = (int)strtonum(text, number->minimum,
-			    number->maximum, &problem);
-		if (problem != NULL)
-			return fail(ret_error,
-			    "%s is \"%.64s\"; expected a number from %d to %d",
-			    number->variable, text, number->minimum,
-			    number->maximum);
-	}
-	return 0;
-}
-
-/* Unless it is said, one client does not take the room of all. */
-static void
-complete_sessions(struct settings *settings)
-{
-	if (settings->sessions_per_client == 0)
-		settings->sessions_per_client =
-		    (settings->sessions * 5 + 5) / 6;
-}
+/* ---- one variable --------------------------------------------------------- */
 
 static int
-load_flag(const char *variable, bool *ret_flag,
+read_number(const struct setting *setting, const char *text, int *ret_number,
     char ret_error[SETTINGS_ERROR_SIZE])
 {
-	const char *text = get(variable, "0");
+	const char *problem;
 
-	if (strcmp(text, "1") == 0 || strcasecmp(text, "true") == 0)
-		*ret_flag = true;
-	else if (strcmp(text, "0") == 0 || strcasecmp(text, "false") == 0)
-		*ret_flag = false;
-	else
-		return fail(ret_error,
-		    "%s is \"%.64s\"; expected 1, true, 0 or false", variable,
-		    text);
-	return 0;
+	*ret_number =
+	    (int)strtonum(text, setting->minimum, setting->maximum, &problem);
+	if (problem == NULL)
+		return 0;
+	return settings_fail(ret_error,
+	    "%s is \"%.64s\"; expected a number from %d to %d",
+	    setting->variable, text, setting->minimum, setting->maximum);
 }
 
 static int
-load_bare_newline(struct settings *settings,
+read_flag(const struct setting *setting, const char *text, bool *ret_flag,
     char ret_error[SETTINGS_ERROR_SIZE])
 {
-	const char *text = get("SMTP_BARE_NEWLINE", "reject");
-
-	if (strcmp(text, "reject") == 0)
-		settings->bare_newline = BARE_NEWLINE_REJECT;
-	else if (strcmp(text, "normalize") == 0)
-		settings->bare_newline = BARE_NEWLINE_NORMALIZE;
-	else
-		return fail(ret_error,
-		    "SMTP_BARE_NEWLINE is \"%.64s\"; expected reject or "
-		    "normalize",
-		    text);
-	return 0;
-}
-
-static int
-load_ip_family(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
-{
-	static const char *const names[] = {
-		[IP_ANY] = "any",
-		[IP_V4] = "ipv4",
-		[IP_V6] = "ipv6",
-		[IP_PREFER_V4] = "prefer-ipv4",
-		[IP_PREFER_V6] = "prefer-ipv6",
-	};
-	const char *text = get("SMTP_IP_FAMILY", names[IP_ANY]);
-
-	for (enum ip_family i = IP_ANY; i <= IP_PREFER_V6; i++) {
-		settings->ip_family = i;
-		if (strcmp(text, names[i]) == 0)
-			return 0;
-	}
-	return fail(ret_error,
-	    "SMTP_IP_FAMILY is \"%.64s\"; expected any, ipv4, ipv6, "
-	    "prefer-ipv4 or prefer-ipv6",
+	*ret_flag = strcmp(text, "1") == 0 || strcasecmp(text, "true") == 0;
+	if (*ret_flag || strcmp(text, "0") == 0 ||
+	    strcasecmp(text, "false") == 0)
+		return 0;
+	return settings_fail(ret_error,
+	    "%s is \"%.64s\"; expected 1, true, 0 or false", setting->variable,
 	    text);
 }
 
-/* Take one address. Returns whether it is one that can be taken. */
-static bool
-add_bind_address(struct settings *settings, const char *text)
+/* "a, b or c" */
+static void
+list_names(const char *const *names, char *list, size_t size)
 {
-	struct sockaddr_in *ip4 = &settings->bind_ip4;
-	struct sockaddr_in6 *ip6 = &settings->bind_ip6;
-
-	if (ip4->sin_family == 0 &&
-	    inet_pton(AF_INET, text, &ip4->sin_addr) == 1) {
-		ip4->sin_family = AF_INET;
-		return ip4->sin_addr.s_addr != INADDR_ANY;
+	*list = '\0';
+	for (size_t i = 0; names[i] != NULL; i++) {
+		if (i > 0)
+			(void)strlcat(list,
+			    names[i + 1] == NULL ? " or " : ", ", size);
+		(void)strlcat(list, names[i], size);
 	}
-	if (ip6->sin6_family == 0 &&
-	    inet_pton(AF_INET6, text, &ip6->sin6_addr) == 1) {
-		ip6->sin6_family = AF_INET6;
-		return !IN6_IS_ADDR_UNSPECIFIED(&ip6->sin6_addr) &&
-		    !IN6_IS_ADDR_V4MAPPED(&ip6->sin6_addr);
-	}
-	return false;
 }
 
 static int
-load_bind_address(struct settings *settings,
+read_choice(const struct setting *setting, const char *text, int *ret_choice,
     char ret_error[SETTINGS_ERROR_SIZE])
 {
-	const char *text = get("SMTP_BIND_ADDRESS", "");
-	char list[2 * INET6_ADDRSTRLEN], *next = list, *word;
+	char list[SETTINGS_ERROR_SIZE / 2];
 
-	(void)strlcpy(list, text, sizeof(list));
-	while ((word = strsep(&next, ", ")) != NULL)
-		if (strlen(text) >= sizeof(list) ||
-		    (*word != '\0' && !add_bind_address(settings, word)))
-			return fail(ret_error,
-			    "SMTP_BIND_ADDRESS is \"%.64s\"; expected an IPv4 "
-			    "address, an IPv6 address or one of each",
-			    text);
-	return 0;
+	for (int i = 0; setting->names[i] != NULL; i++)
+		if (strcmp(text, setting->names[i]) == 0) {
+			*ret_choice = i;
+			return 0;
+		}
+	list_names(setting->names, list, sizeof(list));
+	return settings_fail(ret_error, "%s is \"%.64s\"; expected %s",
+	    setting->variable, text, list);
 }
+
+static int
+read_variable(const struct setting *setting, void *member,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *text = settings_get(setting->variable, setting->initial);
+
+	if (setting->type == SETTING_TEXT)
+		*(const char **)member = text;
+	if (text == NULL)
+		return 0;
+	switch (setting->type) {
+	case SETTING_TEXT:
+		return 0;
+	case SETTING_NUMBER:
+		return read_number(setting, text, member, ret_error);
+	case SETTING_FLAG:
+		return read_flag(setting, text, member, ret_error);
+	case SETTING_CHOICE:
+		return read_choice(setting, text, member, ret_error);
+	}
+	return -EINVAL;
+}
+
+int
+settings_read(const struct setting *table, size_t count, void *ret_settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = read_variable(&table[i],
+		    (char *)ret_settings + table[i].offset, ret_error);
+	return r;
+}
+
+/* ---- host names ----------------------------------------------------------- */
 
 /* A host name as it may stand after EHLO: no spaces, nothing unprintable. */
 static bool
@@ -222,192 +196,129 @@ is_host_name(const char *text)
 	return true;
 }
 
-static int
-load_hostname(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
+static void
+get_system_name(char ret_hostname[SETTINGS_HOSTNAME_SIZE])
 {
-	const char *text = get("SMTP_HOSTNAME", NULL);
-
-	if (text == NULL) {
-		char system_name[SETTINGS_HOSTNAME_SIZE] = "";
-
-		(void)gethostname(system_name, sizeof(system_name) - 1);
-		text = is_host_name(system_name) ? system_name : "localhost";
-		(void)strlcpy(settings->hostname, text,
-		    sizeof(settings->hostname));
-		return 0;
-	}
-	if (!is_host_name(text))
-		return fail(ret_error,
-		    "SMTP_HOSTNAME is \"%.64s\"; expected a host name", text);
-	(void)strlcpy(settings->hostname, text, sizeof(settings->hostname));
-	return 0;
-}
-
-static int
-load_banner(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
-{
-	const char *text = get("SMTP_BANNER", "smtpserver ready");
-
-	settings->banner = text;
-	if (strlen(text) > BANNER_LENGTH_MAX)
-		return fail(ret_error,
-		    "SMTP_BANNER has %zu octets; expected %d at the most",
-		    strlen(text), BANNER_LENGTH_MAX);
-	for (const char *p = text; *p != '\0'; p++)
-		if (!isprint((unsigned char)*p))
-			return fail(ret_error,
-			    "SMTP_BANNER holds octet 0x%02x; expected "
-			    "printable ASCII",
-			    (unsigned char)*p);
-	return 0;
-}
-
-static int
-check_greeting(const struct settings *settings,
-    char ret_error[SETTINGS_ERROR_SIZE])
-{
-	size_t length = strlen(settings->hostname) + strlen(settings->banner);
-
-	if (length <= GREETING_MAX)
-		return 0;
-	return fail(ret_error,
-	    "SMTP_HOSTNAME and SMTP_BANNER have %zu octets; expected %d at "
-	    "the most",
-	    length, GREETING_MAX);
-}
-
-static int
-load_tls(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
-{
-	settings->tls_cert = get("SMTP_TLS_CERT", NULL);
-	settings->tls_key = get("SMTP_TLS_KEY", NULL);
-	settings->tls_ca_file = get("SMTP_TLS_CA_FILE", NULL);
-	if ((settings->tls_cert == NULL) != (settings->tls_key == NULL))
-		return fail(ret_error,
-		    "%s is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY "
-		    "both set, or neither",
-		    settings->tls_cert == NULL ? "SMTP_TLS_CERT"
-					       : "SMTP_TLS_KEY");
-	return 0;
-}
-
-/* Take the first item off a list that is separated by commas. Returns false if
- * it is too long; the list is NULL behind its last item. */
-static bool
-take_item(const char **list, char ret_item[SETTINGS_DKIM_SIZE])
-{
-	size_t length = strcspn(*list, ",");
-
-	if (length >= SETTINGS_DKIM_SIZE)
-		return false;
-	memcpy(ret_item, *list, length);
-	ret_item[length] = '\0';
-	*list = (*list)[length] == ',' ? *list + length + 1 : NULL;
-	return true;
-}
-
-/* A selector, or a domain that mail is signed for (RFC 6376 section 3.1): labels
- * of letters, digits and "-"; some have "_", too. */
-static bool
-is_dns_name(const char *text)
-{
-	bool is_label_empty = true;
-
-	if (strlen(text) >= SETTINGS_DKIM_SIZE)
-		return false;
-	for (; *text != '\0'; text++) {
-		if (*text == '.' && is_label_empty)
-			return false;
-		if (*text != '.' && !isalnum((unsigned char)*text) &&
-		    strchr("-_", *text) == NULL)
-			return false;
-		is_label_empty = *text == '.';
-	}
-	return !is_label_empty;
-}
-
-static int
-load_dkim_keys(struct settings *settings, const char *selectors,
-    const char *paths, char ret_error[SETTINGS_ERROR_SIZE])
-{
-	const char *selector = selectors, *path = paths;
-
-	while (selector != NULL && path != NULL) {
-		struct settings_dkim *dkim =
-		    &settings->dkim[settings->dkim_count];
-
-		if (settings->dkim_count++ == SETTINGS_DKIM_KEYS_MAX)
-			break;
-		if (!take_item(&selector, dkim->selector) ||
-		    !is_dns_name(dkim->selector))
-			return fail(ret_error,
-			    "SMTP_DKIM_SELECTOR is \"%.64s\"; expected the name "
-			    "of a key in the DNS, or two, separated by a comma",
-			    selectors);
-		if (!take_item(&path, dkim->key_path) ||
-		    *dkim->key_path == '\0')
-			return fail(ret_error,
-			    "SMTP_DKIM_KEY_PATH is \"%.64s\"; expected a file, or "
-			    "two, separated by a comma",
-			    paths);
-	}
-	if (selector == NULL && path == NULL)
-		return 0;
-	return fail(ret_error,
-	    "SMTP_DKIM_SELECTOR is \"%.64s\"; expected one for each file of "
-	    "SMTP_DKIM_KEY_PATH, and %d at the most",
-	    selectors, SETTINGS_DKIM_KEYS_MAX);
-}
-
-static int
-load_dkim(struct settings *settings, char ret_error[SETTINGS_ERROR_SIZE])
-{
-	const char *selectors = get("SMTP_DKIM_SELECTOR", NULL);
-	const char *paths = get("SMTP_DKIM_KEY_PATH", NULL);
-
-	settings->dkim_domain = get("SMTP_DKIM_DOMAIN", NULL);
-	if ((selectors == NULL) != (paths == NULL))
-		return fail(ret_error,
-		    "%s is not set; expected SMTP_DKIM_SELECTOR and "
-		    "SMTP_DKIM_KEY_PATH both set, or neither",
-		    selectors == NULL ? "SMTP_DKIM_SELECTOR"
-				      : "SMTP_DKIM_KEY_PATH");
-	if (settings->dkim_domain != NULL &&
-	    (selectors == NULL || !is_dns_name(settings->dkim_domain)))
-		return fail(ret_error,
-		    "SMTP_DKIM_DOMAIN is \"%.64s\"; expected a domain, and "
-		    "SMTP_DKIM_SELECTOR set as well",
-		    settings->dkim_domain);
-	if (selectors == NULL)
-		return 0;
-	return load_dkim_keys(settings, selectors, paths, ret_error);
+	memset(ret_hostname, 0, SETTINGS_HOSTNAME_SIZE);
+	(void)gethostname(ret_hostname, SETTINGS_HOSTNAME_SIZE - 1);
+	if (!is_host_name(ret_hostname))
+		(void)strlcpy(ret_hostname, "localhost",
+		    SETTINGS_HOSTNAME_SIZE);
 }
 
 int
-settings_load(struct settings *ret_settings,
+settings_read_hostname(const char *variable,
+    char ret_hostname[SETTINGS_HOSTNAME_SIZE],
     char ret_error[SETTINGS_ERROR_SIZE])
 {
-	int r;
+	const char *text = settings_get(variable, NULL);
 
-	*ret_settings = (struct settings){
-		.queue_path = get("SMTP_QUEUE_PATH", "./data/spool"),
-		.relayhost = get("SMTP_RELAYHOST", NULL),
-		.masquerade = get("SMTP_MASQUERADE", NULL),
-		.routes = get("SMTP_ROUTES", NULL),
-		.auth_file = get("SMTP_AUTH_FILE", NULL),
-	};
-	if ((r = load_numbers(ret_settings, ret_error)) < 0 ||
-	    (r = load_flag("SMTP_DEBUG", &ret_settings->is_debug, ret_error)) <
-		0 ||
-	    (r = load_bare_newline(ret_settings, ret_error)) < 0 ||
-	    (r = load_hostname(ret_settings, ret_error)) < 0 ||
-	    (r = load_banner(ret_settings, ret_error)) < 0 ||
-	    (r = check_greeting(ret_settings, ret_error)) < 0 ||
-	    (r = load_ip_family(ret_settings, ret_error)) < 0 ||
-	    (r = load_bind_address(ret_settings, ret_error)) < 0 ||
-	    (r = load_tls(ret_settings, ret_error)) < 0 ||
-	    (r = load_dkim(ret_settings, ret_error)) < 0)
-		return r;
-	complete_sessions(ret_settings);
+	if (text == NULL) {
+		get_system_name(ret_hostname);
+		return 0;
+	}
+	if (!is_host_name(text))
+		return settings_fail(ret_error,
+		    "%s is \"%.64s\"; expected a host name", variable, text);
+	(void)strlcpy(ret_hostname, text, SETTINGS_HOSTNAME_SIZE);
 	return 0;
+}
+
+/* ---- names that no program has --------------------------------------------- */
+
+static bool
+is_known(const char *name, size_t length)
+{
+	for (size_t i = 0; i < KNOWN; i++)
+		if (strlen(known[i]) == length &&
+		    strncmp(known[i], name, length) == 0)
+			return true;
+	return false;
+}
+
+static size_t
+min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many characters must be added, removed or changed to make one name of
+ * the other (Levenshtein). length is at most NAME_MAX_LENGTH. */
+static size_t
+count_edits(const char *name, size_t length, const char *other)
+{
+	size_t row[NAME_MAX_LENGTH + 1];
+
+	for (size_t i = 0; i <= length; i++)
+		row[i] = i;
+	for (size_t j = 0; other[j] != '\0'; j++) {
+		size_t diagonal = row[0];
+
+		row[0] = j + 1;
+		for (size_t i = 1; i <= length; i++) {
+			size_t above = row[i];
+
+			row[i] = min_size(min_size(above, row[i - 1]) + 1,
+			    diagonal + (name[i - 1] != other[j]));
+			diagonal = above;
+		}
+	}
+	return row[length];
+}
+
+/* The known name that is nearest, or NULL if a third of the name would have to
+ * change. */
+static const char *
+find_nearest(const char *name, size_t length)
+{
+	const char *nearest = NULL;
+	size_t least;
+
+	if (length > NAME_MAX_LENGTH)
+		return NULL;
+	least = (length - strlen(PREFIX)) / 3 + 1;
+	for (size_t i = 0; i < KNOWN; i++) {
+		size_t edits = count_edits(name, length, known[i]);
+
+		if (edits < least) {
+			least = edits;
+			nearest = known[i];
+		}
+	}
+	return nearest;
+}
+
+static void
+describe_unknown(const char *name, size_t length,
+    char ret_text[SETTINGS_ERROR_SIZE])
+{
+	const char *nearest = find_nearest(name, length);
+	int shown = (int)min_size(length, NAME_MAX_LENGTH);
+
+	if (nearest != NULL)
+		(void)snprintf(ret_text, SETTINGS_ERROR_SIZE,
+		    "%.*s is not a variable of smtpserver; did you mean %s?",
+		    shown, name, nearest);
+	else
+		(void)snprintf(ret_text, SETTINGS_ERROR_SIZE,
+		    "%.*s is not a variable of smtpserver; smtpserver(7) lists "
+		    "them",
+		    shown, name);
+	text_replace_controls(ret_text);
+}
+
+bool
+settings_next_unknown(size_t *position, char ret_text[SETTINGS_ERROR_SIZE])
+{
+	while (environ != NULL && environ[*position] != NULL) {
+		const char *name = environ[(*position)++];
+		size_t length = strcspn(name, "=");
+
+		if (strncmp(name, PREFIX, strlen(PREFIX)) == 0 &&
+		    !is_known(name, length)) {
+			describe_unknown(name, length, ret_text);
+			return true;
+		}
+	}
+	return false;
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +24,27 @@
 
 #include "lib/audit.h"
 #include "lib/privileges.h"
-#include "smtp-deliver/settings.h"
+#include "lib/spool/fault.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/content/dkim.h"
-#include "smtp-deliver/worker/explain.h"
 #include "smtp-deliver/content/masquerade.h"
-#include "smtp-deliver/route/rules.h"
 #include "smtp-deliver/queue/run.h"
+#include "smtp-deliver/route/rules.h"
+#include "smtp-deliver/settings.h"
+#include "smtp-deliver/worker/explain.h"
+
+#define CONFIGURATION_ERROR_SIZE FAULT_SIZE
+
+/* The settings, and what was made of the texts and files that they name. */
+struct configuration {
+	struct deliver_settings settings;
+	struct rules *rules;
+	struct dkim *dkim; /* NULL: nothing is signed */
+	struct credentials *credentials;
+};
 
 _Noreturn static void
 usage(void)
@@ -114,37 +126,23 @@ open_spool(const char *path)
 	return spool;
 }
 
-static int
-explain(char *const addresses[], const char *sender,
-    const struct deliver_settings *settings, const struct rules *rules)
-{
-	struct credentials *credentials = NULL;
-	struct spool *spool = NULL;
-	char error[CREDENTIALS_ERROR_SIZE];
-	bool is_good;
+/* ---- configuration ------------------------------------------------------- */
 
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (sender != NULL && strcmp(sender, "<>") == 0)
-		sender = "";
-	/* Who may not look into the spool does without what is kept there. */
-	if (spool_exists(settings->queue_path) &&
-	    privileges_become_owner(settings->queue_path) == 0)
-		(void)spool_open(settings->queue_path, &spool);
-	/* Who asks need not be who delivers, and may not be one to know. */
-	if (credentials_open(settings, &credentials, error) < 0)
-		warnx("%s; relays are looked at without that", error);
-	is_good = explain_addresses(addresses, sender, spool, settings, rules,
-	    credentials);
-	credentials_close(credentials);
-	spool_close(spool);
-	return is_good ? EX_OK : EX_UNAVAILABLE;
+__attribute__((format(printf, 2, 3))) static int
+fail(char ret_error[CONFIGURATION_ERROR_SIZE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(ret_error, CONFIGURATION_ERROR_SIZE, format, args);
+	va_end(args);
+	return -EINVAL;
 }
 
-/* ---- routes -------------------------------------------------------------- */
-
-/* What the lines are of. */
+/* What was found in a routes file. */
 struct finding {
 	const char *path;
+	char *error; /* the first mistake; CONFIGURATION_ERROR_SIZE */
 };
 
 static void
@@ -156,75 +154,161 @@ print_finding(void *context, unsigned line, bool is_mistake, const char *text)
 	    is_mistake ? "" : "warning: ", text);
 }
 
-/* Mail that goes to the wrong host cannot be taken back: none is sent. */
 static void
-end_at_mistake(void *context, unsigned line, bool is_mistake, const char *text)
+keep_mistake(void *context, unsigned line, bool is_mistake, const char *text)
 {
 	const struct finding *finding = context;
 
-	if (is_mistake)
-		errx(EX_CONFIG,
-		    "SMTP_ROUTES: %s:%u: %s (--check-routes tells all)",
+	if (is_mistake && *finding->error == '\0')
+		(void)fail(finding->error,
+		    "SMTP_ROUTES: %s:%u: %s (--check-routes lists all mistakes)",
 		    finding->path, line, text);
 }
 
-static struct rules *
-open_rules(const char *relayhost)
-{
-	struct rules *rules;
-	char error[NEXTHOP_ERROR_SIZE];
-
-	if (rules_open(relayhost, &rules, error) < 0)
-		errx(EX_CONFIG, "SMTP_RELAYHOST has %s", error);
-	return rules;
-}
-
 static int
-read_routes(struct rules *rules, const char *path, rules_see *see)
+read_routes(struct rules *rules, const char *path, rules_see *see,
+    char ret_error[CONFIGURATION_ERROR_SIZE])
 {
-	struct finding finding = { path };
+	struct finding finding = { path, ret_error };
 	FILE *file = fopen(path, "re");
 	int r;
 
+	*ret_error = '\0';
 	if (file == NULL)
-		errc(EX_CONFIG, errno, "SMTP_ROUTES: %s", path);
+		return fail(ret_error, "SMTP_ROUTES: %s: %s", path,
+		    strerror(errno));
 	r = rules_read(rules, file, see, &finding);
 	(void)fclose(file);
 	return r;
 }
 
-static struct rules *
-load_rules(const struct deliver_settings *settings)
+/* Mail that goes to the wrong host cannot be taken back: one mistake, and none
+ * is sent. */
+static int
+load_rules(const struct deliver_settings *settings, struct rules **ret_rules,
+    char ret_error[CONFIGURATION_ERROR_SIZE])
 {
-	struct rules *rules = open_rules(settings->relayhost);
+	char error[NEXTHOP_ERROR_SIZE];
 
-	if (settings->routes != NULL)
-		(void)read_routes(rules, settings->routes, end_at_mistake);
-	return rules;
+	if (rules_open(settings->relayhost, ret_rules, error) < 0)
+		return fail(ret_error, "SMTP_RELAYHOST has %s", error);
+	if (settings->routes == NULL)
+		return 0;
+	return read_routes(*ret_rules, settings->routes, keep_mistake,
+	    ret_error);
 }
 
-static void
-check_masquerade(const struct deliver_settings *settings)
+static int
+check_masquerade(const struct deliver_settings *settings,
+    char ret_error[CONFIGURATION_ERROR_SIZE])
 {
 	struct masquerade masquerade;
 	char error[MASQUERADE_ERROR_SIZE];
 
 	if (masquerade_parse(settings->masquerade, settings->hostname,
 		&masquerade, error) < 0)
-		errx(EX_CONFIG, "SMTP_MASQUERADE has %s", error);
+		return fail(ret_error, "SMTP_MASQUERADE has %s", error);
+	return 0;
+}
+
+/* What can be told without secrets. Returns 0, or a negative errno with
+ * ret_error naming the variable, its value and what was expected. */
+static int
+configure_routing(struct configuration *ret_configuration,
+    char ret_error[CONFIGURATION_ERROR_SIZE])
+{
+	struct deliver_settings *settings = &ret_configuration->settings;
+	char error[SETTINGS_ERROR_SIZE];
+	int r;
+
+	if (deliver_settings_load(settings, error) < 0)
+		return fail(ret_error, "%s", error);
+	if ((r = check_masquerade(settings, ret_error)) < 0)
+		return r;
+	return load_rules(settings, &ret_configuration->rules, ret_error);
+}
+
+/* All that a run needs. */
+static int
+configure(struct configuration *ret_configuration,
+    char ret_error[CONFIGURATION_ERROR_SIZE])
+{
+	const struct deliver_settings *settings = &ret_configuration->settings;
+	char key_error[DKIM_ERROR_SIZE], auth_error[CREDENTIALS_ERROR_SIZE];
+	int r;
+
+	if ((r = configure_routing(ret_configuration, ret_error)) < 0)
+		return r;
+	if (dkim_open(settings, &ret_configuration->dkim, key_error) < 0)
+		return fail(ret_error, "%s", key_error);
+	if (credentials_open(settings, &ret_configuration->credentials,
+		auth_error) < 0)
+		return fail(ret_error, "%s", auth_error);
+	return 0;
+}
+
+/* ---- modes --------------------------------------------------------------- */
+
+static void
+warn_of_unknown_variables(void)
+{
+	char text[SETTINGS_ERROR_SIZE];
+	size_t position = 0;
+
+	while (settings_next_unknown(&position, text))
+		warnx("%s", text);
+}
+
+static int
+explain(char *const addresses[], const char *sender)
+{
+	struct configuration configuration = { .rules = NULL };
+	const struct deliver_settings *settings = &configuration.settings;
+	struct credentials *credentials = NULL;
+	struct spool *spool = NULL;
+	char error[CONFIGURATION_ERROR_SIZE];
+	char auth_error[CREDENTIALS_ERROR_SIZE];
+	bool is_good;
+
+	warn_of_unknown_variables();
+	if (configure_routing(&configuration, error) < 0)
+		errx(EX_CONFIG, "%s", error);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sender != NULL && strcmp(sender, "<>") == 0)
+		sender = "";
+	/* A user who may not read the spool does without its policies. */
+	if (spool_exists(settings->queue_path) &&
+	    privileges_become_owner(settings->queue_path) == 0)
+		(void)spool_open(settings->queue_path, &spool);
+	/* This user may not be allowed to read the credentials. */
+	if (credentials_open(settings, &credentials, auth_error) < 0)
+		warnx("%s; relays are tried without credentials", auth_error);
+	is_good = explain_addresses(addresses, sender, spool, settings,
+	    configuration.rules, credentials);
+	credentials_close(credentials);
+	spool_close(spool);
+	rules_close(configuration.rules);
+	return is_good ? EX_OK : EX_UNAVAILABLE;
 }
 
 static int
 check_routes(const char *path)
 {
-	struct rules *rules = open_rules(NULL);
+	char error[CONFIGURATION_ERROR_SIZE], nexthop_error[NEXTHOP_ERROR_SIZE];
+	struct rules *rules;
 	size_t count;
 	int r;
 
 	if (path == NULL)
+		path = settings_get("SMTP_ROUTES", NULL);
+	if (path == NULL)
 		errx(EX_USAGE,
 		    "there is no routes file: SMTP_ROUTES is not set");
-	r = read_routes(rules, path, print_finding);
+	if (rules_open(NULL, &rules, nexthop_error) < 0)
+		errx(EX_CONFIG, "%s", nexthop_error);
+	r = read_routes(rules, path, print_finding, error);
+	if (*error != '\0')
+		errx(EX_CONFIG, "%s", error);
 	count = rules_count(rules);
 	if (r == 0)
 		(void)printf("%s: %zu rule%s\n", path, count,
@@ -233,59 +317,71 @@ check_routes(const char *path)
 	return r == 0 ? EX_OK : EX_CONFIG;
 }
 
+/* No mail leaves until a setting is corrected: /healthz shows that. */
+_Noreturn static void
+end_misconfigured(const char *error)
+{
+	const char *path = settings_get("SMTP_QUEUE_PATH", SETTINGS_QUEUE_PATH);
+
+	if (privileges_become_owner(path) == 0)
+		(void)fault_leave(path, FAULT_DELIVER, error);
+	errx(EX_CONFIG, "%s", error);
+}
+
+static int
+run(bool is_watching)
+{
+	struct configuration configuration = { .rules = NULL };
+	const char *path;
+	char error[CONFIGURATION_ERROR_SIZE];
+	struct spool *spool;
+	int r;
+
+	if (configure(&configuration, error) < 0)
+		end_misconfigured(error);
+	path = configuration.settings.queue_path;
+	audit_open("smtp-deliver", configuration.settings.is_debug);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
+	raise_descriptor_limit();
+	tzset(); /* reads a file that is out of reach later */
+	spool = open_spool(path);
+	(void)fault_clear(spool, FAULT_DELIVER);
+	r = run_queue(spool, &configuration.settings, configuration.dkim,
+	    configuration.rules, configuration.credentials, is_watching);
+	spool_close(spool);
+	rules_close(configuration.rules);
+	dkim_close(configuration.dkim);
+	credentials_close(configuration.credentials);
+	if (r == -ESTALE && is_watching) {
+		(void)sleep(1); /* it may still be being removed */
+		return SUPERVISE_AGAIN;
+	}
+	if (r == -ESTALE)
+		errx(EX_TEMPFAIL,
+		    "%s, or a file of the system, was replaced during the run",
+		    path);
+	if (r < 0)
+		errc(EX_TEMPFAIL, -r, "%s", path);
+	return EX_OK;
+}
+
 int
 main(int argc, char *argv[])
 {
 	const char *sender = NULL;
 	enum mode mode = parse_options(argc, argv, &sender);
-	bool is_watching = mode == MODE_WATCH;
-	struct deliver_settings settings;
-	char error[SETTINGS_ERROR_SIZE];
-	char key_error[DKIM_ERROR_SIZE];
-	char auth_error[CREDENTIALS_ERROR_SIZE];
-	struct credentials *credentials;
-	struct dkim *dkim;
-	struct rules *rules;
-	struct spool *spool;
-	int r;
 
-	if (is_watching)
-		supervise();
-	if (mode < MODE_EXPLAIN)
-		run_catch_signals();
-	if (settings_load(&settings, error) < 0)
-		errx(EX_CONFIG, "%s", error);
-	if (mode == MODE_CHECK_ROUTES)
-		return check_routes(
-		    optind < argc ? argv[optind] : settings.routes);
-	check_masquerade(&settings);
-	rules = load_rules(&settings);
-	if (mode == MODE_EXPLAIN)
-		return explain(argv + optind, sender, &settings, rules);
-	audit_open("smtp-deliver", settings.is_debug);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
-	if (dkim_open(&settings, &dkim, key_error) < 0)
-		errx(EX_CONFIG, "%s", key_error);
-	if (credentials_open(&settings, &credentials, auth_error) < 0)
-		errx(EX_CONFIG, "%s", auth_error);
-	raise_descriptor_limit();
-	tzset(); /* reads a file that is out of reach later */
-	spool = open_spool(settings.queue_path);
-	r = run_queue(spool, &settings, dkim, rules, credentials, is_watching);
-	spool_close(spool);
-	rules_close(rules);
-	dkim_close(dkim);
-	credentials_close(credentials);
-	if (r == -ESTALE && is_watching) {
-		(void)sleep(1); /* whoever removes it may still be at it */
-		return SUPERVISE_AGAIN;
+	switch (mode) {
+	case MODE_CHECK_ROUTES:
+		return check_routes(optind < argc ? argv[optind] : NULL);
+	case MODE_EXPLAIN:
+		return explain(argv + optind, sender);
+	default:
+		break;
 	}
-	if (r == -ESTALE)
-		errx(EX_TEMPFAIL,
-		    "%s, or a file of the system's, was replaced meanwhile",
-		    settings.queue_path);
-	if (r < 0)
-		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
-	return EX_OK;
+	if (mode == MODE_WATCH)
+		supervise();
+	run_catch_signals();
+	return run(mode == MODE_WATCH);
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/spool/fault.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/scan.h"
 #include "lib/spool/spool.h"
@@ -23,7 +24,8 @@
 
 #define MINUTE_MS (60 * 1000)
 #define WAIT_MAX_MS (15 * MINUTE_MS)
-#define FINDING_SIZE 192
+#define FINDING_SIZE (FAULT_SIZE + 64)
+#define REFUSED_AGE_MS (15 * MINUTE_MS)
 
 /* Say what is wrong. Returns r. */
 static int
@@ -32,6 +34,42 @@ explain(int r, const char *trouble, char ret_finding[FINDING_SIZE])
 	(void)snprintf(ret_finding, FINDING_SIZE, "%s: %s", trouble,
 	    strerror(-r));
 	return r;
+}
+
+static int
+tell_fault(const char *what, const char *fault, char ret_finding[FINDING_SIZE])
+{
+	(void)snprintf(ret_finding, FINDING_SIZE, "%s: %s", what, fault);
+	return -ENOTSUP;
+}
+
+/* smtp-session writes it again for each client that it refuses: if none has
+ * come for a while, the setting may have been corrected. */
+static int
+check_session_fault(struct spool *spool, char ret_finding[FINDING_SIZE])
+{
+	char fault[FAULT_SIZE];
+	int64_t real_ms, now_ms = clock_real_ms();
+
+	if (fault_read(spool, FAULT_SESSION, fault, &real_ms) < 0 ||
+	    now_ms - real_ms > REFUSED_AGE_MS)
+		return 0;
+	return tell_fault("mail is refused", fault, ret_finding);
+}
+
+/* smtp-deliver is started only while there is mail in the queue: without it,
+ * the setting may have been corrected. */
+static int
+check_delivery_fault(struct spool *spool, char ret_finding[FINDING_SIZE])
+{
+	char fault[FAULT_SIZE];
+	int64_t real_ms;
+	uint64_t count;
+
+	if (fault_read(spool, FAULT_DELIVER, fault, &real_ms) < 0 ||
+	    scan_count(spool, &count) < 0 || count == 0)
+		return 0;
+	return tell_fault("mail is not delivered", fault, ret_finding);
 }
 
 static int
@@ -64,6 +102,9 @@ check_spool(struct spool *spool, char ret_finding[FINDING_SIZE])
 		    ret_finding);
 	if ((r = spool_check_writable(spool)) < 0)
 		return explain(r, "not writable", ret_finding);
+	if ((r = check_session_fault(spool, ret_finding)) < 0 ||
+	    (r = check_delivery_fault(spool, ret_finding)) < 0)
+		return r;
 	return check_queue(spool, ret_finding);
 }
 

@@ -5,8 +5,8 @@
 
 #include <limits.h>
 
-/* Room for the spool's path and what is wrong with it. */
-#define HEALTH_REASON_SIZE (PATH_MAX + 256)
+/* Room for the spool's path and what is wrong. */
+#define HEALTH_REASON_SIZE (PATH_MAX + 1280)
 
 /*
  * Check that mail can be taken and goes out.

@@ -28,7 +28,6 @@
 #include "lib/audit.h"
 #include "lib/privileges.h"
 #include "lib/sandbox.h"
-#include "lib/settings.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/spool.h"
 #include "lib/spool/sandbox.h"
@@ -36,6 +35,7 @@
 #include "smtp-health/health.h"
 #include "smtp-health/http.h"
 #include "smtp-health/metrics.h"
+#include "smtp-health/settings.h"
 
 #define IDLE_MS (10 * 1000)
 
@@ -177,16 +177,17 @@ main(int argc, char *argv[])
 {
 	bool is_staying = parse_arguments(argc, argv);
 	struct program program = { .argv = argv };
-	struct settings settings;
+	struct health_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	const struct http_site site = { pages, is_outdated, &program };
 	int fd, r;
 
-	if (settings_load(&settings, error) < 0)
+	if (health_settings_load(&settings, error) < 0)
 		errx(EX_CONFIG, "%s", error);
 	audit_open("smtp-health", settings.is_debug);
 	program.spool_path = settings.queue_path;
 	fd = take_socket();
+	audit_write_unknown_variables();
 	supervise();
 	tzset(); /* reads a file that is out of reach later */
 	/* Root must not leave files in the spool that its owner cannot use. */

@@ -24,7 +24,7 @@
 
 #include "lib/audit.h"
 #include "lib/privileges.h"
-#include "smtp-session/settings.h"
+#include "lib/spool/fault.h"
 #include "lib/stream.h"
 #include "lib/tlsmodule.h"
 #include "smtp-session/listener.h"
@@ -33,6 +33,7 @@
 #include "smtp-session/reply.h"
 #include "smtp-session/dialogue.h"
 #include "smtp-session/sandbox.h"
+#include "smtp-session/settings.h"
 
 #define SEND_TIMEOUT_MS (300 * 1000)
 
@@ -137,6 +138,7 @@ serve_clients(const struct listener_sockets *sockets,
 	}
 	tzset(); /* else gmtime_r(3) reads a file in each child */
 	become_spool_owner(settings);
+	audit_write_unknown_variables();
 	sandbox_enter_listener(settings);
 	if ((r = listener_run(sockets, settings, serve_client)) < 0)
 		errc(EX_OSERR, -r, "listening");
@@ -159,6 +161,17 @@ serve_one(const struct session_settings *settings)
 	hold_session(STDIN_FILENO, STDOUT_FILENO, settings, &peer);
 }
 
+/* No mail is accepted until a setting is corrected: /healthz shows that. */
+_Noreturn static void
+end_misconfigured(const char *error)
+{
+	const char *path = settings_get("SMTP_QUEUE_PATH", SETTINGS_QUEUE_PATH);
+
+	if (privileges_become_owner(path) == 0)
+		(void)fault_leave(path, FAULT_SESSION, error);
+	errx(EX_CONFIG, "%s", error);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -172,7 +185,7 @@ main(int argc, char *argv[])
 		errx(EX_USAGE, "takes no arguments; see smtp-session(8)");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) fails with EFBIG */
-	is_configured = settings_load(&settings, error) == 0;
+	is_configured = session_settings_load(&settings, error) == 0;
 	audit_open("smtp-session", is_configured && settings.is_debug);
 	/* Once for all children of a listener. */
 	if (is_configured && settings.tls_cert != NULL)
@@ -184,6 +197,6 @@ main(int argc, char *argv[])
 	else
 		serve_one(is_configured ? &settings : NULL);
 	if (!is_configured)
-		errx(EX_CONFIG, "%s", error);
+		end_misconfigured(error);
 	return EX_OK;
 }

@@ -5,7 +5,32 @@
 
 #include "lib/settings.h"
 
-/* What smtp-session reads of the environment. */
-#define session_settings settings
+#define SETTINGS_SESSIONS_MAX 10000
+
+enum bare_newline {
+	BARE_NEWLINE_REJECT,
+	BARE_NEWLINE_NORMALIZE,
+};
+
+/* What smtp-session takes from the environment. */
+struct session_settings {
+	char hostname[SETTINGS_HOSTNAME_SIZE];
+	const char *banner;
+	const char *queue_path;
+	const char *tls_cert; /* NULL: STARTTLS is not offered */
+	const char *tls_key;
+	enum bare_newline bare_newline;
+	bool is_debug;
+	int command_timeout_sec;
+	int data_timeout_sec;
+	int sessions; /* of a listener, at most */
+	int sessions_per_client;
+	int idle_timeout_sec; /* a listener without a session stays so long */
+};
+
+/* Returns 0, or -EINVAL with ret_error naming the variable, its value and what
+ * was expected; ret_settings is then unspecified. */
+int session_settings_load(struct session_settings *ret_settings,
+    char ret_error[SETTINGS_ERROR_SIZE]);
 
 #endif

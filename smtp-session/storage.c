@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/presence.h"
+#include "lib/spool/fault.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/sandbox.h"
 #include "smtp-session/storage.h"
@@ -25,6 +26,7 @@ open_spool(const char *path, struct sandbox *sandbox, struct spool **ret_spool,
 	*ret_trouble = path;
 	if ((r = spool_open(path, ret_spool)) < 0)
 		return r;
+	(void)fault_clear(*ret_spool, FAULT_SESSION);
 	if ((r = probe_check(*ret_spool, &lacking)) == -EOPNOTSUPP)
 		*ret_trouble = lacking;
 	return r < 0 ? r : sandbox_allow_session(*ret_spool, sandbox);

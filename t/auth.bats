@@ -323,7 +323,7 @@ keeps_secrets() {
 	rm "$SMTP_AUTH_FILE"
 	SMTP_RELAYHOST="[dovecot.hosts.test]" run -0 network_exec sender \
 		timeout 60 "$(program smtp-deliver)" --explain a@one.test
-	[[ $output == *"looked at without that"* ]]
+	[[ $output == *"tried without credentials"* ]]
 }
 
 # ---- who is told, and when ---------------------------------------------------

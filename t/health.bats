@@ -585,8 +585,8 @@ ask() {
 }
 
 @test "an invalid variable is named, and the exit is EX_CONFIG" {
-	SMTP_QUEUE_WORKERS=many run "$(program smtp-health)"
+	SMTP_DEBUG=loud run "$(program smtp-health)"
 	echo "$output"
 	[ "$status" -eq 78 ]
-	[[ $output == *'SMTP_QUEUE_WORKERS is "many"; expected a number'* ]]
+	[[ $output == *'SMTP_DEBUG is "loud"; expected 1, true, 0 or false'* ]]
 }

@@ -60,15 +60,34 @@ build() {
 	sources '*.[1-9]' | xargs mandoc -T lint -W warning
 }
 
-@test "every variable of the settings is in README and smtpserver(7)" {
-	local variable
+# The variables that are written as strings in files.
+variables() {
+	grep -ohE '"SMTP_[A-Z_]+"' "$@" | tr -d '"' | sort -u
+}
 
-	for variable in SMTP_PORT SMTP_HEALTH_ADDR \
-		$(grep -oE '"SMTP_[A-Z_]+"' lib/settings.c | tr -d '"'); do
+@test "every variable of the settings is in README and smtpserver(7)" {
+	local count=0 variable
+
+	for variable in $(variables lib/settings.c smtp-*/settings.c); do
 		grep -q "$variable" README
-		grep -q "$variable" units/smtpserver.7
+		grep -qE "^\.It Ev (.* )?$variable( |\$)" units/smtpserver.7
+		count=$((count + 1))
 	done
-	[ "$variable" != SMTP_HEALTH_ADDR ]
+	[ "$count" -ge 32 ]
+}
+
+@test "lib/settings.c knows the variables of all programs and of the generator, and no other" {
+	diff <(variables lib/settings.c) <({
+		variables smtp-*/settings.c
+		sed -n 's/^\(SMTP_[A-Z_]*\)=$/\1/p' \
+			units/smtpserver-generator.in
+	} | sort -u)
+}
+
+@test "no program reads a variable past its table" {
+	sources '*.c' | grep -vE '^(t|lib)/|/settings\.c$' |
+		xargs grep -nE 'getenv\("SMTP_|settings_get\("SMTP_' |
+		grep -vE 'main\.c:.*"SMTP_(QUEUE_PATH|ROUTES)"' | nothing
 }
 
 @test "every event and field of the audit trail is in smtpserver(7)" {

@@ -543,11 +543,11 @@ heard() {
 
 	inside systemctl stop smtpserver-deliver.path
 	id=$(full_message patience | submit_by_smtplib mail@example.test)
-	settings SMTP_QUEUE_WORKERS=many
+	settings SMTP_DEBUG=loud
 	greeting | grep -q ^421
-	wait_for 10 is_said_by smtp-session
+	wait_for 10 is_said_by smtp-session 'SMTP_DEBUG.*loud'
 	inside systemctl start smtpserver-deliver.path
-	wait_for 10 is_said_by smtp-deliver
+	wait_for 10 is_said_by smtp-deliver 'SMTP_DEBUG.*loud'
 	wait_for 10 is_waiting_to_restart smtpserver-deliver.service
 	run ! inside curl -sS --max-time 2 http://127.0.0.1:8080/healthz
 	wait_for 10 is_waiting_to_restart smtpserver-health.service
@@ -560,9 +560,29 @@ heard() {
 	wait_for 20 has_event "$id" message-done
 }
 
+@test "a wrong setting of smtp-deliver holds up no session: mail waits, /healthz says why, nothing spins" {
+	local id starts
+
+	settings SMTP_DKIM_DOMAIN=example.test SMTP_RELAY_HOST=relay.example.test
+	id=$(full_message waits | submit_by_smtplib mail@example.test)
+	wait_for 10 is_said_by smtp-deliver 'SMTP_DKIM_DOMAIN is "example.test"'
+	wait_for 10 is_waiting_to_restart smtpserver-deliver.service
+	inside curl -sS http://127.0.0.1:8080/healthz |
+		grep 'mail is not delivered: SMTP_DKIM_DOMAIN is "example.test"'
+	wait_for 10 is_said_by smtp-health 'did you mean SMTP_RELAYHOST?'
+	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
+	# The path and the timer do not shorten the wait of Restart=.
+	starts=$(inside systemctl show -P NRestarts smtpserver-deliver.service)
+	[ "$starts" -le 3 ]
+
+	no_settings
+	wait_for 30 has_event "$id" message-done
+	[ "$(inside curl -sS http://127.0.0.1:8080/healthz)" = OK ]
+}
+
+# is_said_by PROGRAM PATTERN
 is_said_by() {
-	inside journalctl -o cat SYSLOG_IDENTIFIER="$1" |
-		grep -q 'SMTP_QUEUE_WORKERS.*many'
+	inside journalctl -o cat SYSLOG_IDENTIFIER="$1" | grep -q "$2"
 }
 
 is_waiting_to_restart() {

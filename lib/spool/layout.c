@@ -9,6 +9,7 @@
  *	scratch/		where files cannot be made without a name
  *	policies/		TLS policies of domains (cache.c)
  *	unreached/		destinations that cannot be reached (unreachable.c)
+ *	faults/			why a program cannot work (fault.c)
  *	2026-11-22/		mail stored on that day
  *	queue/new, retry, attempts, failed, damaged
  *
@@ -45,6 +46,7 @@ static const char *const folder_names[FOLDERS] = {
 	[FOLDER_SCRATCH] = NAME_SCRATCH,
 	[FOLDER_POLICIES] = NAME_POLICIES,
 	[FOLDER_UNREACHABLE] = NAME_UNREACHED,
+	[FOLDER_FAULTS] = NAME_FAULTS,
 };
 
 static int

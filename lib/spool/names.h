@@ -19,6 +19,9 @@
 #define NAME_SCRATCH "scratch"
 #define NAME_POLICIES "policies"
 #define NAME_UNREACHED "unreached"
+#define NAME_FAULTS "faults"
+#define NAME_FAULT_SESSION "smtp-session" /* below faults */
+#define NAME_FAULT_DELIVER "smtp-deliver"
 #define NAME_KEY "key"
 #define NAME_COUNTERS "counters"
 #define NAME_SESSIONS "sessions"

@@ -12,6 +12,7 @@
  *
  *	policies/<any>, old		no policy holds for longer: removed
  *	unreached/<any>, old		nothing has gone there for so long: removed
+ *	faults/<any>, old		its program has not started since: removed
  *
  * What is wrong with the entries themselves shows when they are claimed.
  */
@@ -47,6 +48,9 @@
 
 /* It was written last when its destination failed, and held for an hour. */
 #define UNREACHED_AGE_SEC (UNREACHABLE_AGE_MS / 1000 + 3600)
+
+/* What a program writes at each start that fails, or could not finish. */
+#define FAULT_AGE_SEC (24 * 3600)
 
 /* A session locks its file right after it has made it. */
 #define SCRATCH_AGE_SEC 60
@@ -248,6 +252,13 @@ look_at_unreached(struct sweep *sweep, enum spool_folder folder,
 }
 
 static int
+look_at_fault(struct sweep *sweep, enum spool_folder folder, const char *name)
+{
+	drop_if_older(sweep, folder, name, FAULT_AGE_SEC);
+	return 0;
+}
+
+static int
 sweep_folder(struct sweep *sweep, enum spool_folder folder, look *look_at)
 {
 	struct dirent *dirent;
@@ -304,7 +315,8 @@ repair_sweep(struct spool *spool, repair_report *report_to, void *context)
 	    (r = sweep_folder(&sweep, FOLDER_ATTEMPTS, look_at_attempts)) < 0 ||
 	    (r = sweep_folder(&sweep, FOLDER_POLICIES, look_at_policy)) < 0 ||
 	    (r = sweep_folder(&sweep, FOLDER_UNREACHABLE, look_at_unreached)) <
-		0)
+		0 ||
+	    (r = sweep_folder(&sweep, FOLDER_FAULTS, look_at_fault)) < 0)
 		return r;
 	return note_sweep(spool);
 }

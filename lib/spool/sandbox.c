@@ -146,7 +146,9 @@ sandbox_allow_delivery(struct spool *spool, struct sandbox *sandbox)
 	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH, SANDBOX_ALL)) <
 		0 ||
 	    (r = allow_folder(spool, sandbox, FOLDER_POLICIES, notes)) < 0 ||
-	    (r = allow_folder(spool, sandbox, FOLDER_UNREACHABLE, notes)) < 0)
+	    (r = allow_folder(spool, sandbox, FOLDER_UNREACHABLE, notes)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_FAULTS,
+		 SANDBOX_LIST | SANDBOX_REMOVE)) < 0)
 		return r;
 	allow_flush(spool, sandbox);
 	return 0;
@@ -160,7 +162,8 @@ sandbox_allow_health(struct spool *spool, struct sandbox *sandbox)
 	if ((r = allow_folder(spool, sandbox, FOLDER_ROOT,
 		 SANDBOX_LIST | SANDBOX_MAKE_FOLDERS)) < 0 ||
 	    (r = allow_folder(spool, sandbox, FOLDER_SCRATCH,
-		 SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)) < 0)
+		 SANDBOX_WRITE | SANDBOX_MAKE | SANDBOX_REMOVE)) < 0 ||
+	    (r = allow_folder(spool, sandbox, FOLDER_FAULTS, SANDBOX_READ)) < 0)
 		return r;
 	return files;
 }

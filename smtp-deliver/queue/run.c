@@ -473,6 +473,7 @@ sweep_if_due(struct spool *spool, unsigned missing)
 	if (!repair_is_due(spool))
 		return;
 	audit_write_missing(missing);
+	audit_write_unknown_variables();
 	if ((r = repair_sweep(spool, log_repair, NULL)) < 0)
 		log_trouble("the spool cannot be swept", r);
 }

@@ -82,7 +82,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	log_open("smtp-deliver");
 	must(clearenv() == 0);
 	must(setenv("SMTP_HOSTNAME", "mail.test", 1) == 0);
-	must(settings_load(&settings, error) == 0);
+	must(deliver_settings_load(&settings, error) == 0);
 	message_fd = memfd_create("message", MFD_CLOEXEC);
 	must(write(message_fd, text, sizeof(text) - 1) ==
 	    (ssize_t)sizeof(text) - 1);

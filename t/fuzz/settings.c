@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * settings.c - the configuration: what is accepted can be said on the wire,
- * and what is not is named in a line without control characters.
+ * settings.c - the configuration of each program: what is accepted can be sent
+ * on the wire, and what is not is named in a line without control characters.
  *
  * Input is lines of "SMTP_NAME=value"; a value may hold anything but LF.
  */
 
 #include "config.h"
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
+#include "smtp-health/settings.h"
+#include "smtp-session/settings.h"
 #include "t/fuzz/fuzz.h"
 
 static void
@@ -30,20 +32,36 @@ is_between(int number, int least, int most)
 }
 
 static void
-check_settings(const struct settings *settings)
+check_hostname(const char *hostname)
 {
-	size_t hostname = strlen(settings->hostname);
+	size_t length = strlen(hostname);
+
+	must(length > 0 && length < SETTINGS_HOSTNAME_SIZE);
+	must(fuzz_is_printable(hostname, length));
+	must(strchr(hostname, ' ') == NULL);
+}
+
+static void
+check_session(const struct session_settings *settings)
+{
 	size_t banner = strlen(settings->banner);
 
-	must(hostname > 0 && hostname < SETTINGS_HOSTNAME_SIZE);
-	must(fuzz_is_printable(settings->hostname, hostname));
-	must(strchr(settings->hostname, ' ') == NULL);
+	check_hostname(settings->hostname);
 	must(fuzz_is_printable(settings->banner, banner));
-	must(hostname + 1 + banner + strlen("220 \r\n") <= 512);
-	must(is_between(settings->queue_workers, 1, SETTINGS_WORKERS_MAX));
-	must(is_between(settings->remote_port, 1, 65535));
+	must(strlen(settings->hostname) + 1 + banner + strlen("220 \r\n") <=
+	    512);
 	must(is_between(settings->command_timeout_sec, 1, 3600));
 	must(is_between(settings->data_timeout_sec, 1, 3600));
+	must(*settings->queue_path != '\0');
+	must((settings->tls_cert == NULL) == (settings->tls_key == NULL));
+}
+
+static void
+check_deliver(const struct deliver_settings *settings)
+{
+	check_hostname(settings->hostname);
+	must(is_between(settings->queue_workers, 1, SETTINGS_WORKERS_MAX));
+	must(is_between(settings->remote_port, 1, 65535));
 	must(is_between(settings->remote_timeout_sec, 1, 3600));
 	must(*settings->queue_path != '\0');
 	must(settings->dkim_count <= SETTINGS_DKIM_KEYS_MAX);
@@ -53,7 +71,6 @@ check_settings(const struct settings *settings)
 		must(selector > 0 && *settings->dkim[i].key_path != '\0');
 		must(fuzz_is_printable(settings->dkim[i].selector, selector));
 	}
-	must((settings->tls_cert == NULL) == (settings->tls_key == NULL));
 }
 
 /* It goes to the journal. */
@@ -68,23 +85,41 @@ check_error(const char *error)
 		must((unsigned char)error[i] >= ' ' && error[i] != 0x7f);
 }
 
+static void
+load_settings(void)
+{
+	struct session_settings session;
+	struct deliver_settings deliver;
+	struct health_settings health;
+	char error[SETTINGS_ERROR_SIZE];
+
+	if (session_settings_load(&session, error) == 0)
+		check_session(&session);
+	else
+		check_error(error);
+	if (deliver_settings_load(&deliver, error) == 0)
+		check_deliver(&deliver);
+	else
+		check_error(error);
+	if (health_settings_load(&health, error) == 0)
+		must(*health.queue_path != '\0');
+	else
+		check_error(error);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_text(data, size), *rest = text, *line;
-	char error[SETTINGS_ERROR_SIZE];
-	struct settings settings;
-	int r;
+	char unknown[SETTINGS_ERROR_SIZE];
+	size_t position = 0;
 
 	must(clearenv() == 0);
 	while ((line = strsep(&rest, "\n")) != NULL)
 		set_variable(line);
-	r = settings_load(&settings, error);
-	must(r <= 0);
-	if (r == 0)
-		check_settings(&settings);
-	else
-		check_error(error);
+	load_settings();
+	while (settings_next_unknown(&position, unknown))
+		check_error(unknown);
 	free(text);
 	return 0;
 }

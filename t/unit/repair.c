@@ -162,6 +162,16 @@ destination_that_was_not_reached(void)
 	ok(folder_has(NAME_UNREACHED "/" HELD), "and not before");
 }
 
+static void
+fault_of_a_program(void)
+{
+	write_old(NAME_FAULTS "/" GONE);
+	folder_write(NAME_FAULTS "/" HELD, "x", 1);
+	is_int(sweep(), 0, "what programs have left is not reported");
+	ok(!folder_has(NAME_FAULTS "/" GONE), "it goes when it is old");
+	ok(folder_has(NAME_FAULTS "/" HELD), "and not before");
+}
+
 int
 main(void)
 {
@@ -174,6 +184,7 @@ main(void)
 	attempts_without_message();
 	attempts_with_message();
 	destination_that_was_not_reached();
+	fault_of_a_program();
 	spool_close(spool);
 	folder_remove();
 	return done_testing();

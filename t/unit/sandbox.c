@@ -26,6 +26,7 @@
 #include "lib/counters.h"
 #include "lib/presence.h"
 #include "lib/sandbox.h"
+#include "lib/spool/fault.h"
 #include "lib/spool/probe.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
@@ -636,6 +637,15 @@ read_policy_by_name(void)
 }
 
 static int
+read_fault(void)
+{
+	char text[FAULT_SIZE];
+	int64_t real_ms;
+
+	return fault_read(spool, FAULT_DELIVER, text, &real_ms);
+}
+
+static int
 remember_unreached(void)
 {
 	struct unreachable unreachable = {
@@ -736,6 +746,7 @@ static const struct delivery {
 	    ALL, FILES },
 	{ "remember who cannot be reached", remember_unreached, DELIVERY, ALL,
 	    FILES },
+	{ "read the fault of a program", read_fault, HEALTH, ALL, FILES },
 	{ "read a message that is open", read_open_message, WORKER, WORKER, 0 },
 };
 
@@ -940,6 +951,7 @@ make_scene(void)
 	    "x", 1);
 	spool_close(spool);
 	spool = NULL;
+	need(fault_leave(spool_path, FAULT_DELIVER, "x") == 0);
 
 	listening_fds[0] = listen_somewhere(&allowed_port);
 	listening_fds[1] = listen_somewhere(&other_port);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * settings.c - each variable has its default and its values, and one that
- * cannot be understood is named with what was expected.
+ * settings.c - each variable has its default and its values; one that is not
+ * valid is named with what was expected, by the programs that use it and no
+ * other; a name that no program has is reported with the nearest one.
  */
 
 #include "config.h"
@@ -10,7 +11,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "lib/settings.h"
+#include "smtp-deliver/settings.h"
+#include "smtp-health/settings.h"
+#include "smtp-session/settings.h"
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -21,7 +24,8 @@
 
 /* clang-format off */
 
-/* A variable, its value, and what the setting is then. */
+/* A variable, its value, and what the setting is then; of SMTP_DEBUG, in how
+ * many programs it is on. */
 static const struct { const char *variable, *value; int expected; } numbers[] = {
 	{ "SMTP_QUEUE_WORKERS", NULL, 20 },
 	{ "SMTP_QUEUE_WORKERS", "", 20 },
@@ -54,13 +58,13 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_SESSIONS_PER_CLIENT", "1", 1 },
 	{ "SMTP_IDLE_TIMEOUT", NULL, 60 },
 	{ "SMTP_IDLE_TIMEOUT", "86400", 86400 },
-	{ "SMTP_DEBUG", NULL, false },
-	{ "SMTP_DEBUG", "", false },
-	{ "SMTP_DEBUG", "0", false },
-	{ "SMTP_DEBUG", "false", false },
-	{ "SMTP_DEBUG", "1", true },
-	{ "SMTP_DEBUG", "true", true },
-	{ "SMTP_DEBUG", "True", true },
+	{ "SMTP_DEBUG", NULL, 0 },
+	{ "SMTP_DEBUG", "", 0 },
+	{ "SMTP_DEBUG", "0", 0 },
+	{ "SMTP_DEBUG", "false", 0 },
+	{ "SMTP_DEBUG", "1", 3 },
+	{ "SMTP_DEBUG", "true", 3 },
+	{ "SMTP_DEBUG", "True", 3 },
 	{ "SMTP_BARE_NEWLINE", NULL, BARE_NEWLINE_REJECT },
 	{ "SMTP_BARE_NEWLINE", "reject", BARE_NEWLINE_REJECT },
 	{ "SMTP_BARE_NEWLINE", "normalize", BARE_NEWLINE_NORMALIZE },
@@ -84,56 +88,57 @@ static const struct { const char *variable, *value, *expected; } texts[] = {
 	{ "SMTP_DKIM_DOMAIN", NULL, NULL },
 };
 
-/* A variable, its value, and what the message has to say besides its name. */
-static const struct { const char *variable, *value, *expected; } errors[] = {
-	{ "SMTP_DESTINATION_WORKERS", "0", "\"0\"; expected a number from 1 to 1000" },
+/* A variable, its value, what the error says besides its name, and which of
+ * smtp-session, smtp-deliver and smtp-health it stops. */
+static const struct { const char *variable, *value, *expected, *stops; } errors[] = {
+	{ "SMTP_DESTINATION_WORKERS", "0", "\"0\"; expected a number from 1 to 1000", "d" },
 	{ "SMTP_CONNECTION_MESSAGES", "0",
-	    "\"0\"; expected a number from 1 to 100000" },
-	{ "SMTP_QUEUE_WORKERS", "0", "\"0\"; expected a number from 1 to 1000" },
-	{ "SMTP_QUEUE_WORKERS", "1001", "from 1 to 1000" },
-	{ "SMTP_QUEUE_WORKERS", "-1", "from 1 to 1000" },
-	{ "SMTP_QUEUE_WORKERS", "many", "\"many\"" },
-	{ "SMTP_QUEUE_WORKERS", "1x", "\"1x\"" },
-	{ "SMTP_QUEUE_WORKERS", "99999999999999999999", "from 1 to 1000" },
-	{ "SMTP_REMOTE_PORT", "0", "from 1 to 65535" },
-	{ "SMTP_REMOTE_PORT", "65536", "from 1 to 65535" },
-	{ "SMTP_REMOTE_PORT", "smtp", "\"smtp\"" },
-	{ "SMTP_MX_HOSTS", "0", "from 1 to 32" },
-	{ "SMTP_IP_FAMILY", "IPv4", "expected any, ipv4, ipv6, prefer-ipv4 or" },
-	{ "SMTP_BIND_ADDRESS", "eth0", "\"eth0\"; expected an IPv4 address" },
-	{ "SMTP_BIND_ADDRESS", "192.0.2.1 192.0.2.2", "or one of each" },
-	{ "SMTP_BIND_ADDRESS", "2001:db8::1,2001:db8::2", "or one of each" },
-	{ "SMTP_BIND_ADDRESS", "192.0.2.1 2001:db8::1 x", "or one of each" },
-	{ "SMTP_BIND_ADDRESS", "0.0.0.0", "\"0.0.0.0\"" },
-	{ "SMTP_BIND_ADDRESS", "::", "\"::\"" },
-	{ "SMTP_BIND_ADDRESS", "::ffff:192.0.2.1", "or one of each" },
-	{ "SMTP_BIND_ADDRESS", "[192.0.2.1]", "\"[192.0.2.1]\"" },
-	{ "SMTP_BIND_ADDRESS", X250, "one of each" },
-	{ "SMTP_COMMAND_TIMEOUT", "0", "from 1 to 3600" },
-	{ "SMTP_DATA_TIMEOUT", "3601", "from 1 to 3600" },
-	{ "SMTP_REMOTE_TIMEOUT", "5 min", "from 1 to 3600" },
-	{ "SMTP_SESSIONS", "10001", "from 1 to 10000" },
-	{ "SMTP_SESSIONS_PER_CLIENT", "0", "from 1 to 10000" },
-	{ "SMTP_IDLE_TIMEOUT", "0", "from 1 to 86400" },
-	{ "SMTP_QUEUE_LIFETIME", "0", "from 1 to 30" },
-	{ "SMTP_DELAY_NOTICE", "4h", "\"4h\"; expected a number from 0 to 720" },
-	{ "SMTP_DEBUG", "yes", "\"yes\"; expected 1, true, 0 or false" },
-	{ "SMTP_DEBUG", "\x1b[2J\x7f", "\"?[2J?\"; expected 1, true, 0 or false" },
-	{ "SMTP_DEBUG", "2", "expected 1, true, 0 or false" },
-	{ "SMTP_BARE_NEWLINE", "accept", "\"accept\"; expected reject or normalize" },
-	{ "SMTP_BARE_NEWLINE", "Reject", "expected reject or normalize" },
-	{ "SMTP_HOSTNAME", "two words", "\"two words\"; expected a host name" },
-	{ "SMTP_HOSTNAME", "a\r\nb", "\"a??b\"; expected a host name" },
-	{ "SMTP_HOSTNAME", "b\xc3\xbc.example", "expected a host name" },
-	{ "SMTP_HOSTNAME", X250 X10, "expected a host name" },
-	{ "SMTP_BANNER", "a\r\n250 b", "octet 0x0d; expected printable ASCII" },
-	{ "SMTP_BANNER", "gr\xc3\xbc\xc3\x9f", "octet 0xc3; expected printable ASCII" },
-	{ "SMTP_BANNER", X250 X50 X50 X50 "x", "401 octets; expected 400 at the most" },
-	{ "SMTP_TLS_CERT", "/cert.pem", "SMTP_TLS_KEY is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY both" },
-	{ "SMTP_TLS_KEY", "/key.pem", "SMTP_TLS_CERT is not set" },
-	{ "SMTP_DKIM_SELECTOR", "a", "SMTP_DKIM_KEY_PATH is not set; expected SMTP_DKIM_SELECTOR and" },
-	{ "SMTP_DKIM_KEY_PATH", "/key.pem", "SMTP_DKIM_SELECTOR is not set" },
-	{ "SMTP_DKIM_DOMAIN", "example.org", "\"example.org\"; expected a domain, and SMTP_DKIM_SELECTOR set" },
+	    "\"0\"; expected a number from 1 to 100000", "d" },
+	{ "SMTP_QUEUE_WORKERS", "0", "\"0\"; expected a number from 1 to 1000", "d" },
+	{ "SMTP_QUEUE_WORKERS", "1001", "from 1 to 1000", "d" },
+	{ "SMTP_QUEUE_WORKERS", "-1", "from 1 to 1000", "d" },
+	{ "SMTP_QUEUE_WORKERS", "many", "\"many\"", "d" },
+	{ "SMTP_QUEUE_WORKERS", "1x", "\"1x\"", "d" },
+	{ "SMTP_QUEUE_WORKERS", "99999999999999999999", "from 1 to 1000", "d" },
+	{ "SMTP_REMOTE_PORT", "0", "from 1 to 65535", "d" },
+	{ "SMTP_REMOTE_PORT", "65536", "from 1 to 65535", "d" },
+	{ "SMTP_REMOTE_PORT", "smtp", "\"smtp\"", "d" },
+	{ "SMTP_MX_HOSTS", "0", "from 1 to 32", "d" },
+	{ "SMTP_IP_FAMILY", "IPv4", "expected any, ipv4, ipv6, prefer-ipv4 or", "d" },
+	{ "SMTP_BIND_ADDRESS", "eth0", "\"eth0\"; expected an IPv4 address", "d" },
+	{ "SMTP_BIND_ADDRESS", "192.0.2.1 192.0.2.2", "or one of each", "d" },
+	{ "SMTP_BIND_ADDRESS", "2001:db8::1,2001:db8::2", "or one of each", "d" },
+	{ "SMTP_BIND_ADDRESS", "192.0.2.1 2001:db8::1 x", "or one of each", "d" },
+	{ "SMTP_BIND_ADDRESS", "0.0.0.0", "\"0.0.0.0\"", "d" },
+	{ "SMTP_BIND_ADDRESS", "::", "\"::\"", "d" },
+	{ "SMTP_BIND_ADDRESS", "::ffff:192.0.2.1", "or one of each", "d" },
+	{ "SMTP_BIND_ADDRESS", "[192.0.2.1]", "\"[192.0.2.1]\"", "d" },
+	{ "SMTP_BIND_ADDRESS", X250, "one of each", "d" },
+	{ "SMTP_COMMAND_TIMEOUT", "0", "from 1 to 3600", "s" },
+	{ "SMTP_DATA_TIMEOUT", "3601", "from 1 to 3600", "s" },
+	{ "SMTP_REMOTE_TIMEOUT", "5 min", "from 1 to 3600", "d" },
+	{ "SMTP_SESSIONS", "10001", "from 1 to 10000", "s" },
+	{ "SMTP_SESSIONS_PER_CLIENT", "0", "from 1 to 10000", "s" },
+	{ "SMTP_IDLE_TIMEOUT", "0", "from 1 to 86400", "s" },
+	{ "SMTP_QUEUE_LIFETIME", "0", "from 1 to 30", "d" },
+	{ "SMTP_DELAY_NOTICE", "4h", "\"4h\"; expected a number from 0 to 720", "d" },
+	{ "SMTP_DEBUG", "yes", "\"yes\"; expected 1, true, 0 or false", "sdh" },
+	{ "SMTP_DEBUG", "\x1b[2J\x7f", "\"?[2J?\"; expected 1, true, 0 or false", "sdh" },
+	{ "SMTP_DEBUG", "2", "expected 1, true, 0 or false", "sdh" },
+	{ "SMTP_BARE_NEWLINE", "accept", "\"accept\"; expected reject or normalize", "s" },
+	{ "SMTP_BARE_NEWLINE", "Reject", "expected reject or normalize", "s" },
+	{ "SMTP_HOSTNAME", "two words", "\"two words\"; expected a host name", "sd" },
+	{ "SMTP_HOSTNAME", "a\r\nb", "\"a??b\"; expected a host name", "sd" },
+	{ "SMTP_HOSTNAME", "b\xc3\xbc.example", "expected a host name", "sd" },
+	{ "SMTP_HOSTNAME", X250 X10, "expected a host name", "sd" },
+	{ "SMTP_BANNER", "a\r\n250 b", "octet 0x0d; expected printable ASCII", "s" },
+	{ "SMTP_BANNER", "gr\xc3\xbc\xc3\x9f", "octet 0xc3; expected printable ASCII", "s" },
+	{ "SMTP_BANNER", X250 X50 X50 X50 "x", "401 octets; expected at most 400", "s" },
+	{ "SMTP_TLS_CERT", "/cert.pem", "SMTP_TLS_KEY is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY both", "s" },
+	{ "SMTP_TLS_KEY", "/key.pem", "SMTP_TLS_CERT is not set", "s" },
+	{ "SMTP_DKIM_SELECTOR", "a", "SMTP_DKIM_KEY_PATH is not set; expected SMTP_DKIM_SELECTOR and", "d" },
+	{ "SMTP_DKIM_KEY_PATH", "/key.pem", "SMTP_DKIM_SELECTOR is not set", "d" },
+	{ "SMTP_DKIM_DOMAIN", "example.org", "\"example.org\"; expected a domain, and SMTP_DKIM_SELECTOR set", "d" },
 };
 
 /* Selectors and files; how many pairs they are, or what is wrong with them. */
@@ -143,7 +148,7 @@ static const struct { const char *selectors, *paths, *domain; size_t expected; c
 	{ "a,b_c", "/a.pem,/b.pem", "sub.example.org", 2, NULL },
 	{ "a,b", "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is \"a,b\"; expected one for each" },
 	{ "a", "/a.pem,/b.pem", NULL, 0, "expected one for each" },
-	{ "a,b,c", "/a,/b,/c", NULL, 0, "2 at the most" },
+	{ "a,b,c", "/a,/b,/c", NULL, 0, "at most 2" },
 	{ "a,", "/a.pem,/b.pem", NULL, 0, "SMTP_DKIM_SELECTOR is \"a,\"; expected the name" },
 	{ "a,b", "/a.pem,", NULL, 0, "SMTP_DKIM_KEY_PATH is \"/a.pem,\"; expected a file" },
 	{ "a b", "/a.pem", NULL, 0, "SMTP_DKIM_SELECTOR is \"a b\"" },
@@ -156,6 +161,27 @@ static const struct { const char *selectors, *paths, *domain; size_t expected; c
 	{ "a", "/a.pem", "b\r\nX: c", 0, "SMTP_DKIM_DOMAIN is \"b??X: c\"" },
 	{ "a", "/a.pem", X250 X10, 0, "SMTP_DKIM_DOMAIN is" },
 };
+#define UNKNOWN " is not a variable of smtpserver; "
+
+/* A name, and what is said of it. */
+static const struct { const char *variable, *expected; } unknown[] = {
+	{ "SMTP_RELAY_HOST", "SMTP_RELAY_HOST" UNKNOWN "did you mean SMTP_RELAYHOST?" },
+	{ "SMTP_RELAYHOSTS", "SMTP_RELAYHOSTS" UNKNOWN "did you mean SMTP_RELAYHOST?" },
+	{ "SMTP_HEALTH_ADDRESS", "SMTP_HEALTH_ADDRESS" UNKNOWN "did you mean SMTP_HEALTH_ADDR?" },
+	{ "SMTP_PROT", "SMTP_PROT" UNKNOWN "smtpserver(7) lists them" },
+	{ "SMTP_PORTS", "SMTP_PORTS" UNKNOWN "did you mean SMTP_PORT?" },
+	{ "SMTP_DKIM_KEYPATH", "SMTP_DKIM_KEYPATH" UNKNOWN "did you mean SMTP_DKIM_KEY_PATH?" },
+	{ "SMTP_DKIM_SELEKTOR", "SMTP_DKIM_SELEKTOR" UNKNOWN "did you mean SMTP_DKIM_SELECTOR?" },
+	{ "SMTP_Debug", "SMTP_Debug" UNKNOWN "smtpserver(7) lists them" },
+	{ "SMTP_PASSWORD", "SMTP_PASSWORD" UNKNOWN "smtpserver(7) lists them" },
+	{ "SMTP_", "SMTP_" UNKNOWN "smtpserver(7) lists them" },
+	{ "SMTP_\x1b[2J", "SMTP_?[2J" UNKNOWN "smtpserver(7) lists them" },
+	{ "SMTP_" X250, "SMTP_" X50 "xxxxxxxxx" UNKNOWN "smtpserver(7) lists them" },
+	{ "SMTP_RELAYHOST", "" },
+	{ "SMTP_PORT", "" },
+	{ "SMTPSERVER_BUILD", "" },
+	{ "MY_SMTP_PORT", "" },
+};
 /* clang-format on */
 
 static void
@@ -166,54 +192,97 @@ set(const char *variable, const char *value)
 		need(setenv(variable, value, 1) == 0);
 }
 
-static int
-number_of(const struct settings *settings, const char *variable)
+/* The settings of all programs. */
+struct all {
+	struct session_settings session;
+	struct deliver_settings deliver;
+	struct health_settings health;
+};
+
+/* Load the settings of each program as it does. Returns the initials of those
+ * that cannot work, and the last error. */
+static const char *
+load_all(struct all *ret_all, char ret_error[SETTINGS_ERROR_SIZE])
 {
+	static char stopped[4];
+	char error[SETTINGS_ERROR_SIZE];
+
+	stopped[0] = ret_error[0] = '\0';
+	if (session_settings_load(&ret_all->session, error) < 0) {
+		(void)strlcat(stopped, "s", sizeof(stopped));
+		(void)strlcpy(ret_error, error, sizeof(error));
+	}
+	if (deliver_settings_load(&ret_all->deliver, error) < 0) {
+		(void)strlcat(stopped, "d", sizeof(stopped));
+		(void)strlcpy(ret_error, error, sizeof(error));
+	}
+	if (health_settings_load(&ret_all->health, error) < 0) {
+		(void)strlcat(stopped, "h", sizeof(stopped));
+		(void)strlcpy(ret_error, error, sizeof(error));
+	}
+	return stopped;
+}
+
+static void
+load(struct all *ret_all)
+{
+	char error[SETTINGS_ERROR_SIZE];
+
+	need(*load_all(ret_all, error) == '\0');
+}
+
+static int
+number_of(const struct all *all, const char *variable)
+{
+	const struct session_settings *session = &all->session;
+	const struct deliver_settings *deliver = &all->deliver;
+
 	if (strcmp(variable, "SMTP_QUEUE_WORKERS") == 0)
-		return settings->queue_workers;
+		return deliver->queue_workers;
 	if (strcmp(variable, "SMTP_REMOTE_PORT") == 0)
-		return settings->remote_port;
+		return deliver->remote_port;
 	if (strcmp(variable, "SMTP_MX_HOSTS") == 0)
-		return settings->mx_hosts;
+		return deliver->mx_hosts;
 	if (strcmp(variable, "SMTP_IP_FAMILY") == 0)
-		return (int)settings->ip_family;
+		return (int)deliver->ip_family;
 	if (strcmp(variable, "SMTP_COMMAND_TIMEOUT") == 0)
-		return settings->command_timeout_sec;
+		return session->command_timeout_sec;
 	if (strcmp(variable, "SMTP_DATA_TIMEOUT") == 0)
-		return settings->data_timeout_sec;
+		return session->data_timeout_sec;
 	if (strcmp(variable, "SMTP_REMOTE_TIMEOUT") == 0)
-		return settings->remote_timeout_sec;
+		return deliver->remote_timeout_sec;
 	if (strcmp(variable, "SMTP_SESSIONS") == 0)
-		return settings->sessions;
+		return session->sessions;
 	if (strcmp(variable, "SMTP_SESSIONS_PER_CLIENT") == 0)
-		return settings->sessions_per_client;
+		return session->sessions_per_client;
 	if (strcmp(variable, "SMTP_QUEUE_LIFETIME") == 0)
-		return settings->queue_lifetime_days;
+		return deliver->queue_lifetime_days;
 	if (strcmp(variable, "SMTP_DELAY_NOTICE") == 0)
-		return settings->delay_notice_hours;
+		return deliver->delay_notice_hours;
 	if (strcmp(variable, "SMTP_IDLE_TIMEOUT") == 0)
-		return settings->idle_timeout_sec;
+		return session->idle_timeout_sec;
 	if (strcmp(variable, "SMTP_DEBUG") == 0)
-		return settings->is_debug;
-	return (int)settings->bare_newline;
+		return session->is_debug + deliver->is_debug +
+		    all->health.is_debug;
+	return (int)session->bare_newline;
 }
 
 static const char *
-text_of(const struct settings *settings, const char *variable)
+text_of(const struct all *all, const char *variable)
 {
 	if (strcmp(variable, "SMTP_HOSTNAME") == 0)
-		return settings->hostname;
+		return all->session.hostname;
 	if (strcmp(variable, "SMTP_BANNER") == 0)
-		return settings->banner;
+		return all->session.banner;
 	if (strcmp(variable, "SMTP_QUEUE_PATH") == 0)
-		return settings->queue_path;
+		return all->health.queue_path;
 	if (strcmp(variable, "SMTP_TLS_CA_FILE") == 0)
-		return settings->tls_ca_file;
+		return all->deliver.tls_ca_file;
 	if (strcmp(variable, "SMTP_TLS_CERT") == 0)
-		return settings->tls_cert;
+		return all->session.tls_cert;
 	if (strcmp(variable, "SMTP_DKIM_DOMAIN") == 0)
-		return settings->dkim_domain;
-	return settings->tls_key;
+		return all->deliver.dkim_domain;
+	return all->session.tls_key;
 }
 
 static const char *
@@ -225,20 +294,19 @@ or_unset(const char *text)
 static void
 check_values(void)
 {
-	struct settings settings;
-	char error[SETTINGS_ERROR_SIZE];
+	struct all all;
 
 	for (size_t i = 0; i < COUNT(numbers); i++) {
 		set(numbers[i].variable, numbers[i].value);
-		need(settings_load(&settings, error) == 0);
-		is_int(number_of(&settings, numbers[i].variable),
+		load(&all);
+		is_int(number_of(&all, numbers[i].variable),
 		    numbers[i].expected, "%s=%s", numbers[i].variable,
 		    or_unset(numbers[i].value));
 	}
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		set(texts[i].variable, texts[i].value);
-		need(settings_load(&settings, error) == 0);
-		is_str(or_unset(text_of(&settings, texts[i].variable)),
+		load(&all);
+		is_str(or_unset(text_of(&all, texts[i].variable)),
 		    or_unset(texts[i].expected), "%s=%s", texts[i].variable,
 		    or_unset(texts[i].value));
 	}
@@ -247,14 +315,14 @@ check_values(void)
 static void
 check_errors(void)
 {
-	struct settings settings;
+	struct all all;
 	char error[SETTINGS_ERROR_SIZE];
 
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		set(errors[i].variable, errors[i].value);
-		error[0] = '\0';
-		is_int(settings_load(&settings, error), -EINVAL,
-		    "%s=%s is an error", errors[i].variable, errors[i].value);
+		is_str(load_all(&all, error), errors[i].stops,
+		    "%s=%s is an error of the programs that use it",
+		    errors[i].variable, errors[i].value);
 		ok(strstr(error, errors[i].variable) != NULL &&
 			strstr(error, errors[i].expected) != NULL,
 		    "and is named: %s", error);
@@ -264,12 +332,12 @@ check_errors(void)
 static void
 both_tls_files_are_taken(void)
 {
-	struct settings settings;
+	struct session_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 
 	set("SMTP_TLS_CERT", "/cert.pem");
 	need(setenv("SMTP_TLS_KEY", "/key.pem", 1) == 0);
-	is_int(settings_load(&settings, error), 0,
+	is_int(session_settings_load(&settings, error), 0,
 	    "SMTP_TLS_CERT and SMTP_TLS_KEY can both be set");
 	is_str(or_unset(settings.tls_cert), "/cert.pem", "SMTP_TLS_CERT");
 	is_str(or_unset(settings.tls_key), "/key.pem", "SMTP_TLS_KEY");
@@ -288,12 +356,12 @@ bind_addresses_are_taken(void)
 		{ "192.0.2.1 2001:db8::1", true, true },
 		{ "2001:db8::1, 192.0.2.1", true, true },
 	};
-	struct settings settings;
+	struct deliver_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		set("SMTP_BIND_ADDRESS", rows[i].value);
-		need(settings_load(&settings, error) == 0);
+		need(deliver_settings_load(&settings, error) == 0);
 		ok((settings.bind_ip4.sin_family == AF_INET) ==
 			    rows[i].has_ip4 &&
 			(settings.bind_ip6.sin6_family == AF_INET6) ==
@@ -305,7 +373,7 @@ bind_addresses_are_taken(void)
 static void
 check_keys(void)
 {
-	struct settings settings;
+	struct deliver_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
@@ -316,7 +384,7 @@ check_keys(void)
 		if (keys[i].domain != NULL)
 			need(
 			    setenv("SMTP_DKIM_DOMAIN", keys[i].domain, 1) == 0);
-		r = settings_load(&settings, error);
+		r = deliver_settings_load(&settings, error);
 		if (keys[i].error != NULL)
 			ok(r == -EINVAL && strstr(error, keys[i].error) != NULL,
 			    "wrong keys are named: %s", error);
@@ -327,7 +395,7 @@ check_keys(void)
 	}
 	set("SMTP_DKIM_SELECTOR", "a,b");
 	need(setenv("SMTP_DKIM_KEY_PATH", "/c,d", 1) == 0);
-	need(settings_load(&settings, error) == 0);
+	need(deliver_settings_load(&settings, error) == 0);
 	is_str(settings.dkim[0].selector, "a", "the first selector");
 	is_str(settings.dkim[0].key_path, "/c", "its file");
 	is_str(settings.dkim[1].selector, "b", "the second one");
@@ -337,13 +405,46 @@ check_keys(void)
 static void
 host_name_is_the_systems(void)
 {
-	struct settings settings;
-	char error[SETTINGS_ERROR_SIZE], name[SETTINGS_HOSTNAME_SIZE] = "";
+	struct all all;
+	char name[SETTINGS_HOSTNAME_SIZE] = "";
 
 	(void)gethostname(name, sizeof(name) - 1);
 	set("SMTP_HOSTNAME", NULL);
-	need(settings_load(&settings, error) == 0);
-	is_str(settings.hostname, name, "SMTP_HOSTNAME unset: the system's");
+	load(&all);
+	is_str(all.session.hostname, name, "SMTP_HOSTNAME unset: the system's");
+	is_str(all.deliver.hostname, name, "for all programs");
+}
+
+static void
+names_that_no_program_has_are_reported(void)
+{
+	char text[SETTINGS_ERROR_SIZE];
+
+	for (size_t i = 0; i < COUNT(unknown); i++) {
+		size_t position = 0;
+
+		set(unknown[i].variable, "x");
+		text[0] = '\0';
+		(void)settings_next_unknown(&position, text);
+		is_str(text, unknown[i].expected, "%.70s", unknown[i].variable);
+		ok(!settings_next_unknown(&position, text), "only once");
+	}
+}
+
+static void
+each_such_name_is_reported(void)
+{
+	char text[SETTINGS_ERROR_SIZE];
+	size_t position = 0;
+	int count = 0;
+
+	set("SMTP_A", "");
+	need(setenv("HOME", "/", 1) == 0);
+	need(setenv("SMTP_DEBUG", "1", 1) == 0);
+	need(setenv("SMTP_B", "1", 1) == 0);
+	while (settings_next_unknown(&position, text))
+		count++;
+	is_int(count, 2, "two names of four are no variables of ours");
 }
 
 int
@@ -355,5 +456,7 @@ main(void)
 	bind_addresses_are_taken();
 	check_keys();
 	host_name_is_the_systems();
+	names_that_no_program_has_are_reported();
+	each_such_name_is_reported();
 	return done_testing();
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * settings.c - the variables that smtp-health uses.
+ */
+
+#include "config.h"
+
+#include "smtp-health/settings.h"
+
+#define AT(member) offsetof(struct health_settings, member)
+
+static const struct setting table[] = {
+	{ "SMTP_QUEUE_PATH", SETTING_TEXT, AT(queue_path),
+	    SETTINGS_QUEUE_PATH },
+	{ "SMTP_DEBUG", SETTING_FLAG, AT(is_debug), "0" },
+};
+
+int
+health_settings_load(struct health_settings *ret_settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	*ret_settings = (struct health_settings){ .queue_path = NULL };
+	return settings_read(table, sizeof(table) / sizeof(table[0]),
+	    ret_settings, ret_error);
+}
