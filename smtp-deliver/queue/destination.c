@@ -65,7 +65,7 @@ plan_job(struct destination_list *list, struct task *task, const char *name)
 	if (has_job(destination, task))
 		return true;
 	if (is_full(destination) || (job = task_new_job(task, name)) == NULL) {
-		destination->has_left_some = true;
+		destination->is_overflowing = true;
 		return false;
 	}
 	TAILQ_INSERT_TAIL(&destination->jobs, job, entries);
@@ -111,7 +111,7 @@ destination_return_job(struct destination *destination, struct task_job *job)
 bool
 destination_wants_more(const struct destination *destination)
 {
-	return destination->has_left_some &&
+	return destination->is_overflowing &&
 	    destination->job_count < DESTINATION_JOBS * destination->limit / 2;
 }
 

@@ -21,7 +21,7 @@ struct destination {
 			       * are not to share a connection with others */
 	struct job_list jobs;
 	size_t job_count;
-	bool has_left_some; /* there was no room for all that the queue has */
+	bool is_overflowing; /* there was no room for all that the queue has */
 	size_t worker_count;
 	size_t limit; /* of workers now, from 1 */
 	size_t ceiling; /* more are not borne there; 0: not known */
@@ -59,7 +59,7 @@ struct task_job *destination_take_job(struct destination *destination);
 void destination_return_job(struct destination *destination,
     struct task_job *job);
 
-/* Whether it has left some in the queue, and has room for many of these. */
+/* Whether it is overflowing, and has room for many of these. */
 bool destination_wants_more(const struct destination *destination);
 
 /*

@@ -20,9 +20,12 @@
 #define TROUBLE_WAIT_MS 10000
 
 void
-intake_open(struct intake *intake)
+intake_init(struct intake *intake, const struct task_means *means)
 {
-	intake->locked_wait_ms = LOCKED_WAIT_MIN_MS;
+	*intake = (struct intake){
+		.means = means,
+		.locked_wait_ms = LOCKED_WAIT_MIN_MS,
+	};
 }
 
 void
@@ -65,19 +68,23 @@ set_aside(struct intake *intake, const struct queue_entry *entry, int error)
 	});
 }
 
-static void
-take_entry(struct intake *intake, const struct queue_entry *entry)
+static bool
+has_task(const struct task_list *tasks, const char *id)
 {
-	struct task *task;
-	int r;
+	const struct task *task;
 
-	if (intake->has_task(intake->context, entry->name))
-		return;
-	r = task_open(intake->means, entry, &task);
-	switch (r) {
-	case 0:
-		intake->take(intake->context, task);
-		break;
+	TAILQ_FOREACH(task, tasks, entries)
+		if (strcmp(task->claim->message.envelope.id, id) == 0)
+			return true;
+	return false;
+}
+
+/* An entry cannot be claimed. */
+static void
+note_unclaimed(struct intake *intake, const struct queue_entry *entry,
+    int error)
+{
+	switch (error) {
 	case -ENOENT:
 		break;
 	case -EWOULDBLOCK:
@@ -90,10 +97,10 @@ take_entry(struct intake *intake, const struct queue_entry *entry)
 	case -EACCES:
 	case -EPERM:
 	case -ENXIO:
-		set_aside(intake, entry, r);
+		set_aside(intake, entry, error);
 		break;
 	default:
-		log_trouble("a message in the queue cannot be read", r);
+		log_trouble("a message in the queue cannot be read", error);
 		intake->is_troubled = true;
 	}
 }
@@ -107,98 +114,108 @@ end_scan(struct intake *intake)
 	scan_close(intake->scan);
 	intake->scan = NULL;
 	if (intake->is_again_due) {
-		intake->next_scan_ms = now_ms;
+		intake->next_scan_mono_ms = now_ms;
 	} else if (intake->is_locked) {
-		intake->next_scan_ms = now_ms + intake->locked_wait_ms;
+		intake->next_scan_mono_ms = now_ms + intake->locked_wait_ms;
 		intake->locked_wait_ms *= 2;
 		if (intake->locked_wait_ms > LOCKED_WAIT_MAX_MS)
 			intake->locked_wait_ms = LOCKED_WAIT_MAX_MS;
 	} else if (intake->is_troubled) {
-		intake->next_scan_ms = now_ms + TROUBLE_WAIT_MS;
+		intake->next_scan_mono_ms = now_ms + TROUBLE_WAIT_MS;
 	} else {
 		/* Retries fall due with the minute. */
-		intake->next_scan_ms = now_ms + 60000 - clock_real_ms() % 60000;
+		intake->next_scan_mono_ms =
+		    now_ms + 60000 - clock_real_ms() % 60000;
 		intake->locked_wait_ms = LOCKED_WAIT_MIN_MS;
 	}
 }
 
-static int
-begin_scan(struct intake *intake)
+bool
+intake_is_due(const struct intake *intake)
 {
-	int r = intake->begin(intake->context);
+	return intake->scan == NULL &&
+	    clock_mono_ms() >= intake->next_scan_mono_ms;
+}
 
-	if (r < 0)
-		return r;
-	intake->is_locked = intake->is_troubled = intake->has_left_some =
+int
+intake_begin(struct intake *intake)
+{
+	intake->is_locked = intake->is_troubled = intake->is_overflowing =
 	    intake->is_again_due = false;
 	return scan_open(intake->means->spool, clock_real_ms(), &intake->scan);
 }
 
+/* Find the next entry. Returns 1, 0 at the end of the scan, or a negative
+ * errno. */
+static int
+next_entry(struct intake *intake, bool is_new_only,
+    struct queue_entry *ret_entry)
+{
+	int r = scan_next(intake->scan, ret_entry);
+
+	/* New mail comes first. */
+	if (r > 0 && is_new_only && ret_entry->place == QUEUE_RETRY)
+		r = 0;
+	if (r <= 0)
+		end_scan(intake);
+	return r;
+}
+
 int
-intake_claim(struct intake *intake)
+intake_next(struct intake *intake, const struct task_list *tasks,
+    bool is_new_only, struct task **ret_task)
 {
 	struct queue_entry entry;
 	int r;
 
-	while (intake->has_room(intake->context)) {
-		if (intake->scan == NULL) {
-			if (clock_mono_ms() < intake->next_scan_ms)
-				return 0;
-			if ((r = begin_scan(intake)) < 0)
-				return r;
-		}
-		r = scan_next(intake->scan, &entry);
-		/* New mail comes first. */
-		if (r > 0 && entry.place == QUEUE_RETRY &&
-		    intake->is_paused(intake->context))
-			r = 0;
-		if (r <= 0) {
-			end_scan(intake);
-			return r;
-		}
-		take_entry(intake, &entry);
+	if (intake->scan == NULL)
+		return 0;
+	while ((r = next_entry(intake, is_new_only, &entry)) > 0) {
+		if (has_task(tasks, entry.name))
+			continue;
+		if ((r = task_open(intake->means, &entry, ret_task)) == 0)
+			return 1;
+		note_unclaimed(intake, &entry, r);
 	}
-	return 0;
+	return r;
 }
 
 void
-intake_note_left(struct intake *intake)
+intake_note_overflow(struct intake *intake)
 {
-	intake->has_left_some = true;
+	intake->is_overflowing = true;
 }
 
 bool
-intake_has_left_some(const struct intake *intake)
+intake_is_overflowing(const struct intake *intake)
 {
-	return intake->has_left_some;
+	return intake->is_overflowing;
 }
 
 void
 intake_look_again(struct intake *intake)
 {
 	if (intake->scan == NULL)
-		intake->next_scan_ms = 0;
+		intake->next_scan_mono_ms = 0;
 	else
 		intake->is_again_due = true;
 }
 
 void
-intake_wait(struct intake *intake, int64_t until_ms)
+intake_wait(struct intake *intake, int64_t until_mono_ms)
 {
-	intake->next_scan_ms = until_ms;
+	intake->next_scan_mono_ms = until_mono_ms;
 }
 
 int64_t
-intake_next_ms(const struct intake *intake)
+intake_next_mono_ms(const struct intake *intake)
 {
-	if (intake->scan != NULL || !intake->has_room(intake->context))
-		return INT64_MAX;
-	return intake->next_scan_ms;
+	return intake->scan == NULL ? intake->next_scan_mono_ms : INT64_MAX;
 }
 
 bool
 intake_is_done(const struct intake *intake)
 {
 	return intake->scan == NULL && !intake->is_locked &&
-	    !intake->is_troubled && clock_mono_ms() < intake->next_scan_ms;
+	    !intake->is_troubled && clock_mono_ms() < intake->next_scan_mono_ms;
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,27 +37,43 @@
 #define WAIT_MIN_MS 1
 #define WAIT_MAX_MS 100
 
-struct pool_worker {
-	TAILQ_ENTRY(pool_worker) entries;
-	struct destination *destination;
-	int fd;
-	size_t done; /* jobs */
-	struct task_job *job; /* NULL: it has come back */
-	bool is_sending; /* a host is being given its message */
+/*
+ * What a worker does, as far as it is known here.
+ *
+ *	IDLE -> AT_WORK		it was given a job
+ *	AT_WORK -> HALTED	it waits until its verdicts are on record
+ *	HALTED -> AT_WORK	it goes on with the same job
+ *	AT_WORK -> IDLE		it has done its job
+ *	any -> LEAVING		its socket is closed
+ */
+enum state {
+	IDLE,
+	AT_WORK,
+	HALTED,
+	LEAVING,
 };
 
-static void
-log_trouble(int error)
-{
-	char reason[128];
+/* Which workers are dismissed when all that they have reported is heard. */
+enum keep {
+	KEEP_ALL,
+	KEEP_SENDING,
+	KEEP_NONE,
+};
 
-	(void)snprintf(reason, sizeof(reason), "no worker: %s",
-	    strerror(-error));
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_TROUBLE,
-	    .reason = reason,
-	});
-}
+struct pool_worker {
+	TAILQ_ENTRY(pool_worker) entries;
+	TAILQ_ENTRY(pool_worker) heard_entries;
+	struct destination *destination;
+	int fd;
+	enum state state;
+	enum keep keep;
+	struct task_job *job; /* NULL: it has come back */
+	enum job_end end; /* of a job that a LEAVING worker has */
+	size_t jobs_done;
+	int report_count; /* taken since it was found to be readable */
+	bool is_heard; /* in the pool's list of these */
+	bool is_sending; /* a host is being given its message */
+};
 
 /* In a new worker: let go of what is not its own, above all of the claims,
  * which it would hold on to beyond the end of their tasks. */
@@ -115,54 +132,40 @@ become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
 	_exit(0);
 }
 
-/* Give the recipients that nothing was reported of a verdict. */
-static void
-set_unreported(struct task_job *job, const struct verdict *verdict)
+void
+pool_init(struct pool *pool)
 {
-	for (size_t i = 0; i < job->work.recipient_count; i++)
-		if (job->work.verdicts[i].outcome == OUTCOME_NONE)
-			job->work.verdicts[i] = *verdict;
-}
-
-/* The worker is no more; jobs that it still has come back. */
-static void
-end_worker(struct pool *pool, struct pool_worker *worker, enum job_end end)
-{
-	struct destination *destination = worker->destination;
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-
-	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0",
-	    "the delivering process ended before its time");
-	TAILQ_REMOVE(&pool->workers, worker, entries);
-	pool->count--;
-	close(worker->fd);
-	destination->worker_count--;
-	if (worker->job != NULL) {
-		if (end != JOB_GIVEN_BACK)
-			set_unreported(worker->job, &verdict);
-		(void)pool->end_job(pool->context, destination, worker->job,
-		    end);
-	}
-	free(worker);
-	pool->end_worker(pool->context, destination);
-}
-
-/* Give the worker its next job, or send it home. What it does not get comes
- * back. */
-static void
-give_job(struct pool *pool, struct pool_worker *worker)
-{
-	worker->job =
-	    pool->next_job(pool->context, worker->destination, worker->done);
-	if (worker->job == NULL ||
-	    channel_send_job(worker->fd, &worker->job->work) < 0)
-		end_worker(pool, worker, JOB_JUDGED);
+	TAILQ_INIT(&pool->workers);
+	TAILQ_INIT(&pool->heard);
 }
 
 bool
 pool_has_room(const struct pool *pool)
 {
 	return pool->count < (size_t)pool->settings->queue_workers;
+}
+
+bool
+pool_is_empty(const struct pool *pool)
+{
+	return pool->count == 0;
+}
+
+/* Have pool_next() ask a worker. */
+static void
+hear(struct pool *pool, struct pool_worker *worker)
+{
+	if (!worker->is_heard)
+		TAILQ_INSERT_TAIL(&pool->heard, worker, heard_entries);
+	worker->is_heard = true;
+}
+
+static void
+stop_hearing(struct pool *pool, struct pool_worker *worker)
+{
+	if (worker->is_heard)
+		TAILQ_REMOVE(&pool->heard, worker, heard_entries);
+	worker->is_heard = false;
 }
 
 /* Returns 0, with worker->fd leading to the process, or a negative errno. */
@@ -186,43 +189,62 @@ fork_worker(const struct pool *pool, struct pool_worker *worker)
 	return r;
 }
 
-bool
+int
 pool_start(struct pool *pool, struct destination *destination)
 {
 	struct pool_worker *worker = calloc(1, sizeof(*worker));
 	int r;
 
 	if (worker == NULL)
-		return false;
+		return -ENOMEM;
 	worker->destination = destination;
 	if ((r = fork_worker(pool, worker)) < 0) {
-		log_trouble(r);
 		free(worker);
-		return false;
+		return r;
 	}
 	destination->worker_count++;
 	TAILQ_INSERT_TAIL(&pool->workers, worker, entries);
 	pool->count++;
-	give_job(pool, worker);
-	return true;
+	hear(pool, worker);
+	return 0;
 }
 
-/* A job is done: have it recorded, then let the worker go on, or home. */
-static void
-finish_job(struct pool *pool, struct pool_worker *worker, enum job_end end)
+/* ---- what a caller answers ------------------------------------------------ */
+
+void
+pool_dismiss(struct pool *pool, struct pool_worker *worker)
 {
-	struct task_job *job = worker->job;
-
-	worker->job = NULL;
-	worker->is_sending = false;
-	worker->done++;
-	/* Who gets no job goes home at the end of its input. */
-	if (pool->end_job(pool->context, worker->destination, job, end) &&
-	    !pool->is_closing)
-		give_job(pool, worker);
-	else
-		end_worker(pool, worker, JOB_GIVEN_BACK);
+	if (worker->state == LEAVING)
+		return;
+	worker->state = LEAVING;
+	worker->end = pool->is_closing ? JOB_GIVEN_BACK : JOB_JUDGED;
+	close(worker->fd);
+	hear(pool, worker);
 }
+
+void
+pool_go_on(struct pool *pool, struct pool_worker *worker)
+{
+	assert(worker->state == HALTED);
+	worker->state = AT_WORK;
+	if (pool->is_closing || channel_send_go(worker->fd) < 0)
+		pool_dismiss(pool, worker);
+}
+
+void
+pool_give_job(struct pool *pool, struct pool_worker *worker,
+    struct task_job *job)
+{
+	assert(worker->state == IDLE);
+	worker->job = job;
+	worker->state = AT_WORK;
+	if (channel_send_job(worker->fd, &job->work) < 0)
+		pool_dismiss(pool, worker);
+	else
+		stop_hearing(pool, worker);
+}
+
+/* ---- reports -------------------------------------------------------------- */
 
 /* How many of a job's recipients have that outcome. */
 static size_t
@@ -255,18 +277,24 @@ end_of(const struct report *report, bool is_deferred)
 }
 
 /* All is said about a job. */
-static bool
-take_last_report(struct pool *pool, struct pool_worker *worker,
-    const struct report *report)
+static int
+take_last_report(struct pool_worker *worker, const struct report *report,
+    struct pool_event *ret_event)
 {
 	const struct task_job *job = worker->job;
 	bool is_deferred =
 	    count_outcomes(job, OUTCOME_DEFERRED) == job->work.recipient_count;
 
 	if (count_outcomes(job, OUTCOME_NONE) > 0)
-		return false;
-	finish_job(pool, worker, end_of(report, is_deferred));
-	return true;
+		return -EBADMSG;
+	ret_event->kind = POOL_JOB_DONE;
+	ret_event->job = worker->job;
+	ret_event->end = end_of(report, is_deferred);
+	worker->job = NULL;
+	worker->state = IDLE;
+	worker->is_sending = false;
+	worker->jobs_done++;
+	return 1;
 }
 
 /* A verdict that is final stays. */
@@ -285,76 +313,152 @@ take_verdict(struct task_job *job, const struct report *report)
 	return true;
 }
 
-/* What to make of a worker after a report of its. */
-enum next {
-	GOES_ON, /* with its job */
-	IS_DONE, /* with it; it may have another, or be gone */
-	IS_TO_END,
-};
-
 /* Take a report as far as it can be true: workers deal with what remote hosts
- * say, and we with what they may have been made to say. */
-static enum next
-take_report(struct pool *pool, struct pool_worker *worker,
-    const struct report *report)
+ * say, and we with what they may have been made to say. Returns 1 with an event,
+ * 0 without one, or a negative errno: the worker is to end. */
+static int
+take_report(struct pool_worker *worker, const struct report *report,
+    struct pool_event *ret_event)
 {
 	switch (report->kind) {
 	case REPORT_SENDING:
 		worker->is_sending = true;
-		return GOES_ON;
+		return 0;
 	case REPORT_VERDICT:
-		return take_verdict(worker->job, report) ? GOES_ON : IS_TO_END;
+		return take_verdict(worker->job, report) ? 0 : -EBADMSG;
 	case REPORT_SO_FAR:
 		worker->is_sending = false;
-		return pool->note_progress(pool->context, worker->job) &&
-			!pool->is_closing && channel_send_go(worker->fd) == 0
-		    ? GOES_ON
-		    : IS_TO_END;
-	case REPORT_DONE:
-		return take_last_report(pool, worker, report) ? IS_DONE
-							      : IS_TO_END;
-	default:
-		return IS_TO_END;
-	}
-}
-
-/* Take the next report of a worker. Returns 1, 0 if there is none just now or
- * the worker has done its job, or a negative errno if it is to end. */
-static int
-hear_report(struct pool *pool, struct pool_worker *worker, bool *ret_has_job)
-{
-	struct report report;
-	int r = channel_receive_report(worker->fd, &report);
-
-	*ret_has_job = r == 0;
-	if (r <= 0)
-		return r;
-	switch (take_report(pool, worker, &report)) {
-	case GOES_ON:
+		worker->state = HALTED;
+		ret_event->kind = POOL_PROGRESS;
+		ret_event->job = worker->job;
 		return 1;
-	case IS_DONE:
-		return 0;
+	case REPORT_DONE:
+		return take_last_report(worker, report, ret_event);
 	default:
 		return -EBADMSG;
 	}
 }
 
-/* Hear what a worker has to say of its job, and not for ever. Returns whether it
- * goes on with that one; if not it may have another, or be gone. */
-static bool
-hear(struct pool *pool, struct pool_worker *worker)
+/* Take reports of a worker's until one makes an event, and not for ever. Returns
+ * as take_report() does; 0: there is none just now. */
+static int
+take_reports(struct pool_worker *worker, struct pool_event *ret_event)
 {
-	bool has_job = true;
-	int r = 1;
+	struct report report;
+	int r = 0;
 
-	for (int heard = 0; r > 0 && heard < REPORTS_MAX; heard++)
-		r = hear_report(pool, worker, &has_job);
+	while (r == 0 && worker->report_count < REPORTS_MAX) {
+		worker->report_count++;
+		if ((r = channel_receive_report(worker->fd, &report)) <= 0)
+			return r;
+		r = take_report(worker, &report, ret_event);
+	}
+	return r;
+}
+
+/* ---- events --------------------------------------------------------------- */
+
+static bool
+is_kept(const struct pool_worker *worker)
+{
+	return worker->keep == KEEP_ALL ||
+	    (worker->keep == KEEP_SENDING && worker->is_sending);
+}
+
+/* Give the recipients that nothing was reported of a verdict. */
+static void
+set_unreported(struct task_job *job)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0",
+	    "the delivering process ended before its time");
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (job->work.verdicts[i].outcome == OUTCOME_NONE)
+			job->work.verdicts[i] = verdict;
+}
+
+/* A worker is no more: the job that it still has comes back first. */
+static bool
+end_worker(struct pool *pool, struct pool_worker *worker,
+    struct pool_event *ret_event)
+{
+	if (worker->job != NULL) {
+		if (worker->end != JOB_GIVEN_BACK)
+			set_unreported(worker->job);
+		ret_event->kind = POOL_JOB_DONE;
+		ret_event->job = worker->job;
+		ret_event->end = worker->end;
+		worker->job = NULL;
+		return true;
+	}
+	stop_hearing(pool, worker);
+	TAILQ_REMOVE(&pool->workers, worker, entries);
+	pool->count--;
+	worker->destination->worker_count--;
+	ret_event->kind = POOL_WORKER_GONE;
+	ret_event->worker = NULL;
+	free(worker);
+	return true;
+}
+
+static bool
+hear_reports(struct pool *pool, struct pool_worker *worker,
+    struct pool_event *ret_event)
+{
+	int r = take_reports(worker, ret_event);
+
 	if (r > 0)
 		return true;
-	if (r == 0)
-		return has_job;
-	end_worker(pool, worker,
-	    pool->is_closing ? JOB_GIVEN_BACK : JOB_JUDGED);
+	if (r == 0 && is_kept(worker)) {
+		stop_hearing(pool, worker);
+		return false;
+	}
+	pool->is_abandoned |= r == 0;
+	pool_dismiss(pool, worker);
+	return end_worker(pool, worker, ret_event);
+}
+
+static bool
+offer_worker(struct pool *pool, struct pool_worker *worker,
+    struct pool_event *ret_event)
+{
+	if (pool->is_closing) {
+		pool_dismiss(pool, worker);
+		return end_worker(pool, worker, ret_event);
+	}
+	ret_event->kind = POOL_WORKER_IDLE;
+	ret_event->jobs_done = worker->jobs_done;
+	return true;
+}
+
+static bool
+ask_worker(struct pool *pool, struct pool_worker *worker,
+    struct pool_event *ret_event)
+{
+	*ret_event = (struct pool_event){
+		.worker = worker,
+		.destination = worker->destination,
+	};
+	switch (worker->state) {
+	case IDLE:
+		return offer_worker(pool, worker, ret_event);
+	case LEAVING:
+		return end_worker(pool, worker, ret_event);
+	default:
+		assert(worker->state == AT_WORK);
+		return hear_reports(pool, worker, ret_event);
+	}
+}
+
+bool
+pool_next(struct pool *pool, struct pool_event *ret_event)
+{
+	struct pool_worker *worker;
+
+	while ((worker = TAILQ_FIRST(&pool->heard)) != NULL)
+		if (ask_worker(pool, worker, ret_event))
+			return true;
 	return false;
 }
 
@@ -371,56 +475,68 @@ pool_get_pollfds(const struct pool *pool, struct pollfd *ret_pfds)
 }
 
 void
-pool_hear(struct pool *pool, const struct pollfd *pfds, nfds_t count)
+pool_note_readable(struct pool *pool, const struct pollfd *pfds, nfds_t count)
 {
-	struct pool_worker *worker = TAILQ_FIRST(&pool->workers), *next;
+	struct pool_worker *worker = TAILQ_FIRST(&pool->workers);
 
 	/* In the order of pool_get_pollfds(). */
-	for (nfds_t i = 0; i < count; i++, worker = next) {
-		next = TAILQ_NEXT(worker, entries);
-		if (pfds[i].revents != 0)
-			(void)hear(pool, worker);
+	for (nfds_t i = 0; i < count; i++) {
+		if (pfds[i].revents != 0) {
+			worker->report_count = 0;
+			hear(pool, worker);
+		}
+		worker = TAILQ_NEXT(worker, entries);
 	}
 }
 
-/* Let go of workers, of all or of those that are not sending. What is done is
- * done: first hear what they have said. */
-static void
-abandon(struct pool *pool, bool is_sending_spared)
-{
-	struct pool_worker *worker, *next;
+/* ---- the end -------------------------------------------------------------- */
 
-	for (worker = TAILQ_FIRST(&pool->workers); worker != NULL;
-	     worker = next) {
-		next = TAILQ_NEXT(worker, entries);
-		if (hear(pool, worker) &&
-		    !(is_sending_spared && worker->is_sending)) {
-			pool->is_abandoned = true;
-			end_worker(pool, worker, JOB_GIVEN_BACK);
-		}
+void
+pool_close(struct pool *pool)
+{
+	pool->is_closing = true;
+}
+
+bool
+pool_is_closing(const struct pool *pool)
+{
+	return pool->is_closing;
+}
+
+/* What is done is done: first hear what workers have said. */
+static void
+abandon(struct pool *pool, enum keep keep)
+{
+	struct pool_worker *worker;
+
+	assert(pool->is_closing);
+	TAILQ_FOREACH(worker, &pool->workers, entries) {
+		worker->keep = keep;
+		worker->report_count = 0;
+		hear(pool, worker);
 	}
 }
 
 void
 pool_abandon(struct pool *pool)
 {
-	abandon(pool, false);
+	abandon(pool, KEEP_NONE);
 }
 
 void
 pool_abandon_waiting(struct pool *pool)
 {
-	abandon(pool, true);
+	abandon(pool, KEEP_SENDING);
 }
 
 void
-pool_wait(const struct pool *pool, int64_t until_ms)
+pool_wait(const struct pool *pool, int64_t until_mono_ms)
 {
 	int wait_ms = WAIT_MIN_MS;
 
 	/* Who has ended is waited for by nobody: SIGCHLD is ignored. */
 	while (!pool->is_abandoned && waitpid(-1, NULL, WNOHANG) == 0 &&
-	    clock_mono_ms() < until_ms) {
+	    clock_mono_ms() < until_mono_ms) {
 		(void)poll(NULL, 0, wait_ms);
 		if (wait_ms < WAIT_MAX_MS)
 			wait_ms *= 2;

@@ -40,45 +40,85 @@ struct pool {
 	struct dkim *dkim; /* who signs, or NULL */
 	const struct rules *rules; /* where mail may go */
 	struct credentials *credentials; /* who we are for relays */
-	/* What to do when some of a job's recipients have verdicts that are
-	 * final. Its worker waits meanwhile. Returns whether it may go on. */
-	bool (*note_progress)(void *context, struct task_job *job);
-	/* What to do with a job that comes back. Its worker waits meanwhile.
-	 * Returns whether it may go on. */
-	bool (*end_job)(void *context, struct destination *destination,
-	    struct task_job *job, enum job_end end);
-	/* The next job for a worker that has done so many. NULL: it is to go
-	 * home. */
-	struct task_job *(*next_job)(void *context,
-	    struct destination *destination, size_t done);
-	/* A destination has lost a worker. */
-	void (*end_worker)(void *context, struct destination *destination);
-	void *context;
-	bool is_closing; /* workers are to go home after the job they do */
+
+	/* For pool.c alone. */
+	bool is_closing;
 	bool is_abandoned;
 	size_t count;
 	struct pool_worker_list workers;
+	struct pool_worker_list heard; /* those that pool_next() asks */
 };
+
+/* What workers tell, and what a caller owes them for it. */
+enum pool_event_kind {
+	/* Some of a job's recipients have final verdicts. The worker waits:
+	 * pool_go_on() or pool_dismiss(). */
+	POOL_PROGRESS,
+	/* A job came back: it is the caller's. Its worker may be dismissed. */
+	POOL_JOB_DONE,
+	/* A worker has no job: pool_give_job() or pool_dismiss(). */
+	POOL_WORKER_IDLE,
+	/* A worker is gone. */
+	POOL_WORKER_GONE,
+};
+
+struct pool_event {
+	enum pool_event_kind kind;
+	struct destination *destination; /* of the worker */
+	struct pool_worker *worker; /* NULL if it is gone */
+	struct task_job *job; /* PROGRESS, JOB_DONE */
+	enum job_end end; /* JOB_DONE */
+	size_t jobs_done; /* WORKER_IDLE: by this worker */
+};
+
+void pool_init(struct pool *pool);
 
 /* Whether there may be one more worker. */
 bool pool_has_room(const struct pool *pool);
+bool pool_is_empty(const struct pool *pool);
 
-/* Give a destination that has jobs one more worker. Returns whether there are
- * the means for that. */
-bool pool_start(struct pool *pool, struct destination *destination);
+/* Start a worker for a destination; pool_next() tells that it is idle. Returns
+ * 0, or a negative errno. */
+int pool_start(struct pool *pool, struct destination *destination);
 
 /* Fill in what to poll(2) for; ret_pfds has room for SETTINGS_WORKERS_MAX.
- * Returns how many. Then hear those that have something to tell. */
+ * Returns how many. Then note which workers have something to tell, before any
+ * worker starts or goes. */
 nfds_t pool_get_pollfds(const struct pool *pool, struct pollfd *ret_pfds);
-void pool_hear(struct pool *pool, const struct pollfd *pfds, nfds_t count);
+void pool_note_readable(struct pool *pool, const struct pollfd *pfds,
+    nfds_t count);
 
-/* Take all jobs back from workers that go on too long, or from those that are
- * not just giving a host a message. They begin nothing more, and die with us. */
+/*
+ * Get what workers have to tell, one event after the other, worker by worker.
+ * The caller acts upon an event, puts on record what it tells, and answers it
+ * before it asks for the next one.
+ *
+ * Returns whether there is an event.
+ */
+bool pool_next(struct pool *pool, struct pool_event *ret_event);
+
+/* Let a worker go on with its job, or give it another one, which comes back by
+ * POOL_JOB_DONE in any case. */
+void pool_go_on(struct pool *pool, struct pool_worker *worker);
+void pool_give_job(struct pool *pool, struct pool_worker *worker,
+    struct task_job *job);
+
+/* End a worker: POOL_JOB_DONE follows if it has a job, then POOL_WORKER_GONE.
+ * Does nothing to one that is on its way already. */
+void pool_dismiss(struct pool *pool, struct pool_worker *worker);
+
+/* Ask for no more of workers than the jobs that they have. */
+void pool_close(struct pool *pool);
+bool pool_is_closing(const struct pool *pool);
+
+/* Of a pool that closes: take all jobs back, or those of workers that are not
+ * sending a message just now. pool_next() tells what they have reported so far,
+ * then that they are gone. They begin nothing more, and die with us. */
 void pool_abandon(struct pool *pool);
 void pool_abandon_waiting(struct pool *pool);
 
 /* Wait until the last worker has gone home, but not longer than until a time on
  * clock_mono_ms()'s clock, and not if they are abandoned. */
-void pool_wait(const struct pool *pool, int64_t until_ms);
+void pool_wait(const struct pool *pool, int64_t until_mono_ms);
 
 #endif

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * dispatch.c - bring messages from the queue to workers.
+ *
+ * Entries that are due are claimed as tasks (intake.c), as many as there is room
+ * for. A task has a job for each of its destinations (destination.c); a
+ * destination with jobs gets worker processes (pool.c), one first, more as it
+ * takes what it is given, and each of them the next job when one is done. What
+ * workers report goes on record (task.c) before they go on, and tasks whose jobs
+ * are done leave.
+ */
+
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/audit.h"
+#include "lib/clock.h"
+#include "smtp-deliver/queue/dispatch.h"
+#include "smtp-deliver/queue/throttle.h"
+
+#define SKIPPED_MAX 200 /* entries met without room for them, until we pause */
+#define SKIPPED_PAUSE_MS 100
+#define SETTLE_MS 5000 /* between tries to move what could not be moved */
+#define TURN_JOBS 20 /* of a worker while others wait for one */
+#define TROUBLE_WAIT_MS 10000
+
+static void
+log_trouble(const char *what, int error)
+{
+	char reason[256];
+
+	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
+	    strerror(-error));
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_TROUBLE,
+	    .reason = reason,
+	});
+}
+
+void
+dispatch_init(struct dispatch *dispatch, const struct task_means *means,
+    const struct pool *pool, size_t task_max, bool is_watched)
+{
+	*dispatch = (struct dispatch){
+		.means = means,
+		.pool = *pool,
+		.task_max = task_max,
+		.is_watched = is_watched,
+		.next_settle_mono_ms = INT64_MAX,
+	};
+	TAILQ_INIT(&dispatch->tasks);
+	TAILQ_INIT(&dispatch->destinations);
+	pool_init(&dispatch->pool);
+	intake_init(&dispatch->intake, means);
+}
+
+void
+dispatch_close(struct dispatch *dispatch)
+{
+	intake_close(&dispatch->intake);
+	destination_clear(&dispatch->destinations);
+}
+
+bool
+dispatch_has_tasks(const struct dispatch *dispatch)
+{
+	return dispatch->task_count > 0;
+}
+
+/* ---- tasks ---------------------------------------------------------------- */
+
+static void
+end_task(struct dispatch *dispatch, struct task *task)
+{
+	TAILQ_REMOVE(&dispatch->tasks, task, entries);
+	dispatch->task_count--;
+	task_free(task);
+	/* Without being told of new mail we have to look again. */
+	if (!dispatch->is_watched && dispatch->task_count == 0)
+		intake_look_again(&dispatch->intake);
+}
+
+/* What is known of a task goes on record; without open jobs it goes where it
+ * belongs. Either waits until it can be done. */
+static void
+settle(struct dispatch *dispatch, struct task *task)
+{
+	if (task_settle(task) < 0)
+		dispatch->next_settle_mono_ms = clock_mono_ms() + SETTLE_MS;
+	else if (task->open_jobs == 0) {
+		/* It was ours when the queue was looked through last. */
+		if (task->is_given_back)
+			intake_note_overflow(&dispatch->intake);
+		end_task(dispatch, task);
+	}
+}
+
+void
+dispatch_settle(struct dispatch *dispatch)
+{
+	struct task *task, *next;
+
+	if (clock_mono_ms() < dispatch->next_settle_mono_ms)
+		return;
+	dispatch->next_settle_mono_ms = INT64_MAX;
+	for (task = TAILQ_FIRST(&dispatch->tasks); task != NULL; task = next) {
+		next = TAILQ_NEXT(task, entries);
+		settle(dispatch, task);
+	}
+}
+
+/* Whether a message that was tried cannot be put on record or moved. What more
+ * we delivered now might not get onto record either. */
+static bool
+has_unsettled(const struct dispatch *dispatch)
+{
+	return dispatch->next_settle_mono_ms != INT64_MAX;
+}
+
+/* ---- jobs that come back -------------------------------------------------- */
+
+/* What the worker's report says about the destination. */
+static void
+note_success(const struct dispatch *dispatch, struct destination *destination,
+    const struct task_job *job)
+{
+	const struct deliver_settings *settings = dispatch->pool.settings;
+	size_t most = (size_t)settings->destination_workers;
+
+	/* One worker is left for others. */
+	if (settings->queue_workers > 1 &&
+	    most >= (size_t)settings->queue_workers)
+		most = (size_t)settings->queue_workers - 1;
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (verdict_is_good(&job->work.verdicts[i])) {
+			destination_note_success(destination, most);
+			return;
+		}
+}
+
+/* Whether a worker that could not connect is one too many at its destination:
+ * others can connect there, and the message has nothing to do with it. */
+static bool
+is_worker_too_many(const struct dispatch *dispatch,
+    const struct destination *destination)
+{
+	return destination->worker_count > 1 &&
+	    !pool_is_closing(&dispatch->pool);
+}
+
+static void
+drop_job(struct dispatch *dispatch, struct task_job *job)
+{
+	struct task *task = job->task;
+
+	task->open_jobs--;
+	task_job_free(job);
+	settle(dispatch, task);
+}
+
+/* There is no network. That is told of once, and not for each message. */
+static void
+note_no_network(struct dispatch *dispatch, struct destination *destination,
+    const struct task_job *job, enum job_end end)
+{
+	if (end == JOB_NO_RESOLVER)
+		dispatch->no_resolver_until_mono_ms =
+		    clock_mono_ms() + THROTTLE_NO_NETWORK_MS;
+	throttle_note_no_network(destination);
+	if (dispatch->is_offline)
+		return;
+	dispatch->is_offline = true;
+	audit_write(&(struct audit_record){
+	    .event = AUDIT_NO_NETWORK,
+	    .reason = job->work.verdicts[0].reason,
+	});
+}
+
+/* What came back of a job goes on record. */
+static void
+judge(struct dispatch *dispatch, struct destination *destination,
+    struct task_job *job, enum job_end end)
+{
+	switch (end) {
+	case JOB_GIVEN_BACK:
+		job->task->is_given_back = true;
+		task_judge_final(job);
+		return;
+	case JOB_UNREACHABLE:
+		throttle_note_failure(dispatch->means->spool, destination,
+		    &job->work.verdicts[0],
+		    job->task->claim->message.envelope.id);
+		task_judge(job, destination->unreachable.until_ms / 60000);
+		return;
+	case JOB_UNUSABLE:
+		throttle_note_unusable(destination, &job->work.verdicts[0]);
+		break;
+	case JOB_ANSWERED:
+		throttle_note_answer(dispatch->means->spool, destination);
+		note_success(dispatch, destination, job);
+		break;
+	case JOB_NO_ROUTE:
+	case JOB_NO_RESOLVER:
+		note_no_network(dispatch, destination, job, end);
+		task_leave(job);
+		return;
+	case JOB_JUDGED:
+		break;
+	}
+	dispatch->is_offline = false;
+	task_judge(job, 0);
+}
+
+/* A job came back from a worker, or never had one. Returns whether such a worker
+ * may have another job. */
+static bool
+end_job(struct dispatch *dispatch, struct destination *destination,
+    struct task_job *job, enum job_end end)
+{
+	bool is_failure = end == JOB_UNREACHABLE || end == JOB_UNUSABLE;
+	bool is_untried = end == JOB_NO_ROUTE || end == JOB_NO_RESOLVER;
+
+	if (is_failure) {
+		destination_note_failure(destination);
+		if (is_worker_too_many(dispatch, destination)) {
+			destination_return_job(destination, job);
+			return false;
+		}
+		/* RFC 5321 section 4.5.4.1: who cannot be reached now is not to
+		 * be tried for each message anew. When he can be he may have
+		 * many workers. */
+		destination->ceiling = 0;
+	}
+	judge(dispatch, destination, job, end);
+	drop_job(dispatch, job);
+	return !has_unsettled(dispatch) && !is_failure && !is_untried;
+}
+
+/* ---- the queue ----------------------------------------------------------- */
+
+/* An entry was met that there is no room for. Behind many of these there may be
+ * some that there is room for, but not at any price. */
+static void
+note_skipped(struct dispatch *dispatch)
+{
+	if (++dispatch->skipped_count < SKIPPED_MAX)
+		return;
+	dispatch->skipped_count = 0;
+	dispatch->resume_mono_ms = clock_mono_ms() + SKIPPED_PAUSE_MS;
+}
+
+static void
+add_task(struct dispatch *dispatch, struct task *task)
+{
+	TAILQ_INSERT_TAIL(&dispatch->tasks, task, entries);
+	dispatch->task_count++;
+	destination_plan(&dispatch->destinations, task);
+	if (task->is_given_back)
+		note_skipped(dispatch);
+	/* A crash may have left it here with everything done. */
+	settle(dispatch, task);
+}
+
+static bool
+has_room(const struct dispatch *dispatch)
+{
+	return dispatch->task_count < dispatch->task_max &&
+	    !has_unsettled(dispatch) &&
+	    clock_mono_ms() >= dispatch->resume_mono_ms;
+}
+
+static bool
+is_without_resolver(const struct dispatch *dispatch)
+{
+	return clock_mono_ms() < dispatch->no_resolver_until_mono_ms;
+}
+
+bool
+dispatch_is_scan_due(const struct dispatch *dispatch)
+{
+	return has_room(dispatch) && intake_is_due(&dispatch->intake);
+}
+
+int
+dispatch_begin_scan(struct dispatch *dispatch)
+{
+	struct destination *destination;
+
+	TAILQ_FOREACH(destination, &dispatch->destinations, entries)
+		destination->is_overflowing = false;
+	return intake_begin(&dispatch->intake);
+}
+
+int
+dispatch_claim(struct dispatch *dispatch)
+{
+	struct task *task;
+	int r;
+
+	while (has_room(dispatch)) {
+		/* Without a resolver retries would only be moved. */
+		r = intake_next(&dispatch->intake, &dispatch->tasks,
+		    is_without_resolver(dispatch), &task);
+		if (r <= 0)
+			return r;
+		add_task(dispatch, task);
+	}
+	return 0;
+}
+
+void
+dispatch_look_again(struct dispatch *dispatch)
+{
+	dispatch->skipped_count = 0;
+	dispatch->resume_mono_ms = 0;
+	intake_look_again(&dispatch->intake);
+}
+
+/* ---- workers ------------------------------------------------------------- */
+
+/* What goes nowhere without the DNS. */
+static bool
+needs_resolver(const struct destination *destination)
+{
+	return *destination->name != '[';
+}
+
+/* Defer what goes where nobody could be reached and nobody is to be tried yet.
+ */
+static void
+defer_throttled(struct dispatch *dispatch)
+{
+	struct destination *destination, *next;
+	struct task_job *job;
+
+	for (destination = TAILQ_FIRST(&dispatch->destinations);
+	     destination != NULL; destination = next) {
+		next = TAILQ_NEXT(destination, entries);
+		throttle_look(dispatch->means->spool, destination);
+		if (is_without_resolver(dispatch) &&
+		    needs_resolver(destination))
+			throttle_note_no_network(destination);
+		while (destination->is_waiting && !has_unsettled(dispatch) &&
+		    (job = destination_take_job(destination)) != NULL) {
+			throttle_pass_by(destination, job);
+			drop_job(dispatch, job);
+		}
+		destination_forget(&dispatch->destinations, destination);
+	}
+}
+
+static void
+start_workers(struct dispatch *dispatch)
+{
+	struct destination *destination;
+	int r;
+
+	if (clock_mono_ms() < dispatch->next_start_mono_ms)
+		return;
+	dispatch->next_start_mono_ms = 0;
+	while (!has_unsettled(dispatch) && pool_has_room(&dispatch->pool) &&
+	    (destination = destination_choose(&dispatch->destinations)) !=
+		NULL) {
+		if ((r = pool_start(&dispatch->pool, destination)) < 0) {
+			log_trouble("no worker", r);
+			dispatch->next_start_mono_ms =
+			    clock_mono_ms() + TROUBLE_WAIT_MS;
+			return;
+		}
+		/* It gets its job before the next one is chosen. */
+		dispatch_hear(dispatch);
+	}
+}
+
+void
+dispatch_start_workers(struct dispatch *dispatch)
+{
+	defer_throttled(dispatch);
+	start_workers(dispatch);
+	if (dispatch->task_count == 0 &&
+	    intake_is_overflowing(&dispatch->intake))
+		dispatch_look_again(dispatch);
+}
+
+/* Whether somebody who has no worker at all waits for one to go home. */
+static bool
+is_crowded(const struct dispatch *dispatch)
+{
+	const struct destination *waiting;
+
+	if (pool_has_room(&dispatch->pool))
+		return false;
+	waiting = destination_choose(&dispatch->destinations);
+	return waiting != NULL && waiting->worker_count == 0;
+}
+
+/* The next job for a worker that has done so many. NULL: none. */
+static struct task_job *
+next_job(struct dispatch *dispatch, struct destination *destination,
+    size_t jobs_done)
+{
+	struct task_job *job;
+
+	if (jobs_done > 0 && is_crowded(dispatch) &&
+	    (destination->worker_count > 1 || jobs_done >= TURN_JOBS))
+		return NULL;
+	job = destination_take_job(destination);
+	if (destination_wants_more(destination)) {
+		destination->is_overflowing = false;
+		dispatch_look_again(dispatch);
+	}
+	return job;
+}
+
+/* Hosts have spoken for good about some of a job's recipients: that goes on
+ * record before the worker goes on. */
+static void
+on_progress(struct dispatch *dispatch, const struct pool_event *event)
+{
+	task_judge_final(event->job);
+	settle(dispatch, event->job->task);
+	if (has_unsettled(dispatch))
+		pool_dismiss(&dispatch->pool, event->worker);
+	else
+		pool_go_on(&dispatch->pool, event->worker);
+}
+
+static void
+on_job_done(struct dispatch *dispatch, const struct pool_event *event)
+{
+	if (!end_job(dispatch, event->destination, event->job, event->end))
+		pool_dismiss(&dispatch->pool, event->worker);
+}
+
+static void
+on_worker_idle(struct dispatch *dispatch, const struct pool_event *event)
+{
+	struct task_job *job =
+	    next_job(dispatch, event->destination, event->jobs_done);
+
+	if (job != NULL)
+		pool_give_job(&dispatch->pool, event->worker, job);
+	else
+		pool_dismiss(&dispatch->pool, event->worker);
+}
+
+static void
+on_worker_gone(struct dispatch *dispatch, const struct pool_event *event)
+{
+	destination_move_last(&dispatch->destinations, event->destination);
+	destination_forget(&dispatch->destinations, event->destination);
+	if (intake_is_overflowing(&dispatch->intake))
+		dispatch_look_again(dispatch);
+}
+
+void
+dispatch_hear(struct dispatch *dispatch)
+{
+	struct pool_event event;
+
+	while (pool_next(&dispatch->pool, &event))
+		switch (event.kind) {
+		case POOL_PROGRESS:
+			on_progress(dispatch, &event);
+			break;
+		case POOL_JOB_DONE:
+			on_job_done(dispatch, &event);
+			break;
+		case POOL_WORKER_IDLE:
+			on_worker_idle(dispatch, &event);
+			break;
+		case POOL_WORKER_GONE:
+			on_worker_gone(dispatch, &event);
+			break;
+		}
+}
+
+/* ---- the end -------------------------------------------------------------- */
+
+/* No job waits for a worker any more. */
+static void
+give_back_jobs(struct dispatch *dispatch)
+{
+	struct destination *destination, *next;
+	struct task_job *job;
+
+	for (destination = TAILQ_FIRST(&dispatch->destinations);
+	     destination != NULL; destination = next) {
+		next = TAILQ_NEXT(destination, entries);
+		while ((job = destination_take_job(destination)) != NULL)
+			(void)end_job(dispatch, destination, job,
+			    JOB_GIVEN_BACK);
+		destination_forget(&dispatch->destinations, destination);
+	}
+}
+
+void
+dispatch_wind_down(struct dispatch *dispatch)
+{
+	pool_close(&dispatch->pool);
+	give_back_jobs(dispatch);
+	pool_abandon_waiting(&dispatch->pool);
+	dispatch_hear(dispatch);
+}
+
+void
+dispatch_abandon(struct dispatch *dispatch)
+{
+	struct task *task;
+
+	pool_abandon(&dispatch->pool);
+	dispatch_hear(dispatch);
+	while ((task = TAILQ_FIRST(&dispatch->tasks)) != NULL) {
+		task->is_given_back = true;
+		(void)task_settle(task);
+		end_task(dispatch, task);
+	}
+}
+
+/* ---- time ----------------------------------------------------------------- */
+
+int64_t
+dispatch_next_mono_ms(const struct dispatch *dispatch)
+{
+	int64_t next_ms = dispatch->next_settle_mono_ms;
+
+	if (dispatch->next_start_mono_ms > 0 &&
+	    dispatch->next_start_mono_ms < next_ms)
+		next_ms = dispatch->next_start_mono_ms;
+	if (dispatch->resume_mono_ms > 0 && dispatch->resume_mono_ms < next_ms)
+		next_ms = dispatch->resume_mono_ms;
+	return next_ms;
+}
+
+int64_t
+dispatch_next_claim_mono_ms(const struct dispatch *dispatch)
+{
+	return has_room(dispatch) ? intake_next_mono_ms(&dispatch->intake)
+				  : INT64_MAX;
+}
