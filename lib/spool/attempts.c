@@ -20,29 +20,39 @@
 
 #include "lib/spool/attempts.h"
 
-static const char *const outcome_names[] = {
-	[OUTCOME_NONE] = "none",
-	[OUTCOME_DELIVERED] = "delivered",
-	[OUTCOME_DEFERRED] = "deferred",
-	[OUTCOME_FAILED] = "failed",
-	[OUTCOME_RETURNED] = "returned",
-	[OUTCOME_RELAYED] = "relayed",
-	[OUTCOME_DELAYED] = "delayed",
+/* The first row of a state is the word that is written for it. */
+static const struct {
+	const char *name;
+	struct recipient_state state;
+} state_names[] = {
+	{ "delivered", { OUTCOME_DELIVERED, TOLD_NO } },
+	{ "deferred", { OUTCOME_DEFERRED, TOLD_NO } },
+	{ "failed", { OUTCOME_FAILED, TOLD_NO } },
+	{ "returned", { OUTCOME_FAILED, TOLD_YES } },
+	{ "relayed", { OUTCOME_DELIVERED, TOLD_OWED } },
+	{ "delayed", { OUTCOME_DEFERRED, TOLD_YES } },
+	{ "delivered", { OUTCOME_DELIVERED, TOLD_YES } },
 };
 
+#define STATES (sizeof(state_names) / sizeof(state_names[0]))
+
 const char *
-outcome_name(enum outcome outcome)
+state_name(struct recipient_state state)
 {
-	return outcome_names[outcome];
+	for (size_t i = 0; i < STATES; i++)
+		if (state_names[i].state.outcome == state.outcome &&
+		    state_names[i].state.told == state.told)
+			return state_names[i].name;
+	return "none";
 }
 
 size_t
 attempt_render(const struct attempt *attempt, char ret_line[ATTEMPT_LINE_SIZE])
 {
 	int length = snprintf(ret_line, ATTEMPT_LINE_SIZE,
-	    "%u %" PRId64 " %zu %s %s %s\n", attempt->number, attempt->time_ms,
-	    attempt->recipient, outcome_name(attempt->outcome), attempt->status,
-	    attempt->detail);
+	    "%u %" PRId64 " %zu %s %s %s\n", attempt->number,
+	    attempt->time_real_ms, attempt->recipient,
+	    state_name(attempt->state), attempt->status, attempt->detail);
 	size_t used = (size_t)length;
 
 	if (used >= ATTEMPT_LINE_SIZE)
@@ -128,11 +138,11 @@ attempt_get_detail(const struct attempt *attempt,
 }
 
 static int
-parse_outcome(const char *name, enum outcome *ret_outcome)
+parse_state(const char *name, struct recipient_state *ret_state)
 {
-	for (int i = OUTCOME_DELIVERED; i <= OUTCOME_DELAYED; i++)
-		if (strcmp(name, outcome_names[i]) == 0) {
-			*ret_outcome = (enum outcome)i;
+	for (size_t i = 0; i < STATES; i++)
+		if (strcmp(name, state_names[i].name) == 0) {
+			*ret_state = state_names[i].state;
 			return 0;
 		}
 	return -EBADMSG;
@@ -147,7 +157,7 @@ parse_line(const char *line, struct attempt *ret_attempt)
 
 	/* NOLINTNEXTLINE(cert-err34-c): the widths keep out what does not fit */
 	if (sscanf(line, "%9u %18" SCNd64 " %9zu %11s %11s%n",
-		&ret_attempt->number, &ret_attempt->time_ms,
+		&ret_attempt->number, &ret_attempt->time_real_ms,
 		&ret_attempt->recipient, name, ret_attempt->status,
 		&detail) != 5 ||
 	    line[detail] != ' ' ||
@@ -157,7 +167,7 @@ parse_line(const char *line, struct attempt *ret_attempt)
 	(void)strlcpy(ret_attempt->detail, line + detail + 1,
 	    sizeof(ret_attempt->detail));
 	ret_attempt->is_untried = false;
-	return parse_outcome(name, &ret_attempt->outcome);
+	return parse_state(name, &ret_attempt->state);
 }
 
 int

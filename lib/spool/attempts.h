@@ -7,16 +7,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What became of one recipient in one attempt. */
+/* What became of a recipient. */
 enum outcome {
 	OUTCOME_NONE, /* not tried yet */
 	OUTCOME_DELIVERED,
 	OUTCOME_DEFERRED,
 	OUTCOME_FAILED,
-	OUTCOME_RETURNED, /* failed, and the sender has a notice of it */
-	OUTCOME_RELAYED, /* delivered, and the sender waits for a notice of it */
-	OUTCOME_DELAYED, /* the sender has a notice that it takes long: no
-			  * outcome of an attempt, and none that stays */
+};
+
+/* What the sender was told of that outcome, by a DSN. */
+enum told {
+	TOLD_NO, /* nothing */
+	TOLD_OWED, /* nothing yet: a DSN is still to be sent */
+	TOLD_YES,
+};
+
+/* Both are one word in an attempt file:
+ *
+ *		NO		OWED		YES
+ *	DELIVERED	delivered	relayed		delivered
+ *	DEFERRED	deferred			delayed
+ *	FAILED		failed				returned
+ */
+struct recipient_state {
+	enum outcome outcome;
+	enum told told;
 };
 
 /* The longest line of an attempt file, with its newline and a NUL. */
@@ -26,24 +41,24 @@ enum outcome {
 
 /* One line of an attempt file. */
 struct attempt {
-	int64_t time_ms; /* when: milliseconds since 1970 */
+	int64_t time_real_ms;
 	unsigned number; /* which attempt at the message, from 1; 0 for what was
 			  * said before the first */
 	size_t recipient; /* which of the envelope's, from 0 */
-	enum outcome outcome;
+	struct recipient_state state;
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463, such as 4.4.1 */
 	char detail[ATTEMPT_LINE_SIZE]; /* the host and its reply, or why */
 	bool is_untried; /* to be put on record: there was no attempt */
 };
 
-const char *outcome_name(enum outcome outcome);
+/* The word for a state, in files and for people. */
+const char *state_name(struct recipient_state state);
 
-/* Whether nothing more is to be done for a recipient. */
-static inline int
+/* Whether no more attempt is made for a recipient. */
+static inline bool
 is_final(enum outcome outcome)
 {
-	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_FAILED ||
-	    outcome == OUTCOME_RETURNED || outcome == OUTCOME_RELAYED;
+	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_FAILED;
 }
 
 /* What a detail is made of, each with a NUL; "" for what there is none of. */

@@ -39,67 +39,78 @@ open_attempts(const struct claim *claim, int flags)
 	return fd;
 }
 
-/* Only lines of a recipient of the message's count. */
-static void
-see_lines(const struct claim *claim, const char *text, size_t length,
-    claim_see *see, void *context)
+static int
+read_file(int fd, struct attempts_reader *reader)
 {
-	struct attempt attempt;
-	size_t used;
-	int r;
+	struct stat st;
+	ssize_t n;
 
-	while ((r = attempt_parse(text, length, &attempt, &used)) != -EAGAIN) {
-		text += used;
-		length -= used;
-		if (r == 0 &&
-		    attempt.recipient < claim->message.envelope.recipient_count)
-			see(context, &attempt);
+	if (fstat(fd, &st) == -1)
+		return -errno;
+	if ((reader->text = malloc((size_t)st.st_size + 1)) == NULL)
+		return -ENOMEM;
+	n = layout_read_start(fd, reader->text, (size_t)st.st_size);
+	if (n < 0) {
+		attempts_free(reader);
+		return (int)n;
 	}
+	reader->length = (size_t)n;
+	return 0;
 }
 
 int
-claim_recall(const struct claim *claim, claim_see *see, void *context)
+claim_read_attempts(const struct claim *claim,
+    struct attempts_reader *ret_reader)
 {
-	struct stat st;
-	char *text = NULL;
-	ssize_t n;
-	int fd, r = 0;
+	int fd, r;
 
+	*ret_reader = (struct attempts_reader){
+		.recipient_count = claim->message.envelope.recipient_count,
+	};
 	fd = open_attempts(claim, O_RDONLY);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0) /* whatever it is, the message itself is in order */
 		return -EIO;
-	if (fstat(fd, &st) == -1)
-		r = -errno;
-	else if ((text = malloc((size_t)st.st_size + 1)) == NULL)
-		r = -ENOMEM;
-	else if ((n = layout_read_start(fd, text, (size_t)st.st_size)) < 0)
-		r = (int)n;
-	else
-		see_lines(claim, text, (size_t)n, see, context);
-	free(text);
+	r = read_file(fd, ret_reader);
 	close(fd);
 	return r;
 }
 
-static void
-apply_outcome(struct claim *claim, const struct attempt *attempt)
+bool
+attempts_next(struct attempts_reader *reader, struct attempt *ret_attempt)
 {
-	if (attempt->outcome == OUTCOME_DELAYED)
-		claim->is_delay_told = true;
-	else
-		claim->outcomes[attempt->recipient] = attempt->outcome;
+	size_t used;
+	int r;
+
+	if (reader->text == NULL)
+		return false;
+	while ((r = attempt_parse(reader->text + reader->used,
+		    reader->length - reader->used, ret_attempt, &used)) !=
+	    -EAGAIN) {
+		reader->used += used;
+		if (r == 0 && ret_attempt->recipient < reader->recipient_count)
+			return true;
+	}
+	return false;
+}
+
+void
+attempts_free(struct attempts_reader *reader)
+{
+	free(reader->text);
+	reader->text = NULL;
 }
 
 static void
-apply_attempt(void *context, const struct attempt *attempt)
+apply_state(struct claim *claim, const struct attempt *attempt)
 {
-	struct claim *claim = context;
-
-	apply_outcome(claim, attempt);
-	if (attempt->number >= claim->attempt)
-		claim->attempt = attempt->number + 1;
+	/* The recipient is deferred as before. */
+	if (attempt->state.outcome == OUTCOME_DEFERRED &&
+	    attempt->state.told == TOLD_YES)
+		claim->is_delay_told = true;
+	else
+		claim->states[attempt->recipient] = attempt->state;
 }
 
 /* What former attempts have found out. A line that cannot be read is as if it
@@ -107,12 +118,24 @@ apply_attempt(void *context, const struct attempt *attempt)
 static int
 read_attempts(struct claim *claim)
 {
+	struct attempt attempt;
+	struct attempts_reader reader;
+	int r;
+
 	claim->attempt = 1;
-	claim->outcomes = calloc(claim->message.envelope.recipient_count,
-	    sizeof(*claim->outcomes));
-	if (claim->outcomes == NULL)
+	claim->states = calloc(claim->message.envelope.recipient_count,
+	    sizeof(*claim->states));
+	if (claim->states == NULL)
 		return -ENOMEM;
-	return claim_recall(claim, apply_attempt, claim);
+	if ((r = claim_read_attempts(claim, &reader)) < 0)
+		return r;
+	while (attempts_next(&reader, &attempt)) {
+		apply_state(claim, &attempt);
+		if (attempt.number >= claim->attempt)
+			claim->attempt = attempt.number + 1;
+	}
+	attempts_free(&reader);
+	return 0;
 }
 
 /* Lock the file and see that it still is what the name stands for: whoever had
@@ -258,7 +281,7 @@ claim_release(struct claim *claim)
 	if (claim == NULL)
 		return;
 	message_close(&claim->message);
-	free(claim->outcomes);
+	free(claim->states);
 	free(claim);
 }
 
@@ -304,13 +327,12 @@ claim_record(struct claim *claim, struct attempt *attempts, size_t count)
 	if ((fd = open_attempts(claim, O_RDWR | O_APPEND | O_CREAT)) < 0)
 		return fd;
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		attempts[i].time_ms = clock_real_ms();
+		attempts[i].time_real_ms = clock_real_ms();
 		attempts[i].number = claim->attempt - attempts[i].is_untried;
 		r = append_attempt(fd, &attempts[i]);
 		if (r == 0)
-			apply_outcome(claim, &attempts[i]);
-		has_delivery |= attempts[i].outcome == OUTCOME_DELIVERED ||
-		    attempts[i].outcome == OUTCOME_RELAYED;
+			apply_state(claim, &attempts[i]);
+		has_delivery |= attempts[i].state.outcome == OUTCOME_DELIVERED;
 	}
 	if (has_delivery && flush_record(claim, fd) < 0 && r == 0)
 		r = -errno;

@@ -23,7 +23,7 @@ struct claim {
 	struct queue_entry entry;
 	struct message message;
 	unsigned attempt; /* the number of the attempt now to be made, from 1 */
-	enum outcome *outcomes; /* a recipient each, of the attempts before */
+	struct recipient_state *states; /* of each recipient, so far */
 	bool is_delay_told; /* to the sender */
 };
 
@@ -48,9 +48,24 @@ void claim_release(struct claim *claim);
  */
 int claim_record(struct claim *claim, struct attempt *attempts, size_t count);
 
-/* Have every line that is on record seen, in order. Returns 0 or a negative
- * errno; that there is no record is none. */
-typedef void claim_see(void *context, const struct attempt *attempt);
-int claim_recall(const struct claim *claim, claim_see *see, void *context);
+/* The lines that are on record, in order. */
+struct attempts_reader {
+	char *text;
+	size_t length;
+	size_t used; /* octets of lines that were returned */
+	size_t recipient_count;
+};
+
+/*
+ * Read the record of a claimed message; get the next line. Damaged lines, and
+ * lines about a recipient that the message does not have, are skipped.
+ *
+ * claim_read_attempts() returns 0, with an empty record if there is none, or a
+ * negative errno.
+ */
+int claim_read_attempts(const struct claim *claim,
+    struct attempts_reader *ret_reader);
+bool attempts_next(struct attempts_reader *reader, struct attempt *ret_attempt);
+void attempts_free(struct attempts_reader *reader);
 
 #endif

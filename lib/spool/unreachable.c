@@ -30,7 +30,7 @@ unreachable_render(const struct unreachable *unreachable,
 	size_t length = attempt_render(&unreachable->last, line);
 	int used =
 	    snprintf(ret_text, UNREACHABLE_SIZE, "%" PRId64 " %" PRId64 " ",
-		unreachable->since_ms, unreachable->until_ms);
+		unreachable->since_real_ms, unreachable->until_real_ms);
 
 	memcpy(ret_text + used, line, length);
 	return (size_t)used + length;
@@ -49,7 +49,7 @@ parse_times(const char *text, size_t length, struct unreachable *ret_unreached,
 	times[length] = '\0';
 	/* NOLINTNEXTLINE(cert-err34-c): the widths keep out what does not fit */
 	if (sscanf(times, "%18" SCNd64 " %18" SCNd64 "%n",
-		&ret_unreached->since_ms, &ret_unreached->until_ms,
+		&ret_unreached->since_real_ms, &ret_unreached->until_real_ms,
 		&used) != 2 ||
 	    times[used] != ' ')
 		return -EBADMSG;
@@ -67,9 +67,11 @@ unreachable_parse(const char *text, size_t length,
 	if (parse_times(text, length, ret_unreached, &start) < 0 ||
 	    attempt_parse(text + start, length - start, &ret_unreached->last,
 		&used) < 0 ||
-	    ret_unreached->last.outcome != OUTCOME_DEFERRED ||
-	    ret_unreached->last.number == 0 || ret_unreached->since_ms < 0 ||
-	    ret_unreached->until_ms < 0 || start + used != length)
+	    ret_unreached->last.state.outcome != OUTCOME_DEFERRED ||
+	    ret_unreached->last.state.told != TOLD_NO ||
+	    ret_unreached->last.number == 0 ||
+	    ret_unreached->since_real_ms < 0 ||
+	    ret_unreached->until_real_ms < 0 || start + used != length)
 		return -EBADMSG;
 	if (unreachable_render(ret_unreached, again) != length ||
 	    memcmp(again, text, length) != 0)

@@ -15,8 +15,8 @@
  * then there is one attempt more.
  */
 struct unreachable {
-	int64_t since_ms; /* the first attempt that failed, since 1970 */
-	int64_t until_ms; /* no attempt before then */
+	int64_t since_real_ms; /* the first attempt that failed */
+	int64_t until_real_ms; /* no attempt before then */
 	struct attempt last; /* number: how many have failed; time, status and
 			      * detail of the last; deferred, recipient 0 */
 };
@@ -24,7 +24,7 @@ struct unreachable {
 /* Of more destinations than that nothing is kept. */
 #define UNREACHABLE_MAX 10000
 
-/* What was not renewed for so long after its until_ms is outdated. */
+/* What was not renewed for so long after its until_real_ms is outdated. */
 #define UNREACHABLE_AGE_MS INT64_C(86400000)
 
 #define UNREACHABLE_SIZE (ATTEMPT_LINE_SIZE + 64)

@@ -13,12 +13,11 @@
 
 #include "config.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "smtp-deliver/queue/dispatch.h"
+#include "smtp-deliver/queue/record.h"
+#include "smtp-deliver/queue/settle.h"
 #include "smtp-deliver/queue/throttle.h"
 
 #define SKIPPED_MAX 200 /* entries met without room for them, until we pause */
@@ -26,19 +25,6 @@
 #define SETTLE_MS 5000 /* between tries to move what could not be moved */
 #define TURN_JOBS 20 /* of a worker while others wait for one */
 #define TROUBLE_WAIT_MS 10000
-
-static void
-log_trouble(const char *what, int error)
-{
-	char reason[256];
-
-	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
-	    strerror(-error));
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_TROUBLE,
-	    .reason = reason,
-	});
-}
 
 void
 dispatch_init(struct dispatch *dispatch, const struct task_means *means,
@@ -88,7 +74,7 @@ end_task(struct dispatch *dispatch, struct task *task)
 static void
 settle(struct dispatch *dispatch, struct task *task)
 {
-	if (task_settle(task) < 0)
+	if (settle_task(task) < 0)
 		dispatch->next_settle_mono_ms = clock_mono_ms() + SETTLE_MS;
 	else if (task->open_jobs == 0) {
 		/* It was ours when the queue was looked through last. */
@@ -187,13 +173,14 @@ judge(struct dispatch *dispatch, struct destination *destination,
 	switch (end) {
 	case JOB_GIVEN_BACK:
 		job->task->is_given_back = true;
-		task_judge_final(job);
+		record_final_verdicts(job);
 		return;
 	case JOB_UNREACHABLE:
 		throttle_note_failure(dispatch->means->spool, destination,
 		    &job->work.verdicts[0],
 		    job->task->claim->message.envelope.id);
-		task_judge(job, destination->unreachable.until_ms / 60000);
+		record_verdicts(job,
+		    destination->unreachable.until_real_ms / 60000);
 		return;
 	case JOB_UNUSABLE:
 		throttle_note_unusable(destination, &job->work.verdicts[0]);
@@ -205,13 +192,13 @@ judge(struct dispatch *dispatch, struct destination *destination,
 	case JOB_NO_ROUTE:
 	case JOB_NO_RESOLVER:
 		note_no_network(dispatch, destination, job, end);
-		task_leave(job);
+		record_offline(job);
 		return;
 	case JOB_JUDGED:
 		break;
 	}
 	dispatch->is_offline = false;
-	task_judge(job, 0);
+	record_verdicts(job, 0);
 }
 
 /* A job came back from a worker, or never had one. Returns whether such a worker
@@ -365,7 +352,7 @@ start_workers(struct dispatch *dispatch)
 	    (destination = destination_choose(&dispatch->destinations)) !=
 		NULL) {
 		if ((r = pool_start(&dispatch->pool, destination)) < 0) {
-			log_trouble("no worker", r);
+			audit_write_trouble(NULL, "no worker", r);
 			dispatch->next_start_mono_ms =
 			    clock_mono_ms() + TROUBLE_WAIT_MS;
 			return;
@@ -420,7 +407,7 @@ next_job(struct dispatch *dispatch, struct destination *destination,
 static void
 on_progress(struct dispatch *dispatch, const struct pool_event *event)
 {
-	task_judge_final(event->job);
+	record_final_verdicts(event->job);
 	settle(dispatch, event->job->task);
 	if (has_unsettled(dispatch))
 		pool_dismiss(&dispatch->pool, event->worker);
@@ -515,7 +502,7 @@ dispatch_abandon(struct dispatch *dispatch)
 	dispatch_hear(dispatch);
 	while ((task = TAILQ_FIRST(&dispatch->tasks)) != NULL) {
 		task->is_given_back = true;
-		(void)task_settle(task);
+		(void)settle_task(task);
 		end_task(dispatch, task);
 	}
 }

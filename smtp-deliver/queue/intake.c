@@ -34,19 +34,6 @@ intake_close(struct intake *intake)
 	scan_close(intake->scan);
 }
 
-static void
-log_trouble(const char *what, int error)
-{
-	char reason[256];
-
-	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
-	    strerror(-error));
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_TROUBLE,
-	    .reason = reason,
-	});
-}
-
 /* What is no message, or is kept from us, is not to be met at every run. */
 static void
 set_aside(struct intake *intake, const struct queue_entry *entry, int error)
@@ -55,7 +42,8 @@ set_aside(struct intake *intake, const struct queue_entry *entry, int error)
 	int r = queue_set_aside(intake->means->queue, entry);
 
 	if (r < 0 && r != -ENOENT) {
-		log_trouble("a damaged queue file cannot be set aside", r);
+		audit_write_trouble(NULL,
+		    "a damaged queue file cannot be set aside", r);
 		intake->is_troubled = true;
 		return;
 	}
@@ -100,7 +88,8 @@ note_unclaimed(struct intake *intake, const struct queue_entry *entry,
 		set_aside(intake, entry, error);
 		break;
 	default:
-		log_trouble("a message in the queue cannot be read", error);
+		audit_write_trouble(NULL,
+		    "a message in the queue cannot be read", error);
 		intake->is_troubled = true;
 	}
 }

@@ -39,6 +39,13 @@ static const unsigned kind_bits[] = {
 	[NOTICE_RELAYED] = DSN_SUCCESS,
 };
 
+/* The recipients that a notice is about. */
+static const struct recipient_state kind_states[] = {
+	[NOTICE_FAILED] = { OUTCOME_FAILED, TOLD_NO },
+	[NOTICE_DELAYED] = { OUTCOME_DEFERRED, TOLD_NO },
+	[NOTICE_RELAYED] = { OUTCOME_DELIVERED, TOLD_OWED },
+};
+
 /* A message's recipients, and what was last said of each. */
 struct account {
 	const struct claim *claim;
@@ -60,29 +67,63 @@ notify_is_wanted(const struct claim *claim, size_t recipient,
 	    (notify & kind_bits[kind]) != 0;
 }
 
+bool
+notify_is_about(const struct claim *claim, size_t recipient,
+    enum notice_kind kind)
+{
+	const struct recipient_state *state = &claim->states[recipient];
+
+	return state->outcome == kind_states[kind].outcome &&
+	    state->told == kind_states[kind].told &&
+	    notify_is_wanted(claim, recipient, kind);
+}
+
+bool
+notify_is_due(const struct claim *claim, enum notice_kind kind)
+{
+	for (size_t i = 0; i < claim->message.envelope.recipient_count; i++)
+		if (notify_is_about(claim, i, kind))
+			return true;
+	return false;
+}
+
 static bool
 is_expiry(const struct attempt *attempt)
 {
-	return attempt->outcome == OUTCOME_FAILED &&
+	return attempt->state.outcome == OUTCOME_FAILED &&
 	    strcmp(attempt->status, BACKOFF_EXPIRED_STATUS) == 0;
 }
 
-/* Who is given up has heard something before: that is of more use. */
+/* Keep the last line of each recipient. For one that expired, the reason of its
+ * last deferral says more. */
 static void
-see_attempt(void *context, const struct attempt *attempt)
+keep_last(struct account *account, const struct attempt *attempt)
 {
-	struct account *account = context;
 	struct attempt *last = &account->attempts[attempt->recipient];
 
-	if (attempt->outcome == OUTCOME_RETURNED ||
-	    attempt->outcome == OUTCOME_DELAYED)
+	if (attempt->state.told == TOLD_YES)
 		return;
-	if (is_expiry(attempt) && last->outcome == OUTCOME_DEFERRED) {
-		last->outcome = attempt->outcome;
+	if (is_expiry(attempt) && last->state.outcome == OUTCOME_DEFERRED) {
+		last->state = attempt->state;
 		(void)strlcpy(last->status, attempt->status,
 		    sizeof(last->status));
 	} else
 		*last = *attempt;
+}
+
+static int
+read_attempts(struct account *account)
+{
+	struct attempts_reader reader;
+	struct attempt attempt;
+	int r;
+
+	if ((r = claim_read_attempts(account->claim, &reader)) < 0)
+		return r;
+	while (attempts_next(&reader, &attempt))
+		keep_last(account, &attempt);
+	attempts_free(&reader);
+	return 0;
 }
 
 static void
@@ -102,7 +143,7 @@ add_recipient(struct account *account, size_t recipient)
 		    .host = detail->host,
 		    .reply = detail->reply,
 		    .reason = detail->reason,
-		    .tried_ms = attempt->time_ms,
+		    .tried_ms = attempt->time_real_ms,
 		    .is_expired = is_expiry(attempt),
 	    };
 }
@@ -115,10 +156,10 @@ account_free(struct account *account)
 	free(account->recipients);
 }
 
-/* Find out what there is to tell of the recipients with an outcome. */
+/* Find out what there is to tell of the recipients that a notice is about. */
 static int
 account_make(struct account *account, const struct claim *claim,
-    enum notice_kind kind, enum outcome outcome)
+    enum notice_kind kind)
 {
 	size_t total = claim->message.envelope.recipient_count;
 	int r;
@@ -133,14 +174,13 @@ account_make(struct account *account, const struct claim *claim,
 	    account->recipients == NULL)
 		r = -ENOMEM;
 	else
-		r = claim_recall(claim, see_attempt, account);
+		r = read_attempts(account);
 	if (r < 0) {
 		account_free(account);
 		return r;
 	}
 	for (size_t i = 0; i < total; i++)
-		if (claim->outcomes[i] == outcome &&
-		    notify_is_wanted(claim, i, kind))
+		if (notify_is_about(claim, i, kind))
 			add_recipient(account, i);
 	assert(account->recipient_count > 0);
 	return 0;
@@ -310,12 +350,12 @@ tell(const struct notifier *notifier, const struct account *account,
 
 int
 notify_sender(const struct notifier *notifier, const struct claim *claim,
-    enum notice_kind kind, enum outcome outcome)
+    enum notice_kind kind)
 {
 	struct account account;
 	int r;
 
-	if ((r = account_make(&account, claim, kind, outcome)) < 0)
+	if ((r = account_make(&account, claim, kind)) < 0)
 		return r;
 	r = tell(notifier, &account, kind);
 	account_free(&account);

@@ -18,23 +18,28 @@ struct notifier {
 };
 
 /*
- * Whether a message's sender is to be told such a thing of a recipient. The null
- * sender is not: notices come from it, and are not answered by others (RFC 5321
- * section 4.5.5). Others are as NOTIFY says (RFC 3461 section 4.1): without it
- * of a failure and a delay, but not of success.
+ * Whether the sender gets a DSN of this kind for a recipient. Never for the null
+ * sender (RFC 5321 section 4.5.5): notices come from it. Otherwise as NOTIFY
+ * says (RFC 3461 section 4.1); without NOTIFY for a failure or a delay, but not
+ * for success.
  */
 bool notify_is_wanted(const struct claim *claim, size_t recipient,
     enum notice_kind kind);
 
+/* Whether a notice of this kind is about a recipient: it is wanted, and the
+ * recipient is in such a state; and whether there is such a recipient. */
+bool notify_is_about(const struct claim *claim, size_t recipient,
+    enum notice_kind kind);
+bool notify_is_due(const struct claim *claim, enum notice_kind kind);
+
 /*
- * Tell the sender of a claimed message of those of its recipients that have an
- * outcome, and of whom he is to be told; there must be one. What is on record of
- * them makes a notice, which is put into the queue. When this returns 0 it is
- * durable.
+ * Notify the sender of a claimed message of the recipients that such a notice is
+ * about; there must be one. The notice is made of what is on record of them, and
+ * put into the queue. When this returns 0 it is durable.
  *
- * Returns 0 or a negative errno; nobody was told anything then.
+ * Returns 0 or a negative errno; no notice was sent then.
  */
 int notify_sender(const struct notifier *notifier, const struct claim *claim,
-    enum notice_kind kind, enum outcome outcome);
+    enum notice_kind kind);
 
 #endif

@@ -18,7 +18,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "lib/audit.h"
@@ -58,19 +57,6 @@ note_stop(int number)
 	is_stopping = 1;
 }
 
-static void
-log_trouble(const char *what, int error)
-{
-	char reason[256];
-
-	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
-	    strerror(-error));
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_TROUBLE,
-	    .reason = reason,
-	});
-}
-
 /* ---- repair -------------------------------------------------------------- */
 
 static void
@@ -97,7 +83,7 @@ sweep_if_due(struct spool *spool, unsigned missing)
 	audit_write_missing(missing);
 	audit_write_unknown_variables();
 	if ((r = repair_sweep(spool, log_repair, NULL)) < 0)
-		log_trouble("the spool cannot be swept", r);
+		audit_write_trouble(NULL, "the spool cannot be swept", r);
 }
 
 /* ---- the end of a run ----------------------------------------------------- */
@@ -145,7 +131,8 @@ sync_if_due(struct run *run)
 		return;
 	run->next_sync_mono_ms = now_ms + SYNC_MS;
 	if ((r = queue_sync(run->means.queue)) < 0)
-		log_trouble("the queue cannot be flushed to disk", r);
+		audit_write_trouble(NULL, "the queue cannot be flushed to disk",
+		    r);
 }
 
 static int64_t
@@ -258,7 +245,8 @@ loop(struct run *run)
 		else if (!dispatch_has_tasks(&run->dispatch))
 			return r;
 		else {
-			log_trouble("the queue cannot be read", r);
+			audit_write_trouble(NULL, "the queue cannot be read",
+			    r);
 			intake_wait(&run->dispatch.intake,
 			    clock_mono_ms() + TROUBLE_WAIT_MS);
 		}

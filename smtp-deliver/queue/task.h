@@ -11,7 +11,6 @@
 
 #include "lib/counters.h"
 #include "lib/spool/queue.h"
-#include "lib/spool/unreachable.h"
 #include "smtp-deliver/queue/notify.h"
 #include "smtp-deliver/route/rules.h"
 #include "smtp-deliver/worker/job.h"
@@ -31,27 +30,36 @@ struct task_destination {
 	char *own; /* NULL: the name belongs to the envelope, or to a rule */
 };
 
+/* Lines that are to be put on record. */
+struct unwritten {
+	struct attempt *attempts;
+	size_t count;
+};
+
+/* When the message is tried again, and whether it can expire now. */
+struct task_plan {
+	int64_t next_minute; /* the next attempt; 0: none was deferred */
+	int64_t own_minute; /* by the message's own back-off; 0: not chosen */
+	bool is_deferred; /* a recipient was, in this attempt */
+	bool is_offline; /* there was no network for a recipient */
+	bool is_expiry_barred; /* a destination was not tried since the
+				* message's lifetime ended */
+	unsigned attempts_elsewhere; /* at a destination, by other messages */
+};
+
 /* A message that this run has claimed, from then to where it goes next. */
 struct task {
 	TAILQ_ENTRY(task) entries;
 	const struct task_means *means;
 	struct claim *claim;
 	struct task_destination *destinations; /* of its recipients */
-	size_t open_jobs; /* destinations that have not answered yet */
 	bool is_tls_optional; /* the TLS policies of domains are not to keep it
 			       * from being delivered: tlsrequired.h */
+	size_t open_jobs; /* destinations that have not answered yet */
+	bool is_given_back; /* a destination was not tried */
 	bool is_notice_owed; /* there was no room for one: try again */
-	bool is_given_back; /* one was not tried */
-	bool is_deferred; /* somebody was, in this attempt */
-	int64_t
-	    own_minute; /* of the message's own back-off, or 0: not chosen */
-	int64_t next_minute; /* when to try again what is deferred, or 0 */
-	unsigned remembered_attempts; /* that were made at a destination of its
-				       * own, in place of its own */
-	bool is_left; /* there was no network for somebody */
-	bool is_unsure; /* somebody was not tried since its time is over */
-	size_t unwritten_count; /* of what is to be put on record */
-	struct attempt *unwritten;
+	struct task_plan plan;
+	struct unwritten unwritten;
 };
 TAILQ_HEAD(task_list, task);
 
@@ -82,38 +90,14 @@ void task_job_free(struct task_job *job);
  * tried again at once. */
 bool task_is_urged(const struct task *task);
 
-/*
- * Put the verdicts that a job has got into the audit trail, and count them; or
- * those alone that are final, of a job that others are still tried for. They
- * are to be on record before anything else happens: see task_settle().
- *
- * earliest	no attempt before that minute at who is deferred; 0: none
- */
-void task_judge(struct task_job *job, int64_t earliest);
-void task_judge_final(struct task_job *job);
+size_t task_recipient_count(const struct task *task);
 
-/*
- * A job was not tried, as its destination is left alone: its recipients are
- * deferred, for the reason that is remembered. That is no attempt at the
- * message. It ends its time only if one was made since that was over.
- *
- * minute	when to look at it again
- */
-void task_pass_by(struct task_job *job, const struct unreachable *unreachable,
-    int64_t minute);
+/* How many of its recipients have an outcome so far. */
+size_t task_count(const struct task *task, enum outcome outcome);
 
-/* A job was not tried, for there was no network: nothing is said of it, and
- * nothing ends by it. The message is looked at again soon. */
-void task_leave(struct task_job *job);
+int64_t task_accepted_real_ms(const struct task *task);
+int task_lifetime_days(const struct task *task);
 
-/*
- * Put what is known of the message on record. With no open jobs left it leaves
- * the queue, or its place in it. If it is given back it keeps that, unless
- * somebody was deferred, who is not to be tried anew at once.
- *
- * Returns 0, or a negative errno if that could not be written; the claim is to
- * be kept then, and this to be called again.
- */
-int task_settle(struct task *task);
+void task_log_trouble(const struct task *task, const char *what, int error);
 
 #endif

@@ -15,6 +15,7 @@
 #include "lib/audit.h"
 #include "lib/clock.h"
 #include "smtp-deliver/queue/backoff.h"
+#include "smtp-deliver/queue/record.h"
 #include "smtp-deliver/queue/throttle.h"
 
 #define UNUSABLE_MS 60000
@@ -31,9 +32,9 @@ recall(struct spool *spool, struct destination *destination)
 	destination->is_known = true;
 	destination->is_unreachable =
 	    unreachable_recall(spool, destination->name, unreachable) == 0 &&
-	    unreachable->last.time_ms <= now_ms &&
-	    unreachable->until_ms <= now_ms + BACKOFF_REACH_MAX_MS &&
-	    now_ms - unreachable->until_ms <= UNREACHABLE_AGE_MS;
+	    unreachable->last.time_real_ms <= now_ms &&
+	    unreachable->until_real_ms <= now_ms + BACKOFF_REACH_MAX_MS &&
+	    now_ms - unreachable->until_real_ms <= UNREACHABLE_AGE_MS;
 }
 
 /* Whether this run has not tried it a moment ago. */
@@ -48,7 +49,7 @@ static bool
 is_unreachable_now(const struct destination *destination)
 {
 	return destination->is_unreachable &&
-	    clock_real_ms() < destination->unreachable.until_ms;
+	    clock_real_ms() < destination->unreachable.until_real_ms;
 }
 
 void
@@ -57,7 +58,7 @@ throttle_look(struct spool *spool, struct destination *destination)
 	if (!destination->is_known)
 		recall(spool, destination);
 	if (destination->is_urged && can_be_urged(destination))
-		destination->unreachable.until_ms = 0;
+		destination->unreachable.until_real_ms = 0;
 	destination->is_urged = false;
 	if (destination->unusable_until_ms != 0 &&
 	    clock_mono_ms() >= destination->unusable_until_ms)
@@ -87,7 +88,7 @@ log_change(enum audit_event event, const struct destination *destination,
 	attempt_get_detail(&unreachable->last, &detail);
 	record.host = *detail.host != '\0' ? detail.host : NULL;
 	if (event == AUDIT_UNREACHED) {
-		clock_format_date(unreachable->until_ms, next);
+		clock_format_date(unreachable->until_real_ms, next);
 		record.next = next;
 		record.reason = detail.reason;
 		record.reply = *detail.reply != '\0' ? detail.reply : NULL;
@@ -103,17 +104,17 @@ throttle_note_failure(struct spool *spool, struct destination *destination,
 	int64_t now_ms = clock_real_ms();
 
 	if (!destination->is_unreachable)
-		*unreachable = (struct unreachable){ .since_ms = now_ms };
+		*unreachable = (struct unreachable){ .since_real_ms = now_ms };
 	destination->is_unreachable = destination->is_waiting = true;
 	destination->failed_ms = clock_mono_ms();
 	unreachable->last.number++;
-	unreachable->last.time_ms = now_ms;
-	unreachable->last.outcome = OUTCOME_DEFERRED;
+	unreachable->last.time_real_ms = now_ms;
+	unreachable->last.state.outcome = OUTCOME_DEFERRED;
 	(void)strlcpy(unreachable->last.status, verdict->status,
 	    sizeof(unreachable->last.status));
 	attempt_set_detail(&unreachable->last, verdict->host, verdict->reason,
 	    verdict->reply);
-	unreachable->until_ms =
+	unreachable->until_real_ms =
 	    backoff_reach_ms(now_ms, unreachable->last.number, arc4random());
 	/* Where it cannot be kept this run knows it all the same. */
 	(void)unreachable_remember(spool, destination->name, unreachable);
@@ -155,11 +156,11 @@ throttle_pass_by(const struct destination *destination, struct task_job *job)
 
 	if (destination->unusable_until_ms != 0) {
 		job_set_verdict(&job->work, &destination->unusable);
-		task_judge(job, 0);
+		record_verdicts(job, 0);
 	} else if (is_unreachable_now(destination))
-		task_pass_by(job, unreachable,
-		    backoff_follow_minute(unreachable->until_ms,
+		record_throttled(job, unreachable,
+		    backoff_follow_minute(unreachable->until_real_ms,
 			unreachable->last.number, arc4random()));
 	else
-		task_leave(job);
+		record_offline(job);
 }

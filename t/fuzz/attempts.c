@@ -33,10 +33,11 @@ check_attempt(const struct attempt *attempt)
 	check_line(line, length);
 	must(attempt_parse(line, length, &read, &used) == 0);
 	must(used == length);
-	must(read.time_ms == attempt->time_ms);
+	must(read.time_real_ms == attempt->time_real_ms);
 	must(read.number == attempt->number);
 	must(read.recipient == attempt->recipient);
-	must(read.outcome == attempt->outcome);
+	must(read.state.outcome == attempt->state.outcome);
+	must(read.state.told == attempt->state.told);
 	must(strcmp(read.status, attempt->status) == 0);
 	/* The detail has lost its control characters, and is stable. */
 	must(attempt_render(&read, again) == length);

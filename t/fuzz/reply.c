@@ -47,7 +47,8 @@ check_status(const struct remote_reply *reply)
 static void
 check_record(const struct remote_reply *reply)
 {
-	struct attempt attempt = { .number = 1, .outcome = OUTCOME_DEFERRED };
+	struct attempt attempt = { .number = 1,
+		.state.outcome = OUTCOME_DEFERRED };
 	struct attempt read;
 	char line[ATTEMPT_LINE_SIZE];
 	size_t length, used;

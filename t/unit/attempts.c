@@ -16,18 +16,24 @@
 
 /* clang-format off */
 static const struct { struct attempt attempt; const char *line; } lines[] = {
-	{ { 1763836310123, 1, 0, OUTCOME_DEFERRED, "4.4.1", "mx.example.org[192.0.2.1]: timed out" },
+	{ { 1763836310123, 1, 0, { OUTCOME_DEFERRED, TOLD_NO }, "4.4.1", "mx.example.org[192.0.2.1]: timed out" },
 	    "1 1763836310123 0 deferred 4.4.1 mx.example.org[192.0.2.1]: timed out\n" },
-	{ { 1, 4294967, 999, OUTCOME_DELIVERED, "2.0.0", "250 2.0.0 Ok" },
+	{ { 1, 4294967, 999, { OUTCOME_DELIVERED, TOLD_NO }, "2.0.0", "250 2.0.0 Ok" },
 	    "4294967 1 999 delivered 2.0.0 250 2.0.0 Ok\n" },
-	{ { 1, 2, 3, OUTCOME_FAILED, "5.999.999", "b\xc3\xbc" },
+	{ { 1, 2, 3, { OUTCOME_FAILED, TOLD_NO }, "5.999.999", "b\xc3\xbc" },
 	    "2 1 3 failed 5.999.999 b\xc3\xbc\n" },
-	{ { 1, 2, 3, OUTCOME_FAILED, "5.0.0", "" },
+	{ { 1, 2, 3, { OUTCOME_FAILED, TOLD_NO }, "5.0.0", "" },
 	    "2 1 3 failed 5.0.0 \n" },
-	{ { 1, 2, 3, OUTCOME_FAILED, "5.0.0", "  x" },
+	{ { 1, 2, 3, { OUTCOME_FAILED, TOLD_NO }, "5.0.0", "  x" },
 	    "2 1 3 failed 5.0.0   x\n" },
+	{ { 1, 2, 3, { OUTCOME_DELIVERED, TOLD_OWED }, "2.0.0", "250 ok" },
+	    "2 1 3 relayed 2.0.0 250 ok\n" },
+	{ { 1, 2, 3, { OUTCOME_DEFERRED, TOLD_YES }, "2.0.0", "" },
+	    "2 1 3 delayed 2.0.0 \n" },
+	{ { 1, 2, 3, { OUTCOME_FAILED, TOLD_YES }, "2.0.0", "" },
+	    "2 1 3 returned 2.0.0 \n" },
 	/* A reply cannot forge a line. */
-	{ { 1, 2, 3, OUTCOME_FAILED, "5.0.0", "no\r\n2 1 4 delivered 2.0.0 x\ty\x7f" },
+	{ { 1, 2, 3, { OUTCOME_FAILED, TOLD_NO }, "5.0.0", "no\r\n2 1 4 delivered 2.0.0 x\ty\x7f" },
 	    "2 1 3 failed 5.0.0 no  2 1 4 delivered 2.0.0 x y \n" },
 };
 
@@ -75,8 +81,10 @@ check_line(const struct attempt *attempt, const char *expected)
 	used = attempt_render(&read, again);
 	is_mem(again, used, line, length,
 	    "and written again it is the same: %s", expected);
-	is_str(outcome_name(read.outcome), outcome_name(attempt->outcome),
-	    "outcome of: %s", expected);
+	is_int(read.state.outcome, attempt->state.outcome, "outcome of: %s",
+	    expected);
+	is_int(read.state.told, attempt->state.told, "told of it: %s",
+	    expected);
 }
 
 static void
@@ -121,8 +129,8 @@ line_with_nul_is_damaged(void)
 static void
 long_detail_is_cut(void)
 {
-	struct attempt attempt = { 1763836310123, 1, 0, OUTCOME_DEFERRED,
-		"4.4.1", "" },
+	struct attempt attempt = { 1763836310123, 1, 0,
+		{ OUTCOME_DEFERRED, TOLD_NO }, "4.4.1", "" },
 		       read;
 	char line[ATTEMPT_LINE_SIZE], text[2 * ATTEMPT_LINE_SIZE];
 	size_t length, used;

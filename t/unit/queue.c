@@ -86,7 +86,8 @@ static int
 record(struct claim *claim, size_t recipient, enum outcome outcome,
     const char *status, const char *detail)
 {
-	struct attempt attempt = { .recipient = recipient, .outcome = outcome };
+	struct attempt attempt = { .recipient = recipient,
+		.state.outcome = outcome };
 
 	(void)strlcpy(attempt.status, status, sizeof(attempt.status));
 	(void)strlcpy(attempt.detail, detail, sizeof(attempt.detail));
@@ -134,7 +135,7 @@ claim_knows_the_message(void)
 	is_str(content, MESSAGE_TEXT, "and the message as it came");
 	is_int((int64_t)mine->attempt, 1,
 	    "the attempt to be made is the first");
-	is_int(mine->outcomes[0], OUTCOME_NONE, "nothing is known yet");
+	is_int(mine->states[0].outcome, OUTCOME_NONE, "nothing is known yet");
 	claim_release(mine);
 	finish(new_entry(id));
 }
@@ -212,19 +213,21 @@ outcomes_are_kept(void)
 	need(record(mine, 0, OUTCOME_DELIVERED, "2.0.0", "250 ok") == 0);
 	need(record(mine, 1, OUTCOME_DEFERRED, "4.4.1", "busy") == 0);
 	need(record(mine, 2, OUTCOME_FAILED, "5.1.1", "") == 0);
-	is_int(mine->outcomes[0], OUTCOME_DELIVERED, "a claim knows at once");
+	is_int(mine->states[0].outcome, OUTCOME_DELIVERED,
+	    "a claim knows at once");
 	claim_release(mine);
 
 	mine = claim(new_entry(id));
-	is_int(mine->outcomes[0], OUTCOME_DELIVERED, "delivered is kept");
-	is_int(mine->outcomes[1], OUTCOME_DEFERRED, "deferred is kept");
-	is_int(mine->outcomes[2], OUTCOME_FAILED, "failed is kept");
+	is_int(mine->states[0].outcome, OUTCOME_DELIVERED, "delivered is kept");
+	is_int(mine->states[1].outcome, OUTCOME_DEFERRED, "deferred is kept");
+	is_int(mine->states[2].outcome, OUTCOME_FAILED, "failed is kept");
 	is_int((int64_t)mine->attempt, 2, "the next attempt is the second");
 	need(record(mine, 1, OUTCOME_DELIVERED, "2.0.0", "250 ok") == 0);
 	claim_release(mine);
 
 	mine = claim(new_entry(id));
-	is_int(mine->outcomes[1], OUTCOME_DELIVERED, "the last outcome holds");
+	is_int(mine->states[1].outcome, OUTCOME_DELIVERED,
+	    "the last outcome holds");
 	is_int((int64_t)mine->attempt, 3, "the next attempt is the third");
 	claim_release(mine);
 	finish(new_entry(id));
@@ -237,10 +240,10 @@ several_outcomes_are_recorded_at_once(void)
 {
 	struct attempt attempts[] = {
 		{ .recipient = 2,
-		    .outcome = OUTCOME_DEFERRED,
+		    .state.outcome = OUTCOME_DEFERRED,
 		    .status = "4.0.0" },
 		{ .recipient = 0,
-		    .outcome = OUTCOME_DELIVERED,
+		    .state.outcome = OUTCOME_DELIVERED,
 		    .status = "2.0.0" },
 	};
 	char id[ID_SIZE];
@@ -251,9 +254,9 @@ several_outcomes_are_recorded_at_once(void)
 	is_int(claim_record(mine, attempts, 2), 0, "two outcomes at once");
 	claim_release(mine);
 	mine = claim(new_entry(id));
-	is_int(mine->outcomes[0], OUTCOME_DELIVERED, "one is kept");
-	is_int(mine->outcomes[2], OUTCOME_DEFERRED, "and the other");
-	is_int(mine->outcomes[1], OUTCOME_NONE, "and no third");
+	is_int(mine->states[0].outcome, OUTCOME_DELIVERED, "one is kept");
+	is_int(mine->states[2].outcome, OUTCOME_DEFERRED, "and the other");
+	is_int(mine->states[1].outcome, OUTCOME_NONE, "and no third");
 	claim_release(mine);
 	finish(new_entry(id));
 }
@@ -276,16 +279,17 @@ torn_line_is_ignored(void)
 	close(fd);
 
 	mine = claim(new_entry(id));
-	is_int(mine->outcomes[0], OUTCOME_DELIVERED,
+	is_int(mine->states[0].outcome, OUTCOME_DELIVERED,
 	    "what stands before a torn line is read");
-	is_int(mine->outcomes[1], OUTCOME_NONE, "a torn line is ignored");
+	is_int(mine->states[1].outcome, OUTCOME_NONE, "a torn line is ignored");
 	need(record(mine, 2, OUTCOME_DELIVERED, "2.0.0", "250 ok") == 0);
 	claim_release(mine);
 
 	mine = claim(new_entry(id));
-	is_int(mine->outcomes[2], OUTCOME_DELIVERED,
+	is_int(mine->states[2].outcome, OUTCOME_DELIVERED,
 	    "a record behind a torn line counts");
-	is_int(mine->outcomes[1], OUTCOME_NONE, "the torn line still does not");
+	is_int(mine->states[1].outcome, OUTCOME_NONE,
+	    "the torn line still does not");
 	claim_release(mine);
 	finish(new_entry(id));
 }
@@ -306,10 +310,11 @@ damaged_attempts_are_skipped(void)
 	message_put(spool, three, id);
 	folder_write(path_of(NAME_ATTEMPTS, id), text, sizeof(text) - 1);
 	mine = claim(new_entry(id));
-	is_int(mine->outcomes[0], OUTCOME_DELIVERED,
+	is_int(mine->states[0].outcome, OUTCOME_DELIVERED,
 	    "a line between damaged ones is read");
-	is_int(mine->outcomes[1], OUTCOME_NONE, "nothing is made up");
-	is_int(mine->outcomes[2], OUTCOME_FAILED, "nor is the last line lost");
+	is_int(mine->states[1].outcome, OUTCOME_NONE, "nothing is made up");
+	is_int(mine->states[2].outcome, OUTCOME_FAILED,
+	    "nor is the last line lost");
 	claim_release(mine);
 	finish(new_entry(id));
 }

@@ -514,7 +514,7 @@ static int
 work_through_queue(void)
 {
 	struct queue_entry entry = { .place = QUEUE_NEW };
-	struct attempt attempt = { .outcome = OUTCOME_DEFERRED,
+	struct attempt attempt = { .state.outcome = OUTCOME_DEFERRED,
 		.status = "4.0.0" };
 	struct claim *claim;
 	int r;
@@ -650,7 +650,7 @@ remember_unreached(void)
 {
 	struct unreachable unreachable = {
 		.last = { .number = 1,
-		    .outcome = OUTCOME_DEFERRED,
+		    .state.outcome = OUTCOME_DEFERRED,
 		    .status = "4.4.1" },
 	};
 	int r = unreachable_remember(spool, "example.org", &unreachable);

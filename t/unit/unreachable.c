@@ -21,11 +21,11 @@
 static struct spool *spool;
 
 static const struct unreachable known = {
-	.since_ms = 1763836310123,
-	.until_ms = 1763836440000,
+	.since_real_ms = 1763836310123,
+	.until_real_ms = 1763836440000,
 	.last = { .number = 3,
-	    .time_ms = 1763836380456,
-	    .outcome = OUTCOME_DEFERRED,
+	    .time_real_ms = 1763836380456,
+	    .state = { OUTCOME_DEFERRED, TOLD_NO },
 	    .status = "4.4.1",
 	    .detail = "mx.example.org[192.0.2.1]: timed out" },
 };
@@ -62,9 +62,10 @@ texts(void)
 	is_int((int)length, (int)strlen(LINE), "it takes a line");
 	ok(memcmp(text, LINE, length) == 0, "which is as it should be");
 	is_int(unreachable_parse(text, length, &read), 0, "and is understood");
-	ok(read.since_ms == known.since_ms && read.until_ms == known.until_ms &&
+	ok(read.since_real_ms == known.since_real_ms &&
+		read.until_real_ms == known.until_real_ms &&
 		read.last.number == 3 &&
-		read.last.time_ms == known.last.time_ms,
+		read.last.time_real_ms == known.last.time_real_ms,
 	    "with its times");
 	is_str(read.last.detail, known.last.detail, "and its reason");
 	for (size_t i = 0; i < COUNT(others); i++)
