@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * main.c - smtp-deliver: send what is queued to its recipients' hosts.
+ * main.c - smtp-deliver: send queued messages to their recipients' hosts.
  *
  * See smtp-deliver(8).
  */
@@ -61,7 +61,7 @@ enum mode {
 	MODE_WATCH,
 	MODE_EXPLAIN,
 	MODE_CHECK_ROUTES,
-	OPTION_FROM, /* no mode, but part of one */
+	OPTION_FROM, /* not a mode, but an option of MODE_EXPLAIN */
 };
 
 static enum mode
@@ -93,7 +93,7 @@ parse_options(int argc, char *argv[], const char **ret_sender)
 	return mode;
 }
 
-/* A descriptor for each message that is claimed. */
+/* Each claimed message takes a descriptor. */
 static void
 raise_descriptor_limit(void)
 {
@@ -105,7 +105,7 @@ raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Open the spool, which must be on a file system that can carry one. */
+/* Open the spool. Its file system must have what a spool needs. */
 static struct spool *
 open_spool(const char *path)
 {
@@ -139,7 +139,7 @@ fail(char ret_error[CONFIGURATION_ERROR_SIZE], const char *format, ...)
 	return -EINVAL;
 }
 
-/* What was found in a routes file. */
+/* The findings about a routes file. */
 struct finding {
 	const char *path;
 	char *error; /* the first mistake; CONFIGURATION_ERROR_SIZE */
@@ -302,8 +302,7 @@ check_routes(const char *path)
 	if (path == NULL)
 		path = settings_get("SMTP_ROUTES", NULL);
 	if (path == NULL)
-		errx(EX_USAGE,
-		    "there is no routes file: SMTP_ROUTES is not set");
+		errx(EX_USAGE, "no routes file: SMTP_ROUTES is not set");
 	if (rules_open(NULL, &rules, nexthop_error) < 0)
 		errx(EX_CONFIG, "%s", nexthop_error);
 	r = read_routes(rules, path, print_finding, error);
@@ -342,9 +341,9 @@ run(bool is_watching)
 	path = configuration.settings.queue_path;
 	audit_open("smtp-deliver", configuration.settings.is_debug);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) tells */
+	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) fails with EFBIG */
 	raise_descriptor_limit();
-	tzset(); /* reads a file that is out of reach later */
+	tzset(); /* reads a file that the sandbox forbids */
 	spool = open_spool(path);
 	(void)fault_clear(spool, FAULT_DELIVER);
 	r = run_queue(spool, &configuration.settings, configuration.dkim,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * verdict.c - what became of a recipient.
+ * verdict.c - what became of a recipient, and why.
  */
 
 #include "config.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "smtp-deliver/verdict.h"
 
 void
@@ -46,4 +47,15 @@ verdict_is_valid(const struct verdict *verdict)
 	    has_end(verdict->fingerprint, sizeof(verdict->fingerprint)) &&
 	    has_end(verdict->reply, sizeof(verdict->reply)) &&
 	    has_end(verdict->reason, sizeof(verdict->reason));
+}
+
+void
+verdict_fill_record(const struct verdict *verdict, struct audit_record *record)
+{
+	record->host = text_or_null(verdict->host);
+	record->policy = text_or_null(verdict->policy);
+	record->fingerprint = text_or_null(verdict->fingerprint);
+	record->status = verdict->status;
+	record->reply = text_or_null(verdict->reply);
+	record->reason = text_or_null(verdict->reason);
 }

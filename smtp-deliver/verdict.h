@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "lib/audit.h"
 #include "lib/spool/attempts.h"
 #include "lib/tls.h"
 
@@ -13,37 +14,47 @@
 #define VERDICT_TEXT_SIZE 512
 #define VERDICT_POLICY_SIZE 16
 
-/* What became of a recipient, and who said so. */
+/*
+ * What became of a recipient, and why. Workers send it over a socket, so it may
+ * have any octets until verdict_is_valid() has looked at it: that is why flags
+ * are of type unsigned char, not bool.
+ */
 struct verdict {
 	enum outcome outcome;
-	unsigned char is_told_on; /* delivered, with what its sender wants to be
-				   * told of: the host offers DSN */
+	unsigned char is_told_on; /* the host offers DSN and got the sender's
+				   * requests for it */
 	unsigned char is_signed; /* the host got the message with a signature */
-	/* A relay does not want us, or we not it: for a person to look after. */
+	/* Authentication failed or our rules forbid it: an administrator must
+	 * act. */
 	unsigned char is_auth_trouble;
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463 */
 	char host[VERDICT_HOST_SIZE]; /* "mx.example.org[192.0.2.1]", or "" */
 	char tls[VERDICT_TLS_SIZE]; /* protocol and cipher, or "" */
-	char policy[VERDICT_POLICY_SIZE]; /* that held for it, or "" */
-	char fingerprint[TLS_FINGERPRINT_SIZE]; /* its certificate's, or "" */
-	char reply[VERDICT_TEXT_SIZE]; /* the host's own words, or "" */
-	char reason[VERDICT_TEXT_SIZE]; /* ours, or "" */
+	char policy[VERDICT_POLICY_SIZE]; /* for TLS, or "" */
+	char fingerprint[TLS_FINGERPRINT_SIZE]; /* of its certificate, or "" */
+	char reply[VERDICT_TEXT_SIZE]; /* of the host, or "" */
+	char reason[VERDICT_TEXT_SIZE]; /* in our words, or "" */
 };
 
-/* A verdict of our own: no host has said anything. */
+/* Set a verdict of our own, without a reply. */
 void verdict_set(struct verdict *verdict, enum outcome outcome,
     const char *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Whether a host has said yes. */
+/* Whether the recipient is delivered. */
 static inline bool
 verdict_is_good(const struct verdict *verdict)
 {
 	return verdict->outcome == OUTCOME_DELIVERED;
 }
 
-/* Whether octets that somebody else has put together are a verdict: an outcome
- * of an attempt, a status of digits and dots, texts that have an end. */
+/* Whether octets from another process are a verdict: an outcome other than
+ * none, a status of digits and dots, texts that end in a NUL. */
 bool verdict_is_valid(const struct verdict *verdict);
+
+/* Fill in host, policy, fingerprint, status, reply and reason of a record,
+ * which must not outlive the verdict. */
+void verdict_fill_record(const struct verdict *verdict,
+    struct audit_record *record);
 
 #endif

@@ -132,7 +132,7 @@ fields() {
 	network_exec sender timeout 60 strace -f -o /dev/null \
 		-e inject=clone,clone3,fork,vfork:error=EAGAIN:when=1 \
 		"$(program smtp-deliver)" 2>>"$trail"
-	grep -q 'event=trouble .*no worker' "$trail"
+	grep -q 'event=trouble .*cannot start a worker' "$trail"
 	[ "$(grep -c 'event=deferred\|event=delivered' "$trail")" -eq 1 ]
 	grep 'event=delivered' "$trail" | grep -q 'attempt=1'
 }

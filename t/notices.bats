@@ -143,7 +143,7 @@ says() {
 	: >"$spool/key"
 	deliver
 	has_failed "$id"
-	told "$id" trouble "the sender cannot be told"
+	told "$id" trouble "cannot notify the sender"
 	told "$id" message-done 'reason="kept in queue/failed"'
 	[ -z "$(find "$spool/scratch" -type f)" ]
 }
@@ -162,7 +162,7 @@ says() {
 	deliver
 	for message in "$id" "$both" "$relayed"; do
 		is_deferred "$message"
-		told "$message" trouble "the sender cannot be told yet"
+		told "$message" trouble "cannot notify the sender yet"
 		make_due "$message"
 	done
 	deliver
@@ -235,7 +235,7 @@ has_notices() {
 	read_notice
 	says "1 Action: failed" "1 Status: 4.4.7" \
 		"1 Diagnostic-Code: smtp; 450 4.2.0 the mailbox is full"
-	grep -q "^text     It was tried again and again. At last: " "$fields"
+	grep -q "^text     Delivery was retried until the message expired. Last error:" "$fields"
 }
 
 @test "a remote host's reply cannot forge a notice" {

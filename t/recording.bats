@@ -95,7 +95,7 @@ deliver_in_vain() {
 	need strace
 	send_many 4 sender@client.test bob@odd.test
 	odd_start odd1
-	deliver_in_vain "the message keeps its place in the queue" \
+	deliver_in_vain "cannot move the message within the queue" \
 		strace -D -o /dev/null --quiet=all \
 		-e inject=unlinkat,renameat,renameat2:error=EIO
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -110,7 +110,7 @@ deliver_in_vain() {
 	odd_start odd1
 	odd_start odd2 banner=silent
 	# shellcheck disable=SC2016 # the inner shell's
-	deliver_in_vain "what became of recipients is not on record" \
+	deliver_in_vain "cannot record the results of deliveries" \
 		unshare --mount sh -c '
 		mount --bind "$SMTP_QUEUE_PATH/queue/attempts" \
 			"$SMTP_QUEUE_PATH/queue/attempts"

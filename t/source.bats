@@ -154,6 +154,16 @@ variables() {
 		xargs grep -nE "$pattern" | nothing
 }
 
+@test "only smtp-deliver's queue/ and main.c know the spool's queue, only main.c knows queue/" {
+	local pattern='lib/spool/(claim|draft|queue|repair|scan)\.h'
+
+	include "$pattern" | grep -q '^smtp-deliver/queue/'
+	include "$pattern" | grep '^smtp-deliver/' |
+		grep -vE '^smtp-deliver/(queue/|main\.c$)' | nothing
+	[ "$(include smtp-deliver/queue/ |
+		grep -v '^smtp-deliver/queue/')" = smtp-deliver/main.c ]
+}
+
 @test "no test file defines a function of t/lib again" {
 	local functions
 

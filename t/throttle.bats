@@ -256,7 +256,7 @@ try_now() {
 	deliver
 	remember $((5 * 3600 + 600)) 20 $((5 * 3600 - 120))
 	ahead=$((5 * 3600 - 60)) deliver
-	told "$id" notice "it is late"
+	told "$id" notice "the message is delayed"
 	grep -rqF "Connection refused" "$spool/queue/new" "$spool/queue/retry"
 }
 

@@ -5,8 +5,8 @@
  *
  *	1 1763836310123 0 deferred 4.4.1 mx.example.org[192.0.2.1]: timed out
  *
- * Number of the attempt, time, recipient, outcome, status, detail. Files are
- * only ever appended to, a line at a time. A recipient's last line holds. Pure.
+ * Number of the attempt, time, recipient, state, status, detail. Files are only
+ * appended to, a line at a time. A recipient's last line holds. Pure.
  */
 
 #include "config.h"
@@ -20,7 +20,7 @@
 
 #include "lib/spool/attempts.h"
 
-/* The first row of a state is the word that is written for it. */
+/* The first row with a word is the state that it is read as. */
 static const struct {
 	const char *name;
 	struct recipient_state state;
@@ -64,7 +64,7 @@ attempt_render(const struct attempt *attempt, char ret_line[ATTEMPT_LINE_SIZE])
 	return used;
 }
 
-/* A colon stands between the parts that there are. */
+/* The parts that are there are separated by colons. */
 void
 attempt_set_detail(struct attempt *attempt, const char *host,
     const char *reason, const char *reply)
@@ -75,7 +75,8 @@ attempt_set_detail(struct attempt *attempt, const char *host,
 	    reason, *reason != '\0' && *reply != '\0' ? ": " : "", reply);
 }
 
-/* The length of a host with its address at the start of a detail, or 0. */
+/* Return the length of the host with its address at the start of a detail, or
+ * 0. */
 static size_t
 host_length(const char *detail)
 {
@@ -96,7 +97,7 @@ is_reply(const char *text)
 	    (text[3] == ' ' || text[3] == '-' || text[3] == '\0');
 }
 
-/* Where a host's reply begins: it has a code. */
+/* Find a host's reply by its code. */
 static const char *
 find_reply(const char *text)
 {
@@ -155,7 +156,7 @@ parse_line(const char *line, struct attempt *ret_attempt)
 	char name[12];
 	int detail = 0;
 
-	/* NOLINTNEXTLINE(cert-err34-c): the widths keep out what does not fit */
+	/* NOLINTNEXTLINE(cert-err34-c): the widths bound each number */
 	if (sscanf(line, "%9u %18" SCNd64 " %9zu %11s %11s%n",
 		&ret_attempt->number, &ret_attempt->time_real_ms,
 		&ret_attempt->recipient, name, ret_attempt->status,
@@ -189,7 +190,7 @@ attempt_parse(const char *text, size_t length, struct attempt *ret_attempt,
 	if (parse_line(line, ret_attempt) < 0)
 		return -EBADMSG;
 
-	/* What we would not have written is damaged. */
+	/* A line that we would not have written is damaged. */
 	if (attempt_render(ret_attempt, line) != *ret_used ||
 	    memcmp(line, text, *ret_used) != 0)
 		return -EBADMSG;

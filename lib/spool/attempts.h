@@ -42,16 +42,15 @@ struct recipient_state {
 /* One line of an attempt file. */
 struct attempt {
 	int64_t time_real_ms;
-	unsigned number; /* which attempt at the message, from 1; 0 for what was
-			  * said before the first */
-	size_t recipient; /* which of the envelope's, from 0 */
+	unsigned number; /* of the attempt, from 1; 0: before the first */
+	size_t recipient; /* index in the envelope, from 0 */
 	struct recipient_state state;
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463, such as 4.4.1 */
 	char detail[ATTEMPT_LINE_SIZE]; /* the host and its reply, or why */
-	bool is_untried; /* to be put on record: there was no attempt */
+	bool is_untried; /* for claim_record(): there was no attempt */
 };
 
-/* The word for a state, in files and for people. */
+/* Return the word for a state; "none" without one. */
 const char *state_name(struct recipient_state state);
 
 /* Whether no more attempt is made for a recipient. */
@@ -61,15 +60,15 @@ is_final(enum outcome outcome)
 	return outcome == OUTCOME_DELIVERED || outcome == OUTCOME_FAILED;
 }
 
-/* What a detail is made of, each with a NUL; "" for what there is none of. */
+/* The parts of a detail; "" for one that is not there. */
 struct attempt_detail {
 	char host[ATTEMPT_PART_SIZE]; /* "mx.example.org[192.0.2.1]" */
 	char reason[ATTEMPT_PART_SIZE]; /* in our words */
-	char reply[ATTEMPT_PART_SIZE]; /* the host's: "550 5.1.1 Nobody" */
+	char reply[ATTEMPT_PART_SIZE]; /* of the host: "550 5.1.1 Nobody" */
 };
 
-/* Put an attempt's detail together, and take one apart again. What is too long
- * is cut. */
+/* Join an attempt's detail from its parts, and split it again. Parts that are
+ * too long are cut. */
 void attempt_set_detail(struct attempt *attempt, const char *host,
     const char *reason, const char *reply);
 void attempt_get_detail(const struct attempt *attempt,
@@ -83,11 +82,10 @@ size_t attempt_render(const struct attempt *attempt,
 /*
  * Read the line at the start of a text.
  *
- * ret_used	octets of the text that the line took, its newline included;
- *		set for a line that is damaged too.
+ * ret_used	octets of the line, with its newline; set for damaged lines too.
  *
- * Returns 0, -EBADMSG for a damaged line, or -EAGAIN for one without its end:
- * the last one that a crash cut short.
+ * Returns 0, -EBADMSG for a damaged line, or -EAGAIN for one without a newline:
+ * a crash has cut it short.
  */
 int attempt_parse(const char *text, size_t length, struct attempt *ret_attempt,
     size_t *ret_used);

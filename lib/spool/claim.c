@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * claim.c - take a message out of the queue for ourselves, and read it.
+ * claim.c - lock a message of the queue for this process, and read it.
  *
- * The claim is a lock on the message's inode, which whoever accepts or delivers
- * it holds. What is claimed is whole: the seal has been compared.
+ * The claim is a lock on the message's inode, which the process that accepts or
+ * delivers it holds. A claimed message is whole: its seal was verified.
  */
 
 #include "config.h"
@@ -70,7 +70,7 @@ claim_read_attempts(const struct claim *claim,
 	fd = open_attempts(claim, O_RDONLY);
 	if (fd == -ENOENT)
 		return 0;
-	if (fd < 0) /* whatever it is, the message itself is in order */
+	if (fd < 0) /* no error of claim_open()'s: the message is in order */
 		return -EIO;
 	r = read_file(fd, ret_reader);
 	close(fd);
@@ -113,8 +113,8 @@ apply_state(struct claim *claim, const struct attempt *attempt)
 		claim->states[attempt->recipient] = attempt->state;
 }
 
-/* What former attempts have found out. A line that cannot be read is as if it
- * had not been written: at the worst something is done again. */
+/* Read the results of former attempts. Damaged lines are ignored: at worst an
+ * attempt is repeated. */
 static int
 read_attempts(struct claim *claim)
 {
@@ -138,8 +138,8 @@ read_attempts(struct claim *claim)
 	return 0;
 }
 
-/* Lock the file and see that it still is what the name stands for: whoever had
- * it before us may have moved it while we opened it. */
+/* Lock the file, and check that it still has its name: the process that held
+ * the claim before may have moved it while we opened it. */
 static int
 lock_file(int fd, int root_fd, const char *path, struct stat *ret_st)
 {
@@ -154,14 +154,14 @@ lock_file(int fd, int root_fd, const char *path, struct stat *ret_st)
 		return -ENOENT;
 	if (!S_ISREG(ret_st->st_mode))
 		return -EBADMSG;
-	/* Who is not us cannot have put mail into our queue; root looks after
-	 * everybody's. */
+	/* Only this user, or root, puts mail into this queue; root may deliver
+	 * that of any user. */
 	if (ret_st->st_uid != geteuid() && geteuid() != 0)
 		return -EPERM;
 	return 0;
 }
 
-/* Remove a name of the queue if it is one of the claimed message's. */
+/* Remove a name in the queue if it is the claimed message's. */
 static void
 drop_twin(const struct claim *claim, const struct stat *st,
     const struct queue_entry *twin)
@@ -177,9 +177,9 @@ drop_twin(const struct claim *claim, const struct stat *st,
 }
 
 /*
- * A power cut in a deferral can leave a message in its old place and in its new
- * one (seen on btrfs): it has a name more than it should have then. Leave it
- * the one that was claimed, or it would be delivered by each.
+ * A power cut during a deferral can leave a message in both its old and its new
+ * place (seen on btrfs): its link count is one too many then. Keep only the
+ * name that was claimed, or the message would be delivered twice.
  */
 static void
 drop_twins(const struct claim *claim, const struct stat *st)
@@ -214,7 +214,7 @@ open_locked(struct spool *spool, const struct queue_entry *entry,
 	char path[ENTRY_PATH_SIZE];
 
 	entry_format_path(entry, path);
-	/* For writing, although nothing is written: NFS locks no other. */
+	/* For writing, although nothing is written: NFS locks only these. */
 	fd =
 	    openat(root_fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
@@ -226,7 +226,7 @@ open_locked(struct spool *spool, const struct queue_entry *entry,
 	return fd;
 }
 
-/* Make a claim of a message that is locked. */
+/* Make a claim of a locked message. */
 static int
 new_claim(struct spool *spool, const struct queue_entry *entry, int fd,
     struct claim **ret_claim)
@@ -285,8 +285,8 @@ claim_release(struct claim *claim)
 	free(claim);
 }
 
-/* Append a line. A piece of one that was cut short before gets its newline
- * first: it stays a damaged line of its own. */
+/* Append a line. If the last one was cut short, write its newline first, so
+ * that it stays a damaged line of its own. */
 static int
 append_attempt(int fd, const struct attempt *attempt)
 {

@@ -18,8 +18,7 @@
 
 #define READ_SIZE 65536
 
-/* The block before the content as it is in the file, while a message is
- * opened. */
+/* The block before the content, while a message is opened. */
 struct block {
 	char *text;
 	struct envelope_seal seal;
@@ -71,8 +70,7 @@ add_content_to_checksum(const struct message *message,
 	return (int)n;
 }
 
-/* Compare the file with its seal: it must be as long, and have the same
- * octets. */
+/* Compare the file's length and checksum with its seal. */
 static int
 verify_seal(const struct message *message, const struct block *block)
 {

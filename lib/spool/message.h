@@ -12,8 +12,8 @@
 
 /*
  * A message of the spool, opened for reading: its envelope, and where the
- * content begins in the file. Needs a descriptor and nothing else of the spool,
- * so a process that does not own the queue can have one.
+ * content begins in the file. Needs only a descriptor of the spool, so a
+ * process without access to the queue can have one.
  */
 struct message {
 	int fd; /* owned */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * unreachable.c - what is remembered of destinations that cannot be reached.
+ * unreachable.c - what runs remember of unreachable destinations.
  *
- *	1763836310123 1763836440000 3 1763836380456 0 deferred 4.4.1 timed out
+ *  *	1763836310123 1763836440000 3 1763836380456 0 deferred 4.4.1 timed out
  *
- * Since when, and until when there is to be no attempt; then the last one, as a
- * line of an attempt file has it (attempts.c), whose number tells how many have
- * failed.
+ * Since when it is unreachable, and until when no attempt is made; then the
+ * last attempt, as a line of an attempt file (attempts.c), whose number is how
+ * many attempts have failed.
  */
 
 #include "config.h"
@@ -47,7 +47,7 @@ parse_times(const char *text, size_t length, struct unreachable *ret_unreached,
 		length = sizeof(times) - 1;
 	memcpy(times, text, length);
 	times[length] = '\0';
-	/* NOLINTNEXTLINE(cert-err34-c): the widths keep out what does not fit */
+	/* NOLINTNEXTLINE(cert-err34-c): the widths bound each number */
 	if (sscanf(times, "%18" SCNd64 " %18" SCNd64 "%n",
 		&ret_unreached->since_real_ms, &ret_unreached->until_real_ms,
 		&used) != 2 ||
@@ -79,7 +79,7 @@ unreachable_parse(const char *text, size_t length,
 	return 0;
 }
 
-/* Domains are the same in capitals. */
+/* Domains are case-insensitive. */
 static int
 open_note(struct spool *spool, const char *destination,
     struct cache_place *ret_place)
@@ -122,7 +122,7 @@ unreachable_remember(struct spool *spool, const char *destination,
 	uint64_t count = 0;
 	int r;
 
-	/* Those that have failed before are counted. */
+	/* If it has failed before, it is counted already. */
 	if (unreachable->last.number == 1 &&
 	    cache_count(spool, CACHE_UNREACHABLE, &count) == 0 &&
 	    count >= UNREACHABLE_MAX)

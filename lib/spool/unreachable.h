@@ -10,43 +10,41 @@
 #include "lib/spool/spool.h"
 
 /*
- * What is remembered of a destination none of whose hosts answers, from
- * one run to another, for runs of smtp-deliver. Who reads it may find nothing:
- * then there is one attempt more.
+ * What is remembered of a destination none of whose hosts can be connected to,
+ * from one run to the next. If it gets lost there is one more attempt.
  */
 struct unreachable {
-	int64_t since_real_ms; /* the first attempt that failed */
+	int64_t since_real_ms; /* the first failed attempt */
 	int64_t until_real_ms; /* no attempt before then */
-	struct attempt last; /* number: how many have failed; time, status and
-			      * detail of the last; deferred, recipient 0 */
+	struct attempt last; /* number: how many attempts have failed; deferred,
+			      * recipient 0 */
 };
 
-/* Of more destinations than that nothing is kept. */
+/* No more destinations are remembered. */
 #define UNREACHABLE_MAX 10000
 
-/* What was not renewed for so long after its until_real_ms is outdated. */
+/* So long after until_real_ms it is outdated. */
 #define UNREACHABLE_AGE_MS INT64_C(86400000)
 
 #define UNREACHABLE_SIZE (ATTEMPT_LINE_SIZE + 64)
 
-/* As text, and back. The one returns the length; the other 0, or -EBADMSG for
- * what the one would not have written. */
+/* Write it as text, and return the length; read it again, and return 0 or
+ * -EBADMSG for what unreachable_render() would not have written. */
 size_t unreachable_render(const struct unreachable *unreachable,
     char ret_text[UNREACHABLE_SIZE]);
 int unreachable_parse(const char *text, size_t length,
     struct unreachable *ret_unreached);
 
 /*
- * What is known of a destination, as task_destination() names it.
+ * Read what is remembered of a destination by its name.
  *
- * Returns 0, or a negative errno: -ENOENT nothing is, -EBADMSG nothing that
- * could be understood.
+ * Returns 0 or a negative errno: -ENOENT nothing, -EBADMSG it is damaged.
  */
 int unreachable_recall(struct spool *spool, const char *destination,
     struct unreachable *ret_unreached);
 
-/* Remember it in place of what was, or nothing any more. Returns 0 or a
- * negative errno; -ENOSPC where there are too many already. */
+/* Replace what is remembered, or remove it. Returns 0 or a negative errno;
+ * -ENOSPC if there are UNREACHABLE_MAX destinations already. */
 int unreachable_remember(struct spool *spool, const char *destination,
     const struct unreachable *unreachable);
 int unreachable_forget(struct spool *spool, const char *destination);

@@ -26,7 +26,7 @@ least_wait_ms(unsigned attempt, unsigned doublings_max)
 						       : doublings_max);
 }
 
-/* Up to a quarter later, and up to the next whole minute. */
+/* Add the wait and up to a quarter of it, and round up to a minute. */
 static int64_t
 minute_after(int64_t real_ms, int64_t wait_ms, uint32_t chance)
 {
@@ -42,7 +42,7 @@ backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance)
 }
 
 int64_t
-backoff_reach_ms(int64_t real_ms, unsigned failures, uint32_t chance)
+backoff_reach_real_ms(int64_t real_ms, unsigned failures, uint32_t chance)
 {
 	int64_t wait_ms = least_wait_ms(failures, REACH_DOUBLINGS_MAX);
 
@@ -50,14 +50,14 @@ backoff_reach_ms(int64_t real_ms, unsigned failures, uint32_t chance)
 }
 
 int64_t
-backoff_follow_minute(int64_t until_ms, unsigned failures, uint32_t chance)
+backoff_follow_minute(int64_t until_real_ms, unsigned failures, uint32_t chance)
 {
 	int64_t wait_ms = least_wait_ms(failures, REACH_DOUBLINGS_MAX);
 	int64_t spread = wait_ms / MINUTE_MS;
 
 	if (spread > FOLLOW_MINUTES_MAX)
 		spread = FOLLOW_MINUTES_MAX;
-	return until_ms / MINUTE_MS + chance % (spread + 1);
+	return until_real_ms / MINUTE_MS + chance % (spread + 1);
 }
 
 int64_t
@@ -67,24 +67,25 @@ backoff_soon_minute(int64_t real_ms, uint32_t chance)
 }
 
 int64_t
-backoff_expiry_ms(int64_t accepted_ms, int lifetime_days)
+backoff_expiry_real_ms(int64_t accepted_real_ms, int lifetime_days)
 {
-	return accepted_ms + lifetime_days * DAY_MS;
+	return accepted_real_ms + lifetime_days * DAY_MS;
 }
 
 bool
-is_expired(int64_t accepted_ms, int64_t real_ms, unsigned attempt,
+is_expired(int64_t accepted_real_ms, int64_t real_ms, unsigned attempt,
     int lifetime_days)
 {
 	if (attempt < BACKOFF_ATTEMPTS_MIN)
 		return false;
-	return real_ms > backoff_expiry_ms(accepted_ms, lifetime_days) ||
+	return real_ms >
+	    backoff_expiry_real_ms(accepted_real_ms, lifetime_days) ||
 	    attempt > (unsigned)lifetime_days * BACKOFF_ATTEMPTS_PER_DAY;
 }
 
 bool
-is_late(int64_t accepted_ms, int64_t real_ms, int delay_hours)
+is_late(int64_t accepted_real_ms, int64_t real_ms, int delay_hours)
 {
 	return delay_hours > 0 &&
-	    real_ms - accepted_ms >= delay_hours * HOUR_MS;
+	    real_ms - accepted_real_ms >= delay_hours * HOUR_MS;
 }

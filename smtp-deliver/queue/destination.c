@@ -34,7 +34,7 @@ destination_get(struct destination_list *list, const char *name,
 	return destination;
 }
 
-/* Whether the task has its job here: those of a new one are the last. */
+/* Whether the task has its job here: a new task's jobs are the last. */
 static bool
 has_job(const struct destination *destination, const struct task *task)
 {
@@ -43,13 +43,13 @@ has_job(const struct destination *destination, const struct task *task)
 	return last != NULL && last->task == task;
 }
 
-/* Those of a destination that is left alone do not stay. */
+/* Jobs of a throttled destination are deferred at once. */
 static bool
 is_full(const struct destination *destination)
 {
 	return destination->job_count >=
 	    DESTINATION_JOBS * destination->limit &&
-	    !destination->is_waiting;
+	    !destination->is_throttled;
 }
 
 static bool
@@ -138,7 +138,7 @@ may_have_worker(const struct destination *destination)
 {
 	return !TAILQ_EMPTY(&destination->jobs) &&
 	    destination->worker_count < destination->limit &&
-	    !destination->is_waiting;
+	    !destination->is_throttled;
 }
 
 struct destination *
@@ -175,7 +175,7 @@ destination_forget(struct destination_list *list,
     struct destination *destination)
 {
 	if (destination->worker_count == 0 && TAILQ_EMPTY(&destination->jobs) &&
-	    !destination->is_waiting)
+	    !destination->is_throttled)
 		drop(list, destination);
 }
 
@@ -185,7 +185,7 @@ destination_clear(struct destination_list *list)
 	struct destination *destination;
 
 	while ((destination = TAILQ_FIRST(list)) != NULL)
-		/* Whoever was dropped is not in the list any more.
+		/* What was dropped is not in the list any more.
 		 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		drop(list, destination);
 }

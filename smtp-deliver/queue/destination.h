@@ -12,77 +12,76 @@
 #include "lib/spool/unreachable.h"
 #include "smtp-deliver/queue/task.h"
 
-/* Where messages are going, as task_destination() names it, and the jobs that
- * wait for a worker to take them there. */
+/* A destination, as task_destination() names it, and its jobs that wait for a
+ * worker. */
 struct destination {
 	TAILQ_ENTRY(destination) entries;
 	char *name;
-	bool is_tls_optional; /* for messages that put TLS policies aside, and
-			       * are not to share a connection with others */
+	bool is_tls_optional; /* its messages waive TLS policies, and must not
+			       * share a connection with others */
 	struct job_list jobs;
 	size_t job_count;
-	bool is_overflowing; /* there was no room for all that the queue has */
+	bool is_overflowing; /* the queue has more than there is room for */
 	size_t worker_count;
 	size_t limit; /* of workers now, from 1 */
-	size_t ceiling; /* more are not borne there; 0: not known */
+	size_t ceiling; /* of the limit: more cannot connect; 0: unknown */
 	/* For throttle.c: */
-	bool is_waiting; /* it is left alone now: no worker for it */
-	bool is_urged; /* somebody has had its mail tried again at once */
-	bool is_known; /* what is remembered was looked up */
-	bool is_unreachable; /* and is here */
+	bool is_throttled; /* no worker now */
+	bool is_urged; /* an administrator wants its mail tried at once */
+	bool is_recalled; /* its state in the spool was read */
+	bool is_unreachable; /* and is the next member */
 	struct unreachable unreachable;
-	int64_t unusable_until_ms; /* or it answers, and is of no use: until
-				    * then, on clock_mono_ms()'s clock, or 0 */
-	struct verdict unusable; /* so */
-	int64_t no_network_until_ms; /* or there is no way there, likewise */
-	int64_t failed_ms; /* when this run tried it; on clock_mono_ms()'s
-			    * clock, or 0 */
+	int64_t unusable_until_mono_ms; /* 0: it is not unusable */
+	struct verdict unusable; /* why */
+	int64_t no_network_until_mono_ms; /* 0: there is a network */
+	int64_t failed_mono_ms; /* this run's last attempt; 0: none failed */
 };
 TAILQ_HEAD(destination_list, destination);
 
-/* The destination of that name and kind, made if it is not in the list. NULL: no
+/* Find the destination of that name and kind, or add it. Returns NULL without
  * memory. */
 struct destination *destination_get(struct destination_list *list,
     const char *name, bool is_tls_optional);
 
-/* So many jobs may wait at a destination for each worker that it may have: one
- * that gets nothing done is not to keep many of a run's tasks. */
+/* How many jobs may wait at a destination for each worker of its limit, so that
+ * a slow one does not keep many of a run's tasks. */
 #define DESTINATION_JOBS 20
 
-/* Make the jobs of a new task, one for each of its destinations. Where there is
- * no room for one, the task is to be given back. */
+/* Make the jobs of a new task, one for each of its destinations. If a
+ * destination has no room, the task becomes is_given_back. */
 void destination_plan(struct destination_list *list, struct task *task);
 
-/* Take the job that has been waiting the longest. NULL: there is none. Or have
- * one wait again, before all others. */
+/* Take the job that has waited longest, or NULL; put a job back in front of all
+ * others, without its verdicts. */
 struct task_job *destination_take_job(struct destination *destination);
 void destination_return_job(struct destination *destination,
     struct task_job *job);
 
-/* Whether it is overflowing, and has room for many of these. */
+/* Whether it is overflowing, and has room for many more jobs. */
 bool destination_wants_more(const struct destination *destination);
 
 /*
- * How many workers a destination may have: one; one more with each success up
- * to the most; as many as there are besides it when one of them could not
- * connect.
+ * Change how many workers a destination may have: one at first, one more with
+ * each success up to the most. If one of several workers could not connect, its
+ * limit and ceiling become the number of the others.
  */
 void destination_note_success(struct destination *destination, size_t most);
 void destination_note_failure(struct destination *destination);
 
-/* Who is to get the next worker: of those that may have one more, whoever has
- * the fewest and has waited the longest. NULL: nobody. */
+/* Choose the destination that gets the next worker: of those that may have one
+ * more, the one with the fewest; of these, the first in the list. NULL:
+ * none. */
 struct destination *destination_choose(const struct destination_list *list);
 
-/* It has had its turn: others come first. */
+/* Move a destination to the end of the list: others come first. */
 void destination_move_last(struct destination_list *list,
     struct destination *destination);
 
-/* Forget a destination that nothing waits for and nothing is known of. */
+/* Free a destination without workers, jobs and throttle. */
 void destination_forget(struct destination_list *list,
     struct destination *destination);
 
-/* Forget all of them. No job may be left. */
+/* Free all of them. They must have no jobs. */
 void destination_clear(struct destination_list *list);
 
 #endif

@@ -3,12 +3,11 @@
 /*
  * dispatch.c - bring messages from the queue to workers.
  *
- * Entries that are due are claimed as tasks (intake.c), as many as there is room
- * for. A task has a job for each of its destinations (destination.c); a
- * destination with jobs gets worker processes (pool.c), one first, more as it
- * takes what it is given, and each of them the next job when one is done. What
- * workers report goes on record (task.c) before they go on, and tasks whose jobs
- * are done leave.
+ * Claims due messages as tasks (intake.c). A task has a job for each of its
+ * destinations (destination.c). A destination with jobs gets worker processes
+ * (pool.c), one at first, more as deliveries succeed; each gets its next job
+ * when one is done. Results go on record (record.c) before the worker
+ * continues, and a task without open jobs moves on (settle.c).
  */
 
 #include "config.h"
@@ -20,9 +19,9 @@
 #include "smtp-deliver/queue/settle.h"
 #include "smtp-deliver/queue/throttle.h"
 
-#define SKIPPED_MAX 200 /* entries met without room for them, until we pause */
+#define SKIPPED_MAX 200 /* entries without room for them, before a pause */
 #define SKIPPED_PAUSE_MS 100
-#define SETTLE_MS 5000 /* between tries to move what could not be moved */
+#define SETTLE_MS 5000 /* between tries to settle a message */
 #define TURN_JOBS 20 /* of a worker while others wait for one */
 #define TROUBLE_WAIT_MS 10000
 
@@ -56,7 +55,8 @@ dispatch_has_tasks(const struct dispatch *dispatch)
 	return dispatch->task_count > 0;
 }
 
-/* ---- tasks ---------------------------------------------------------------- */
+/* ---- tasks
+ * ---------------------------------------------------------------- */
 
 static void
 end_task(struct dispatch *dispatch, struct task *task)
@@ -64,20 +64,20 @@ end_task(struct dispatch *dispatch, struct task *task)
 	TAILQ_REMOVE(&dispatch->tasks, task, entries);
 	dispatch->task_count--;
 	task_free(task);
-	/* Without being told of new mail we have to look again. */
+	/* Nobody reports new mail then. */
 	if (!dispatch->is_watched && dispatch->task_count == 0)
 		intake_look_again(&dispatch->intake);
 }
 
-/* What is known of a task goes on record; without open jobs it goes where it
- * belongs. Either waits until it can be done. */
+/* Put a task on record; without open jobs, move the message on. Try again later
+ * if that fails. */
 static void
 settle(struct dispatch *dispatch, struct task *task)
 {
 	if (settle_task(task) < 0)
 		dispatch->next_settle_mono_ms = clock_mono_ms() + SETTLE_MS;
 	else if (task->open_jobs == 0) {
-		/* It was ours when the queue was looked through last. */
+		/* The last scan skipped it, as it was ours. */
 		if (task->is_given_back)
 			intake_note_overflow(&dispatch->intake);
 		end_task(dispatch, task);
@@ -98,17 +98,18 @@ dispatch_settle(struct dispatch *dispatch)
 	}
 }
 
-/* Whether a message that was tried cannot be put on record or moved. What more
- * we delivered now might not get onto record either. */
+/* Whether a message that was tried could not be put on record or moved. Start
+ * no other delivery then: it could fail to be recorded as well. */
 static bool
 has_unsettled(const struct dispatch *dispatch)
 {
 	return dispatch->next_settle_mono_ms != INT64_MAX;
 }
 
-/* ---- jobs that come back -------------------------------------------------- */
+/* ---- jobs that come back
+ * -------------------------------------------------- */
 
-/* What the worker's report says about the destination. */
+/* Allow one more worker if a recipient's delivery succeeded. */
 static void
 note_success(const struct dispatch *dispatch, struct destination *destination,
     const struct task_job *job)
@@ -116,7 +117,7 @@ note_success(const struct dispatch *dispatch, struct destination *destination,
 	const struct deliver_settings *settings = dispatch->pool.settings;
 	size_t most = (size_t)settings->destination_workers;
 
-	/* One worker is left for others. */
+	/* Keep one worker for others. */
 	if (settings->queue_workers > 1 &&
 	    most >= (size_t)settings->queue_workers)
 		most = (size_t)settings->queue_workers - 1;
@@ -147,7 +148,7 @@ drop_job(struct dispatch *dispatch, struct task_job *job)
 	settle(dispatch, task);
 }
 
-/* There is no network. That is told of once, and not for each message. */
+/* There is no network. Log that once, and not for each message. */
 static void
 note_no_network(struct dispatch *dispatch, struct destination *destination,
     const struct task_job *job, enum job_end end)
@@ -165,7 +166,7 @@ note_no_network(struct dispatch *dispatch, struct destination *destination,
 	});
 }
 
-/* What came back of a job goes on record. */
+/* Put on record how a job ended. */
 static void
 judge(struct dispatch *dispatch, struct destination *destination,
     struct task_job *job, enum job_end end)
@@ -176,7 +177,7 @@ judge(struct dispatch *dispatch, struct destination *destination,
 		record_final_verdicts(job);
 		return;
 	case JOB_UNREACHABLE:
-		throttle_note_failure(dispatch->means->spool, destination,
+		throttle_note_unreachable(dispatch->means->spool, destination,
 		    &job->work.verdicts[0],
 		    job->task->claim->message.envelope.id);
 		record_verdicts(job,
@@ -201,8 +202,8 @@ judge(struct dispatch *dispatch, struct destination *destination,
 	record_verdicts(job, 0);
 }
 
-/* A job came back from a worker, or never had one. Returns whether such a worker
- * may have another job. */
+/* End a job that came back from a worker, or never had one. Returns whether
+ * that worker may have another job. */
 static bool
 end_job(struct dispatch *dispatch, struct destination *destination,
     struct task_job *job, enum job_end end)
@@ -216,9 +217,9 @@ end_job(struct dispatch *dispatch, struct destination *destination,
 			destination_return_job(destination, job);
 			return false;
 		}
-		/* RFC 5321 section 4.5.4.1: who cannot be reached now is not to
-		 * be tried for each message anew. When he can be he may have
-		 * many workers. */
+		/* RFC 5321 section 4.5.4.1: an unreachable host must not be
+		 * tried for each message. When it is reachable it may have
+		 * many workers again. */
 		destination->ceiling = 0;
 	}
 	judge(dispatch, destination, job, end);
@@ -228,8 +229,8 @@ end_job(struct dispatch *dispatch, struct destination *destination,
 
 /* ---- the queue ----------------------------------------------------------- */
 
-/* An entry was met that there is no room for. Behind many of these there may be
- * some that there is room for, but not at any price. */
+/* There was no room for an entry. There may be room for others after it; but
+ * pause after many. */
 static void
 note_skipped(struct dispatch *dispatch)
 {
@@ -247,7 +248,7 @@ add_task(struct dispatch *dispatch, struct task *task)
 	destination_plan(&dispatch->destinations, task);
 	if (task->is_given_back)
 		note_skipped(dispatch);
-	/* A crash may have left it here with everything done. */
+	/* After a crash it may be here with all recipients done. */
 	settle(dispatch, task);
 }
 
@@ -308,15 +309,14 @@ dispatch_look_again(struct dispatch *dispatch)
 
 /* ---- workers ------------------------------------------------------------- */
 
-/* What goes nowhere without the DNS. */
+/* Whether a destination cannot be tried without the DNS. */
 static bool
 needs_resolver(const struct destination *destination)
 {
 	return *destination->name != '[';
 }
 
-/* Defer what goes where nobody could be reached and nobody is to be tried yet.
- */
+/* Defer the jobs of throttled destinations. */
 static void
 defer_throttled(struct dispatch *dispatch)
 {
@@ -326,13 +326,13 @@ defer_throttled(struct dispatch *dispatch)
 	for (destination = TAILQ_FIRST(&dispatch->destinations);
 	     destination != NULL; destination = next) {
 		next = TAILQ_NEXT(destination, entries);
-		throttle_look(dispatch->means->spool, destination);
+		throttle_update(dispatch->means->spool, destination);
 		if (is_without_resolver(dispatch) &&
 		    needs_resolver(destination))
 			throttle_note_no_network(destination);
-		while (destination->is_waiting && !has_unsettled(dispatch) &&
+		while (destination->is_throttled && !has_unsettled(dispatch) &&
 		    (job = destination_take_job(destination)) != NULL) {
-			throttle_pass_by(destination, job);
+			throttle_defer_job(destination, job);
 			drop_job(dispatch, job);
 		}
 		destination_forget(&dispatch->destinations, destination);
@@ -352,7 +352,7 @@ start_workers(struct dispatch *dispatch)
 	    (destination = destination_choose(&dispatch->destinations)) !=
 		NULL) {
 		if ((r = pool_start(&dispatch->pool, destination)) < 0) {
-			audit_write_trouble(NULL, "no worker", r);
+			audit_write_trouble(NULL, "cannot start a worker", r);
 			dispatch->next_start_mono_ms =
 			    clock_mono_ms() + TROUBLE_WAIT_MS;
 			return;
@@ -372,7 +372,7 @@ dispatch_start_workers(struct dispatch *dispatch)
 		dispatch_look_again(dispatch);
 }
 
-/* Whether somebody who has no worker at all waits for one to go home. */
+/* Whether a destination without any worker waits for another's to end. */
 static bool
 is_crowded(const struct dispatch *dispatch)
 {
@@ -384,7 +384,7 @@ is_crowded(const struct dispatch *dispatch)
 	return waiting != NULL && waiting->worker_count == 0;
 }
 
-/* The next job for a worker that has done so many. NULL: none. */
+/* Return the next job for a worker that has done so many, or NULL. */
 static struct task_job *
 next_job(struct dispatch *dispatch, struct destination *destination,
     size_t jobs_done)
@@ -402,8 +402,8 @@ next_job(struct dispatch *dispatch, struct destination *destination,
 	return job;
 }
 
-/* Hosts have spoken for good about some of a job's recipients: that goes on
- * record before the worker goes on. */
+/* Some recipients have final verdicts: put these on record before the worker
+ * continues. */
 static void
 on_progress(struct dispatch *dispatch, const struct pool_event *event)
 {
@@ -465,9 +465,10 @@ dispatch_hear(struct dispatch *dispatch)
 		}
 }
 
-/* ---- the end -------------------------------------------------------------- */
+/* ---- the end
+ * -------------------------------------------------------------- */
 
-/* No job waits for a worker any more. */
+/* Give back all jobs that wait for a worker. */
 static void
 give_back_jobs(struct dispatch *dispatch)
 {
@@ -507,19 +508,21 @@ dispatch_abandon(struct dispatch *dispatch)
 	}
 }
 
-/* ---- time ----------------------------------------------------------------- */
+/* ---- time
+ * ----------------------------------------------------------------- */
 
 int64_t
 dispatch_next_mono_ms(const struct dispatch *dispatch)
 {
-	int64_t next_ms = dispatch->next_settle_mono_ms;
+	int64_t next_mono_ms = dispatch->next_settle_mono_ms;
 
 	if (dispatch->next_start_mono_ms > 0 &&
-	    dispatch->next_start_mono_ms < next_ms)
-		next_ms = dispatch->next_start_mono_ms;
-	if (dispatch->resume_mono_ms > 0 && dispatch->resume_mono_ms < next_ms)
-		next_ms = dispatch->resume_mono_ms;
-	return next_ms;
+	    dispatch->next_start_mono_ms < next_mono_ms)
+		next_mono_ms = dispatch->next_start_mono_ms;
+	if (dispatch->resume_mono_ms > 0 &&
+	    dispatch->resume_mono_ms < next_mono_ms)
+		next_mono_ms = dispatch->resume_mono_ms;
+	return next_mono_ms;
 }
 
 int64_t

@@ -13,8 +13,8 @@
 #include "smtp-deliver/queue/task.h"
 
 /*
- * Messages on their way from the queue to workers, and what comes of them.
- * Times are on clock_mono_ms()'s clock; INT64_MAX: never.
+ * Brings messages from the queue to workers, and puts the results on record.
+ * INT64_MAX as a time is never.
  */
 struct dispatch {
 	const struct task_means *means;
@@ -26,21 +26,19 @@ struct dispatch {
 	struct task_list tasks;
 	size_t task_count;
 	size_t task_max; /* each has a descriptor */
-	bool is_watched; /* somebody tells of new mail */
-	bool is_offline; /* that there is no network was logged */
-	size_t skipped_count; /* met without room since there was some */
-	int64_t resume_mono_ms; /* with what there is no room for; 0: now */
-	int64_t no_resolver_until_mono_ms; /* the DNS is out of reach */
+	bool is_watched; /* the caller reports new mail */
+	bool is_offline; /* that was logged */
+	size_t skipped_count; /* entries that there was no room for */
+	int64_t resume_mono_ms; /* of claims; 0: now */
+	int64_t no_resolver_until_mono_ms;
 	int64_t next_settle_mono_ms;
 	int64_t next_start_mono_ms; /* of a worker, after trouble; 0: now */
 };
 
 /*
- * To begin with, and when all is over.
- *
- * pool		with its first members filled in.
- * task_max	how many messages there may be at a time.
- * is_watched	dispatch_look_again() tells of new mail.
+ * pool		only the members that are not pool.c's alone.
+ * task_max	how many messages may be claimed at a time.
+ * is_watched	the caller calls dispatch_look_again() when new mail comes.
  */
 void dispatch_init(struct dispatch *dispatch, const struct task_means *means,
     const struct pool *pool, size_t task_max, bool is_watched);
@@ -48,32 +46,32 @@ void dispatch_close(struct dispatch *dispatch);
 
 bool dispatch_has_tasks(const struct dispatch *dispatch);
 
-/* Settle what could not be settled before, when it is time for that. */
+/* Settle messages that could not be settled before, when that is due. */
 void dispatch_settle(struct dispatch *dispatch);
 
-/* Whether it is time to look through the queue from its beginning; do so. Returns
- * 0, or a negative errno if the queue cannot be read. */
+/* Whether a new scan of the queue is due; begin it. Returns 0 or a negative
+ * errno. */
 bool dispatch_is_scan_due(const struct dispatch *dispatch);
 int dispatch_begin_scan(struct dispatch *dispatch);
 
 /* Claim what is due, as far as there is room. Returns 0 or a negative errno. */
 int dispatch_claim(struct dispatch *dispatch);
 
-/* There is room again for what stayed in the queue, or there is more in it. */
+/* Scan the queue again soon: there is room, or new mail. */
 void dispatch_look_again(struct dispatch *dispatch);
 
-/* Defer what waits for throttled destinations, and start workers for others. */
+/* Defer the jobs of throttled destinations, and start workers for others. */
 void dispatch_start_workers(struct dispatch *dispatch);
 
-/* Act upon what workers have to tell: after pool_note_readable(). */
+/* Handle all events of workers: after pool_note_readable(). */
 void dispatch_hear(struct dispatch *dispatch);
 
-/* Give back all jobs but those that are being sent. Then let go of every
- * message, whether it is on record or not. */
+/* Give back all jobs but those that are being sent. dispatch_abandon(): release
+ * every message, whether it could be put on record or not. */
 void dispatch_wind_down(struct dispatch *dispatch);
 void dispatch_abandon(struct dispatch *dispatch);
 
-/* When there is something to do that no event tells of; and when to claim. */
+/* Return when there is something to do without an event; when to claim. */
 int64_t dispatch_next_mono_ms(const struct dispatch *dispatch);
 int64_t dispatch_next_claim_mono_ms(const struct dispatch *dispatch);
 

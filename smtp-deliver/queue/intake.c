@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * intake.c - look through the queue, and claim what is due.
+ * intake.c - scan the queue, and claim what is due.
  */
 
 #include "config.h"
@@ -34,7 +34,8 @@ intake_close(struct intake *intake)
 	scan_close(intake->scan);
 }
 
-/* What is no message, or is kept from us, is not to be met at every run. */
+/* Move an entry out of the queue that is no message, or is not readable for us,
+ * so that not every run meets it again. */
 static void
 set_aside(struct intake *intake, const struct queue_entry *entry, int error)
 {
@@ -43,12 +44,13 @@ set_aside(struct intake *intake, const struct queue_entry *entry, int error)
 
 	if (r < 0 && r != -ENOENT) {
 		audit_write_trouble(NULL,
-		    "a damaged queue file cannot be set aside", r);
+		    "cannot set aside a damaged queue file", r);
 		intake->is_troubled = true;
 		return;
 	}
 	(void)snprintf(reason, sizeof(reason), "%s: %s", entry->name,
-	    error == -EBADMSG ? "no whole message of ours" : strerror(-error));
+	    error == -EBADMSG ? "not a complete message of this spool"
+			      : strerror(-error));
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_SET_ASIDE,
 	    .message = is_id(entry->name) ? entry->name : NULL,
@@ -67,7 +69,7 @@ has_task(const struct task_list *tasks, const char *id)
 	return false;
 }
 
-/* An entry cannot be claimed. */
+/* Note why an entry was not claimed. */
 static void
 note_unclaimed(struct intake *intake, const struct queue_entry *entry,
     int error)
@@ -76,8 +78,8 @@ note_unclaimed(struct intake *intake, const struct queue_entry *entry,
 	case -ENOENT:
 		break;
 	case -EWOULDBLOCK:
-		/* A retry that somebody else has is theirs; new mail may just
-		 * be on its way in. */
+		/* A locked retry belongs to another run; locked new mail may
+		 * still be in acceptance, and is due in a moment. */
 		if (entry->place == QUEUE_NEW)
 			intake->is_locked = true;
 		break;
@@ -88,33 +90,34 @@ note_unclaimed(struct intake *intake, const struct queue_entry *entry,
 		set_aside(intake, entry, error);
 		break;
 	default:
-		audit_write_trouble(NULL,
-		    "a message in the queue cannot be read", error);
+		audit_write_trouble(NULL, "cannot read a message in the queue",
+		    error);
 		intake->is_troubled = true;
 	}
 }
 
-/* The scan is over: when is the next one? */
+/* End the scan, and decide when the next one begins. */
 static void
 end_scan(struct intake *intake)
 {
-	int64_t now_ms = clock_mono_ms();
+	int64_t now_mono_ms = clock_mono_ms();
 
 	scan_close(intake->scan);
 	intake->scan = NULL;
 	if (intake->is_again_due) {
-		intake->next_scan_mono_ms = now_ms;
+		intake->next_scan_mono_ms = now_mono_ms;
 	} else if (intake->is_locked) {
-		intake->next_scan_mono_ms = now_ms + intake->locked_wait_ms;
+		intake->next_scan_mono_ms =
+		    now_mono_ms + intake->locked_wait_ms;
 		intake->locked_wait_ms *= 2;
 		if (intake->locked_wait_ms > LOCKED_WAIT_MAX_MS)
 			intake->locked_wait_ms = LOCKED_WAIT_MAX_MS;
 	} else if (intake->is_troubled) {
-		intake->next_scan_mono_ms = now_ms + TROUBLE_WAIT_MS;
+		intake->next_scan_mono_ms = now_mono_ms + TROUBLE_WAIT_MS;
 	} else {
 		/* Retries fall due with the minute. */
 		intake->next_scan_mono_ms =
-		    now_ms + 60000 - clock_real_ms() % 60000;
+		    now_mono_ms + 60000 - clock_real_ms() % 60000;
 		intake->locked_wait_ms = LOCKED_WAIT_MIN_MS;
 	}
 }

@@ -11,8 +11,8 @@
 #include "smtp-deliver/queue/task.h"
 
 /*
- * The way of messages from the queue into a run: when it is looked through, and
- * what is claimed of it. The caller asks as long as it has room:
+ * Decides when the queue is scanned, and claims what is due. The caller asks as
+ * long as it has room:
  *
  *	if (intake_is_due(&intake))
  *		intake_begin(&intake);
@@ -23,30 +23,29 @@ struct intake {
 	const struct task_means *means;
 
 	/* For intake.c alone. */
-	struct scan *scan; /* NULL between two */
+	struct scan *scan; /* NULL between scans */
 	int64_t next_scan_mono_ms;
 	int64_t locked_wait_ms;
-	bool is_locked; /* it met entries that others hold for now */
-	bool is_troubled; /* it met entries that could not be read */
-	bool is_overflowing; /* there was no room for all that it met */
-	bool is_again_due; /* there is room for what this scan passed by */
+	bool is_locked; /* an entry was locked by another process */
+	bool is_troubled; /* an entry could not be read */
+	bool is_overflowing; /* there was no room for all entries */
+	bool is_again_due; /* scan again when this scan is done */
 };
 
 void intake_init(struct intake *intake, const struct task_means *means);
 void intake_close(struct intake *intake);
 
-/* Whether the queue is to be looked through from its beginning, which is done
- * once a minute at the least. */
+/* Whether a new scan is due: once a minute at least. */
 bool intake_is_due(const struct intake *intake);
 
-/* Begin to look through the queue. Returns 0 or a negative errno. */
+/* Begin a scan. Returns 0 or a negative errno. */
 int intake_begin(struct intake *intake);
 
 /*
  * Claim the next message that is due.
  *
- * tasks	messages that were claimed before are not claimed again.
- * is_new_only	leave retries where they are.
+ * tasks	the caller's: these messages are skipped.
+ * is_new_only	skip retries.
  *
  * Returns 1 with a task that the caller owns, 0 if nothing more is due now, or
  * a negative errno if the queue cannot be read.
@@ -54,23 +53,21 @@ int intake_begin(struct intake *intake);
 int intake_next(struct intake *intake, const struct task_list *tasks,
     bool is_new_only, struct task **ret_task);
 
-/* A message that is due stays in the queue, as there is no room for it; whether
- * that is so since the queue was last looked through from its beginning. */
+/* Note that a message stays in the queue although it is due, without room for
+ * it; whether that happened since the last scan began. */
 void intake_note_overflow(struct intake *intake);
 bool intake_is_overflowing(const struct intake *intake);
 
-/* There is room again for what stayed in the queue, or there is more in it. */
+/* Scan again soon: there is room, or new mail. */
 void intake_look_again(struct intake *intake);
 
-/* The queue cannot be read: do not look before then, on clock_mono_ms()'s
- * clock. */
+/* Begin no scan before then: the queue cannot be read. */
 void intake_wait(struct intake *intake, int64_t until_mono_ms);
 
-/* When intake_is_due(), on that clock; INT64_MAX while the queue is being looked
- * through. */
+/* Return when intake_is_due(); INT64_MAX during a scan. */
 int64_t intake_next_mono_ms(const struct intake *intake);
 
-/* Whether nothing is due that could be had now. */
+/* Whether the last scan is done and has claimed all that is due. */
 bool intake_is_done(const struct intake *intake);
 
 #endif

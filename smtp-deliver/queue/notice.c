@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * notice.c - what senders are told of their messages (RFC 3464, 6522, 6533).
+ * notice.c - the text of DSNs (RFC 3464, 6522, 6533).
  *
- *	multipart/report
- *	    text/plain			for people
- *	    message/delivery-status	for programs
- *	    text/rfc822-headers		of the message in question, or
- *	    message/rfc822		all of it
+ *  *	multipart/report
+ *  *	    text/plain			for people
+ *  *	    message/delivery-status	for programs
+ *  *	    text/rfc822-headers		the header of the message, or
+ *  *	    message/rfc822		the message
  *
- * Pure. What remote hosts and clients have said is in it: each such text is
- * made printable and folded before it gets there, so that it cannot be taken
- * for a line of ours, and no line is longer than a line may be.
+ * Pure. Texts of remote hosts and clients are made printable and folded, so
+ * that they cannot forge a line, and no line is too long.
  */
 
 #include "config.h"
@@ -27,7 +26,7 @@
 #include "lib/utf8.h"
 #include "smtp-deliver/queue/notice.h"
 
-#define TEXT_SIZE 1024 /* of a text of somebody's; the rest is cut off */
+#define TEXT_SIZE 1024 /* of a host's or client's text; the rest is cut off */
 #define COLUMNS 76
 #define WORD_MAX 500 /* longer ones are broken: a line has 998 octets */
 #define LINE_MAX_OCTETS 998
@@ -36,7 +35,7 @@
 struct wording {
 	const char *subject;
 	const char *action; /* RFC 3464 section 2.3.3 */
-	const char *opening; /* behind "Your message of <date>" */
+	const char *opening; /* after "Your message of <date>" */
 	const char *closing;
 };
 
@@ -46,28 +45,29 @@ static const struct wording wordings[] = {
 		.action = "failed",
 		.opening = "could not be delivered to:",
 		.closing =
-		    "It is not tried again. Put right what can be put right, "
-		    "such as a mistyped\r\naddress, and send it again; "
-		    "or ask the postmaster of the recipient's domain.",
+		    "No further attempt will be made. Correct the address if "
+		    "it is wrong and send the\r\nmessage again, or contact the "
+		    "postmaster of the recipient's domain.",
 	},
 	[NOTICE_DELAYED] = {
 		.subject = "Mail delayed",
 		.action = "delayed",
 		.opening = "has not been delivered yet to:",
 		.closing =
-		    "It is being tried again: you need do nothing. "
-		    "If it cannot be delivered you are\r\ntold so.",
+		    "Delivery will be tried again: you need not do anything. "
+		    "You will be notified if\r\nit fails.",
 	},
 	[NOTICE_RELAYED] = {
 		.subject = "Mail relayed",
 		.action = "relayed",
-		.opening = "was taken by a host that tells nothing more, for:",
-		.closing =
-		    "You have asked to be told. It is in that host's hands.",
+		.opening = "was passed to a mail server that does not confirm "
+			   "delivery, for:",
+		.closing = "You requested a delivery notification: there will "
+			   "be no other one for\r\nthese recipients.",
 	},
 };
 
-/* A part on its way into the notice. */
+/* A part while it is written. */
 struct part {
 	FILE *file;
 	char *text;
@@ -80,14 +80,15 @@ wording(const struct notice *notice)
 	return &wordings[notice->kind];
 }
 
-/* RFC 6533: such a notice may have UTF-8 anywhere. */
+/* Whether the notice may have UTF-8 anywhere (RFC 6533). */
 static bool
 is_global(const struct notice *notice)
 {
 	return has_high_octet(notice->sender, strlen(notice->sender));
 }
 
-/* Such a message cannot be encoded: it goes back as it came. */
+/* Whether the notice has a whole message that is 8-bit: a part of type message
+ * must not be encoded. */
 static bool
 is_8bit(const struct notice *notice)
 {
@@ -95,10 +96,11 @@ is_8bit(const struct notice *notice)
 	    has_high_octet(notice->original, notice->original_length);
 }
 
-/* ---- texts of others ------------------------------------------------------- */
+/* ---- texts of hosts and clients
+ * -------------------------------------------- */
 
-/* The octets of a character that can stay, or 0. The control characters that
- * UTF-8 has as well are not among them. */
+/* Return the octets of a printable character, or 0. The control characters of
+ * UTF-8, U+0080 to U+009F, are not printable. */
 static size_t
 plain_length(const char *text, bool is_utf8_allowed)
 {
@@ -112,7 +114,7 @@ plain_length(const char *text, bool is_utf8_allowed)
 	return *text >= ' ' && *text <= '~';
 }
 
-/* Make a text printable: a question mark stands for what is not. */
+/* Make a text printable: replace other characters by question marks. */
 static const char *
 printable(const char *text, bool is_utf8_allowed, char ret_text[TEXT_SIZE])
 {
@@ -136,7 +138,7 @@ printable(const char *text, bool is_utf8_allowed, char ret_text[TEXT_SIZE])
 	return ret_text;
 }
 
-/* The octets of a word that stay together. */
+/* Return the octets of a word that stay on one line. */
 static size_t
 word_length(const char *text)
 {
@@ -150,7 +152,7 @@ word_length(const char *text)
 	return length;
 }
 
-/* Write a text that begins in some column; further lines get an indent. */
+/* Write a text that begins in that column; indent further lines. */
 static void
 put_folded(FILE *file, size_t column, const char *indent, const char *text)
 {
@@ -170,7 +172,8 @@ put_folded(FILE *file, size_t column, const char *indent, const char *text)
 	}
 }
 
-/* ---- parts ----------------------------------------------------------------- */
+/* ---- parts
+ * ----------------------------------------------------------------- */
 
 static int
 part_open(struct part *part)
@@ -180,7 +183,7 @@ part_open(struct part *part)
 	return part->file == NULL ? -ENOMEM : 0;
 }
 
-/* Returns 0, or -ENOMEM if not all of it is there. */
+/* Returns 0, or -ENOMEM if the part is incomplete. */
 static int
 part_close(struct part *part)
 {
@@ -197,7 +200,7 @@ is_crlf(const char *text, size_t left)
 	return left >= 2 && text[0] == '\r' && text[1] == '\n';
 }
 
-/* Whether a part can go as it is: ASCII, in lines that are not too long. */
+/* Whether a part needs no encoding: ASCII, in lines that are not too long. */
 static bool
 is_7bit(const char *text, size_t length)
 {
@@ -216,8 +219,8 @@ is_7bit(const char *text, size_t length)
 	return true;
 }
 
-/* One octet in quoted-printable; returns how many it takes there. A blank at
- * the end of a line would get lost. */
+/* Encode one octet in quoted-printable; return the length of its code. A blank
+ * at the end of a line is encoded, as it would get lost. */
 static size_t
 encode_octet(const char *text, size_t left, char ret_code[4])
 {
@@ -259,8 +262,8 @@ put_encoded(FILE *file, const char *text, size_t length)
 	}
 }
 
-/* Write a part as it is if that can be. Messages and fields of a status are not
- * encoded: the UTF-8 of these is there only where it may be. */
+/* Write a part, encoded if need be. Parts of type message are never encoded:
+ * they have UTF-8 only where it is allowed. */
 static void
 put_part(FILE *file, const struct notice *notice, const char *type,
     const char *text, size_t length)
@@ -283,7 +286,8 @@ put_part(FILE *file, const struct notice *notice, const char *type,
 	(void)fputs("\r\n", file);
 }
 
-/* ---- for people ------------------------------------------------------------ */
+/* ---- for people
+ * ------------------------------------------------------------ */
 
 static void
 put_explanation(FILE *file, const struct notice_recipient *recipient)
@@ -294,7 +298,8 @@ put_explanation(FILE *file, const struct notice_recipient *recipient)
 	printable(recipient->host, true, host);
 	printable(has_reply ? recipient->reply : recipient->reason, true, what);
 	(void)snprintf(text, sizeof(text), "%s%s%s%s",
-	    recipient->is_expired ? "It was tried again and again. At last: "
+	    recipient->is_expired ? "Delivery was retried until the message "
+				    "expired. Last error: "
 				  : "",
 	    host,
 	    *host == '\0'   ? ""
@@ -311,7 +316,7 @@ put_text(FILE *file, const struct notice *notice)
 {
 	char date[CLOCK_DATE_SIZE], address[TEXT_SIZE];
 
-	clock_format_date(notice->arrival_ms, date);
+	clock_format_date(notice->arrival_real_ms, date);
 	(void)fprintf(file,
 	    "This is the mail system of %s.\r\n\r\n"
 	    "Your message of %s\r\n%s\r\n\r\n",
@@ -322,12 +327,13 @@ put_text(FILE *file, const struct notice *notice)
 		put_explanation(file, &notice->recipients[i]);
 	}
 	(void)fprintf(file,
-	    "\r\n%s\r\n\r\nBelow are a report for mail programs and %s.\r\n",
+	    "\r\n%s\r\n\r\nA report for mail programs and %s follow.\r\n",
 	    wording(notice)->closing,
 	    notice->is_whole ? "your message" : "the header of your message");
 }
 
-/* ---- for programs ---------------------------------------------------------- */
+/* ---- for programs
+ * ---------------------------------------------------------- */
 
 static void
 put_date(FILE *file, const char *name, int64_t real_ms)
@@ -351,7 +357,7 @@ put_typed(FILE *file, const struct notice *notice, const char *name,
 	(void)fputs("\r\n", file);
 }
 
-/* An address in UTF-8 where that cannot stand (RFC 6533 section 3). */
+/* Write an address with UTF-8 in ASCII (RFC 6533 section 3). */
 static void
 put_utf8_address(FILE *file, const char *address)
 {
@@ -388,7 +394,7 @@ put_recipient_field(FILE *file, const struct notice *notice,
 	(void)fputs("\r\n", file);
 }
 
-/* The name of a host, without the address behind it if it has a name. */
+/* Write a host by its name, or by its address if it has none. */
 static void
 put_host(FILE *file, const struct notice *notice, const char *host)
 {
@@ -400,7 +406,7 @@ put_host(FILE *file, const struct notice *notice, const char *host)
 	put_typed(file, notice, "Remote-MTA", "dns", name);
 }
 
-/* Without its xtext; in UTF-8 only where all may be. */
+/* Write ORCPT, decoded from xtext. */
 static void
 put_original_recipient(FILE *file, const struct notice *notice,
     const char *orcpt)
@@ -433,9 +439,9 @@ put_recipient_status(FILE *file, const struct notice *notice,
 	else if (*recipient->reason != '\0')
 		put_typed(file, notice, "Diagnostic-Code", "X-Smtpserver",
 		    recipient->reason);
-	put_date(file, "Last-Attempt-Date", recipient->tried_ms);
+	put_date(file, "Last-Attempt-Date", recipient->tried_real_ms);
 	if (notice->kind == NOTICE_DELAYED)
-		put_date(file, "Will-Retry-Until", notice->until_ms);
+		put_date(file, "Will-Retry-Until", notice->until_real_ms);
 }
 
 static void
@@ -456,21 +462,22 @@ put_status(FILE *file, const struct notice *notice)
 	if (notice->envid != NULL)
 		put_envid(file, notice);
 	put_typed(file, notice, "Reporting-MTA", "dns", notice->hostname);
-	put_date(file, "Arrival-Date", notice->arrival_ms);
+	put_date(file, "Arrival-Date", notice->arrival_real_ms);
 	for (size_t i = 0; i < notice->recipient_count; i++) {
 		(void)fputs("\r\n", file);
 		put_recipient_status(file, notice, &notice->recipients[i]);
 	}
 }
 
-/* ---- the whole -------------------------------------------------------------- */
+/* ---- the whole
+ * -------------------------------------------------------------- */
 
 static void
 put_header(FILE *file, const struct notice *notice)
 {
 	char sender[TEXT_SIZE];
 
-	put_date(file, "Date", notice->now_ms);
+	put_date(file, "Date", notice->now_real_ms);
 	(void)fprintf(file,
 	    "From: Mail delivery <MAILER-DAEMON@%s>\r\n"
 	    "To: <%s>\r\n"
@@ -488,7 +495,7 @@ put_header(FILE *file, const struct notice *notice)
 	    is_global(notice) || is_8bit(notice) ? "8bit" : "7bit");
 }
 
-/* Write a part that has a text of its own first. */
+/* Write a part by a function that writes its text. */
 static int
 add_part(FILE *file, const struct notice *notice, const char *type,
     void (*put)(FILE *file, const struct notice *notice))

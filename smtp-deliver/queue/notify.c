@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * notify.c - tell senders what became of their messages.
+ * notify.c - send DSNs to the senders of messages.
  *
- * What is known of a message's recipients is on record (claim.c): from there it
- * goes into a notice (notice.c), a message of its own, from the null sender,
- * which gets into the spool as any other does (draft.c).
+ * Reads what became of recipients from the record (claim.c), writes it into a
+ * notice (notice.c), and puts that into the spool as any other message
+ * (draft.c), from the null sender.
  */
 
 #include "config.h"
@@ -23,14 +23,15 @@
 #include "smtp-deliver/queue/backoff.h"
 #include "smtp-deliver/queue/notify.h"
 
-/* Octets of a message in a notice: of its header, or all of it. */
+/* Octets of a message that a notice has: of its header, or of all of it. */
 #define HEADER_MAX 65536
 #define WHOLE_MAX 262144
 
 static const char *const kind_reasons[] = {
-	[NOTICE_FAILED] = "it was not delivered to all of its recipients",
-	[NOTICE_DELAYED] = "it is late",
-	[NOTICE_RELAYED] = "it was relayed, and no more will be told",
+	[NOTICE_FAILED] = "the message was not delivered to all recipients",
+	[NOTICE_DELAYED] = "the message is delayed",
+	[NOTICE_RELAYED] =
+	    "the message was relayed to a host that does not confirm delivery",
 };
 
 static const unsigned kind_bits[] = {
@@ -46,11 +47,11 @@ static const struct recipient_state kind_states[] = {
 	[NOTICE_RELAYED] = { OUTCOME_DELIVERED, TOLD_OWED },
 };
 
-/* A message's recipients, and what was last said of each. */
+/* A message's recipients, and the last result of each. */
 struct account {
 	const struct claim *claim;
 	struct attempt *attempts; /* one for each recipient */
-	struct attempt_detail *details; /* for each one who is told of */
+	struct attempt_detail *details; /* for each of the notice's */
 	struct notice_recipient *recipients;
 	size_t recipient_count;
 };
@@ -143,7 +144,7 @@ add_recipient(struct account *account, size_t recipient)
 		    .host = detail->host,
 		    .reply = detail->reply,
 		    .reason = detail->reason,
-		    .tried_ms = attempt->time_real_ms,
+		    .tried_real_ms = attempt->time_real_ms,
 		    .is_expired = is_expiry(attempt),
 	    };
 }
@@ -156,7 +157,7 @@ account_free(struct account *account)
 	free(account->recipients);
 }
 
-/* Find out what there is to tell of the recipients that a notice is about. */
+/* Collect the recipients that a notice is about, and their last results. */
 static int
 account_make(struct account *account, const struct claim *claim,
     enum notice_kind kind)
@@ -186,8 +187,8 @@ account_make(struct account *account, const struct claim *claim,
 	return 0;
 }
 
-/* The length of the header within the start of a message, in whole lines and
- * without the blank one after it. */
+/* Return the length of the header at the start of a message, in whole lines,
+ * without the blank line after it. */
 static size_t
 header_length(const char *text, size_t length)
 {
@@ -204,9 +205,9 @@ header_length(const char *text, size_t length)
 	return lf != NULL ? (size_t)(lf + 1 - text) : 0;
 }
 
-/* Whether all of a message goes back with a notice: its sender has asked for it,
- * but not for REQUIRETLS (RFC 8689 section 5), it is not too large, and no
- * message of RFC 6532. */
+/* Whether a notice contains the whole message: the sender asked for it by
+ * RET=FULL, without REQUIRETLS (RFC 8689 section 5), the message is not too
+ * large and not internationalized (RFC 6532). */
 static bool
 is_whole_wanted(const struct claim *claim, enum notice_kind kind)
 {
@@ -237,8 +238,8 @@ read_original(const struct claim *claim, struct notice *notice, char **ret_text)
 	return 0;
 }
 
-/* From the null sender to the message's, as well protected; of the notice itself
- * nobody is told (RFC 3461 section 6.1). */
+/* From the null sender to the message's sender, with the same REQUIRETLS, and
+ * with NOTIFY=NEVER (RFC 3461 section 6.1). */
 static int
 address_notice(const struct claim *claim, bool is_whole,
     struct envelope *ret_envelope)
@@ -313,7 +314,7 @@ log_notice(const struct notifier *notifier, const struct claim *claim,
 }
 
 static int
-tell(const struct notifier *notifier, const struct account *account,
+send_notice(const struct notifier *notifier, const struct account *account,
     enum notice_kind kind)
 {
 	const struct claim *claim = account->claim;
@@ -331,11 +332,11 @@ tell(const struct notifier *notifier, const struct account *account,
 		.sender = claim->message.envelope.sender,
 		.envid = claim->message.envelope.envid,
 		.is_whole = is_whole,
-		.now_ms = clock_real_ms(),
-		.arrival_ms = id_real_ms(claim->message.envelope.id),
-		.until_ms =
-		    backoff_expiry_ms(id_real_ms(claim->message.envelope.id),
-			notifier->settings->queue_lifetime_days),
+		.now_real_ms = clock_real_ms(),
+		.arrival_real_ms = id_real_ms(claim->message.envelope.id),
+		.until_real_ms = backoff_expiry_real_ms(
+		    id_real_ms(claim->message.envelope.id),
+		    notifier->settings->queue_lifetime_days),
 		.recipients = account->recipients,
 		.recipient_count = account->recipient_count,
 	};
@@ -357,7 +358,7 @@ notify_sender(const struct notifier *notifier, const struct claim *claim,
 
 	if ((r = account_make(&account, claim, kind)) < 0)
 		return r;
-	r = tell(notifier, &account, kind);
+	r = send_notice(notifier, &account, kind);
 	account_free(&account);
 	return r;
 }

@@ -10,7 +10,7 @@
 #include "lib/spool/claim.h"
 #include "smtp-deliver/queue/notice.h"
 
-/* What it works with. */
+/* What notices need. */
 struct notifier {
 	struct spool *spool;
 	struct counters *counters;
@@ -18,10 +18,10 @@ struct notifier {
 };
 
 /*
- * Whether the sender gets a DSN of this kind for a recipient. Never for the null
- * sender (RFC 5321 section 4.5.5): notices come from it. Otherwise as NOTIFY
- * says (RFC 3461 section 4.1); without NOTIFY for a failure or a delay, but not
- * for success.
+ * Whether the sender gets a DSN of this kind for a recipient. Never for the
+ * null sender (RFC 5321 section 4.5.5): notices come from it. Otherwise as
+ * NOTIFY says (RFC 3461 section 4.1); without NOTIFY for a failure or a delay,
+ * but not for success.
  */
 bool notify_is_wanted(const struct claim *claim, size_t recipient,
     enum notice_kind kind);
@@ -33,9 +33,9 @@ bool notify_is_about(const struct claim *claim, size_t recipient,
 bool notify_is_due(const struct claim *claim, enum notice_kind kind);
 
 /*
- * Notify the sender of a claimed message of the recipients that such a notice is
- * about; there must be one. The notice is made of what is on record of them, and
- * put into the queue. When this returns 0 it is durable.
+ * Notify the sender of a claimed message of the recipients that such a notice
+ * is about; there must be one. The notice is made of what is on record of them,
+ * and put into the queue. When this returns 0 it is durable.
  *
  * Returns 0 or a negative errno; no notice was sent then.
  */

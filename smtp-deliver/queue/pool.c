@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * pool.c - worker processes, some for each destination that has jobs.
+ * pool.c - worker processes for destinations that have jobs.
  *
- * A worker is forked for a destination and closes a wall around itself that has
- * nothing but a socket in it. Over that it is given one job at a time, with the
- * message (order.c), and reports; its end, whatever the reason, shows as the end
- * of the socket. Which job is next, and what a report means, is the caller's
- * business.
+ * A worker is forked for one destination. Over a socket (channel.c) it gets one
+ * job at a time, with the message, and reports; if it ends for any reason, so
+ * does the socket. The caller decides which job is next and what a report
+ * means.
  */
 
 #include "config.h"
@@ -33,12 +32,12 @@
 #include "smtp-deliver/sandbox.h"
 #include "smtp-deliver/worker/worker.h"
 
-#define REPORTS_MAX 256 /* of a worker, until others are heard */
+#define REPORTS_MAX 256 /* of one worker before others are heard */
 #define WAIT_MIN_MS 1
 #define WAIT_MAX_MS 100
 
 /*
- * What a worker does, as far as it is known here.
+ * The states of a worker.
  *
  *	IDLE -> AT_WORK		it was given a job
  *	AT_WORK -> HALTED	it waits until its verdicts are on record
@@ -53,7 +52,7 @@ enum state {
 	LEAVING,
 };
 
-/* Which workers are dismissed when all that they have reported is heard. */
+/* Which workers stay after all that they have reported is heard. */
 enum keep {
 	KEEP_ALL,
 	KEEP_SENDING,
@@ -67,12 +66,12 @@ struct pool_worker {
 	int fd;
 	enum state state;
 	enum keep keep;
-	struct task_job *job; /* NULL: it has come back */
+	struct task_job *job; /* NULL: it has none */
 	enum job_end end; /* of a job that a LEAVING worker has */
 	size_t jobs_done;
-	int report_count; /* taken since it was found to be readable */
-	bool is_heard; /* in the pool's list of these */
-	bool is_sending; /* a host is being given its message */
+	int report_count; /* since it became readable */
+	bool is_heard; /* it is in that list of the pool */
+	bool is_sending; /* its message to a host */
 };
 
 /* In a new worker: let go of what is not its own, above all of the claims,
@@ -151,7 +150,7 @@ pool_is_empty(const struct pool *pool)
 	return pool->count == 0;
 }
 
-/* Have pool_next() ask a worker. */
+/* Let pool_next() ask a worker. */
 static void
 hear(struct pool *pool, struct pool_worker *worker)
 {
@@ -209,7 +208,8 @@ pool_start(struct pool *pool, struct destination *destination)
 	return 0;
 }
 
-/* ---- what a caller answers ------------------------------------------------ */
+/* ---- answers of the caller
+ * ------------------------------------------------ */
 
 void
 pool_dismiss(struct pool *pool, struct pool_worker *worker)
@@ -244,9 +244,10 @@ pool_give_job(struct pool *pool, struct pool_worker *worker,
 		stop_hearing(pool, worker);
 }
 
-/* ---- reports -------------------------------------------------------------- */
+/* ---- reports
+ * -------------------------------------------------------------- */
 
-/* How many of a job's recipients have that outcome. */
+/* Count the recipients with that outcome. */
 static size_t
 count_outcomes(const struct task_job *job, enum outcome outcome)
 {
@@ -276,7 +277,7 @@ end_of(const struct report *report, bool is_deferred)
 	}
 }
 
-/* All is said about a job. */
+/* A job is done, if each recipient has a verdict. */
 static int
 take_last_report(struct pool_worker *worker, const struct report *report,
     struct pool_event *ret_event)
@@ -297,7 +298,7 @@ take_last_report(struct pool_worker *worker, const struct report *report,
 	return 1;
 }
 
-/* A verdict that is final stays. */
+/* A final verdict does not change. */
 static bool
 take_verdict(struct task_job *job, const struct report *report)
 {
@@ -313,9 +314,8 @@ take_verdict(struct task_job *job, const struct report *report)
 	return true;
 }
 
-/* Take a report as far as it can be true: workers deal with what remote hosts
- * say, and we with what they may have been made to say. Returns 1 with an event,
- * 0 without one, or a negative errno: the worker is to end. */
+/* Take a report as far as it can be true: a remote host may control the worker.
+ * Returns 1 with an event, 0 without one, or -EBADMSG: end the worker. */
 static int
 take_report(struct pool_worker *worker, const struct report *report,
     struct pool_event *ret_event)
@@ -339,8 +339,8 @@ take_report(struct pool_worker *worker, const struct report *report,
 	}
 }
 
-/* Take reports of a worker's until one makes an event, and not for ever. Returns
- * as take_report() does; 0: there is none just now. */
+/* Take reports until one makes an event, REPORTS_MAX at most. Returns 1 with an
+ * event, 0 if there is none now, or a negative errno: end the worker. */
 static int
 take_reports(struct pool_worker *worker, struct pool_event *ret_event)
 {
@@ -356,7 +356,8 @@ take_reports(struct pool_worker *worker, struct pool_event *ret_event)
 	return r;
 }
 
-/* ---- events --------------------------------------------------------------- */
+/* ---- events
+ * --------------------------------------------------------------- */
 
 static bool
 is_kept(const struct pool_worker *worker)
@@ -365,20 +366,20 @@ is_kept(const struct pool_worker *worker)
 	    (worker->keep == KEEP_SENDING && worker->is_sending);
 }
 
-/* Give the recipients that nothing was reported of a verdict. */
+/* Set the verdicts that the worker did not report. */
 static void
 set_unreported(struct task_job *job)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0",
-	    "the delivering process ended before its time");
+	    "the delivery process died");
 	for (size_t i = 0; i < job->work.recipient_count; i++)
 		if (job->work.verdicts[i].outcome == OUTCOME_NONE)
 			job->work.verdicts[i] = verdict;
 }
 
-/* A worker is no more: the job that it still has comes back first. */
+/* End a worker. Its job comes back first. */
 static bool
 end_worker(struct pool *pool, struct pool_worker *worker,
     struct pool_event *ret_event)
@@ -489,7 +490,8 @@ pool_note_readable(struct pool *pool, const struct pollfd *pfds, nfds_t count)
 	}
 }
 
-/* ---- the end -------------------------------------------------------------- */
+/* ---- the end
+ * -------------------------------------------------------------- */
 
 void
 pool_close(struct pool *pool)
@@ -503,7 +505,7 @@ pool_is_closing(const struct pool *pool)
 	return pool->is_closing;
 }
 
-/* What is done is done: first hear what workers have said. */
+/* Dismiss workers, but hear first what they have reported. */
 static void
 abandon(struct pool *pool, enum keep keep)
 {
@@ -534,7 +536,7 @@ pool_wait(const struct pool *pool, int64_t until_mono_ms)
 {
 	int wait_ms = WAIT_MIN_MS;
 
-	/* Who has ended is waited for by nobody: SIGCHLD is ignored. */
+	/* SIGCHLD is ignored, so there are no zombies to wait for. */
 	while (!pool->is_abandoned && waitpid(-1, NULL, WNOHANG) == 0 &&
 	    clock_mono_ms() < until_mono_ms) {
 		(void)poll(NULL, 0, wait_ms);

@@ -20,16 +20,16 @@
 
 /* How a job came back from a worker. */
 enum job_end {
-	JOB_ANSWERED, /* with its verdicts, of a host */
-	JOB_UNREACHABLE, /* with its verdicts: no host could be connected to */
-	JOB_UNUSABLE, /* with its verdicts: one could, and none be used */
-	JOB_JUDGED, /* with its verdicts, that are about no host */
-	JOB_NO_ROUTE, /* untried, for there is no network; the verdicts tell */
-	JOB_NO_RESOLVER, /* likewise, and it is so for all that needs the DNS */
-	JOB_GIVEN_BACK, /* untried, or with verdicts for some */
+	JOB_ANSWERED, /* with verdicts: a host was usable */
+	JOB_UNREACHABLE, /* with verdicts: no connection to any host */
+	JOB_UNUSABLE, /* with verdicts: hosts answer, and none is usable */
+	JOB_JUDGED, /* with verdicts that are not about hosts */
+	JOB_NO_ROUTE, /* untried without a network; the verdicts say why */
+	JOB_NO_RESOLVER, /* untried without the DNS */
+	JOB_GIVEN_BACK, /* untried, or with verdicts for some recipients */
 };
 
-/* A worker process, as seen from here; private to pool.c. */
+/* A worker process, private to pool.c. */
 struct pool_worker;
 TAILQ_HEAD(pool_worker_list, pool_worker);
 
@@ -37,19 +37,19 @@ TAILQ_HEAD(pool_worker_list, pool_worker);
 struct pool {
 	const struct deliver_settings *settings;
 	struct spool *spool; /* where policies of domains are kept */
-	struct dkim *dkim; /* who signs, or NULL */
-	const struct rules *rules; /* where mail may go */
-	struct credentials *credentials; /* who we are for relays */
+	struct dkim *dkim; /* signing keys, or NULL */
+	const struct rules *rules; /* routes */
+	struct credentials *credentials; /* for relays */
 
 	/* For pool.c alone. */
 	bool is_closing;
 	bool is_abandoned;
 	size_t count;
 	struct pool_worker_list workers;
-	struct pool_worker_list heard; /* those that pool_next() asks */
+	struct pool_worker_list heard; /* pool_next() asks these */
 };
 
-/* What workers tell, and what a caller owes them for it. */
+/* What workers report, and how the caller answers. */
 enum pool_event_kind {
 	/* Some of a job's recipients have final verdicts. The worker waits:
 	 * pool_go_on() or pool_dismiss(). */
@@ -77,48 +77,48 @@ void pool_init(struct pool *pool);
 bool pool_has_room(const struct pool *pool);
 bool pool_is_empty(const struct pool *pool);
 
-/* Start a worker for a destination; pool_next() tells that it is idle. Returns
- * 0, or a negative errno. */
+/* Start a worker for a destination: pool_next() then reports that it is idle.
+ * Returns 0 or a negative errno. */
 int pool_start(struct pool *pool, struct destination *destination);
 
-/* Fill in what to poll(2) for; ret_pfds has room for SETTINGS_WORKERS_MAX.
- * Returns how many. Then note which workers have something to tell, before any
- * worker starts or goes. */
+/* Fill in descriptors for poll(2); ret_pfds has room for SETTINGS_WORKERS_MAX.
+ * Returns how many. Pass the result to pool_note_readable() before any worker
+ * starts or ends. */
 nfds_t pool_get_pollfds(const struct pool *pool, struct pollfd *ret_pfds);
 void pool_note_readable(struct pool *pool, const struct pollfd *pfds,
     nfds_t count);
 
 /*
- * Get what workers have to tell, one event after the other, worker by worker.
- * The caller acts upon an event, puts on record what it tells, and answers it
- * before it asks for the next one.
+ * Return the next event. The caller puts on record what it says, and answers
+ * it, before it asks for the next one (promise P2).
  *
  * Returns whether there is an event.
  */
 bool pool_next(struct pool *pool, struct pool_event *ret_event);
 
-/* Let a worker go on with its job, or give it another one, which comes back by
- * POOL_JOB_DONE in any case. */
+/* Let a worker continue its job; give it a job. Every job comes back by
+ * POOL_JOB_DONE. */
 void pool_go_on(struct pool *pool, struct pool_worker *worker);
 void pool_give_job(struct pool *pool, struct pool_worker *worker,
     struct task_job *job);
 
 /* End a worker: POOL_JOB_DONE follows if it has a job, then POOL_WORKER_GONE.
- * Does nothing to one that is on its way already. */
+ * Does nothing to a worker that is leaving already. */
 void pool_dismiss(struct pool *pool, struct pool_worker *worker);
 
-/* Ask for no more of workers than the jobs that they have. */
+/* Give no more jobs: workers end after those that they have. */
 void pool_close(struct pool *pool);
 bool pool_is_closing(const struct pool *pool);
 
-/* Of a pool that closes: take all jobs back, or those of workers that are not
- * sending a message just now. pool_next() tells what they have reported so far,
- * then that they are gone. They begin nothing more, and die with us. */
+/* Take all jobs back from a pool that is closing; pool_abandon_waiting(): from
+ * workers that are not sending a message just now. pool_next() returns what
+ * they have reported so far, then that they are gone. Such a worker begins no
+ * other message, and dies with this process. */
 void pool_abandon(struct pool *pool);
 void pool_abandon_waiting(struct pool *pool);
 
-/* Wait until the last worker has gone home, but not longer than until a time on
- * clock_mono_ms()'s clock, and not if they are abandoned. */
+/* Wait until the last worker has ended, but not longer than until then, and not
+ * for abandoned ones. */
 void pool_wait(const struct pool *pool, int64_t until_mono_ms);
 
 #endif

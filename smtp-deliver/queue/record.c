@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * record.c - what became of a message's recipients, on record.
+ * record.c - log, count and record what became of recipients.
  *
- * Each verdict goes into the journal and is counted, and becomes a line that
- * record_write() appends to the message's attempt file before anything else
- * happens (promise P2).
+ * A verdict becomes a line that record_write() appends to the message's attempt
+ * file before anything else happens (promise P2).
  */
 
 #include "config.h"
@@ -37,19 +36,14 @@ log_verdict(const struct task *task, size_t recipient,
 		.event = outcome_events[verdict->outcome],
 		.message = task->claim->message.envelope.id,
 		.address = address,
-		.host = text_or_null(verdict->host),
-		.policy = text_or_null(verdict->policy),
 		.tls = text_or_null(verdict->tls),
-		.fingerprint = text_or_null(verdict->fingerprint),
-		.status = verdict->status,
-		.reply = text_or_null(verdict->reply),
-		.reason = text_or_null(verdict->reason),
 		.attempt = task->claim->attempt,
 		.requiretls =
 		    task->claim->message.envelope.is_requiretls ? "yes" : NULL,
 		.is_signed = verdict->is_signed != 0 ? "yes" : NULL,
 	};
 
+	verdict_fill_record(verdict, &record);
 	if (spool_token(task->means->spool, address, token) == 0)
 		record.recipient = token;
 	if (verdict->outcome == OUTCOME_DEFERRED) {
@@ -68,7 +62,8 @@ count_verdict(const struct task *task, const struct verdict *verdict)
 	    1);
 }
 
-/* ---- lines ---------------------------------------------------------------- */
+/* ---- lines
+ * ---------------------------------------------------------------- */
 
 int
 record_write(struct task *task)
@@ -81,7 +76,7 @@ record_write(struct task *task)
 	    task->unwritten.count);
 	if (r < 0) {
 		task_log_trouble(task,
-		    "what became of recipients is not on record", r);
+		    "cannot record the results of deliveries", r);
 		return r;
 	}
 	task->unwritten.count = 0;
@@ -118,7 +113,8 @@ add_line(struct task *task, size_t recipient, const struct verdict *verdict,
 	return &larger[unwritten->count++];
 }
 
-/* Whether the sender still has to be told of a delivery. */
+/* Whether the sender is owed a DSN of a delivery, which the host does not
+ * send. */
 static bool
 is_relay_notice_owed(const struct task *task, size_t recipient,
     const struct verdict *verdict)
@@ -136,8 +132,8 @@ record_verdict(struct task *task, size_t recipient,
 	    : TOLD_NO;
 
 	if (add_line(task, recipient, verdict, told) == NULL)
-		task_log_trouble(task,
-		    "what became of a recipient is forgotten", -ENOMEM);
+		task_log_trouble(task, "cannot record the result of a delivery",
+		    -ENOMEM);
 	task->claim->states[recipient] = (struct recipient_state){
 		.outcome = verdict->outcome,
 		.told = told,
@@ -152,17 +148,18 @@ record_told(struct task *task, size_t recipient)
 	struct verdict verdict = { .outcome = state->outcome };
 
 	(void)strlcpy(verdict.status, "2.0.0", sizeof(verdict.status));
-	/* That a sender was told of a delay is known of the message. */
+	/* A delay notice counts for the message: claim->is_delay_told. */
 	if (state->outcome != OUTCOME_DEFERRED)
 		state->told = TOLD_YES;
 	if (add_line(task, recipient, &verdict, TOLD_YES) == NULL)
-		task_log_trouble(task, "that a sender was told is forgotten",
-		    -ENOMEM);
+		task_log_trouble(task,
+		    "cannot record that the sender was notified", -ENOMEM);
 }
 
-/* ---- jobs ----------------------------------------------------------------- */
+/* ---- jobs
+ * ----------------------------------------------------------------- */
 
-/* The message is to be looked at again in that minute, if not before. */
+/* Plan the next attempt in that minute, unless it is planned for before. */
 static void
 plan(struct task *task, int64_t minute)
 {
@@ -170,8 +167,7 @@ plan(struct task *task, int64_t minute)
 		task->plan.next_minute = minute;
 }
 
-/* The wait for the next attempt begins with the first that this one finds out.
- */
+/* The wait for the next attempt begins with the first result of this one. */
 static int64_t
 own_minute(struct task *task)
 {
@@ -181,7 +177,7 @@ own_minute(struct task *task)
 	return task->plan.own_minute;
 }
 
-/* Those that are on record already were judged before. */
+/* Record a verdict, unless a final one was recorded before. */
 static void
 judge(struct task_job *job, size_t i)
 {
@@ -232,7 +228,7 @@ fill_verdict(const struct attempt *attempt, struct verdict *ret_verdict)
 	    sizeof(ret_verdict->reply));
 }
 
-/* Of who was never tried the reason goes on record once, for notices. */
+/* Record why a recipient was never tried, once, for notices. */
 static void
 note_untried(struct task *task, size_t recipient, const struct verdict *verdict)
 {
@@ -258,7 +254,7 @@ record_throttled(struct task_job *job, const struct unreachable *unreachable,
 	if (unreachable->last.number > task->plan.attempts_elsewhere)
 		task->plan.attempts_elsewhere = unreachable->last.number;
 	task->plan.is_expiry_barred |= unreachable->last.time_real_ms <=
-	    backoff_expiry_ms(task_accepted_real_ms(task),
+	    backoff_expiry_real_ms(task_accepted_real_ms(task),
 		task_lifetime_days(task));
 	fill_verdict(&unreachable->last, &verdict);
 	for (size_t i = 0; i < job->work.recipient_count; i++) {
@@ -275,7 +271,7 @@ record_offline(struct task_job *job)
 	plan(task, backoff_soon_minute(clock_real_ms(), arc4random()));
 	task->plan.is_offline = task->plan.is_expiry_barred =
 	    task->plan.is_deferred = true;
-	/* Not on record: whoever claims it next knows no more than we did. */
+	/* Not on record: the next claim knows what this one knew. */
 	for (size_t i = 0; i < job->work.recipient_count; i++) {
 		struct recipient_state *state =
 		    &task->claim->states[job->work.recipients[i]];

@@ -3,10 +3,10 @@
 /*
  * run.c - work through the queue.
  *
- * The loop: claim what is due, start workers, wait for what they tell, for new
+ * The loop: claim what is due, start workers, wait for their reports, for new
  * mail, for time, or for a signal (dispatch.c does the work). A run ends when
- * nothing is due any more, when it is told to, or when what it works with was
- * replaced.
+ * nothing is due any more, at a signal, or when the spool or a file of the
+ * system that it uses was replaced.
  */
 
 #include "config.h"
@@ -28,21 +28,21 @@
 #include "smtp-deliver/sandbox.h"
 
 #define TASKS_MAX 400
-#define OTHER_DESCRIPTORS 32 /* beside those of tasks and workers */
+#define OTHER_DESCRIPTORS 32 /* not of tasks or workers */
 #define SYNC_MS 1000
 #define DAY_MS INT64_C(86400000)
 #define TROUBLE_WAIT_MS 10000
-#define STOP_MS 10000 /* for messages that are being sent when we are to stop */
+#define STOP_MS 10000 /* for messages that are being sent at a signal */
 
 struct run {
 	struct task_means means;
 	struct dispatch dispatch;
 	const struct deliver_settings *settings;
-	uint64_t wall; /* what was within it when it was closed */
-	int64_t day; /* on which that was: notices get names in its folder */
-	bool is_outdated; /* that is another thing now */
+	uint64_t wall; /* the paths that the sandbox allows, as they were */
+	int64_t day; /* it allows names in the folder of that day */
+	bool is_outdated; /* is_replaced() */
 	bool is_watching;
-	int watch_fd; /* -1: cannot be told of new mail */
+	int watch_fd; /* reports new mail; -1: unavailable */
 	int64_t next_sync_mono_ms;
 	int64_t stop_mono_ms; /* when to stop waiting for workers */
 };
@@ -72,7 +72,7 @@ log_repair(void *context, const char *path, const char *what)
 	});
 }
 
-/* Once a day: what is told here is not to be told at every run. */
+/* Once a day, so that not every run logs the same. */
 static void
 sweep_if_due(struct spool *spool, unsigned missing)
 {
@@ -83,12 +83,14 @@ sweep_if_due(struct spool *spool, unsigned missing)
 	audit_write_missing(missing);
 	audit_write_unknown_variables();
 	if ((r = repair_sweep(spool, log_repair, NULL)) < 0)
-		audit_write_trouble(NULL, "the spool cannot be swept", r);
+		audit_write_trouble(NULL, "cannot sweep the spool", r);
 }
 
-/* ---- the end of a run ----------------------------------------------------- */
+/* ---- the end of a run
+ * ----------------------------------------------------- */
 
-/* Finish what workers are sending, and end within a while. */
+/* End the run when workers have finished what they are sending, or after that
+ * time. */
 static void
 wind_down(struct run *run, int64_t wait_ms)
 {
@@ -97,7 +99,7 @@ wind_down(struct run *run, int64_t wait_ms)
 	dispatch_wind_down(&run->dispatch);
 }
 
-/* We are to stop, within a while. */
+/* There was a signal. */
 static void
 stop(struct run *run)
 {
@@ -106,9 +108,9 @@ stop(struct run *run)
 		dispatch_abandon(&run->dispatch);
 }
 
-/* What we work with is not what others use: end, so that another run begins. It
- * is to have what waits for a host. What a host may have got is not to be sent
- * again: its answer may take as long as we wait for any, twice. */
+/* Something was replaced: end, so that another run begins and takes what waits.
+ * A message that a host may have must not be sent twice, so wait for replies: a
+ * command's and the content's may take the whole timeout each. */
 static void
 yield(struct run *run)
 {
@@ -124,15 +126,14 @@ yield(struct run *run)
 static void
 sync_if_due(struct run *run)
 {
-	int64_t now_ms = clock_mono_ms();
+	int64_t now_mono_ms = clock_mono_ms();
 	int r;
 
-	if (now_ms < run->next_sync_mono_ms)
+	if (now_mono_ms < run->next_sync_mono_ms)
 		return;
-	run->next_sync_mono_ms = now_ms + SYNC_MS;
+	run->next_sync_mono_ms = now_mono_ms + SYNC_MS;
 	if ((r = queue_sync(run->means.queue)) < 0)
-		audit_write_trouble(NULL, "the queue cannot be flushed to disk",
-		    r);
+		audit_write_trouble(NULL, "cannot flush the queue to disk", r);
 }
 
 static int64_t
@@ -144,16 +145,16 @@ earlier(int64_t a, int64_t b)
 static int64_t
 next_wake_mono_ms(const struct run *run)
 {
-	int64_t wake_ms =
+	int64_t wake_mono_ms =
 	    earlier(dispatch_next_mono_ms(&run->dispatch), run->stop_mono_ms);
 
 	if (!is_stopping && !run->is_outdated)
-		wake_ms = earlier(wake_ms,
+		wake_mono_ms = earlier(wake_mono_ms,
 		    dispatch_next_claim_mono_ms(&run->dispatch));
 	if (dispatch_has_tasks(&run->dispatch) ||
 	    queue_is_dirty(run->means.queue))
-		wake_ms = earlier(wake_ms, run->next_sync_mono_ms);
-	return earlier(wake_ms, clock_mono_ms() + 60000);
+		wake_mono_ms = earlier(wake_mono_ms, run->next_sync_mono_ms);
+	return earlier(wake_mono_ms, clock_mono_ms() + 60000);
 }
 
 /* Wait for a worker, for new mail, for time, or for a signal. */
@@ -184,7 +185,7 @@ wait_for_events(struct run *run)
 	dispatch_hear(&run->dispatch);
 }
 
-/* Whether new mail has come that no scan has seen. */
+/* Whether new mail has come since the last scan. */
 static bool
 has_news(const struct run *run)
 {
@@ -204,7 +205,8 @@ is_finished(const struct run *run)
 	    !has_news(run);
 }
 
-/* Whether something that we work with is not what others use any more. */
+/* Whether the spool, or a file of the system that we use, was replaced; or,
+ * with --watch, whether the day has changed. */
 static bool
 is_replaced(const struct run *run)
 {
@@ -245,8 +247,7 @@ loop(struct run *run)
 		else if (!dispatch_has_tasks(&run->dispatch))
 			return r;
 		else {
-			audit_write_trouble(NULL, "the queue cannot be read",
-			    r);
+			audit_write_trouble(NULL, "cannot read the queue", r);
 			intake_wait(&run->dispatch.intake,
 			    clock_mono_ms() + TROUBLE_WAIT_MS);
 		}
@@ -257,7 +258,7 @@ loop(struct run *run)
 	}
 }
 
-/* How many tasks there may be at a time. */
+/* Return how many tasks there may be at a time. */
 static size_t
 count_tasks(int workers)
 {
@@ -286,11 +287,11 @@ run_catch_signals(void)
 	sigdelset(&mask_while_waiting, SIGINT);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	/* Workers are not waited for: the end of their socket tells. */
+	/* No zombies: a worker's end shows as the end of its socket. */
 	(void)signal(SIGCHLD, SIG_IGN);
 }
 
-/* Close the wall, and work. */
+/* Enter the sandbox, and work. */
 static int
 work(struct run *run)
 {
@@ -313,7 +314,7 @@ open_queue(struct run *run)
 	struct spool *spool = run->means.spool;
 	int fd, r;
 
-	/* A full disk may be delivered from: what leaves needs no room. */
+	/* A full disk is no obstacle: deliveries need no room. */
 	r = spool_check_writable(spool);
 	if (r < 0 && r != -ENOSPC && r != -EDQUOT)
 		return r;

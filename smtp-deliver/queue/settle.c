@@ -3,8 +3,8 @@
 /*
  * settle.c - move a message on when its attempt is over.
  *
- * Puts on record what became of its recipients, expires it, notifies its sender,
- * and moves it to where it belongs then, in this order (promise P2).
+ * Expires it, puts on record what became of its recipients, notifies its
+ * sender, and moves it to its next place, in this order (promise P2).
  */
 
 #include "config.h"
@@ -18,7 +18,8 @@
 #include "smtp-deliver/queue/record.h"
 #include "smtp-deliver/queue/settle.h"
 
-/* ---- recipients ----------------------------------------------------------- */
+/* ---- recipients
+ * ----------------------------------------------------------- */
 
 static bool
 is_delivered(struct recipient_state state)
@@ -32,7 +33,7 @@ is_returned(struct recipient_state state)
 	return state.outcome == OUTCOME_FAILED && state.told == TOLD_YES;
 }
 
-/* Whether there is nothing left to do for its recipients or its sender. */
+/* Whether the message is done for all recipients and its sender. */
 static bool
 is_done_with(const struct task *task)
 {
@@ -44,7 +45,7 @@ is_done_with(const struct task *task)
 	return true;
 }
 
-/* Its leaving the queue is record enough then. */
+/* Whether the message may leave the queue without a record. */
 static bool
 is_delivered_to_all(const struct task *task)
 {
@@ -54,7 +55,7 @@ is_delivered_to_all(const struct task *task)
 	return true;
 }
 
-/* Whether a recipient has failed that the sender was not told of. */
+/* Whether a recipient has failed without a DSN to the sender. */
 static bool
 has_failed(const struct task *task)
 {
@@ -67,10 +68,11 @@ has_failed(const struct task *task)
 	return false;
 }
 
-/* ---- expiry --------------------------------------------------------------- */
+/* ---- expiry
+ * --------------------------------------------------------------- */
 
-/* Whether the message has been tried for long enough, by itself or by others
- * that go where it goes. */
+/* Whether the message has expired, after its own attempts or those of others at
+ * its destinations. */
 static bool
 is_over(const struct task *task)
 {
@@ -84,31 +86,32 @@ is_over(const struct task *task)
 		task_lifetime_days(task));
 }
 
-/* It has been tried for long enough: who is still deferred has failed. */
+/* The message has expired: fail the recipients that are still deferred. */
 static void
 expire(struct task *task)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
 	verdict_set(&verdict, OUTCOME_FAILED, BACKOFF_EXPIRED_STATUS,
-	    "given up: not delivered within the time for it");
+	    "expired: not delivered within the message's lifetime");
 	for (size_t i = 0; i < task_recipient_count(task); i++)
 		if (task->claim->states[i].outcome == OUTCOME_DEFERRED)
 			record_verdict(task, i, &verdict);
 }
 
-/* ---- the sender ----------------------------------------------------------- */
+/* ---- the sender
+ * ----------------------------------------------------------- */
 
-/* Whether there is no room now, and there may be later. Other trouble may last,
- * and a message is not to be tried for ever because of it. */
+/* Whether there may be room later. Other trouble may last, and must not keep a
+ * message in the queue for ever. */
 static bool
-is_want_of_room(int error)
+is_lack_of_room(int error)
 {
 	return error == -ENOSPC || error == -EDQUOT || error == -ENOMEM ||
 	    error == -EMFILE || error == -ENFILE;
 }
 
-/* Notify the sender of what calls for a notice. Returns whether that is done. */
+/* Send the notice of a kind if it is due. Returns whether it was sent. */
 static bool
 notify(struct task *task, enum notice_kind kind)
 {
@@ -118,10 +121,10 @@ notify(struct task *task, enum notice_kind kind)
 		return false;
 	r = notify_sender(&task->means->notifier, task->claim, kind);
 	if (r < 0) {
-		task->is_notice_owed |= is_want_of_room(r);
+		task->is_notice_owed |= is_lack_of_room(r);
 		task_log_trouble(task,
-		    is_want_of_room(r) ? "the sender cannot be told yet"
-				       : "the sender cannot be told",
+		    is_lack_of_room(r) ? "cannot notify the sender yet"
+				       : "cannot notify the sender",
 		    r);
 		return false;
 	}
@@ -131,8 +134,8 @@ notify(struct task *task, enum notice_kind kind)
 	return true;
 }
 
-/* The sender is told before the message leaves the queue: a crash between the
- * two makes him hear of it twice, and not never. Of a delay he is told once. */
+/* Notify the sender before the message leaves the queue: after a crash between
+ * the two there is a second notice, not none. A delay notice is sent once. */
 static void
 notify_sender_of_all(struct task *task)
 {
@@ -147,9 +150,10 @@ notify_sender_of_all(struct task *task)
 		claim->is_delay_told = notify(task, NOTICE_DELAYED);
 }
 
-/* ---- the queue ------------------------------------------------------------ */
+/* ---- the queue
+ * ------------------------------------------------------------ */
 
-/* The message has left the queue: everybody has it, or somebody never will. */
+/* The message has left the queue. */
 static void
 log_done(const struct task *task, const char *how)
 {
@@ -161,7 +165,7 @@ log_done(const struct task *task, const char *how)
 	});
 }
 
-/* How the last of its recipients got done. */
+/* Return how the message ended. */
 static const char *
 end_name(const struct task *task)
 {
@@ -184,7 +188,7 @@ leave_queue(struct task *task)
 	return r;
 }
 
-/* Where the message goes that was not tried, or not for all. */
+/* Put a message back that was not tried for all recipients. */
 static int
 requeue(struct task *task)
 {
@@ -221,14 +225,13 @@ settle_task(struct task *task)
 		    backoff_next_minute(clock_real_ms(), 1, arc4random()));
 	else
 		r = leave_queue(task);
-	/* Somebody has removed it from its place by hand, or moved it: what is
-	 * known of it must be on record then. */
+	/* An administrator has removed or moved it: it needs its record. */
 	if (r == -ENOENT) {
 		(void)record_write(task);
 		return 0;
 	}
 	if (r < 0)
 		task_log_trouble(task,
-		    "the message keeps its place in the queue", r);
+		    "cannot move the message within the queue", r);
 	return r;
 }

@@ -23,8 +23,8 @@
 
 #define HEADER_MAX 65536 /* octets that are looked at */
 
-/* Whether the message's header says that TLS is optional. With REQUIRETLS that
- * counts for nothing (RFC 8689 section 4.1), nor does what comes very late. */
+/* Whether the message's header says that TLS is optional. Ignored with
+ * REQUIRETLS (RFC 8689 section 4.1), and after the first HEADER_MAX octets. */
 static bool
 is_tls_waived(const struct claim *claim)
 {
@@ -41,8 +41,8 @@ is_tls_waived(const struct claim *claim)
 	return is_waived;
 }
 
-/* Find where one recipient's mail goes. What need not be copied is not: there
- * may be many recipients, and relays in many words. */
+/* Find a recipient's destination. Copy its name only if need be: there may be
+ * many recipients, and relays with long names. */
 static int
 find_destination(const struct task *task, size_t recipient)
 {
@@ -63,7 +63,7 @@ find_destination(const struct task *task, size_t recipient)
 	return destination->name != NULL ? 0 : -ENOMEM;
 }
 
-/* Find where it goes; the rules stay the same for as long as a run. */
+/* Find the destinations. The rules stay the same during a run. */
 static int
 find_destinations(struct task *task)
 {

@@ -15,7 +15,7 @@
 #include "smtp-deliver/route/rules.h"
 #include "smtp-deliver/worker/job.h"
 
-/* What a task works with. */
+/* What all tasks of a run share. */
 struct task_means {
 	struct spool *spool;
 	struct queue *queue;
@@ -24,10 +24,10 @@ struct task_means {
 	const struct rules *rules;
 };
 
-/* Where a recipient's mail goes. */
+/* The destination of a recipient. */
 struct task_destination {
 	const char *name;
-	char *own; /* NULL: the name belongs to the envelope, or to a rule */
+	char *own; /* the name, if it is neither the envelope's nor a rule's */
 };
 
 /* Lines that are to be put on record. */
@@ -47,23 +47,22 @@ struct task_plan {
 	unsigned attempts_elsewhere; /* at a destination, by other messages */
 };
 
-/* A message that this run has claimed, from then to where it goes next. */
+/* A message that this run has claimed, until it moves on. */
 struct task {
 	TAILQ_ENTRY(task) entries;
 	const struct task_means *means;
 	struct claim *claim;
 	struct task_destination *destinations; /* of its recipients */
-	bool is_tls_optional; /* the TLS policies of domains are not to keep it
-			       * from being delivered: tlsrequired.h */
-	size_t open_jobs; /* destinations that have not answered yet */
+	bool is_tls_optional; /* it waives TLS policies: tlsrequired.h */
+	size_t open_jobs; /* of its destinations, not done yet */
 	bool is_given_back; /* a destination was not tried */
-	bool is_notice_owed; /* there was no room for one: try again */
+	bool is_notice_owed; /* there was no room for it: try again */
 	struct task_plan plan;
 	struct unwritten unwritten;
 };
 TAILQ_HEAD(task_list, task);
 
-/* A job of a task's: the recipients that it has at one destination. */
+/* A task's recipients at one destination. */
 struct task_job {
 	TAILQ_ENTRY(task_job) entries;
 	struct task *task;
@@ -71,28 +70,30 @@ struct task_job {
 };
 TAILQ_HEAD(job_list, task_job);
 
-/* Claim an entry. Returns what claim_open() returns, or -ENOMEM. */
+/* Claim an entry of the queue. Returns what claim_open() returns, or
+ * -ENOMEM. */
 int task_open(const struct task_means *means, const struct queue_entry *entry,
     struct task **ret_task);
 
-/* Let go of the message. All of its jobs must have been freed. */
+/* Release the message. All of its jobs must have been freed. */
 void task_free(struct task *task);
 
-/* The destination of one of its recipients, as nexthop_format() names it; or NULL if
- * nothing more is to be done for that one. */
+/* Return the destination of a recipient, as nexthop_format() names it; NULL if
+ * the recipient is done. */
 const char *task_destination(const struct task *task, size_t recipient);
 
-/* Make a job of the task's for all of its open recipients at a destination. */
+/* Make a job of all open recipients at a destination. Returns NULL without
+ * memory. */
 struct task_job *task_new_job(struct task *task, const char *destination);
 void task_job_free(struct task_job *job);
 
-/* Whether somebody has moved the message back among the new ones, to have it
- * tried again at once. */
+/* Whether an administrator has moved the message back to queue/new, to have it
+ * tried at once. */
 bool task_is_urged(const struct task *task);
 
 size_t task_recipient_count(const struct task *task);
 
-/* How many of its recipients have an outcome so far. */
+/* Count the recipients with an outcome. */
 size_t task_count(const struct task *task, enum outcome outcome);
 
 int64_t task_accepted_real_ms(const struct task *task);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * throttle.c - leave destinations alone that cannot be reached.
+ * throttle.c - make no attempts at destinations that cannot be reached.
  *
- * On disk is the clock's time. A clock that was set back would have them wait
- * for long: what cannot be true is not believed.
+ * The spool has times of the real clock. After a change of that clock they may
+ * be impossible, or far ahead: such a state is ignored.
  */
 
 #include "config.h"
@@ -20,29 +20,29 @@
 
 #define UNUSABLE_MS 60000
 
-/* An administrator who cannot wait has it tried anew so often. */
+/* Mail moved to queue/new by hand ends a throttle, once in so long. */
 #define URGE_MS 60000
 
 static void
 recall(struct spool *spool, struct destination *destination)
 {
 	struct unreachable *unreachable = &destination->unreachable;
-	int64_t now_ms = clock_real_ms();
+	int64_t now_real_ms = clock_real_ms();
 
-	destination->is_known = true;
+	destination->is_recalled = true;
 	destination->is_unreachable =
 	    unreachable_recall(spool, destination->name, unreachable) == 0 &&
-	    unreachable->last.time_real_ms <= now_ms &&
-	    unreachable->until_real_ms <= now_ms + BACKOFF_REACH_MAX_MS &&
-	    now_ms - unreachable->until_real_ms <= UNREACHABLE_AGE_MS;
+	    unreachable->last.time_real_ms <= now_real_ms &&
+	    unreachable->until_real_ms <= now_real_ms + BACKOFF_REACH_MAX_MS &&
+	    now_real_ms - unreachable->until_real_ms <= UNREACHABLE_AGE_MS;
 }
 
-/* Whether this run has not tried it a moment ago. */
+/* Whether this run has not tried the destination just now. */
 static bool
 can_be_urged(const struct destination *destination)
 {
-	return destination->failed_ms == 0 ||
-	    clock_mono_ms() - destination->failed_ms >= URGE_MS;
+	return destination->failed_mono_ms == 0 ||
+	    clock_mono_ms() - destination->failed_mono_ms >= URGE_MS;
 }
 
 static bool
@@ -53,21 +53,21 @@ is_unreachable_now(const struct destination *destination)
 }
 
 void
-throttle_look(struct spool *spool, struct destination *destination)
+throttle_update(struct spool *spool, struct destination *destination)
 {
-	if (!destination->is_known)
+	if (!destination->is_recalled)
 		recall(spool, destination);
 	if (destination->is_urged && can_be_urged(destination))
 		destination->unreachable.until_real_ms = 0;
 	destination->is_urged = false;
-	if (destination->unusable_until_ms != 0 &&
-	    clock_mono_ms() >= destination->unusable_until_ms)
-		destination->unusable_until_ms = 0;
-	if (destination->no_network_until_ms != 0 &&
-	    clock_mono_ms() >= destination->no_network_until_ms)
-		destination->no_network_until_ms = 0;
-	destination->is_waiting = destination->unusable_until_ms != 0 ||
-	    destination->no_network_until_ms != 0 ||
+	if (destination->unusable_until_mono_ms != 0 &&
+	    clock_mono_ms() >= destination->unusable_until_mono_ms)
+		destination->unusable_until_mono_ms = 0;
+	if (destination->no_network_until_mono_ms != 0 &&
+	    clock_mono_ms() >= destination->no_network_until_mono_ms)
+		destination->no_network_until_mono_ms = 0;
+	destination->is_throttled = destination->unusable_until_mono_ms != 0 ||
+	    destination->no_network_until_mono_ms != 0 ||
 	    is_unreachable_now(destination);
 }
 
@@ -97,26 +97,27 @@ log_change(enum audit_event event, const struct destination *destination,
 }
 
 void
-throttle_note_failure(struct spool *spool, struct destination *destination,
+throttle_note_unreachable(struct spool *spool, struct destination *destination,
     const struct verdict *verdict, const char *message)
 {
 	struct unreachable *unreachable = &destination->unreachable;
-	int64_t now_ms = clock_real_ms();
+	int64_t now_real_ms = clock_real_ms();
 
 	if (!destination->is_unreachable)
-		*unreachable = (struct unreachable){ .since_real_ms = now_ms };
-	destination->is_unreachable = destination->is_waiting = true;
-	destination->failed_ms = clock_mono_ms();
+		*unreachable =
+		    (struct unreachable){ .since_real_ms = now_real_ms };
+	destination->is_unreachable = destination->is_throttled = true;
+	destination->failed_mono_ms = clock_mono_ms();
 	unreachable->last.number++;
-	unreachable->last.time_real_ms = now_ms;
+	unreachable->last.time_real_ms = now_real_ms;
 	unreachable->last.state.outcome = OUTCOME_DEFERRED;
 	(void)strlcpy(unreachable->last.status, verdict->status,
 	    sizeof(unreachable->last.status));
 	attempt_set_detail(&unreachable->last, verdict->host, verdict->reason,
 	    verdict->reply);
-	unreachable->until_real_ms =
-	    backoff_reach_ms(now_ms, unreachable->last.number, arc4random());
-	/* Where it cannot be kept this run knows it all the same. */
+	unreachable->until_real_ms = backoff_reach_real_ms(now_real_ms,
+	    unreachable->last.number, arc4random());
+	/* If the spool cannot keep it, this run still knows. */
 	(void)unreachable_remember(spool, destination->name, unreachable);
 	if (unreachable->last.number == 1)
 		log_change(AUDIT_UNREACHED, destination, message);
@@ -127,7 +128,7 @@ throttle_note_answer(struct spool *spool, struct destination *destination)
 {
 	if (!destination->is_unreachable)
 		return;
-	destination->is_unreachable = destination->is_waiting = false;
+	destination->is_unreachable = destination->is_throttled = false;
 	(void)unreachable_forget(spool, destination->name);
 	log_change(AUDIT_REACHED_AGAIN, destination, NULL);
 }
@@ -136,25 +137,25 @@ void
 throttle_note_unusable(struct destination *destination,
     const struct verdict *verdict)
 {
-	destination->is_waiting = true;
-	destination->unusable_until_ms = clock_mono_ms() + UNUSABLE_MS;
+	destination->is_throttled = true;
+	destination->unusable_until_mono_ms = clock_mono_ms() + UNUSABLE_MS;
 	destination->unusable = *verdict;
 }
 
 void
 throttle_note_no_network(struct destination *destination)
 {
-	destination->is_waiting = true;
-	destination->no_network_until_ms =
+	destination->is_throttled = true;
+	destination->no_network_until_mono_ms =
 	    clock_mono_ms() + THROTTLE_NO_NETWORK_MS;
 }
 
 void
-throttle_pass_by(const struct destination *destination, struct task_job *job)
+throttle_defer_job(const struct destination *destination, struct task_job *job)
 {
 	const struct unreachable *unreachable = &destination->unreachable;
 
-	if (destination->unusable_until_ms != 0) {
+	if (destination->unusable_until_mono_ms != 0) {
 		job_set_verdict(&job->work, &destination->unusable);
 		record_verdicts(job, 0);
 	} else if (is_unreachable_now(destination))

@@ -10,38 +10,43 @@
 #include "smtp-deliver/queue/destination.h"
 
 /*
- * Patience with destinations none of whose hosts could be connected to: the run
- * leaves them alone until they are due, then has one worker try, and what goes
- * there waits meanwhile. That is remembered from one run to another
- * (lib/spool/unreachable.h).
+ * Throttled destinations get no worker; their mail is deferred.
  *
- * A destination whose hosts answer, and are of no use, is left alone by the run
- * that has met it, for a minute. That may be the fault of a certificate or of a
- * policy and is for each run to find out.
+ * A destination is throttled while it is unreachable: no connection to any of
+ * its hosts succeeded. When the time of its back-off is over one worker tries
+ * it. That state is kept from one run to the next (lib/spool/unreachable.h).
+ *
+ * A destination whose hosts answer but are unusable, because of a certificate
+ * or a policy for instance, is throttled for a minute, by this run only.
+ * Without a network destinations are throttled for a moment.
  */
 
-/* So long a run does not try again where there was no network. */
+/* How long a run waits where there was no network. */
 #define THROTTLE_NO_NETWORK_MS 30000
 
-/* See whether a destination is to be left alone now: its is_waiting. The first
- * time what is remembered is looked up. */
-void throttle_look(struct spool *spool, struct destination *destination);
+/* Update a destination's is_throttled. The first time, recall its state from
+ * the spool. */
+void throttle_update(struct spool *spool, struct destination *destination);
 
-/* None of its hosts could be connected to, as the verdict on a message says. */
-void throttle_note_failure(struct spool *spool, struct destination *destination,
-    const struct verdict *verdict, const char *message);
+/* Throttle a destination: no connection to its hosts succeeded, as the verdict
+ * on that message says. */
+void throttle_note_unreachable(struct spool *spool,
+    struct destination *destination, const struct verdict *verdict,
+    const char *message);
 
-/* One of its hosts has answered and was of use. Or none was, for another reason
- * than that none answered. */
+/* A host of the destination was usable: end its being unreachable. */
 void throttle_note_answer(struct spool *spool, struct destination *destination);
+
+/* Throttle a destination: hosts answer, and none is usable. */
 void throttle_note_unusable(struct destination *destination,
     const struct verdict *verdict);
 
-/* There is no network to reach it by: nothing that is known of it changes. */
+/* Throttle a destination that there is no network to; its state in the spool
+ * does not change. */
 void throttle_note_no_network(struct destination *destination);
 
-/* Defer a job at a destination that is_waiting. */
-void throttle_pass_by(const struct destination *destination,
+/* Defer a job of a throttled destination. */
+void throttle_defer_job(const struct destination *destination,
     struct task_job *job);
 
 #endif

@@ -170,7 +170,7 @@ render(char *const lines[LINES], const char *original, size_t length)
 		.host = lines[LINE_HOST],
 		.reply = lines[LINE_REPLY],
 		.reason = lines[LINE_REASON],
-		.tried_ms = INT64_C(1763836310123),
+		.tried_real_ms = INT64_C(1763836310123),
 		.is_expired = strchr(lines[LINE_LETTERS], 'x') != NULL,
 	};
 	struct notice notice = {
@@ -181,9 +181,9 @@ render(char *const lines[LINES], const char *original, size_t length)
 		    &sender),
 		.envid =
 		    is_dsn_envid(lines[LINE_ENVID]) ? lines[LINE_ENVID] : NULL,
-		.now_ms = INT64_C(1763836320000),
-		.arrival_ms = INT64_C(1763836300000),
-		.until_ms = INT64_C(1763936300000),
+		.now_real_ms = INT64_C(1763836320000),
+		.arrival_real_ms = INT64_C(1763836300000),
+		.until_real_ms = INT64_C(1763936300000),
 		.recipients = &recipient,
 		.recipient_count = 1,
 		.original = original,

@@ -78,13 +78,14 @@ check_reach_row(size_t row)
 
 	for (int i = 0; i < 20000; i++) {
 		unsigned failures = reach_rows[row].failures;
-		int64_t until_ms = backoff_reach_ms(REAL_MS, failures, chance);
-		int64_t wait = until_ms / 60000 - MINUTE;
+		int64_t until_real_ms =
+		    backoff_reach_real_ms(REAL_MS, failures, chance);
+		int64_t wait = until_real_ms / 60000 - MINUTE;
 		int64_t follow =
-		    backoff_follow_minute(until_ms, failures, chance) -
-		    until_ms / 60000;
+		    backoff_follow_minute(until_real_ms, failures, chance) -
+		    until_real_ms / 60000;
 
-		need(until_ms % 60000 == 0);
+		need(until_real_ms % 60000 == 0);
 		least = wait < least ? wait : least;
 		most = wait > most ? wait : most;
 		first = follow < first ? follow : first;

@@ -24,15 +24,15 @@ start(void)
 		.host = "mx.example.org[192.0.2.1]",
 		.reply = "550 5.1.1 Nobody here",
 		.reason = "refused at RCPT",
-		.tried_ms = INT64_C(1763836310123),
+		.tried_real_ms = INT64_C(1763836310123),
 	};
 	notice = (struct notice){
 		.kind = NOTICE_FAILED,
 		.id = "019aad1f6b2e5d0c7f3a9be1",
 		.hostname = "our.example.com",
 		.sender = "alice@example.com",
-		.now_ms = INT64_C(1763836320000),
-		.arrival_ms = INT64_C(1763836300000),
+		.now_real_ms = INT64_C(1763836320000),
+		.arrival_real_ms = INT64_C(1763836300000),
 		.recipients = &recipient,
 		.recipient_count = 1,
 		.original = "Subject: hello\r\n",
@@ -222,7 +222,8 @@ last_word_of_many(void)
 {
 	start();
 	recipient.is_expired = true;
-	has("    It was tried again and again. At last: mx.example.org[192.0.2.1]");
+	has("    Delivery was retried until the message expired. Last error:\r\n"
+	    "    mx.example.org[192.0.2.1]");
 }
 
 int
