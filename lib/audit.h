@@ -26,7 +26,7 @@ enum audit_event {
 	AUDIT_HOST_PASSED_OVER, /* a remote host was not used, and why */
 	AUDIT_UNREACHED, /* none of a destination's hosts answers */
 	AUDIT_REACHED_AGAIN, /* one of such a destination's hosts answers */
-	AUDIT_AUTH_FAILED, /* a relay refuses us, or cannot be told who we are */
+	AUDIT_AUTH_FAILED, /* to a relay: refused, or not possible */
 	AUDIT_NO_NETWORK, /* nothing can be tried */
 	AUDIT_POLICY_MISSED, /* a domain's TLS policy could not be followed */
 	AUDIT_MESSAGE_DONE, /* a message left the queue */

@@ -85,7 +85,7 @@ settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
 	return -EINVAL;
 }
 
-/* ---- one variable --------------------------------------------------------- */
+/* ---- one variable -------------------------------------------------------- */
 
 static int
 read_number(const struct setting *setting, const char *text, int *ret_number,
@@ -179,7 +179,7 @@ settings_read(const struct setting *table, size_t count, void *ret_settings,
 	return r;
 }
 
-/* ---- host names ----------------------------------------------------------- */
+/* ---- host names ---------------------------------------------------------- */
 
 /* A host name as it may stand after EHLO: no spaces, nothing unprintable. */
 static bool
@@ -224,7 +224,7 @@ settings_read_hostname(const char *variable,
 	return 0;
 }
 
-/* ---- names that no program has --------------------------------------------- */
+/* ---- names that no program has ------------------------------------------- */
 
 static bool
 is_known(const char *name, size_t length)

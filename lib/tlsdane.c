@@ -6,8 +6,8 @@
  *
  *	DANE-EE(3)	the record is of the peer's own certificate or key:
  *			neither its names nor its dates matter
- *	DANE-TA(2)	the record is of a certificate above it: that becomes the
- *			only trust anchor, and all else is checked as usual
+ *	DANE-TA(2)	the record is of a certificate above it: that becomes
+ *			the only trust anchor, and all else is checked as usual
  *
  * libgnutls-dane is not used. For DANE-TA it looks whether a certificate of
  * the chain is the record's and whether the first one was signed by the

@@ -161,7 +161,8 @@ keep_mistake(void *context, unsigned line, bool is_mistake, const char *text)
 
 	if (is_mistake && *finding->error == '\0')
 		(void)fail(finding->error,
-		    "SMTP_ROUTES: %s:%u: %s (--check-routes lists all mistakes)",
+		    "SMTP_ROUTES: %s:%u: %s "
+		    "(--check-routes lists all mistakes)",
 		    finding->path, line, text);
 }
 

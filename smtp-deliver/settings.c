@@ -55,7 +55,7 @@ static const struct setting table[] = {
 	    720 },
 };
 
-/* ---- the address that connections come from -------------------------------- */
+/* ---- the address that connections come from ------------------------------ */
 
 /* Take one address. Returns false if it cannot be bound to, or is a second one
  * of its family. */
@@ -97,7 +97,7 @@ read_bind_address(struct deliver_settings *settings,
 	return 0;
 }
 
-/* ---- DKIM ------------------------------------------------------------------ */
+/* ---- DKIM ---------------------------------------------------------------- */
 
 /* Take the first item off a list that is separated by commas. Returns false if
  * it is too long; the list is NULL after its last item. */
@@ -114,8 +114,8 @@ take_item(const char **list, char ret_item[SETTINGS_DKIM_SIZE])
 	return true;
 }
 
-/* A selector, or a domain that mail is signed for (RFC 6376 section 3.1): labels
- * of letters, digits and "-"; "_" also occurs in practice. */
+/* A selector, or a domain that mail is signed for (RFC 6376 section 3.1):
+ * labels of letters, digits and "-"; "_" also occurs in practice. */
 static bool
 is_dns_name(const char *text)
 {
@@ -149,14 +149,15 @@ read_dkim_keys(struct deliver_settings *settings, const char *selectors,
 		if (!take_item(&selector, dkim->selector) ||
 		    !is_dns_name(dkim->selector))
 			return settings_fail(ret_error,
-			    "SMTP_DKIM_SELECTOR is \"%.64s\"; expected the name "
-			    "of a key in the DNS, or two, separated by a comma",
+			    "SMTP_DKIM_SELECTOR is \"%.64s\"; expected the "
+			    "name of a key in the DNS, or two, separated by a "
+			    "comma",
 			    selectors);
 		if (!take_item(&path, dkim->key_path) ||
 		    *dkim->key_path == '\0')
 			return settings_fail(ret_error,
-			    "SMTP_DKIM_KEY_PATH is \"%.64s\"; expected a file, or "
-			    "two, separated by a comma",
+			    "SMTP_DKIM_KEY_PATH is \"%.64s\"; expected a file, "
+			    "or two, separated by a comma",
 			    paths);
 	}
 	if (selector == NULL && path == NULL)

@@ -36,7 +36,8 @@ struct http_site {
 
 /*
  * Serve pages until told to stop by SIGTERM or SIGINT, until they are outdated,
- * or until nobody has asked for any for a while. Requests that came before are still answered.
+ * or until nobody has asked for any for a while. Requests that came before are
+ * still answered.
  *
  * listen_fd	stays the caller's, and open: who comes later waits in it.
  * idle_ms	how long "a while" is, or -1: for ever.

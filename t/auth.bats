@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: ISC
 #
 # auth.bats - smtp-deliver authenticates to relays by SMTP_AUTH_FILE, over TLS
-# that has verified and only there: Postfix with Cyrus SASL, Postfix with Dovecot,
-# and a host that does it all wrong. Mail that they refuse waits, and no secret is
-# ever in the log.
+# that has verified and only there: Postfix with Cyrus SASL, Postfix with
+# Dovecot, and a host that does it all wrong. Mail that they refuse waits, and
+# no secret is ever in the log.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -215,8 +215,8 @@ waits() {
 	is_deferred "$1" && told "$1" deferred && ! told "$1" failed
 }
 
-# Whether nothing that was written has a secret, as it is or in base64: with what
-# may stand before it for each way that three octets fall.
+# Whether nothing that was written has a secret, as it is or in base64: with
+# what may stand before it for each way that three octets fall.
 keeps_secrets() {
 	local secret before
 
@@ -502,7 +502,8 @@ silent_worker() {
 
 # ---- hosts that do it wrong --------------------------------------------------
 
-# odd_fault MECHANISM OPTION...: a message to a host with that fault, which waits.
+# odd_fault MECHANISM OPTION...: a message to a host with that fault, which
+# waits.
 odd_fault() {
 	local mechanism=$1
 

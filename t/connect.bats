@@ -134,7 +134,8 @@ families() {
 # ---- settings ----------------------------------------------------------------
 
 @test "SMTP_IP_FAMILY chooses the addresses that are used, and their order" {
-	for row in any=6464 ipv4=44 ipv6=66 prefer-ipv4=4646 prefer-ipv6=6464; do
+	for row in any=6464 ipv4=44 ipv6=66 prefer-ipv4=4646 \
+		prefer-ipv6=6464; do
 		forget_unreached
 		id=$(send bob@two.test)
 		SMTP_IP_FAMILY=${row%=*} deliver

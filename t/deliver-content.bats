@@ -31,8 +31,8 @@ teardown_file() {
 	network_stop
 }
 
-# arrives NAME [PARAMETER]: submit the message on stdin, deliver it to a real MTA,
-# compare. The parameter is for MAIL.
+# arrives NAME [PARAMETER]: submit the message on stdin, deliver it to a real
+# MTA, compare. The parameter is for MAIL.
 arrives() {
 	local file=$BATS_TEST_TMPDIR/$1 id
 

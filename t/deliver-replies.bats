@@ -253,7 +253,8 @@ teardown_file() {
 		stop_started
 		odd_start odd1 --offer "$offer" "rcpt:<two@=421 4.3.2 closing;ok" \
 			"rcpt:<never@=550 5.1.1 never"
-		id=$(send never@odd.test one@odd.test two@odd.test three@odd.test)
+		id=$(send never@odd.test one@odd.test two@odd.test \
+			three@odd.test)
 		deliver
 		is_deferred "$id"
 		[ "$(odd_count odd1)" -eq 0 ]
@@ -271,7 +272,8 @@ teardown_file() {
 
 @test "a host that does not answer is given up at the deadline" {
 	export SMTP_REMOTE_TIMEOUT=1
-	for step in banner=silent ehlo=deaf mail=silent content=deaf dot=silent; do
+	for step in banner=silent ehlo=deaf mail=silent content=deaf \
+		dot=silent; do
 		stop_started
 		odd_start odd1 "$step"
 		id=$(send bob@odd.test)

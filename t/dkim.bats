@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# dkim.bats - smtp-deliver signs what it sends (RFC 6376, RFC 8463), as verifiers
-# see it that are not ours, with keys in a real DNS.
+# dkim.bats - smtp-deliver signs what it sends (RFC 6376, RFC 8463), as
+# verifiers see it that are not ours, with keys in a real DNS.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 

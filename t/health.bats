@@ -339,14 +339,16 @@ put_into_retry() {
 	touch "$spool/queue/new/$(old_id 1)" "$spool/queue/new/$(old_id 2)"
 	[ "$(get -H 'Accept: text/plain;version=0.0.4' /metrics)" = 200 ]
 	diff - "$body" <<-'END'
-		# HELP smtp_messages_queued_total Messages accepted into the queue.
-		# TYPE smtp_messages_queued_total counter
+		# HELP smtp_messages_queued_total Messages accepted into the
+		# queue. TYPE smtp_messages_queued_total counter
 		smtp_messages_queued_total 0
-		# HELP smtp_messages_delivered_total Recipients' copies that a remote host has taken.
-		# TYPE smtp_messages_delivered_total counter
+		# HELP smtp_messages_delivered_total Recipients' copies that a
+		# remote host has taken. TYPE smtp_messages_delivered_total
+		# counter
 		smtp_messages_delivered_total 0
-		# HELP smtp_delivery_failures_total Delivery attempts for a recipient that did not succeed.
-		# TYPE smtp_delivery_failures_total counter
+		# HELP smtp_delivery_failures_total Delivery attempts for a
+		# recipient that did not succeed. TYPE
+		# smtp_delivery_failures_total counter
 		smtp_delivery_failures_total 0
 		# HELP smtp_queue_depth Messages in the queue.
 		# TYPE smtp_queue_depth gauge
@@ -364,11 +366,11 @@ put_into_retry() {
 		# HELP smtp_messages_queued Messages accepted into the queue.
 		# TYPE smtp_messages_queued counter
 		smtp_messages_queued_total 0
-		# HELP smtp_messages_delivered Recipients' copies that a remote host has taken.
-		# TYPE smtp_messages_delivered counter
+		# HELP smtp_messages_delivered Recipients' copies that a remote
+		# host has taken. TYPE smtp_messages_delivered counter
 		smtp_messages_delivered_total 0
-		# HELP smtp_delivery_failures Delivery attempts for a recipient that did not succeed.
-		# TYPE smtp_delivery_failures counter
+		# HELP smtp_delivery_failures Delivery attempts for a recipient
+		# that did not succeed. TYPE smtp_delivery_failures counter
 		smtp_delivery_failures_total 0
 		# HELP smtp_queue_depth Messages in the queue.
 		# TYPE smtp_queue_depth gauge
@@ -483,7 +485,8 @@ ask() {
 	timeout 60 python3 - "$(program smtp-health)" <<-'END'
 		import os, signal, socket, sys, urllib.request
 
-		# As systemd does: keep the socket, hand it to one after the other.
+		# As systemd does: keep the socket, hand it to one after the
+		# other.
 		listener = socket.create_server(("127.0.0.1", 0))
 		url = "http://127.0.0.1:%d/healthz" % listener.getsockname()[1]
 		urllib.request.install_opener(urllib.request.build_opener(

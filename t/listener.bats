@@ -393,7 +393,8 @@ while True:
 		    assert reply.startswith(code), reply
 
 		hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-		resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+		limits = (min(4096, hard), hard)
+		resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 		clients = []
 		for count in 50, 1000:
 		    while len(clients) < count:

@@ -81,7 +81,7 @@ says() {
 	done
 }
 
-# ---- bounces -------------------------------------------------------------------
+# ---- bounces -----------------------------------------------------------------
 
 @test "a message to an unknown recipient is returned in the same run" {
 	odd_start odd1 "rcpt:<bob@=550 5.1.1 nobody here\\nof that name"
@@ -265,7 +265,7 @@ has_notices() {
 		<"$(mta_mail home "Delivered-To: $alice")" | wc -c)" -eq 0 ]
 }
 
-# ---- delays --------------------------------------------------------------------
+# ---- delays ------------------------------------------------------------------
 
 @test "after four hours the sender is notified of a delay, once" {
 	odd_start odd1 "rcpt:<later@=450 4.2.0 come again"

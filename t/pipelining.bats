@@ -28,7 +28,8 @@ teardown_file() {
 	network_stop
 }
 
-# said HOST: the commands that a host got and its actions, from MAIL on, as a line.
+# said HOST: the commands that a host got and its actions, from MAIL on, as a
+# line.
 said() {
 	cut -d ' ' -f 2- "$(odd "$1")/log" | sed -n '/^MAIL/,$p' |
 		sed -E 's/^(MAIL|RCPT) .*/\1/; s/^-- [0-9]+ octets/-- octets/' |
@@ -54,8 +55,8 @@ QUIT,disconnect quit," ]
 QUIT,disconnect quit," ]
 }
 
-# comes_to OUTCOMES RULE...: a message for one, two and three has these outcomes,
-# in that order, at a host with these rules, in groups and one by one.
+# comes_to OUTCOMES RULE...: a message for one, two and three has these
+# outcomes, in that order, at a host with these rules, in groups and one by one.
 comes_to() {
 	local outcomes=$1 offer id
 

@@ -46,8 +46,8 @@ records() {
 	cat "$spool"/queue/attempts/*
 }
 
-# A host has accepted the message for one recipient. The next host, for the other
-# one, does not answer.
+# A host has accepted the message for one recipient. The next host, for the
+# other one, does not answer.
 deliver_in_part() {
 	odd_start odd1 "rcpt:<two@=451 4.2.1 later"
 	odd_start odd2 banner=silent
@@ -76,8 +76,8 @@ deliver_in_part() {
 	[ "$(tries odd1 two@)" -eq 1 ]
 }
 
-# deliver_in_vain WHAT COMMAND...: a run under the command, until its log has WHAT
-# and two seconds more; then it is killed.
+# deliver_in_vain WHAT COMMAND...: a run under the command, until its log has
+# WHAT and two seconds more; then it is killed.
 deliver_in_vain() {
 	local what=$1
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# relay.bats - with SMTP_RELAYHOST all mail goes to the relays that it names, and
-# nowhere else: Postfix, and hosts that misbehave.
+# relay.bats - with SMTP_RELAYHOST all mail goes to the relays that it names,
+# and nowhere else: Postfix, and hosts that misbehave.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# routes.bats - the routes file chooses the next hop, and the TLS that is required;
-# every mistake in it is reported. With Postfix, signed zones, an MTA-STS policy,
-# and hosts that log what they get.
+# routes.bats - the routes file chooses the next hop, and the TLS that is
+# required; every mistake in it is reported. With Postfix, signed zones, an
+# MTA-STS policy, and hosts that log what they get.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -107,7 +107,7 @@ policy() {
 		# A comment.
 		to direct.one.test	via [odd2.hosts.test]
 		to .one.test		via [odd1.hosts.test]:2525
-		to bob@two.test		via [ODD1.hosts.test]:2525	# the same
+		to bob@two.test		via [ODD1.hosts.test]:2525 # the same
 		to one.test		via mx
 	END
 	id=$(send_from a@here.test a@sub.one.test b@x.y.one.test bob@two.test \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# sandbox.bats - the programs in their sandbox, and on kernels that lack a part of
-# it. t/unit/sandbox.c tries from inside what the sandbox forbids.
+# sandbox.bats - the programs in their sandbox, and on kernels that lack a part
+# of it. t/unit/sandbox.c tries from inside what the sandbox forbids.
 #
 # shellcheck disable=SC2154 # lib/common sets $spool and $started
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# schedule.bats - how smtp-deliver shares out its work: connections, destinations,
-# and what it does not try. Counted by what hosts saw.
+# schedule.bats - how smtp-deliver shares out its work: connections,
+# destinations, and what it does not try. Counted by what hosts saw.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 

@@ -59,14 +59,14 @@ refuses() {
 
 	shift
 	(
-		[ $# -eq 0 ] || export "$@"
+		[ $# -eq 0 ] || export "${@:1}"
 		run -78 deliver
 		tail -n 1 "$trail" | grep -F "smtp-deliver: $text"
 	)
 	expect_health 503 "spool $spool: mail is not delivered: $text*"
 }
 
-@test "mail is accepted while smtp-deliver has a setting that is not valid, and goes out once it is" {
+@test "mail is accepted while a setting of smtp-deliver is invalid" {
 	local id second
 
 	odd_start odd
@@ -85,7 +85,7 @@ refuses() {
 	expect_health 200 OK
 }
 
-@test "a relay, other names, rules, keys or credentials that are not valid are told by /healthz" {
+@test "/healthz reports invalid settings of delivery, and of its files" {
 	local dir=$BATS_TEST_TMPDIR
 
 	send bob@odd.test
@@ -113,7 +113,7 @@ refuses() {
 	expect_health 200 OK
 }
 
-@test "a setting of smtp-session that is not valid refuses mail, and /healthz says so until it is" {
+@test "an invalid setting of smtp-session refuses mail, as /healthz says" {
 	local id
 
 	id=$(send bob@odd.test)
@@ -146,7 +146,7 @@ refuses() {
 	[ ! -e "$spool" ]
 }
 
-@test "what was left cannot forge a line, and what nobody can read is no trouble" {
+@test "a fault's record cannot forge a line, and may be unreadable" {
 	send bob@odd.test
 	mkdir -p "$spool/faults"
 	printf 'one\033[2J\nHTTP/1.1 200 OK\n' >"$spool/faults/smtp-deliver"
@@ -181,7 +181,7 @@ unknown='SMTP_RELAY_HOST is not a variable of smtpserver; did you mean SMTP_RELA
 	[ "$(grep -cF "$unknown" "$trail")" -eq 2 ]
 }
 
-@test "a name that no program has is reported by a listener, and not by each session" {
+@test "an unknown variable is reported by a listener, not by each session" {
 	local port
 
 	export SMTP_RELAY_HOST=x

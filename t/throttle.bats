@@ -52,8 +52,8 @@ event() {
 	grep -c " event=$1 " "$trail" || :
 }
 
-# refused HOST: how many connections a host without a listener has refused, by the
-# count of its kernel.
+# refused HOST: how many connections a host without a listener has refused, by
+# the count of its kernel.
 refused() {
 	network_exec "$1" cat /proc/net/snmp |
 		awk '$1 == "Tcp:" && /[0-9]/ { print $15 }'
@@ -315,7 +315,8 @@ teardown() {
 
 @test "without a link nothing is tried, which is logged once" {
 	link_down
-	mapfile -t ids < <(send_each one@odd.test two@odd.test three@second.test)
+	mapfile -t ids < <(send_each one@odd.test two@odd.test \
+		three@second.test)
 	deliver
 	for id in "${ids[@]}"; do
 		was_left "$id"

@@ -255,7 +255,8 @@ are_drop_ins_of() {
 		<(printf '\n/srv/our mail/100%%%%/queue/new\n')
 	diff <(option smtpserver-retry.path DirectoryNotEmpty) \
 		<(printf '\n/srv/our mail/100%%%%/queue/retry\n')
-	diff <(option smtpserver-deliver.service ConditionDirectoryNotEmpty) - <<-END
+	diff <(option smtpserver-deliver.service \
+		ConditionDirectoryNotEmpty) - <<-END
 
 		|/srv/our mail/100%%/queue/new
 		|/srv/our mail/100%%/queue/retry

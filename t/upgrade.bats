@@ -143,7 +143,8 @@ policies_start() {
 	wait_for 10 test -e "$web/ready"
 }
 
-# Of the only destination that is known to be unreachable, by the field's number.
+# Of the only destination that is known to be unreachable, by the field's
+# number.
 unreached() {
 	cut -d ' ' -f "$1" "$spool"/unreached/*
 }

@@ -4,8 +4,9 @@
  * fault.c - why a program cannot work: faults/<program>.
  *
  * smtp-health cannot look at another program's settings, files and credentials,
- * so that program leaves word. A file appears whole, in place of the one before,
- * and is not flushed: the next start of its program would write it again.
+ * so that program leaves word. A file appears whole, in place of the one
+ * before, and is not flushed: the next start of its program would write it
+ * again.
  */
 
 #include "config.h"

@@ -5,10 +5,12 @@
  *
  *	key			made once: what tokens are keyed with (key.c)
  *	counters, sessions	what smtp-health shows
- *	able			tells when the file system was last tried (probe.c)
+ *	able			tells when the file system was last tried
+ *				(probe.c)
  *	scratch/		where files cannot be made without a name
  *	policies/		TLS policies of domains (cache.c)
- *	unreached/		destinations that cannot be reached (unreachable.c)
+ *	unreached/		destinations that cannot be reached
+ *				(unreachable.c)
  *	faults/			why a program cannot work (fault.c)
  *	2026-11-22/		mail stored on that day
  *	queue/new, retry, attempts, failed, damaged

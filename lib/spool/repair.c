@@ -11,8 +11,10 @@
  *	queue/attempts/<else>		moved to queue/damaged
  *
  *	policies/<any>, old		no policy holds for longer: removed
- *	unreached/<any>, old		nothing has gone there for so long: removed
- *	faults/<any>, old		its program has not started since: removed
+ *	unreached/<any>, old		nothing has gone there for so long:
+ *					removed
+ *	faults/<any>, old		its program has not started since:
+ *					removed
  *
  * What is wrong with the entries themselves shows when they are claimed.
  */

@@ -174,7 +174,7 @@ respond(struct exchange *exchange)
 	return r;
 }
 
-/* ---- what is offered ------------------------------------------------------- */
+/* ---- what is offered ----------------------------------------------------- */
 
 unsigned
 auth_parse_offer(const char *text)
@@ -240,7 +240,7 @@ hide_secret(const struct exchange *exchange, struct verdict *verdict)
 		    sizeof(verdict->reply) - strlen("235 "));
 }
 
-/* ---- the exchange ---------------------------------------------------------- */
+/* ---- the exchange -------------------------------------------------------- */
 
 /* Trouble that a person has to look after. */
 static void
@@ -359,8 +359,8 @@ end_well(const struct exchange *exchange, struct verdict *ret_verdict)
 	return -EPROTO;
 }
 
-/* What a person can do something about; all but 432 say it will not be better by
- * itself. */
+/* What a person can do something about; all but 432 say it will not be better
+ * by itself. */
 static void
 refuse(const struct exchange *exchange, struct verdict *verdict)
 {

@@ -14,9 +14,10 @@
 unsigned auth_parse_offer(const char *text);
 
 /*
- * Authenticate to a relay (RFC 4954): by the strongest mechanism that is offered
- * and that the credential allows, and by no other if that fails. The caller has
- * seen to it that there is TLS, and that the relay's certificate has verified.
+ * Authenticate to a relay (RFC 4954): by the strongest mechanism that is
+ * offered and that the credential allows, and by no other if that fails. The
+ * caller has seen to it that there is TLS, and that the relay's certificate has
+ * verified.
  *
  * Returns 0, -EHOSTUNREACH if the host refuses us, or another negative errno if
  * the connection is of no more use; then ret_verdict tells why. If a person has

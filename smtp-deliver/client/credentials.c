@@ -332,7 +332,7 @@ credentials_close(struct credentials *credentials)
 	free(credentials);
 }
 
-/* ---- who is asked ---------------------------------------------------------- */
+/* ---- who is asked -------------------------------------------------------- */
 
 const struct credential *
 credentials_find(const struct credentials *credentials, const char *host,

@@ -56,8 +56,9 @@ int dialogue_check_step(const struct dialogue *dialogue);
 
 /*
  * Send a command; add one to those that go out together when a reply is waited
- * for (RFC 2920), of which the first was sent, and was checked; get the reply to
- * a step, within its time of RFC 5321 section 4.5.3.2; or send, and then get.
+ * for (RFC 2920), of which the first was sent, and was checked; get the reply
+ * to a step, within its time of RFC 5321 section 4.5.3.2; or send, and then
+ * get.
  *
  * see_line	called with context for each line of the reply.
  * ret_verdict	what the reply means for what was asked, or what went wrong;

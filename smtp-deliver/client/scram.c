@@ -139,7 +139,8 @@ parse_challenge(struct scram *scram, const char *text,
 	return 0;
 }
 
-/* What both sides sign, AuthMessage; what we say is its end, up to the proof. */
+/* What both sides sign, AuthMessage; what we say is its end, up to the
+ * proof. */
 static bool
 make_text(const struct scram *scram, const char *server_first,
     const char *nonce, char *ret_text, size_t size,

@@ -30,8 +30,8 @@ enum transaction_end {
 };
 
 /* Whether the host offers what the message needs: room, 8BITMIME, SMTPUTF8.
- * Without MIME conversion of ours it cannot go there else; ret_verdict, which is
- * for those who no host is left for, says what is lacking. */
+ * Without MIME conversion of ours it cannot go there else; ret_verdict, which
+ * is for those who no host is left for, says what is lacking. */
 bool transaction_can_take(const struct client *client,
     const struct transaction_message *message, struct verdict *ret_verdict);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * dnsmessage.c - answers of the resolver (RFC 1035 sections 3.3.9 and 4.1; RFC 6698
- * section 2.1).
+ * dnsmessage.c - answers of the resolver (RFC 1035 sections 3.3.9 and 4.1; RFC
+ * 6698 section 2.1).
  *
  * Pure: octets in, records out.
  */

@@ -27,8 +27,8 @@ enum dns_answer dnsmessage_parse_tlsa(const unsigned char *answer,
     size_t length, struct tls_tlsa ret_records[DNS_TLSA_MAX],
     size_t *ret_count);
 
-/* Find the one TXT record that begins with a text. Returns as dnsmessage_parse_mx()
- * does; several such records are none. */
+/* Find the one TXT record that begins with a text. Returns as
+ * dnsmessage_parse_mx() does; several such records are none. */
 enum dns_answer dnsmessage_find_text(const unsigned char *answer, size_t length,
     const char *prefix, char ret_text[DNS_TEXT_SIZE]);
 

@@ -9,8 +9,8 @@
 
 /*
  * Whether there is a network to deliver over. Where there is none nothing was
- * tried, and that is no fault of the other hosts'. Nothing but a question to the
- * resolver is sent to find out.
+ * tried, and that is no fault of the other hosts'. Nothing but a question to
+ * the resolver is sent to find out.
  */
 
 /* Whether this host knows a way to an address. */

@@ -3,8 +3,8 @@
 /*
  * https.c - one document by HTTPS, with libcurl.
  *
- * A module, smtp-https.so: libcurl with all that it brings along takes longer to
- * load than most runs of smtp-deliver last, and few of them need it.
+ * A module, smtp-https.so: libcurl with all that it brings along takes longer
+ * to load than most runs of smtp-deliver last, and few of them need it.
  */
 
 #include "config.h"
@@ -64,7 +64,8 @@ set_up(CURL *curl, const struct https_request *request,
 	(void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
 }
 
-/* Whether the answer is the document that was asked for; error says what not. */
+/* Whether the answer is the document that was asked for; error says what
+ * not. */
 static bool
 is_document(CURL *curl, const char *media_type, char *error)
 {

@@ -9,7 +9,7 @@ enum level {
 	LEVEL_NONE, /* nothing: no TLS */
 	LEVEL_VERIFY, /* if it has TLS, trust anchors must vouch for its name */
 	LEVEL_STS, /* the same, and TLS is required (MTA-STS, RFC 8461) */
-	LEVEL_DANE, /* TLS, with a certificate its TLSA records match (RFC 7672) */
+	LEVEL_DANE, /* TLS, and a match of TLSA records (RFC 7672) */
 };
 
 /* Its name in the audit trail: "none", "verify", "sts", "dane". */

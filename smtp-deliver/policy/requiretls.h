@@ -11,8 +11,8 @@
 /*
  * Whether a message that was given to us with REQUIRETLS may go to a host of a
  * route (RFC 8689 section 4.2.1): first, whether nobody can have forged the
- * host's name; then, when there is a connection, whether that has TLS, for which
- * certificates verify here in any case, and the host offers REQUIRETLS.
+ * host's name; then, when there is a connection, whether that has TLS, for
+ * which certificates verify here in any case, and the host offers REQUIRETLS.
  *
  * policy	the MTA-STS policy of the domain; NULL: there can be none.
  *

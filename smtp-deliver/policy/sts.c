@@ -147,8 +147,8 @@ is_name(struct piece name)
 	return before != '.';
 }
 
-/* A pattern that is none names no host, and one that there is no room for is left
- * out: who is named by that alone is not used, and the others hold. */
+/* A pattern that is none names no host, and one that there is no room for is
+ * left out: who is named by that alone is not used, and the others hold. */
 static void
 take_mx(struct piece value, struct sts_policy *policy)
 {

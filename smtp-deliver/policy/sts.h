@@ -38,8 +38,8 @@ int sts_parse_record(const char *text, char ret_id[STS_ID_SIZE]);
  * Take a policy apart, as the domain's host serves it.
  *
  * Returns 0, or -EBADMSG if it is none: a line that is no field, a field that
- * is needed and missing, a version, mode or age that cannot be. Hosts that cannot
- * be, and those behind the first STS_MX_MAX, are left out.
+ * is needed and missing, a version, mode or age that cannot be. Hosts that
+ * cannot be, and those behind the first STS_MX_MAX, are left out.
  */
 int sts_parse_policy(const char *text, size_t length,
     struct sts_policy *ret_policy);

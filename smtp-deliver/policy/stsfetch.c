@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * stsfetch.c - the MTA-STS policy of a destination (RFC 8461 sections 3.3, 5.1).
+ * stsfetch.c - the MTA-STS policy of a destination (RFC 8461 sections 3.3,
+ * 5.1).
  *
  *	TXT record at _mta-sts	its id says whether what is kept is up to date
  *	https://mta-sts.DOMAIN	else the policy is fetched and kept
@@ -63,7 +64,7 @@ struct search {
 	const struct cache_place *place;
 };
 
-/* ---- what is kept ---------------------------------------------------------- */
+/* ---- what is kept -------------------------------------------------------- */
 
 /* What is kept begins with lines that are ours, and an empty one; the policy
  * follows as it came. */
@@ -170,7 +171,7 @@ write_kept(const struct search *search, const struct kept *kept)
 	(void)cache_write(search->place, text, (size_t)head + kept->length);
 }
 
-/* ---- what is fetched ------------------------------------------------------- */
+/* ---- what is fetched ----------------------------------------------------- */
 
 /* The addresses of a host in the form in which libcurl takes them, so that it
  * asks nobody. Returns whether there are any. */
@@ -234,8 +235,8 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 	    STSFETCH_FAILURE_SIZE);
 }
 
-/* Returns whether there is a policy. One that cannot be had is unknown; what was
- * served in place of one is none. */
+/* Returns whether there is a policy. One that cannot be had is unknown; what
+ * was served in place of one is none. */
 static bool
 fetch_policy(const struct search *search, const char *id, struct kept *kept,
     struct stsfetch_answer *answer)
@@ -323,7 +324,7 @@ find_policy(const struct search *search, struct stsfetch_answer *ret_answer)
 		ret_answer->policy.is_unknown = true;
 }
 
-/* ---- the process ----------------------------------------------------------- */
+/* ---- the process --------------------------------------------------------- */
 
 /* The worker's messages, for one, are not for us. */
 static void

@@ -30,16 +30,16 @@ struct stsfetch_answer {
 };
 
 /* Find the place in the spool, before all that is not needed is closed; its
- * descriptor, if it is not -1, is to be kept. No destination: there is none that
- * has a policy. No spool: what is fetched is not kept. */
+ * descriptor, if it is not -1, is to be kept. No destination: there is none
+ * that has a policy. No spool: what is fetched is not kept. */
 void stsfetch_prepare(struct stsfetch *stsfetch, struct spool *spool,
     const char *destination);
 
 /*
  * Start the process: before the worker's wall is closed, which forks nothing.
  *
- * forget	called there first: wipes secrets that only a worker needs. NULL:
- *		there are none.
+ * forget	called there first: wipes secrets that only a worker needs.
+ *		NULL: there are none.
  */
 void stsfetch_start(struct stsfetch *stsfetch,
     const struct deliver_settings *settings,

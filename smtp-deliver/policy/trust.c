@@ -163,8 +163,8 @@ trust_find(const char *destination, const char *host, int port,
 		return 0;
 	switch (find_dane(host, port, ret_trust)) {
 	case DNS_FOUND:
-		/* Records that are of no use ask for TLS (RFC 7672 section 2.2);
-		 * with whom, trust anchors tell as ever (promise P5). */
+		/* Records that are of no use ask for TLS (RFC 7672 section
+		 * 2.2); with whom, trust anchors tell as ever (promise P5). */
 		if (ret_trust->record_count > 0)
 			ret_trust->level = LEVEL_DANE;
 		ret_trust->is_tls_required = true;

@@ -50,9 +50,10 @@ int trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
     struct verdict *ret_verdict);
 
 /*
- * Ask for as much as an administrator does, where the policy that was found asks
- * for less: TLS is a must then, and LEVEL_STS and LEVEL_DANE must be published.
- * LEVEL_NONE, for a host that he has named himself, asks for nothing at all.
+ * Ask for as much as an administrator does, where the policy that was found
+ * asks for less: TLS is a must then, and LEVEL_STS and LEVEL_DANE must be
+ * published. LEVEL_NONE, for a host that he has named himself, asks for nothing
+ * at all.
  *
  * Returns 0, or -EHOSTUNREACH with ret_verdict telling why the host must not be
  * used.

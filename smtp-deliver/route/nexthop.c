@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * nexthop.c - where mail goes, as an administrator writes it, and as the name of a
- * destination.
+ * nexthop.c - where mail goes, as an administrator writes it, and as the name
+ * of a destination.
  *
  * Pure: no I/O, no memory.
  */

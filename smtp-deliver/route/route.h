@@ -44,8 +44,8 @@ struct route {
  * Find the way to a destination (RFC 5321 section 5.1, RFC 7505), or by the
  * relays that are to be used in its place.
  *
- * destination	a name as nexthop_format() writes it: a domain, an address literal,
- *		or relays.
+ * destination	a name as nexthop_format() writes it: a domain, an address
+ *		literal, or relays.
  * settings	SMTP_HOSTNAME: where the route would lead to that name it is
  *		cut. Relays may be there.
  *
@@ -63,8 +63,8 @@ int route_find(const char *destination, const struct deliver_settings *settings,
  */
 bool route_look_up(struct route *route, size_t host);
 
-/* Whether the MTA-STS policy of the destination is of interest. A relay is not the
- * recipients' choice: their domain's is not. */
+/* Whether the MTA-STS policy of the destination is of interest. A relay is not
+ * the recipients' choice: their domain's is not. */
 static inline bool
 route_has_policy(const struct route *route)
 {

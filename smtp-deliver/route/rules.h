@@ -29,7 +29,8 @@ struct rule {
 };
 
 /* Told what is wrong with a line: a mistake, or a rule that can never match.
- * Line 0: with the file. The text is printable, and used during the call only. */
+ * Line 0: with the file. The text is printable, and used during the call
+ * only. */
 typedef void rules_see(void *context, unsigned line, bool is_mistake,
     const char *text);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * delivery.c - a job while it is tried: who is still to get the message, what hosts
- * have done, what is sent, and what that comes to.
+ * delivery.c - a job while it is tried: who is still to get the message, what
+ * hosts have done, what is sent, and what that comes to.
  *
  * Talks to no host: worker.c does.
  */

@@ -70,8 +70,8 @@ void delivery_take_verdicts(struct delivery *delivery,
 void delivery_pass_over(struct delivery *delivery,
     const struct verdict *verdict);
 
-/* A host cannot give what the message needs, as REQUIRETLS or 8BITMIME: nothing is
- * wrong with it for others. */
+/* A host cannot give what the message needs, as REQUIRETLS or 8BITMIME: nothing
+ * is wrong with it for others. */
 void delivery_pass_over_lacking(struct delivery *delivery,
     const struct verdict *verdict);
 
@@ -80,8 +80,8 @@ void delivery_log_passed_over(const struct delivery *delivery,
     const struct verdict *verdict);
 
 /* What a policy, were it not only tested or put aside, would have kept from
- * being used. And note what is not as the host's policy has it, where that can be
- * put aside. */
+ * being used. And note what is not as the host's policy has it, where that can
+ * be put aside. */
 void delivery_log_missed(const struct delivery *delivery, const char *policy,
     const struct verdict *verdict);
 void delivery_note_missed(struct delivery *delivery, const struct trust *trust,

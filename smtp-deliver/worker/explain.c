@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * explain.c - smtp-deliver --explain: the way of a worker, with nothing to send,
- * in words.
+ * explain.c - smtp-deliver --explain: the way of a worker, with nothing to
+ * send, in words.
  *
  * For each address its route; for each host, as far as a worker would go, what
  * is asked of it and whether it can be used. Who adds a policy adds it to the

@@ -63,7 +63,7 @@ is_tls_optional(const struct worker *worker)
 	    !worker->route.has_level;
 }
 
-/* ---- reports --------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------- */
 
 static bool
 report(struct worker *worker, const struct report *report)
@@ -114,7 +114,7 @@ report_job(struct worker *worker, const struct job *job)
 	    });
 }
 
-/* ---- a message at a host --------------------------------------------------- */
+/* ---- a message at a host ------------------------------------------------- */
 
 /* Who we are for a host. Nobody is told but relays. */
 static const struct credential *
@@ -390,8 +390,8 @@ find_trust(struct worker *worker, const struct delivery *delivery,
 	    : r;
 }
 
-/* Whether a message may go to a host of that name: with REQUIRETLS, DNSSEC or the
- * destination's policy must vouch for it. */
+/* Whether a message may go to a host of that name: with REQUIRETLS, DNSSEC or
+ * the destination's policy must vouch for it. */
 static bool
 may_be_named(struct worker *worker, struct delivery *delivery,
     const struct route_host *host)
@@ -430,8 +430,8 @@ try_addresses(struct worker *worker, struct delivery *delivery, size_t number,
 	delivery->failures |= connect.failures;
 }
 
-/* Try a host as if nothing were published for it. What it shows must verify even
- * so (promise P5). */
+/* Try a host as if nothing were published for it. What it shows must verify
+ * even so (promise P5). */
 static void
 try_without_policy(struct worker *worker, struct delivery *delivery,
     size_t number)
@@ -543,9 +543,10 @@ try_connection(struct worker *worker, struct delivery *delivery)
 	return host;
 }
 
-/* Hosts that were tried lack what the message needs. That is final if it is so of
- * all (RFC 6152 section 3, RFC 8689 section 4.2.1). To others these hosts are as
- * good as before: the next message begins with the first of them again. */
+/* Hosts that were tried lack what the message needs. That is final if it is so
+ * of all (RFC 6152 section 3, RFC 8689 section 4.2.1). To others these hosts
+ * are as good as before: the next message begins with the first of them
+ * again. */
 static void
 end_lack(struct worker *worker, struct delivery *delivery)
 {

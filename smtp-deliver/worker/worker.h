@@ -11,10 +11,10 @@
 #include "smtp-deliver/policy/stsfetch.h"
 
 /*
- * The life of a worker process: take jobs at one destination (channel.h), do one
- * after the other over one connection if that holds, and report. After a job's
- * last report nothing happens until another job has come: what it said is on
- * record then. The end of input means that no more is to be done.
+ * The life of a worker process: take jobs at one destination (channel.h), do
+ * one after the other over one connection if that holds, and report. After a
+ * job's last report nothing happens until another job has come: what it said is
+ * on record then. The end of input means that no more is to be done.
  *
  * fd		a socket of packets to who gives the jobs.
  * destination	as nexthop_format() names it; is_tls_optional: its messages put

@@ -88,7 +88,8 @@ is_usual(bool is_field, const char *text, size_t length)
 	return true;
 }
 
-/* The text with a tab behind each blank, and a blank before each end of line. */
+/* The text with a tab behind each blank, and a blank before each end of
+ * line. */
 static char *
 respace(const char *text, size_t length, size_t *ret_length)
 {

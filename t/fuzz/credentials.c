@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * credentials.c - a file of credentials: what is taken can be said to a host and
- * is found again; an error names a line, and nothing that stands there.
+ * credentials.c - a file of credentials: what is taken can be said to a host
+ * and is found again; an error names a line, and nothing that stands there.
  */
 
 #include "config.h"

@@ -17,8 +17,8 @@
  * The other end of a socket, whose every move is in the input. It moves when
  * the program waits, in the same process and thread. Time does not pass but
  * when the program waits for a peer that does nothing: then all of the wait is
- * over at once. (Targets that use it are linked with --wrap for poll(), read() and
- * clock_mono_ms().)
+ * over at once. (Targets that use it are linked with --wrap for poll(), read()
+ * and clock_mono_ms().)
  */
 
 /* Be the peer at this end of a connection, which is closed at the end. The

@@ -38,7 +38,7 @@ check_status(const struct remote_reply *reply)
 	char class, rest;
 
 	must(strlen(reply->status) < sizeof(reply->status));
-	/* NOLINTNEXTLINE(cert-err34-c): the widths keep out what does not fit */
+	/* NOLINTNEXTLINE(cert-err34-c): the widths bound the numbers */
 	must(sscanf(reply->status, "%c.%3u.%3u%c", &class, &subject, &detail,
 		 &rest) == 3);
 	must(class == '0' + reply->code / 100);

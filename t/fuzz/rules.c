@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * rules.c - the routes file: what is told of it is text with a line, a rule that
- * is found is one of the file or the one behind them, and the destination that
- * it names is the same when it is parsed and written again.
+ * rules.c - the routes file: what is told of it is text with a line, a rule
+ * that is found is one of the file or the one behind them, and the destination
+ * that it names is the same when it is parsed and written again.
  *
- * Input is SMTP_RELAYHOST in the first line, a sender and a recipient in the next
- * two, then the file.
+ * Input is SMTP_RELAYHOST in the first line, a sender and a recipient in the
+ * next two, then the file.
  */
 
 #include "config.h"

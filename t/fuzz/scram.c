@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * scram.c - a host's two messages, a line each: a proof goes only to who has our
- * nonce, with a number of iterations that is not too large or small, and nobody is
- * believed but by the right signature.
+ * scram.c - a host's two messages, a line each: a proof goes only to who has
+ * our nonce, with a number of iterations that is not too large or small, and
+ * nobody is believed but by the right signature.
  */
 
 #include "config.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * tlsrequired.c - messages that may have a TLS-Required field: whoever asks for his
- * policies to be put aside has said so once, in the header and nowhere else.
+ * tlsrequired.c - messages that may have a TLS-Required field: whoever asks for
+ * his policies to be put aside has said so once, in the header and nowhere
+ * else.
  */
 
 #include "config.h"

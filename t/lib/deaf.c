@@ -2,8 +2,8 @@
 
 /*
  * deaf.c - preloaded: a worker that reports its first job as done again and
- * again, takes no other, and does not go home. The run's sockets have room for a
- * few orders, which saves sending a thousand.
+ * again, takes no other, and does not go home. The run's sockets have room for
+ * a few orders, which saves sending a thousand.
  */
 
 #include <sys/socket.h>

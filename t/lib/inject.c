@@ -3,7 +3,8 @@
 /*
  * inject.c - run a program and spoil one of its system calls.
  *
- *	inject [-l FILE] [-t] [-a PROCESS:CALL:NUMBER:ACTION] COMMAND [ARGUMENT...]
+ *	inject [-l FILE] [-t] [-a PROCESS:CALL:NUMBER:ACTION] COMMAND
+ *	[ARGUMENT...]
  *
  * Processes are counted from 0 in the order in which they were made, calls of
  * each kind in each from 1: 0:openat:3 is the program's third openat(2). ACTION

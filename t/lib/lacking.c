@@ -6,8 +6,8 @@
  *	lacking nothing|flock|exclusion|link|rename FOLDER MOUNTPOINT
  *
  * Passes everything on to the folder, but what it lacks fails with ENOTSUP;
- * without exclusion each lock is granted to everybody. Stays in the foreground, until
- * it is unmounted. For tests of what a spool must not be put on.
+ * without exclusion each lock is granted to everybody. Stays in the foreground,
+ * until it is unmounted. For tests of what a spool must not be put on.
  */
 
 #define FUSE_USE_VERSION 31

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # the files that are loaded before set more variables
+# shellcheck disable=SC2154 # the files loaded before set more variables
 #
 # mail.bash - submit mail, deliver it, and see what became of it: load lib/mail,
 # after lib/common
@@ -17,9 +17,9 @@
 #		told "$id" deferred status=4.2.1
 #	}
 #
-# setup() and teardown() are here. A file that needs more has its own, which call
-# mail_setup and mail_teardown. t/source.bats sees to it that no file defines a
-# function of lib again.
+# setup() and teardown() are here. A file that needs more has its own, which
+# call mail_setup and mail_teardown. t/source.bats sees to it that no file
+# defines a function of lib again.
 
 mail_setup() {
 	need_root
@@ -64,8 +64,8 @@ message() {
 }
 
 # transaction SENDER RECIPIENT...: MAIL, RCPT, DATA, the message on stdin. Each
-# argument is an address, "" for the null sender, and may have parameters after a
-# space: "bob@odd.test NOTIFY=NEVER".
+# argument is an address, "" for the null sender, and may have parameters after
+# a space: "bob@odd.test NOTIFY=NEVER".
 transaction() {
 	local sender=$1 recipient
 
@@ -100,8 +100,8 @@ accepted_ids() {
 	cat "$ids"
 }
 
-# submit SENDER RECIPIENT...: submit the message on stdin; prints its id. For the
-# arguments see transaction.
+# submit SENDER RECIPIENT...: submit the message on stdin; prints its id. For
+# the arguments see transaction.
 submit() {
 	transaction "$@" | accepted_ids 1
 }
@@ -249,8 +249,8 @@ counter() {
 
 # ---- processes ---------------------------------------------------------------
 
-# has_in_memory PID FILE: whether writable memory of a process has the octets of a
-# file.
+# has_in_memory PID FILE: whether writable memory of a process has the octets of
+# a file.
 has_in_memory() {
 	python3 - "$1" "$2" <<-'END'
 		import sys
@@ -276,8 +276,8 @@ child_of() {
 
 # ---- hosts that take mail ----------------------------------------------------
 
-# host_start [STEP=ACTION]...: t/lib/misbehave on $SMTP_REMOTE_PORT of this host,
-# until the test ends; its directory is $BATS_TEST_TMPDIR/host.
+# host_start [STEP=ACTION]...: t/lib/misbehave on $SMTP_REMOTE_PORT of this
+# host, until the test ends; its directory is $BATS_TEST_TMPDIR/host.
 host_start() {
 	local dir=$BATS_TEST_TMPDIR/host
 
@@ -296,7 +296,8 @@ saw() {
 		END { print found + 0 }'
 }
 
-# has_got HOST TEXT [NUMBER]: whether so many lines do, at least; by default one.
+# has_got HOST TEXT [NUMBER]: whether so many lines do, at least; by default
+# one.
 has_got() {
 	[ "$(saw "$1" "$2")" -ge "${3:-1}" ]
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # the files that are loaded before set more variables
+# shellcheck disable=SC2154 # the files loaded before set more variables
 #
 # mtas.bash - real MTAs beside Postfix: load lib/mtas, after lib/network
 #
@@ -122,8 +122,8 @@ exim_start() {
 }
 
 # opensmtpd_start HOST. It offers 8BITMIME, SIZE and DSN, but not PIPELINING and
-# not SMTPUTF8; and not STARTTLS, because Debian 12's cannot sign with its key in a
-# process of its own (6.8.0p2 with OpenSSL 3: every handshake ends with an
+# not SMTPUTF8; and not STARTTLS, because Debian 12's cannot sign with its key
+# in a process of its own (6.8.0p2 with OpenSSL 3: every handshake ends with an
 # internal error, openssl s_client sees the same).
 opensmtpd_start() {
 	local host=$1 dir=$network_dir/mta-$1

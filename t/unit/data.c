@@ -4,9 +4,10 @@
  * data.c - CRLF "." CRLF ends a message and nothing else does, in whatever
  * pieces its octets come.
  *
- * Every message of up to LENGTH octets of those that matter, and MIXES long ones
- * made by chance, are compared with what a simple reading of the whole of each
- * gives. An octet behind a message's end cannot be read without being noticed.
+ * Every message of up to LENGTH octets of those that matter, and MIXES long
+ * ones made by chance, are compared with what a simple reading of the whole of
+ * each gives. An octet behind a message's end cannot be read without being
+ * noticed.
  */
 
 #include "config.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * dnsmessage.c - MX records are taken out of an answer of the DNS; what is damaged
- * is told.
+ * dnsmessage.c - MX records are taken out of an answer of the DNS; what is
+ * damaged is told.
  */
 
 #include "config.h"

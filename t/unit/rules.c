@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * rules.c - the first rule that matches says where mail goes; what is no rule is
- * named with its line.
+ * rules.c - the first rule that matches says where mail goes; what is no rule
+ * is named with its line.
  */
 
 #include "config.h"

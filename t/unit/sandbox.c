@@ -119,7 +119,7 @@ queued(void)
 	return folder_at("spool/queue/new/%s", id);
 }
 
-/* ---- files ---------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 static int
 read_outside(void)
@@ -273,7 +273,7 @@ run_program(void)
 	return -errno;
 }
 
-/* ---- sockets -------------------------------------------------------------- */
+/* ---- sockets ------------------------------------------------------------- */
 
 static int
 make_socket(int family, int type)
@@ -391,7 +391,7 @@ read_resolver(void)
 	return opening("/etc/resolv.conf", O_RDONLY);
 }
 
-/* ---- processes ------------------------------------------------------------ */
+/* ---- processes ----------------------------------------------------------- */
 
 static int
 fork_child(void)
@@ -449,7 +449,7 @@ have_core(void)
 	return result(setrlimit(RLIMIT_CORE, &limit));
 }
 
-/* ---- what they are there for ---------------------------------------------- */
+/* ---- what they are there for --------------------------------------------- */
 
 static int
 store_message(void)
@@ -659,7 +659,7 @@ remember_unreached(void)
 		     : unreachable_recall(spool, "example.org", &unreachable);
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------- */
 
 /* What is tried, which roles can do it, and which pieces of the wall each keep
  * the others from it: without all of these they can. */
