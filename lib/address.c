@@ -5,7 +5,7 @@
  * 4.5.3.1; RFC 6531 section 3.3).
  *
  * Pure: no I/O, no memory. A scanner takes a pointer to its position, moves it
- * past what it accepted and says whether there was anything to accept.
+ * past what it accepts and returns whether it accepted anything.
  */
 
 #include "config.h"
@@ -92,8 +92,9 @@ skip_local_part(const char **p)
 	return **p == '"' ? skip_quoted_string(p) : skip_dot_string(p);
 }
 
-/* Letters, digits, UTF-8; hyphens between them. The limit is for the label as
- * the DNS has it: with UTF-8 that shows when it is converted (RFC 5890). */
+/* Letters, digits, UTF-8, and hyphens between them. The limit holds for the
+ * label in the DNS: with UTF-8 it is checked after the conversion (RFC
+ * 5890). */
 static bool
 skip_label(const char **p)
 {

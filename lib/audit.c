@@ -3,8 +3,8 @@
 /*
  * audit.c - the audit trail: journal fields, or key=value lines on stderr.
  *
- * The only place that knows the journal, and the only one that encodes what a
- * peer sent before it is logged. Field names and MESSAGE_IDs are an interface:
+ * The only place that knows the journal, and the only one that encodes text
+ * of peers before it is logged. Field names and MESSAGE_IDs are an interface:
  * administrators search for them, the catalog explains them.
  */
 
@@ -28,7 +28,7 @@
 #include "lib/settings.h"
 #include "lib/utf8.h"
 
-#define VALUE_SIZE 1024 /* a longer value is cut, and ends in "..." */
+#define VALUE_SIZE 1024 /* a longer value is cut and ends in "..." */
 #define LINE_SIZE 4096
 #define SEND_TIMEOUT_SEC 3
 
@@ -118,8 +118,7 @@ struct audit_field {
 		    offsetof(struct audit_record, member) \
 	}
 
-/* In the order in which a line shows them; the event's name stands behind
- * the message's id. */
+/* In the order of a line; the event's name follows the message's id. */
 static const struct audit_field fields[] = {
 	FIELD("SMTP_MESSAGE", "message", FIELD_TEXT, message),
 	FIELD("SMTP_SESSION", "session", FIELD_TEXT, session),
@@ -145,16 +144,16 @@ static const struct audit_field fields[] = {
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
 
-/* One event's fields as "NAME=value" lines: what the journal takes. No value
- * has a newline in it, see encode(). */
+/* An event's fields as "NAME=value" lines, the format of the journal. encode()
+ * leaves no newline in a value. */
 struct journal_entry {
 	char text[(FIELD_COUNT + 5) * (VALUE_SIZE + 32) + LINE_SIZE];
 	size_t used;
 };
 
-/* A line of key=value; a longer one is cut. */
+/* A line of key=value pairs; a longer one is cut. */
 struct line {
-	size_t start; /* of the first of them */
+	size_t start; /* of the first pair */
 	size_t used;
 	char text[LINE_SIZE];
 };
@@ -164,7 +163,7 @@ static bool is_debugging;
 static bool is_journal;
 static int journal_fd = -1;
 
-/* systemd.exec(5): stderr is the journal's if JOURNAL_STREAM names it. */
+/* stderr is the journal's if JOURNAL_STREAM names it (systemd.exec(5)). */
 static bool
 is_stderr_journal(void)
 {
@@ -179,7 +178,7 @@ is_stderr_journal(void)
 	return strcmp(stream, expected) == 0;
 }
 
-/* Mail does not wait for long for a journal that nobody reads. */
+/* Bound the time that mail waits for a journal that reads nothing. */
 static void
 bound_sends(int fd)
 {
@@ -189,8 +188,9 @@ bound_sends(int fd)
 	    sizeof(timeout));
 }
 
-/* It gets one destination for good: a process that may not address others can
- * go on writing to it. One that may have no other socket keeps what it has. */
+/* Connect to the journal for good: a process that may not address sockets can
+ * still write to a connected one. If no new socket can be made, keep the old
+ * one. */
 static void
 connect_to_journal(void)
 {
@@ -229,9 +229,10 @@ audit_fd(void)
 	return journal_fd;
 }
 
-/* The octets at p that can be logged as they are, or 0: printable ASCII except
- * what could close a quote or pass for our escapes, and UTF-8 except the
- * control characters of U+0080 to U+009F, which terminals obey. */
+/* The number of octets at p that can be logged unchanged, or 0. Those are
+ * printable ASCII except quotes and backslashes, which could end a value or
+ * imitate our escapes, and UTF-8 except the control characters U+0080 to
+ * U+009F, which terminals obey. */
 static size_t
 plain_length(const char *p)
 {
@@ -245,7 +246,7 @@ plain_length(const char *p)
 	return length;
 }
 
-/* Write every other octet as \xNN. */
+/* Encode a value: octets that cannot be logged unchanged become \xNN. */
 static void
 encode(const char *value, char ret_text[VALUE_SIZE])
 {
@@ -270,7 +271,7 @@ encode(const char *value, char ret_text[VALUE_SIZE])
 	ret_text[used] = '\0';
 }
 
-/* Whether the record has that field; ret_text holds its encoded value then. */
+/* Return whether the record has a field, with its encoded value in ret_text. */
 static bool
 get_field(const struct audit_record *record, const struct audit_field *field,
     char ret_text[VALUE_SIZE])
@@ -362,7 +363,7 @@ send_entry(const struct journal_entry *entry)
 	return n != -1;
 }
 
-/* Returns whether it is there. */
+/* Return whether the journal took the entry. */
 static bool
 send_to_journal(const struct audit_record *record)
 {
@@ -387,12 +388,12 @@ send_to_journal(const struct audit_record *record)
 		return true;
 	if (errno != ECONNREFUSED && errno != ENOTCONN && errno != EBADF)
 		return false;
-	/* The journal may have been started anew. */
+	/* The journal may have been restarted. */
 	connect_to_journal();
 	return send_entry(&entry);
 }
 
-/* In one piece: others may write there too. */
+/* One write(2): other processes may write to the same file. */
 static void
 write_to_stderr(const struct audit_record *record)
 {
@@ -409,7 +410,7 @@ audit_write(const struct audit_record *record)
 {
 	if (events[record->event].is_for_debugging && !is_debugging)
 		return;
-	/* What is left of the journal without it is our standard error. */
+	/* If the journal cannot be reached, stderr still leads to it. */
 	if (!is_journal || !send_to_journal(record))
 		write_to_stderr(record);
 }

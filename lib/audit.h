@@ -33,7 +33,7 @@ enum audit_event {
 	AUDIT_NOTICE, /* a notice to a message's sender is in the spool */
 	AUDIT_SET_ASIDE, /* a damaged queue file was moved out */
 	AUDIT_REPAIRED, /* something in the spool was put right */
-	AUDIT_WALL_INCOMPLETE, /* the kernel lacks a piece of a wall */
+	AUDIT_WALL_INCOMPLETE, /* the kernel lacks part of a sandbox */
 	AUDIT_TROUBLE, /* something on this host is wrong */
 	AUDIT_EVENTS,
 };
@@ -88,7 +88,7 @@ void audit_write(const struct audit_record *record);
 void audit_write_trouble(const struct audit_record *about, const char *what,
     int error);
 
-/* Write an event for each piece of a wall that is missing: what
+/* Write an event for each missing part of a sandbox: what
  * sandbox_enter() returned. */
 void audit_write_missing(unsigned pieces);
 

@@ -61,7 +61,7 @@ decode_group(const char *text, uint8_t ret_octets[3])
 	if (count < 2 || strspn(text + count, "=") < (size_t)(4 - count))
 		return -EBADMSG;
 	bits <<= 6 * (4 - count);
-	/* What hangs over must be zero: one text for each data. */
+	/* Unused bits must be zero: each value has one encoding only. */
 	if (count < 4 && (bits & (0xffffffU >> (8 * (count - 1)))) != 0)
 		return -EBADMSG;
 	ret_octets[0] = (uint8_t)(bits >> 16);

@@ -4,8 +4,8 @@
  * counters.c - counters in a file.
  *
  * Slots of 8 octets in the order of enum counter: new ones go to the end. A
- * slot is locked, read and written: a mapping would do without the lock, but
- * on a full disk, or where somebody cuts the file short, a store into it kills.
+ * slot is locked, read and written. A mapping would need no lock, but a store
+ * into it kills the process if the disk is full or the file was truncated.
  */
 
 #include "config.h"
@@ -18,7 +18,7 @@
 
 #include "lib/counters.h"
 
-#define LOCK_TRIES 200 /* in some 2 s */
+#define LOCK_TRIES 200 /* about 2 s */
 #define LOCK_WAIT_MIN_NSEC (50 * 1000)
 #define LOCK_WAIT_MAX_NSEC (10 * 1000 * 1000)
 
@@ -35,9 +35,9 @@ static const struct description descriptions[COUNTERS] = {
 	[COUNTER_MESSAGES_QUEUED] = { "smtp_messages_queued_total",
 	    "Messages accepted into the queue." },
 	[COUNTER_MESSAGES_DELIVERED] = { "smtp_messages_delivered_total",
-	    "Recipients' copies that a remote host has taken." },
+	    "Recipients that a remote host has accepted." },
 	[COUNTER_DELIVERY_FAILURES] = { "smtp_delivery_failures_total",
-	    "Delivery attempts for a recipient that did not succeed." },
+	    "Failed delivery attempts, per recipient." },
 };
 
 int
@@ -69,8 +69,8 @@ slot_offset(enum counter counter)
 	return (off_t)counter * (off_t)sizeof(uint64_t);
 }
 
-/* Lock a slot against other processes, or unlock it. It is held for a moment,
- * unless something is wrong with who holds it: mail is not to wait for that. */
+/* Lock or unlock a slot against other processes. A lock is held for a moment,
+ * unless its holder hangs: mail does not wait for that. */
 static int
 set_lock(const struct counters *counters, enum counter counter, short type)
 {
@@ -92,7 +92,7 @@ set_lock(const struct counters *counters, enum counter counter, short type)
 	return -1;
 }
 
-/* What is behind the end of the file has not been counted yet. */
+/* A slot past the end of the file counts as 0. */
 static uint64_t
 read_slot(const struct counters *counters, enum counter counter)
 {
@@ -112,7 +112,7 @@ counters_add(struct counters *counters, enum counter counter, uint64_t amount)
 	if (counters == NULL || set_lock(counters, counter, F_WRLCK) == -1)
 		return;
 	value = read_slot(counters, counter) + amount;
-	/* What cannot be written is not counted: mail goes on. */
+	/* A count that cannot be written is lost: mail goes on. */
 	(void)!pwrite(counters->fd, &value, sizeof(value),
 	    slot_offset(counter));
 	(void)set_lock(counters, counter, F_UNLCK);

@@ -3,9 +3,9 @@
 /*
  * dsn.c - what senders ask for with the DSN extension (RFC 3461).
  *
- * Pure. Values are kept as they were given, in xtext, so that they can be
- * passed on as they are; they hold no blank and no control character, neither
- * as they are nor in what they stand for.
+ * Pure. Values are kept in xtext, as they were given, so that they can be
+ * passed on unchanged. They hold no blank and no control character, neither
+ * encoded nor decoded.
  */
 
 #include "config.h"
@@ -32,7 +32,7 @@ static const struct keyword keywords[] = {
 
 #define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
 
-/* The bit of the keyword that a text begins with, up to a comma or the end. */
+/* The bit of a keyword of that length, or 0. */
 static unsigned
 keyword_bit(const char *text, size_t length)
 {
@@ -106,7 +106,7 @@ hex_value(char c)
 	return at != NULL ? (int)(at - digits) : -1;
 }
 
-/* "+" and two digits, which stand for an octet: it, or -1. */
+/* The octet encoded by "+" and two digits, or -1. */
 static int
 hex_octet(const char *text)
 {
@@ -116,7 +116,7 @@ hex_octet(const char *text)
 	return low >= 0 ? 16 * high + low : -1;
 }
 
-/* Octets of the xtext character at the start of a text; 0: there is none. */
+/* Octets of the xtext character at the start of a text, or 0. */
 static size_t
 xtext_length(const char *text, bool is_utf8_allowed)
 {
@@ -152,7 +152,7 @@ is_dsn_envid(const char *value)
 	return strlen(value) <= DSN_ENVID_MAX && is_xtext(value, false);
 }
 
-/* An atom, as types of addresses are. */
+/* An atom, like the types of addresses. */
 static bool
 is_type(const char *text, size_t length)
 {

@@ -4,11 +4,11 @@
  * fields.c - find the fields of a message's header (RFC 5322 sections 2.2 and
  * 4.5).
  *
- * Takes the octets as they come. A field is a name of printable ASCII, perhaps
- * white space, and a colon; lines that begin with white space continue it. A
- * line ends in LF; its CR is part of the text. A blank line ends the header,
- * and so does a line that cannot be in one. Pure: no I/O, and no memory beyond
- * the start of a line.
+ * Takes octets in pieces of any size. A field is a name of printable ASCII,
+ * perhaps white space, and a colon; lines that begin with white space continue
+ * it. A line ends in LF; its CR is part of the text. A blank line ends the
+ * header, and so does a line that cannot belong to one. Pure: no I/O, and no
+ * memory beyond the start of a line.
  *
  *	          name and colon
  *	AT_LINE ------------------> IN_LINE
@@ -50,7 +50,7 @@ is_blank_line(const struct fields *fields, char c)
 	    (fields->start_length == 1 && fields->start[0] == '\r');
 }
 
-/* Whether the line can still be a field, or a blank one, with c. */
+/* Whether the line can still be a field or a blank line with c. */
 static bool
 can_follow(const struct fields *fields, char c)
 {
@@ -72,7 +72,7 @@ end_header(struct fields *fields, enum fields_event event)
 	return event;
 }
 
-/* The colon is there. */
+/* Begin a field, after its colon. */
 static enum fields_event
 begin_field(struct fields *fields)
 {
@@ -86,7 +86,7 @@ begin_field(struct fields *fields)
 	return FIELDS_NAME;
 }
 
-/* Take a line's first octets, until it is known what the line is. */
+/* Take a line's first octets, until its kind is known. */
 static enum fields_event
 take_start(struct fields *fields, const char **position, const char *end)
 {
@@ -105,7 +105,7 @@ take_start(struct fields *fields, const char **position, const char *end)
 	return FIELDS_MORE;
 }
 
-/* Take the rest of a line, as far as it is there. */
+/* Take the rest of a line, as far as it has come. */
 static enum fields_event
 take_line(struct fields *fields, const char **position, const char *end)
 {
@@ -131,7 +131,7 @@ end_field(struct fields *fields)
 	return FIELDS_END_FIELD;
 }
 
-/* At the first octet of a line after one of a field: whether it goes on. */
+/* At the first octet of the line after a field's: continue or end the field. */
 static enum fields_event
 continue_field(struct fields *fields, const char **position, const char *end)
 {

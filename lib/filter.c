@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * filter.c - which system calls each role may make (seccomp(2)).
+ * filter.c - the system calls that each role may make (seccomp(2)).
  *
- * A table, made into a classic BPF program. A call that is not in it fails with
- * ENOSYS, as on a kernel that does not have it: C libraries of other versions
- * then fall back on an older call, where EPERM would be an error to them, and
- * killing would turn a message that could be answered with 451 into a dead
- * session.
+ * A table, compiled to a classic BPF program. A call that is not in it fails
+ * with ENOSYS, as on a kernel without the call: C libraries of other versions
+ * then fall back on an older call, while EPERM would be an error for them. The
+ * process is not killed: a session can still answer with 451.
  */
 
 #include "config.h"
@@ -30,8 +29,8 @@
 
 #include "lib/filter.h"
 
-/* Numbers of calls are an architecture's own. x32 programs on x86-64 have a
- * bit set in each, and so none that is in the table. */
+/* Call numbers depend on the architecture. x32 programs on x86-64 have a bit
+ * set in each number, and so no number that is in the table. */
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__) && !defined(__AARCH64EB__)
@@ -49,14 +48,14 @@
 #define FETCHER (1U << SANDBOX_STSFETCH)
 #define HEALTH (1U << SANDBOX_HEALTH)
 
-/* Filters add up: who forks needs what its children need. */
+/* Filters add up: a parent needs the calls of its children. */
 #define SESSIONS (SESSION | LISTENER)
 #define WORKERS (WORKER | FETCHER | DELIVERY)
 #define PARENTS (LISTENER | DELIVERY)
 #define ALL (SESSIONS | WORKERS | HEALTH)
 
-/* A call that some roles may make; with a mask only if what it leaves of an
- * argument is the value. A call may have several rows. */
+/* A call that some roles may make; with a mask, only if the masked argument has
+ * that value. A call may have several rows. */
 struct call {
 	int number;
 	unsigned roles;
@@ -90,7 +89,7 @@ static const struct call calls[] = {
 
 	/* Files. */
 	{ SYS_openat, SESSIONS | DELIVERY | FETCHER | HEALTH },
-	/* Whatever Landlock says: for reading alone. */
+	/* Whatever Landlock permits: read-only. */
 	{ SYS_openat, WORKER, 2,
 	    O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), 0 },
 	{ SYS_fstat, ALL },
@@ -130,7 +129,7 @@ static const struct call calls[] = {
 	{ SYS_inotify_init1, DELIVERY },
 	{ SYS_inotify_rm_watch, DELIVERY },
 
-	/* Sockets. A session has its own, and says nothing to any other. */
+	/* Sockets. A session uses its own, and writes to no other. */
 	{ SYS_sendto, SESSION | HEALTH, 4, UINT64_MAX, 0 },
 	{ SYS_sendto, LISTENER | WORKERS },
 	{ SYS_recvfrom, ALL },
@@ -142,7 +141,7 @@ static const struct call calls[] = {
 	{ SYS_socket, LISTENER | WORKERS, 0, UINT32_MAX, AF_UNIX },
 	{ SYS_socket, WORKERS, 0, UINT32_MAX, AF_INET },
 	{ SYS_socket, WORKERS, 0, UINT32_MAX, AF_INET6 },
-	/* For SMTP_BIND_ADDRESS; listen(2) is not there. */
+	/* For SMTP_BIND_ADDRESS; listen(2) is not permitted. */
 	{ SYS_bind, WORKER | DELIVERY },
 	{ SYS_connect, LISTENER | WORKERS },
 	{ SYS_sendmsg, LISTENER | WORKERS | HEALTH },
@@ -171,8 +170,8 @@ static const struct call calls[] = {
 	{ SYS_timerfd_create, LISTENER },
 	{ SYS_timerfd_settime, LISTENER },
 
-	/* Memory: what can be run is there, but for workers and their fetchers,
-	 * whose resolver loads modules. */
+	/* Memory: none can be made executable, except by workers and their
+	 * fetchers, whose resolver loads modules. */
 	{ SYS_brk, ALL },
 	{ SYS_mmap, WORKERS },
 	{ SYS_mmap, SESSIONS | HEALTH, 2, PROT_EXEC, 0 },
@@ -182,7 +181,7 @@ static const struct call calls[] = {
 	{ SYS_munmap, ALL },
 	{ SYS_madvise, ALL },
 
-	/* Time, chance, signals, the end. */
+	/* Time, random numbers, signals, exit. */
 	{ SYS_clock_gettime, ALL },
 	{ SYS_clock_nanosleep, ALL },
 	{ SYS_gettimeofday, ALL },
@@ -202,7 +201,7 @@ static const struct call calls[] = {
 	{ SYS_exit, ALL },
 	{ SYS_exit_group, ALL },
 
-	/* Who and where we are. */
+	/* Identity. */
 	{ SYS_getpid, ALL },
 	{ SYS_gettid, ALL },
 	{ SYS_getppid, PARENTS },
@@ -214,7 +213,7 @@ static const struct call calls[] = {
 	{ SYS_sysinfo, ALL },
 	{ SYS_uname, ALL },
 
-	/* Children, and closing a narrower wall around them. */
+	/* Children, and a narrower sandbox for them. */
 	{ SYS_clone, PARENTS, 0, NAMESPACES, 0 },
 	{ SYS_set_robust_list, PARENTS },
 #ifdef SYS_rseq
@@ -232,10 +231,10 @@ static const struct call calls[] = {
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
-#define ROW_MAX 9 /* instructions for a row at the most */
+#define ROW_MAX 9 /* the most instructions of a row */
 
-/* What the program looks at; arguments are in the machine's order, which is
- * little-endian on all of the architectures above. */
+/* The data that the program reads. Arguments are in the machine's byte order,
+ * which is little-endian on all of the architectures above. */
 #define NUMBER_AT offsetof(struct seccomp_data, nr)
 #define ARCHITECTURE_AT offsetof(struct seccomp_data, arch)
 #define LOW_AT(argument) (offsetof(struct seccomp_data, args) + 8 * (argument))
@@ -265,7 +264,7 @@ load(struct filter_program *program, size_t offset)
 	add(program, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
 }
 
-/* Go on if what was loaded is the value, else skip some instructions. */
+/* Continue if the loaded value is equal, else skip some instructions. */
 static void
 require(struct filter_program *program, uint64_t value, unsigned skip)
 {

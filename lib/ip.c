@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * ip.c - what kind of IP address an address is. Pure.
+ * ip.c - classify IP addresses. Pure.
  */
 
 #include "config.h"

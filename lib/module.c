@@ -3,8 +3,9 @@
 /*
  * module.c - find and load modules of ours.
  *
- * In the build tree, and wherever prefix/lib holds libraries, they have a place
- * that is known from the program's. Otherwise it is where they were installed.
+ * In the build tree, and where prefix/lib holds libraries, their folder is
+ * found relative to the program's. Otherwise it is the folder of the
+ * installation.
  */
 
 #include "config.h"
@@ -16,7 +17,7 @@
 
 #include "lib/module.h"
 
-#define BESIDE "/../lib/" PACKAGE "/" /* the program's folder */
+#define BESIDE "/../lib/" PACKAGE "/" /* relative to the program's folder */
 #define INSTALLED PKGLIBDIR "/"
 
 void
@@ -53,7 +54,7 @@ module_load(const char *file_name, const char *symbol, char *ret_error,
 	}
 	if (strcmp(*exported, PACKAGE_VERSION) != 0) {
 		(void)snprintf(ret_error, error_size,
-		    "%s is of version %s; expected %s", file_name, *exported,
+		    "%s is version %s; expected %s", file_name, *exported,
 		    PACKAGE_VERSION);
 		return NULL;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * password.c - what passwords are proven with, by GnuTLS.
+ * password.c - the cryptography of password proofs, by GnuTLS.
  */
 
 #include "config.h"
@@ -40,7 +40,7 @@ int
 password_derive(const char *password, const void *salt, size_t salt_size,
     unsigned iterations, uint8_t ret_key[PASSWORD_HASH_SIZE])
 {
-	/* GnuTLS takes what it could change. */
+	/* GnuTLS takes pointers to data that is not const. */
 	size_t length = strlen(password);
 	uint8_t *copy = malloc(length + salt_size + 1);
 	gnutls_datum_t key = { .data = copy, .size = (unsigned)length };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * pathstate.c - whether paths still lead to what was there before.
+ * pathstate.c - detect that paths lead to other files than before.
  */
 
 #include "config.h"
@@ -16,7 +16,7 @@
 uint64_t
 pathstate_add(uint64_t identity, const char *path)
 {
-	uint64_t facts[3] = { 0 }; /* of what is not there */
+	uint64_t facts[3] = { 0 }; /* zeros: a missing file */
 	struct stat st;
 
 	if (stat(path, &st) == 0) {

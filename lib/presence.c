@@ -3,8 +3,8 @@
 /*
  * presence.c - count processes by the locks that they hold.
  *
- * The octet is chosen at random: process ids are not unique across the hosts
- * and containers that may share a spool.
+ * Each process locks an octet chosen at random: process ids are not unique
+ * across the hosts and containers that may share a spool.
  */
 
 #include "config.h"
@@ -32,8 +32,8 @@ presence_enter(int fd)
 	return fcntl(fd, F_SETLK, &lock) == 0 ? 0 : -errno;
 }
 
-/* The first lock from start up to end, if there is one. The kernel tells any
- * of them; others are to its left and to its right. */
+/* Find the first lock from start up to end, if there is one. The kernel reports
+ * any lock in a range, not always the first. */
 static int
 find_first(int fd, off_t start, off_t end, struct flock *ret_lock)
 {

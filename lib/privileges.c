@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * privileges.c - give up what root may do.
+ * privileges.c - give up root's privileges.
  */
 
 #include "config.h"
@@ -25,8 +25,8 @@ become(uid_t uid, gid_t gid)
 	return 0;
 }
 
-/* The kernel clears a process's death signal when its user changes; the parent
- * may have died before it is set again. */
+/* The kernel clears the parent-death signal of a process when its user changes;
+ * the parent may have died before the signal is set again. */
 static int
 become_with_death_signal(uid_t uid, gid_t gid)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sandbox.c - close a wall around this process.
+ * sandbox.c - enter a sandbox.
  *
- * Which files and ports are left is Landlock's (landlock(7)), which system
- * calls filter.c's. In a build for sanitizers or coverage there is no wall:
- * their run-time libraries need more than the programs do.
+ * Landlock (landlock(7)) restricts files and ports, filter.c system calls. A
+ * build for sanitizers or coverage has no sandbox: their run-time libraries
+ * need more than the programs do.
  */
 
 #include "config.h"
@@ -25,8 +25,8 @@
 #include "lib/filter.h"
 #include "lib/sandbox.h"
 
-/* Landlock, as the kernel has it: headers of its first versions do not know
- * what came later. In the comments: with which version of its interface. */
+/* Constants of Landlock that the headers of its first versions lack. The
+ * comments give the version of the interface. */
 #define FS_TRUNCATE (UINT64_C(1) << 14) /* 3 */
 #define FS_IOCTL_DEV (UINT64_C(1) << 15) /* 5 */
 #define NET_BIND_TCP (UINT64_C(1) << 0) /* 4 */
@@ -36,19 +36,19 @@
 #define RULE_NET_PORT 2
 
 #ifdef NO_SANDBOX
-#define HAS_WALLS false
+#define HAS_SANDBOX false
 #else
-#define HAS_WALLS true
+#define HAS_SANDBOX true
 #endif
 
-#define ABI_REFER 2 /* names across folders: without it mail cannot flow */
+#define ABI_REFER 2 /* links and moves across folders: mail needs them */
 #define ABI_TRUNCATE 3
 #define ABI_PORTS 4
 #define ABI_IOCTL_DEV 5
 #define ABI_SCOPES 6
 
 #define FS_OF_ABI_2 \
-	((LANDLOCK_ACCESS_FS_REFER << 1) - 1) /* all that it can refuse */
+	((LANDLOCK_ACCESS_FS_REFER << 1) - 1) /* all rights of version 2 */
 
 struct ruleset_attr {
 	uint64_t fs;
@@ -66,23 +66,23 @@ struct net_port_attr {
 };
 
 struct limits {
-	rlim_t files; /* that can be open; 0: as it is */
+	rlim_t files; /* open at the same time; 0: unchanged */
 	bool is_alone; /* starts no process */
 };
 
-/* Not the size of files: stderr can be a file that has grown large. */
+/* File sizes are not limited: stderr can be a file that has grown large. */
 static const struct limits limits[SANDBOX_ROLES] = {
 	[SANDBOX_SESSION] = { 128, true },
 	[SANDBOX_LISTENER] = { 0, false },
-	[SANDBOX_DELIVERY] = { 0, false }, /* main() has raised it */
+	[SANDBOX_DELIVERY] = { 0, false }, /* main() has raised the limit */
 	[SANDBOX_WORKER] = { 256, true },
 	[SANDBOX_STSFETCH] = { 256, true },
 	[SANDBOX_HEALTH] = { 256, true },
 };
 
 static const char *const piece_names[SANDBOX_PIECES] = {
-	[SANDBOX_FILES] = "Landlock with names across folders (Linux 5.19): "
-			  "files are not walled off",
+	[SANDBOX_FILES] = "Landlock with links across folders (Linux 5.19): "
+			  "access to files is not restricted",
 	[SANDBOX_TRUNCATE] = "Landlock for truncate(2) (Linux 6.2)",
 	[SANDBOX_PORTS] = "Landlock for TCP (Linux 6.7): workers can connect "
 			  "to any port",
@@ -103,7 +103,7 @@ get_abi(void)
 void
 sandbox_begin(struct sandbox *sandbox, enum sandbox_role role)
 {
-	int abi = HAS_WALLS ? get_abi() : 0;
+	int abi = HAS_SANDBOX ? get_abi() : 0;
 	struct ruleset_attr attr = {
 		.fs = FS_OF_ABI_2,
 		.net = NET_BIND_TCP | NET_CONNECT_TCP,
@@ -225,7 +225,7 @@ set_limits(const struct limits *limit)
 		set_limit(RLIMIT_NPROC, 0);
 }
 
-/* The pieces that a version of Landlock does not have. */
+/* The pieces that a version of Landlock lacks. */
 static unsigned
 missing_of_abi(int abi)
 {
@@ -248,9 +248,10 @@ sandbox_enter(struct sandbox *sandbox)
 	int abi = sandbox->abi;
 	unsigned missing;
 
-	if (!HAS_WALLS)
+	if (!HAS_SANDBOX)
 		return 0;
-	/* Also no core dump, and nobody of our user looks into our memory. */
+	/* Disables core dumps, and access to our memory by processes of our
+	 * user. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	set_limits(&limits[sandbox->role]);
@@ -281,7 +282,7 @@ compare_fds(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
-/* Before Linux 5.9, and without memory, one by one. */
+/* Close a range one by one before Linux 5.9, or if memory is short. */
 static void
 close_between(unsigned first, unsigned last)
 {

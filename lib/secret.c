@@ -37,7 +37,8 @@ find(const char *name, char ret_path[PATH_MAX],
 		length = snprintf(ret_path, PATH_MAX, "%s/%s", folder, name);
 	else
 		return fail(ret_error,
-		    "this is the name of a credential, and there are none");
+		    "it is the name of a credential, but "
+		    "CREDENTIALS_DIRECTORY is not set");
 	return length < PATH_MAX ? 0 : fail(ret_error, strerror(ENAMETOOLONG));
 }
 
@@ -51,10 +52,10 @@ read_open_file(int fd, char *ret_text, size_t size, size_t *ret_length,
 	if (fstat(fd, &status) == -1)
 		return fail(ret_error, strerror(errno));
 	if (!S_ISREG(status.st_mode))
-		return fail(ret_error, "it is no file");
+		return fail(ret_error, "it is not a regular file");
 	if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0)
 		return fail(ret_error,
-		    "its mode lets everybody on this host read or write it");
+		    "its mode permits everyone to read or write it");
 	if (status.st_size > (off_t)size)
 		return fail(ret_error, "it is too large");
 	n = read(fd, ret_text, size);
@@ -73,7 +74,7 @@ secret_read(const char *name, char *ret_text, size_t size, size_t *ret_length,
 
 	if ((r = find(name, path, ret_error)) < 0)
 		return r;
-	/* O_NONBLOCK: it might be a pipe. */
+	/* O_NONBLOCK: do not wait for the writer of a pipe. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)
 		return fail(ret_error, strerror(errno));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sign.c - private keys, and what they sign.
+ * sign.c - private keys and signatures.
  *
- * Hashes with GnuTLS, which is the fastest here: a signature needs the whole
- * message hashed.
+ * A signature covers a hash of the whole message. GnuTLS hashes faster than the
+ * other libraries that we link with.
  */
 
 #include "config.h"
@@ -22,7 +22,7 @@
 #include "lib/sign.h"
 
 #define FILE_MAX 65536
-#define STACK_SIZE 65536 /* that it takes at the most */
+#define STACK_SIZE 65536 /* the most that GnuTLS uses */
 #define RSA_BITS_MIN 1024
 #define RSA_BITS_MAX (8 * SIGN_SIZE_MAX)
 
@@ -44,7 +44,7 @@ fail(char ret_error[SIGN_ERROR_SIZE], const char *reason)
 	return -ENOKEY;
 }
 
-/* Choose how it signs. */
+/* Set the key's signature algorithm. */
 static int
 take_kind(struct sign_key *key, char ret_error[SIGN_ERROR_SIZE])
 {
@@ -56,12 +56,13 @@ take_kind(struct sign_key *key, char ret_error[SIGN_ERROR_SIZE])
 		return 0;
 	}
 	if (kind != GNUTLS_PK_RSA)
-		return fail(ret_error, "it is for neither RSA nor Ed25519");
+		return fail(ret_error,
+		    "it is neither an RSA nor an Ed25519 key");
 	key->algorithm = GNUTLS_SIGN_RSA_SHA256;
 	if (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
 		return 0;
 	(void)snprintf(ret_error, SIGN_ERROR_SIZE,
-	    "it has %u bits, and not from %d to %d", bits, RSA_BITS_MIN,
+	    "it has %u bits; expected %d to %d", bits, RSA_BITS_MIN,
 	    RSA_BITS_MAX);
 	return -ENOKEY;
 }
@@ -77,7 +78,7 @@ import(struct sign_key *key, char *text, size_t length,
 	int code;
 
 	if (gnutls_privkey_init(&key->key) < 0)
-		return fail(ret_error, "no memory");
+		return fail(ret_error, "out of memory");
 	code = gnutls_privkey_import_x509_raw(key->key, &datum,
 	    GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (code == GNUTLS_E_DECRYPTION_FAILED)
@@ -87,7 +88,7 @@ import(struct sign_key *key, char *text, size_t length,
 	return take_kind(key, ret_error);
 }
 
-/* What GnuTLS has left of a key below us, where it has had its variables. */
+/* Wipe parts of a key that GnuTLS may have left below us on the stack. */
 __attribute__((noinline)) static void
 wipe_stack(void)
 {
@@ -106,7 +107,7 @@ sign_key_load(const char *path, struct sign_key **ret_key,
 	int r;
 
 	if (key == NULL)
-		return fail(ret_error, "no memory");
+		return fail(ret_error, "out of memory");
 	r = secret_read(path, text, sizeof(text), &length, ret_error);
 	if (r == 0)
 		r = import(key, text, length, ret_error);
@@ -156,7 +157,7 @@ sign_hash_open(struct sign_hash **ret_hash)
 void
 sign_hash_add(struct sign_hash *hash, const void *data, size_t size)
 {
-	/* SHA-256 of what is in memory cannot fail. */
+	/* Hashing memory with SHA-256 cannot fail. */
 	(void)gnutls_hash(hash->handle, data, size);
 }
 

@@ -3,8 +3,8 @@
 /*
  * stream.c - buffered input and output with deadlines.
  *
- * Does not know what is said over it, nor what TLS is: a transport may be put
- * between the buffers and the descriptors.
+ * Knows neither the protocol above it nor TLS: a transport may be put between
+ * the buffers and the descriptors.
  */
 
 #include "config.h"
@@ -28,22 +28,22 @@
 #define IN_SIZE 65536
 #define OUT_SIZE 65536
 #define PATIENCE_MS 1000
-#define PIPE_CHUNK 512 /* what POLLOUT promises on a pipe, at the least */
+#define PIPE_CHUNK 512 /* POLLOUT promises at least this much room in a pipe */
 
 struct stream {
 	int in_fd, out_fd;
 	bool is_socket;
-	bool is_patient; /* read(2) waits, PATIENCE_MS at the most */
+	bool is_patient; /* read(2) waits, for at most PATIENCE_MS */
 	int send_timeout_ms;
-	const struct transport *transport; /* NULL: the descriptors */
+	const struct transport *transport; /* NULL: use the descriptors */
 	void *context;
 	size_t in_start, in_end, out_used;
 	char in[IN_SIZE];
 	char out[OUT_SIZE];
 };
 
-/* Let read(2) do the waiting, as long as it seldom takes; for what takes longer
- * there is poll(2), which knows the deadline. */
+/* Let read(2) wait by itself, which saves a poll(2) for most lines; poll(2) is
+ * used for longer waits, because it has the deadline. */
 static bool
 be_patient(int fd)
 {
@@ -55,7 +55,7 @@ be_patient(int fd)
 		sizeof(patience)) == 0;
 }
 
-/* What is sent is whole, so that TCP need not wait for more of it. */
+/* Disable Nagle's algorithm: what is sent is complete. */
 static void
 send_at_once(int fd)
 {
@@ -68,7 +68,7 @@ int
 stream_open(int in_fd, int out_fd, int send_timeout_ms,
     struct stream **ret_stream)
 {
-	/* Not cleared: pages of the buffers cost memory once they are used. */
+	/* Not cleared: unused pages of the buffers take no memory. */
 	struct stream *stream = malloc(sizeof(*stream));
 	int type;
 	socklen_t length = sizeof(type);
@@ -178,7 +178,7 @@ stream_send_plain(struct stream *stream, const void *data, size_t size_bytes,
 		int r;
 		ssize_t n = 0;
 
-		/* A socket is tried first: it hardly ever has to wait. */
+		/* Try a socket first: it rarely has to wait. */
 		if (stream->is_socket)
 			n = send_some(stream, p, size_bytes);
 		if (n <= 0) {
@@ -227,7 +227,7 @@ stream_has_input(const struct stream *stream)
 	return stream->in_end > stream->in_start;
 }
 
-/* Get more input behind what there is. The buffer must not be full. */
+/* Append input to the buffer, which must not be full. */
 static int
 fill(struct stream *stream, int64_t deadline_mono_ms)
 {
@@ -246,7 +246,7 @@ fill(struct stream *stream, int64_t deadline_mono_ms)
 	return 0;
 }
 
-/* One octet. */
+/* Return the next octet, or a negative errno. */
 static int
 get_octet(struct stream *stream, int64_t deadline_mono_ms)
 {
@@ -279,7 +279,7 @@ stream_get_line(struct stream *stream, char *line, size_t size,
 		else
 			is_too_long = true;
 	}
-	/* The CR of the CRLF is in the line, or was the first too many. */
+	/* The CR of the CRLF is in the line, or was one octet too many. */
 	if (has_bare_cr || !is_after_cr)
 		return -EBADMSG;
 	if (is_too_long)

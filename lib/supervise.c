@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * supervise.c - a parent that does nothing but start its child again.
+ * supervise.c - a parent that only restarts its child.
  */
 
 #include "config.h"
@@ -16,8 +16,8 @@
 
 #include "lib/supervise.h"
 
-/* Wait for the end of the child, and pass on what we are told meanwhile. A
- * terminal tells it by itself. */
+/* Wait for the end of the child and forward signals to it. A signal of the
+ * terminal reaches the child without us. */
 static int
 wait_for_end(pid_t child, const sigset_t *signals, bool *ret_is_stopped)
 {
@@ -36,8 +36,8 @@ wait_for_end(pid_t child, const sigset_t *signals, bool *ret_is_stopped)
 	return status;
 }
 
-/* Told to stop, the child may have been about to ask for another one: its end
- * and the signal are there together then, too. */
+/* Whether a signal to stop is pending. The child may have asked for a restart
+ * at the moment when the signal arrived. */
 static bool
 has_signal(const sigset_t *signals)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * text.c - small things that many do with texts. Pure.
+ * text.c - small functions for texts. Pure.
  */
 
 #include "config.h"

@@ -35,9 +35,9 @@ struct tls_identity {
 };
 
 struct tls_memory {
-	unsigned char policy[DIGEST_SIZE]; /* that the session verified under */
+	unsigned char policy[DIGEST_SIZE]; /* of the verified session */
 	int64_t until_mono_ms;
-	gnutls_datum_t session; /* no data: there is none */
+	gnutls_datum_t session; /* no data: no session */
 	char fingerprint[TLS_FINGERPRINT_SIZE];
 };
 
@@ -46,12 +46,12 @@ struct tls {
 	gnutls_certificate_credentials_t credentials;
 	struct stream *stream;
 	int64_t deadline_mono_ms;
-	int error; /* of the descriptors: a negative errno, or 0 */
-	/* During a client's handshake, where TLSA records decide. */
+	int error; /* a negative errno of the descriptors, or 0 */
+	/* During a client's handshake, if TLSA records decide. */
 	const struct tls_policy *policy;
 	char mismatch[TLS_TEXT_SIZE];
 	struct tls_memory *memory; /* a client's, or NULL */
-	struct tls_memory learned; /* what is to get there, but for the data */
+	struct tls_memory learned; /* becomes *memory, but for the session */
 };
 
 static ssize_t
@@ -64,7 +64,7 @@ pull(gnutls_transport_ptr_t pointer, void *buffer, size_t size_bytes)
 	if (n >= 0)
 		return n;
 	tls->error = (int)n;
-	/* Output still works after a deadline: that is no end for GnuTLS. */
+	/* Output still works after a deadline: GnuTLS must not see an end. */
 	gnutls_transport_set_errno(tls->session,
 	    n == -ETIMEDOUT ? EAGAIN : (int)-n);
 	return n == -ECONNRESET ? 0 : -1;
@@ -84,7 +84,8 @@ push(gnutls_transport_ptr_t pointer, const void *data, size_t size_bytes)
 	return -1;
 }
 
-/* What GnuTLS said, as a negative errno; the descriptors' own error first. */
+/* Convert a result of GnuTLS to a negative errno; an error of the descriptors
+ * takes precedence. */
 static int
 to_errno(const struct tls *tls, ssize_t code)
 {
@@ -149,7 +150,7 @@ tls_free(struct tls *tls)
 	free(tls);
 }
 
-/* ---- what clients remember ---- */
+/* ---- sessions that clients resume ---- */
 
 struct tls_memory *
 tls_memory_new(void)
@@ -176,7 +177,8 @@ tls_memory_free(struct tls_memory *memory)
 	free(memory);
 }
 
-/* Add to a digest what cannot be mistaken for what comes before or after it. */
+/* Add octets to a digest with their length before them, so that they cannot be
+ * mistaken for what comes before or after them. */
 static void
 add_octets(gnutls_hash_hd_t hash, const void *octets, size_t size_bytes)
 {
@@ -192,7 +194,7 @@ add_text(gnutls_hash_hd_t hash, const char *text)
 	add_octets(hash, text, text != NULL ? strlen(text) + 1 : 0);
 }
 
-/* A digest of all that a policy says. Returns whether there is one. */
+/* Make a digest of all of a policy. Return whether that succeeded. */
 static bool
 digest_policy(const struct tls_policy *policy,
     unsigned char ret_digest[DIGEST_SIZE])
@@ -218,7 +220,7 @@ digest_policy(const struct tls_policy *policy,
 	return true;
 }
 
-/* Offer the server the session that is remembered, if it verified under the
+/* Offer the remembered session to the server, if it was verified under the
  * policy that holds now. */
 static void
 recall(struct tls *tls, struct tls_memory *memory)
@@ -233,8 +235,8 @@ recall(struct tls *tls, struct tls_memory *memory)
 		    memory->session.data, memory->session.size);
 }
 
-/* Whether there is something to resume: of TLS 1.3 only a ticket is, which
- * comes some time after the handshake and is not waited for. */
+/* Whether the session can be resumed. TLS 1.3 needs a ticket, which comes some
+ * time after the handshake and is not waited for. */
 static bool
 can_be_resumed(const struct tls *tls)
 {
@@ -243,7 +245,7 @@ can_be_resumed(const struct tls *tls)
 		GNUTLS_SFLAGS_SESSION_TICKET) != 0;
 }
 
-/* The session ends: what is known of it is what is remembered now. */
+/* Remember the session, which ends now. */
 static void
 remember(struct tls *tls)
 {
@@ -276,7 +278,8 @@ static const struct transport tls_transport = {
 	.close = tls_close,
 };
 
-/* A session of either side, which takes the credentials over in any case. */
+/* Make a session of either side. It takes over the credentials, also if it
+ * fails. */
 static int
 make_session(struct stream *stream, unsigned side,
     gnutls_certificate_credentials_t credentials, int64_t deadline_mono_ms,
@@ -354,7 +357,8 @@ explain_failure(const struct tls *tls, int code, struct tls_result *ret_result)
 	return to_errno(tls, code);
 }
 
-/* The server's certificate, by which people can know it again. */
+/* Set the fingerprint of the server's certificate, which identifies it for
+ * people. */
 static void
 set_fingerprint(const struct tls *tls, struct tls_result *ret_result)
 {
@@ -372,8 +376,8 @@ set_fingerprint(const struct tls *tls, struct tls_result *ret_result)
 		    digest[i]);
 }
 
-/* A session that goes on shows no certificate: it is as good as when it began,
- * and for as long as that one. */
+/* Note facts about the session. A resumed session shows no certificate: it has
+ * the fingerprint of the first one, and expires with it. */
 static void
 learn(struct tls *tls, struct tls_result *ret_result)
 {
@@ -408,7 +412,8 @@ shake_hands(struct tls *tls, struct tls_result *ret_result)
 	return 0;
 }
 
-/* Shake hands, and become the stream's transport or nothing. */
+/* Do the handshake. On success the session becomes the stream's transport, else
+ * it is freed. */
 static int
 start(struct tls *tls, struct tls_result *ret_result)
 {
@@ -429,7 +434,7 @@ tls_identity_load(const char *cert_file, const char *key_file,
 	struct tls_identity *identity;
 	int code;
 
-	*ret_result = (struct tls_result){ .error = "no memory" };
+	*ret_result = (struct tls_result){ .error = "out of memory" };
 	if ((identity = malloc(sizeof(*identity))) == NULL)
 		return -ENOKEY;
 	if (gnutls_certificate_allocate_credentials(&credentials) < 0) {
@@ -466,14 +471,15 @@ tls_accept(struct stream *stream, struct tls_identity *identity,
 	struct tls *tls;
 	int r;
 
-	*ret_result = (struct tls_result){ .error = "no memory" };
+	*ret_result = (struct tls_result){ .error = "out of memory" };
 	r = make_session(stream, GNUTLS_SERVER, identity->credentials,
 	    deadline_mono_ms, &tls);
 	free(identity);
 	return r < 0 ? r : start(tls, ret_result);
 }
 
-/* Credentials of a client: no certificate, but perhaps trust anchors. */
+/* Credentials of a client: no certificate; trust anchors if the policy needs
+ * them. */
 static int
 load_trust(const struct tls_policy *policy,
     gnutls_certificate_credentials_t *ret_trust, struct tls_result *ret_result)
@@ -499,7 +505,7 @@ load_trust(const struct tls_policy *policy,
 	return -ENOKEY;
 }
 
-/* Called by GnuTLS when the server has shown its certificates. */
+/* GnuTLS calls this when the server has shown its certificates. */
 static int
 check_records(gnutls_session_t session)
 {
@@ -510,7 +516,7 @@ check_records(gnutls_session_t session)
 	    : 0;
 }
 
-/* Say who we want to talk to, and what is asked of its certificate. */
+/* Set the name of the server, and what its certificate must satisfy. */
 static void
 require(struct tls *tls, const struct tls_policy *policy)
 {
@@ -533,7 +539,7 @@ tls_connect(struct stream *stream, const struct tls_policy *policy,
 	struct tls *tls;
 	int r;
 
-	*ret_result = (struct tls_result){ .error = "no memory" };
+	*ret_result = (struct tls_result){ .error = "out of memory" };
 	if ((r = load_trust(policy, &trust, ret_result)) < 0 ||
 	    (r = make_session(stream, GNUTLS_CLIENT, trust, deadline_mono_ms,
 		 &tls)) < 0)

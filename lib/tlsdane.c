@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * tlsdane.c - a peer's certificates against TLSA records (RFC 7671; RFC 7672
- * section 3).
+ * tlsdane.c - verify a peer's certificates with TLSA records (RFC 7671; RFC
+ * 7672 section 3).
  *
- *	DANE-EE(3)	the record is of the peer's own certificate or key:
- *			neither its names nor its dates matter
- *	DANE-TA(2)	the record is of a certificate above it: that becomes
- *			the only trust anchor, and all else is checked as usual
+ *	DANE-EE(3)	the record matches the peer's own certificate or key:
+ *			its names and dates are ignored
+ *	DANE-TA(2)	the record matches a certificate above it: that becomes
+ *			the only trust anchor; the rest is checked as usual
  *
- * libgnutls-dane is not used. For DANE-TA it looks whether a certificate of
- * the chain is the record's and whether the first one was signed by the
- * second: anybody can send a forged pair with the true anchor behind it. It
- * would bring along libunbound, too.
+ * libgnutls-dane is not used. For DANE-TA it checks only that a certificate of
+ * the chain matches the record and that the second one signed the first: an
+ * attacker can send a forged pair, followed by the true anchor. It also needs
+ * libunbound.
  */
 
 #include "config.h"
@@ -27,7 +27,7 @@
 
 #include "lib/tlsdane.h"
 
-#define CHAIN_MAX 16 /* certificates; what stands behind them is passed over */
+#define CHAIN_MAX 16 /* certificates; further ones are ignored */
 
 struct chain {
 	gnutls_x509_crt_t certificates[CHAIN_MAX];
@@ -41,7 +41,7 @@ free_chain(struct chain *chain)
 		gnutls_x509_crt_deinit(chain->certificates[i]);
 }
 
-/* Take one certificate to the chain, as DER has it. */
+/* Add a certificate, in DER, to the chain. */
 static int
 add_certificate(struct chain *chain, const gnutls_datum_t *der)
 {
@@ -75,7 +75,7 @@ get_chain(gnutls_session_t session, struct chain *ret_chain)
 	return r;
 }
 
-/* The octets that a selector chooses: the caller frees them. */
+/* Get the octets that a selector chooses; the caller frees them. */
 static int
 get_selected(gnutls_x509_crt_t certificate, unsigned selector,
     gnutls_datum_t *ret_octets)
@@ -113,7 +113,7 @@ has_digest(const struct tls_tlsa *record, gnutls_digest_algorithm_t algorithm,
 	    is_same(record, digest, gnutls_hash_get_len(algorithm));
 }
 
-/* Whether a record is of that certificate. */
+/* Whether a record matches a certificate. */
 static bool
 is_of(const struct tls_tlsa *record, gnutls_x509_crt_t certificate)
 {
@@ -159,9 +159,9 @@ is_anchor(const struct tls_policy *policy, gnutls_x509_crt_t certificate)
 	return false;
 }
 
-/* Make an anchor of each certificate above the peer's own that a record is of:
- * of a copy, for the list frees what it holds when the same one comes again.
- * Returns how many. */
+/* Make a trust anchor of each certificate above the peer's own that a record
+ * matches. The list gets a copy, because it frees its certificate when an equal
+ * one is added. Return the number of anchors. */
 static int
 add_anchors(gnutls_x509_trust_list_t anchors, const struct tls_policy *policy,
     const struct chain *chain)
@@ -182,8 +182,8 @@ add_anchors(gnutls_x509_trust_list_t anchors, const struct tls_policy *policy,
 	return count;
 }
 
-/* Whether it is for one of the names by which the peer goes: RFC 7672 section
- * 3.2.2. */
+/* Whether the certificate is for one of the peer's names (RFC 7672 section
+ * 3.2.2). */
 static bool
 is_for_peer(gnutls_x509_crt_t certificate, const struct tls_policy *policy)
 {
@@ -217,14 +217,14 @@ check_below(gnutls_x509_trust_list_t anchors, struct chain *chain,
 	if (!is_for_peer(chain->certificates[0], policy)) {
 		(void)strlcpy(ret_error,
 		    "the certificate below the trust anchor of a TLSA record "
-		    "is for another name",
+		    "is for another host name",
 		    TLS_TEXT_SIZE);
 		return -EKEYREJECTED;
 	}
 	return 0;
 }
 
-/* Whether the chain leads to a certificate that a DANE-TA record is of. */
+/* Whether the chain leads to a certificate that a DANE-TA record matches. */
 static int
 verify_below_anchor(const struct tls_policy *policy, struct chain *chain,
     char ret_error[TLS_TEXT_SIZE])
@@ -248,7 +248,7 @@ tlsdane_verify(gnutls_session_t session, const struct tls_policy *policy,
 	int r = get_chain(session, &chain);
 
 	(void)strlcpy(ret_error,
-	    r < 0 ? "there is no certificate that can be read"
+	    r < 0 ? "the host showed no readable certificate"
 		  : "no certificate matches the TLSA records",
 	    TLS_TEXT_SIZE);
 	if (r == 0 && !matches_own(policy, &chain))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * tlsmodule.c - tls.h by a module that is loaded when it is asked for.
+ * tlsmodule.c - tls.h by a module that is loaded on demand.
  *
- * To load GnuTLS takes longer than most sessions last, and most hosts have no
- * certificate to show to local clients. The module is tls.c; it calls back into
+ * Loading GnuTLS takes longer than most sessions last, and most hosts have no
+ * certificate for local clients. The module is tls.c; it calls back into
  * the program for the functions of clock.h, ip.h and stream.h that the program
  * exports to it (see Makefile.am).
  */
@@ -20,7 +20,7 @@
 
 #define FILE_NAME "smtp-tls.so"
 
-static const struct tls_functions *functions; /* NULL: there is no TLS */
+static const struct tls_functions *functions; /* NULL: no TLS */
 static char trouble[TLS_TEXT_SIZE];
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * utf8.c - tell UTF-8 from what is none (RFC 3629 section 4). Pure.
+ * utf8.c - recognize UTF-8 (RFC 3629 section 4). Pure.
  */
 
 #include "config.h"
@@ -22,7 +22,7 @@ expected_length(unsigned char first)
 	return 0;
 }
 
-/* Longer than need be, a surrogate, or beyond U+10FFFF. */
+/* Whether the form is overlong, a surrogate, or beyond U+10FFFF. */
 static bool
 is_forbidden(unsigned char first, unsigned char second)
 {

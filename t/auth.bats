@@ -611,7 +611,7 @@ mistake() {
 	mistake "line 2: expected password, scram-sha-256, plain, login or xoauth2"
 	credentials "dovecot.hosts.test password $user $password"
 	chmod 644 "$SMTP_AUTH_FILE"
-	mistake "its mode lets everybody on this host read or write it"
+	mistake "its mode permits everyone to read or write it"
 	chmod 600 "$SMTP_AUTH_FILE"
 	SMTP_AUTH_FILE=smtpserver.auth mistake "the name of a credential"
 	deliver_by "[dovecot.hosts.test]"

@@ -458,7 +458,7 @@ refused() {
 
 	SMTP_DKIM_KEY_PATH=$dir/none refused SMTP_DKIM_KEY_PATH "$dir/none" \
 		"No such file"
-	SMTP_DKIM_KEY_PATH=$dir refused SMTP_DKIM_KEY_PATH "it is no file"
+	SMTP_DKIM_KEY_PATH=$dir refused SMTP_DKIM_KEY_PATH "not a regular file"
 	echo nonsense >"$dir/text"
 	chmod 600 "$dir/text"
 	SMTP_DKIM_KEY_PATH=$dir/text refused SMTP_DKIM_KEY_PATH "$dir/text"
@@ -481,7 +481,7 @@ refused() {
 		-out "$dir/ec.pem"
 	chmod 600 "$dir/ec.pem"
 	SMTP_DKIM_KEY_PATH=$dir/ec.pem refused SMTP_DKIM_KEY_PATH \
-		"neither RSA nor Ed25519"
+		"neither an RSA nor an Ed25519 key"
 	# A public key is not a private one.
 	openssl pkey -in "$keys/rsa.pem" -pubout -out "$dir/public.pem"
 	chmod 600 "$dir/public.pem"

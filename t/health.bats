@@ -339,23 +339,21 @@ put_into_retry() {
 	touch "$spool/queue/new/$(old_id 1)" "$spool/queue/new/$(old_id 2)"
 	[ "$(get -H 'Accept: text/plain;version=0.0.4' /metrics)" = 200 ]
 	diff - "$body" <<-'END'
-		# HELP smtp_messages_queued_total Messages accepted into the
-		# queue. TYPE smtp_messages_queued_total counter
-		smtp_messages_queued_total 0
-		# HELP smtp_messages_delivered_total Recipients' copies that a
-		# remote host has taken. TYPE smtp_messages_delivered_total
-		# counter
-		smtp_messages_delivered_total 0
-		# HELP smtp_delivery_failures_total Delivery attempts for a
-		# recipient that did not succeed. TYPE
-		# smtp_delivery_failures_total counter
-		smtp_delivery_failures_total 0
-		# HELP smtp_queue_depth Messages in the queue.
-		# TYPE smtp_queue_depth gauge
-		smtp_queue_depth 2
-		# HELP smtp_sessions_active SMTP sessions that are open.
-		# TYPE smtp_sessions_active gauge
-		smtp_sessions_active 0
+# HELP smtp_messages_queued_total Messages accepted into the queue.
+# TYPE smtp_messages_queued_total counter
+smtp_messages_queued_total 0
+# HELP smtp_messages_delivered_total Recipients that a remote host has accepted.
+# TYPE smtp_messages_delivered_total counter
+smtp_messages_delivered_total 0
+# HELP smtp_delivery_failures_total Failed delivery attempts, per recipient.
+# TYPE smtp_delivery_failures_total counter
+smtp_delivery_failures_total 0
+# HELP smtp_queue_depth Messages in the queue.
+# TYPE smtp_queue_depth gauge
+smtp_queue_depth 2
+# HELP smtp_sessions_active SMTP sessions that are open.
+# TYPE smtp_sessions_active gauge
+smtp_sessions_active 0
 	END
 }
 
@@ -363,22 +361,22 @@ put_into_retry() {
 	serve
 	[ "$(get -H 'Accept: application/openmetrics-text' /metrics)" = 200 ]
 	diff - "$body" <<-'END'
-		# HELP smtp_messages_queued Messages accepted into the queue.
-		# TYPE smtp_messages_queued counter
-		smtp_messages_queued_total 0
-		# HELP smtp_messages_delivered Recipients' copies that a remote
-		# host has taken. TYPE smtp_messages_delivered counter
-		smtp_messages_delivered_total 0
-		# HELP smtp_delivery_failures Delivery attempts for a recipient
-		# that did not succeed. TYPE smtp_delivery_failures counter
-		smtp_delivery_failures_total 0
-		# HELP smtp_queue_depth Messages in the queue.
-		# TYPE smtp_queue_depth gauge
-		smtp_queue_depth 0
-		# HELP smtp_sessions_active SMTP sessions that are open.
-		# TYPE smtp_sessions_active gauge
-		smtp_sessions_active 0
-		# EOF
+# HELP smtp_messages_queued Messages accepted into the queue.
+# TYPE smtp_messages_queued counter
+smtp_messages_queued_total 0
+# HELP smtp_messages_delivered Recipients that a remote host has accepted.
+# TYPE smtp_messages_delivered counter
+smtp_messages_delivered_total 0
+# HELP smtp_delivery_failures Failed delivery attempts, per recipient.
+# TYPE smtp_delivery_failures counter
+smtp_delivery_failures_total 0
+# HELP smtp_queue_depth Messages in the queue.
+# TYPE smtp_queue_depth gauge
+smtp_queue_depth 0
+# HELP smtp_sessions_active SMTP sessions that are open.
+# TYPE smtp_sessions_active gauge
+smtp_sessions_active 0
+# EOF
 	END
 }
 

@@ -78,7 +78,7 @@ has_child() {
 	run_under "$BATS_FILE_TMPDIR/refuse" landlock
 	mail_flows
 	[ "$(missing)" -eq 1 ]
-	grep -q 'event=wall-incomplete.*Landlock.*files are not walled off' "$trail"
+	grep -q 'event=wall-incomplete.*Landlock.*access to files is not restricted' "$trail"
 	deliver
 	[ "$(missing)" -eq 1 ]
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * cache.c - small files about destinations: what was last heard of them.
+ * cache.c - small files with facts about destinations.
  *
- * It can be found out anew, so nothing is flushed: what a power cut leaves torn
- * is told by who reads it.
+ * The facts can be found out again, so nothing is flushed: readers detect a
+ * file that a power cut has torn.
  */
 
 #include "config.h"

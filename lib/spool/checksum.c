@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * checksum.c - XXH3-64, compiled in from xxhash.h: nothing to load at start.
+ * checksum.c - XXH3-64, compiled in from xxhash.h: no library to load.
  */
 
 #include "config.h"

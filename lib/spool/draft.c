@@ -6,9 +6,9 @@
  * One file without a name is locked and written: the envelope's block, then
  * the message. To commit, the block's seal is filled in, every name is made,
  * and only then the file is flushed: a flush that comes after the names makes
- * them durable too, and is the only one that is needed where
- * layout_is_flush_enough(). The lock keeps smtp-deliver off until the answer
- * is due; the kernel drops it if we die.
+ * them durable too, and is the only one that is needed if
+ * layout_is_flush_enough(). The lock keeps smtp-deliver from the message until
+ * the client can be answered; the kernel releases it if we die.
  */
 
 #include "config.h"
@@ -34,7 +34,7 @@ struct draft {
 	const struct envelope *envelope;
 	struct checksum *checksum;
 	int fd;
-	bool is_named; /* has a name in scratch: its id */
+	bool is_named; /* its id is its name in scratch */
 	uint64_t seal_offset;
 	uint64_t block_size;
 	uint64_t flushed; /* octets of the file that left the buffer */
@@ -55,8 +55,8 @@ flush_buffer(struct draft *draft)
 	return 0;
 }
 
-/* Large pieces go past the buffer, but not while it may come to hold the whole
- * file: a small message is one write. */
+/* Write large pieces directly, unless the buffer may come to hold the whole
+ * file: a small message takes one write. */
 static int
 append(struct draft *draft, const char *data, size_t size_bytes)
 {
@@ -146,7 +146,7 @@ draft_size(const struct draft *draft)
 	return draft->flushed + draft->used - draft->block_size;
 }
 
-/* Fill the seal in: in the buffer while it still holds the whole file. */
+/* Fill in the seal: in the buffer while that still holds the whole file. */
 static int
 write_seal(struct draft *draft)
 {
@@ -189,7 +189,7 @@ make_mail_name(struct draft *draft, size_t recipient,
 	return r;
 }
 
-/* Take back the names that the first recipients got. */
+/* Remove the names of the first recipients. */
 static void
 unlink_mail_names(struct draft *draft, int day_fd, size_t recipients)
 {
@@ -218,9 +218,9 @@ link_mail_names(struct draft *draft, int day_fd)
 		if ((r = make_mail_name(draft, i, name)) == 0)
 			r = link_name(draft, day_fd, name);
 		if (r < 0) {
-			/* Even a name that failed may be there: a network file
-			 * system can lose the answer. Not if it is another's.
-			 */
+			/* Even a link that failed may exist, because a network
+			 * file system can lose the answer; except if the name
+			 * is another file's. */
 			unlink_mail_names(draft, day_fd,
 			    r == -EEXIST ? i : i + 1);
 			return r;
@@ -229,8 +229,8 @@ link_mail_names(struct draft *draft, int day_fd)
 	return 0;
 }
 
-/* A name for each recipient, then the queue's: a message that is seen in the
- * queue has all of its names. */
+/* Link a name for each recipient, then the queue's: a message in the queue has
+ * all of its names. */
 static int
 link_names(struct draft *draft, int day_fd)
 {
@@ -265,7 +265,7 @@ drop_scratch_name(struct draft *draft)
 	draft->is_named = false;
 }
 
-/* Link every name, in the folder of today. */
+/* Link all names, in the folder of today. */
 static int
 link_names_of_today(struct draft *draft, int *ret_day_fd)
 {
@@ -296,7 +296,7 @@ draft_commit(struct draft *draft)
 		return r;
 	r = link_names_of_today(draft, &day_fd);
 	if (r == -ENOENT) {
-		/* Somebody has removed the folder that was open. */
+		/* The open folder was removed by somebody. */
 		layout_close_day(draft->spool);
 		r = link_names_of_today(draft, &day_fd);
 	}

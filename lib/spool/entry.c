@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * entry.c - where an entry of the queue is. Pure.
+ * entry.c - the path of an entry of the queue. Pure.
  */
 
 #include "config.h"

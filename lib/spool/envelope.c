@@ -13,10 +13,10 @@
  *	X-Smtpserver-Envid: QQ314159
  *	X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef
  *
- * Lines end in CRLF, as the message's do. Notify and Orcpt are of the recipient
- * above them (RFC 3461); they, Options and Envid are there if there are any.
- * The last line has a fixed width: it is filled in when the rest is known. It
- * has the checksum of the others: parsing need not be suspicious.
+ * Lines end in CRLF, as in the message. Notify and Orcpt belong to the
+ * recipient above them (RFC 3461); they, Options and Envid are optional. The
+ * last line has a fixed width: it is filled in when the rest is known. Its
+ * checksum covers the other lines, so parsing checks no more than their form.
  */
 
 #include "config.h"
@@ -67,7 +67,7 @@ envelope_set_sender(struct envelope *envelope, const char *address)
 	return 0;
 }
 
-/* Room for one more: the arrays grow by doubling. */
+/* Make room for one more recipient: the arrays grow by doubling. */
 static int
 make_room(struct envelope *envelope)
 {
@@ -111,7 +111,7 @@ envelope_add_recipient(struct envelope *envelope, const char *address)
 	return 0;
 }
 
-/* Keep a copy of a text that was not there before. */
+/* Keep a copy of a text, unless one is kept already. */
 static int
 keep_text(const char *text, char **slot)
 {
@@ -157,7 +157,7 @@ envelope_set_envid(struct envelope *envelope, const char *envid)
 	return keep_text(envid, &envelope->envid);
 }
 
-/* What the block's fields take at the most, with a NUL. */
+/* The most that the block's fields take, with a NUL. */
 static size_t
 block_size(const struct envelope *envelope)
 {
@@ -179,7 +179,7 @@ block_size(const struct envelope *envelope)
 	return size;
 }
 
-/* Three texts, one behind the other; returns where they end. */
+/* Append three texts; return the new end. */
 static char *
 put(char *end, const char *first, const char *second, const char *third)
 {
@@ -248,7 +248,7 @@ envelope_render_seal(const struct envelope_seal *seal,
 	    seal->size_bytes, seal->checksum);
 }
 
-/* The text after a field's name, if the line is of that field. */
+/* The value of a field, or NULL if the line is another field. */
 static const char *
 field_value(const char *line, const char *field)
 {
@@ -292,7 +292,7 @@ parse_options(const char *value, struct envelope *envelope)
 	return 0;
 }
 
-/* What is said of the recipient whose line was the last. */
+/* NOTIFY of the last recipient so far. */
 static int
 parse_notify(const char *value, struct envelope *envelope)
 {
@@ -334,7 +334,7 @@ parse_seal(const char *line, struct envelope_seal *ret_seal)
 	return strcmp(line, again) == 0 ? 0 : -EBADMSG;
 }
 
-/* One line. Returns 1 after the seal, 0 if there is more, or an error. */
+/* Parse a line. Return 1 after the seal, 0 if there is more, or an error. */
 static int
 parse_line(const char *line, struct envelope *envelope,
     struct envelope_seal *ret_seal)
@@ -367,7 +367,7 @@ parse_line(const char *line, struct envelope *envelope,
 	return r;
 }
 
-/* Copy the line at text without its CRLF; returns its length with it. */
+/* Copy the first line without its CRLF; return its length with it. */
 static ssize_t
 get_line(const char *text, size_t length, char ret_line[LINE_SIZE])
 {

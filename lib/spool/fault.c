@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * fault.c - why a program cannot work: faults/<program>.
+ * fault.c - the reason why a program cannot work: faults/<program>.
  *
- * smtp-health cannot look at another program's settings, files and credentials,
- * so that program leaves word. A file appears whole, in place of the one
- * before, and is not flushed: the next start of its program would write it
- * again.
+ * smtp-health cannot see another program's settings, files and credentials, so
+ * the program writes the reason to a file. The file replaces an earlier one
+ * atomically and is not flushed: the next failed start writes it again.
  */
 
 #include "config.h"
@@ -65,7 +64,7 @@ fault_clear(struct spool *spool, enum fault_program program)
 {
 	char path[sizeof(NAME_FAULTS) + TOKEN_SIZE] = NAME_FAULTS "/";
 
-	/* One call at each start: the folder need not be opened for it. */
+	/* One call at each start, without opening the folder. */
 	(void)strlcat(path, names[program], sizeof(path));
 	if (unlinkat(layout_folder(spool, FOLDER_ROOT), path, 0) == -1 &&
 	    errno != ENOENT)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * filesystem.c - what file systems promise, by their names: measured, not
- * hoped. Where the kernel does not tell, the answer is the careful one.
+ * filesystem.c - properties of file systems, by their types, as they were
+ * measured. If the kernel does not tell, the answer is the cautious one.
  */
 
 #include "config.h"
@@ -40,7 +40,7 @@ get_type(int fd)
 	return fstatfs(fd, &fs) == 0 ? (unsigned long)fs.f_type : UNKNOWN;
 }
 
-/* The name of the block device that a file is on, with a slash before it. */
+/* Get the name of a file's block device, with a slash before it. */
 static bool
 get_device(int fd, char ret_name[NAME_MAX + 2])
 {
@@ -82,8 +82,8 @@ read_text(int fd, char ret_text[TEXT_SIZE])
 	return true;
 }
 
-/* Without a journal a flush is of the file, and of one folder at the most. Only
- * one with a journal has a mode for data. */
+/* Without a journal a flush covers the file and at most one folder. Only a file
+ * system with a journal has a mode for data. */
 static bool
 has_ext4_journal(const char *device)
 {
@@ -108,9 +108,9 @@ open_ext4_counters(int fd)
 	    : -1;
 }
 
-/* With fast_commit a flush is of the file alone. The mount options do not tell;
- * but the kernel counts the attempts at a fast commit. While there were none,
- * the flush that has just been made was a whole commit. */
+/* With fast_commit a flush covers the file alone. The mount options do not show
+ * it, but the kernel counts attempts at a fast commit. As long as there were
+ * none, the flush that was just made was a full commit. */
 static bool
 has_fast_commits(int counters_fd)
 {
@@ -156,8 +156,8 @@ filesystem_is_flush_enough(const struct filesystem_flush *flush)
 	    (flush->counters_fd >= 0 && !has_fast_commits(flush->counters_fd));
 }
 
-/* Commits the transaction without the data of everybody's files, which
- * syncfs(2) would write too. */
+/* Commit the transaction without the data of other files, which syncfs(2) would
+ * write too. */
 int
 filesystem_commit(int fd)
 {

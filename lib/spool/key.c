@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * key.c - the key that recipients' tokens are made with.
+ * key.c - the key of recipients' tokens.
  *
- * Made by the first process that needs it, under a name that appears when the
- * file is whole. A damaged key is an error: with a new one the names of stored
- * mail would no longer match their recipients.
+ * The first process that needs it makes it; its name appears when the file is
+ * complete. A damaged key is an error: with a new one the names of stored mail
+ * would no longer match their recipients.
  */
 
 #include "config.h"
@@ -23,8 +23,8 @@
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 
-/* Returns 0, -ENOENT if no key was made yet, -EBADMSG if it has another
- * size. */
+/* Return 0, -ENOENT if no key was made yet, or -EBADMSG if its size is
+ * wrong. */
 static int
 read_key(struct spool *spool)
 {
@@ -46,8 +46,8 @@ read_key(struct spool *spool)
 	return 0;
 }
 
-/* Link the name when the file is whole. If another process was first, its key
- * counts. */
+/* Make a key, and link its name when the file is complete. If another process
+ * was first, its key is used. */
 static int
 make_key(struct spool *spool)
 {
@@ -99,7 +99,7 @@ key_clear(struct spool_key *key)
 	explicit_bzero(key, sizeof(*key));
 }
 
-/* Callers ask for the same token several times in a row: keep the last one. */
+/* Keep the last token: callers ask for the same one several times in a row. */
 int
 spool_token(struct spool *spool, const char *address,
     char ret_token[TOKEN_SIZE])

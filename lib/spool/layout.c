@@ -3,20 +3,18 @@
 /*
  * layout.c - the folders of the spool, and files in them.
  *
- *	key			made once: what tokens are keyed with (key.c)
- *	counters, sessions	what smtp-health shows
- *	able			tells when the file system was last tried
- *				(probe.c)
- *	scratch/		where files cannot be made without a name
+ *	key			the key of tokens, made once (key.c)
+ *	counters, sessions	shown by smtp-health
+ *	able			its time is that of the last probe (probe.c)
+ *	scratch/		drafts, if files cannot be made without a name
  *	policies/		TLS policies of domains (cache.c)
- *	unreached/		destinations that cannot be reached
- *				(unreachable.c)
- *	faults/			why a program cannot work (fault.c)
+ *	unreached/		unreachable destinations (unreachable.c)
+ *	faults/			reasons why a program cannot work (fault.c)
  *	2026-11-22/		mail stored on that day
  *	queue/new, retry, attempts, failed, damaged
  *
  * Folders are opened when they are first needed. DESIGN has the table of all
- * states that a crash can leave and what is made of each.
+ * states that a crash can leave, with the action for each.
  */
 
 #include "config.h"
@@ -79,7 +77,7 @@ layout_open_folder(int parent_fd, const char *name)
 	return open_folder(parent_fd, name);
 }
 
-/* The spool itself, with its parents if they are missing. */
+/* Open the spool's folder; make it and its parents if they are missing. */
 static int
 open_root(const char *path)
 {
@@ -91,7 +89,7 @@ open_root(const char *path)
 	if (strlcpy(partial, path, sizeof(partial)) >= sizeof(partial))
 		return -ENAMETOOLONG;
 	for (size_t n = strlen(partial); n > 1 && partial[n - 1] == '/'; n--)
-		partial[n - 1] = '\0'; /* not the end of a parent */
+		partial[n - 1] = '\0'; /* does not end a parent */
 	for (char *slash = strchr(partial + 1, '/'); slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
@@ -127,7 +125,7 @@ layout_close(struct spool *spool)
 		filesystem_close_flush(&spool->flush);
 }
 
-/* Make the folders that are missing. */
+/* Make missing folders. */
 static int
 make_folders(int root_fd)
 {
@@ -141,7 +139,7 @@ make_folders(int root_fd)
 	return 0;
 }
 
-/* The same, durably. */
+/* Make missing folders, durably. */
 static int
 make_layout(int root_fd)
 {
@@ -223,7 +221,7 @@ layout_open_unnamed(struct spool *spool, const char *scratch_name,
 	fd = openat(folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;
-	/* What kernels say where the file system has no O_TMPFILE. */
+	/* Errors of kernels for a file system without O_TMPFILE. */
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
 		return -errno;
 
@@ -235,8 +233,8 @@ layout_open_unnamed(struct spool *spool, const char *scratch_name,
 	return fd;
 }
 
-/* A file that was born without a name gets its first ones by its descriptor:
- * directly where the kernel permits it, else by its entry in /proc. */
+/* Link a file that was made without a name by its descriptor: directly if the
+ * kernel permits it, else by its entry in /proc. */
 static int
 link_descriptor(int fd, int folder_fd, const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * names.c - the names that files and folders of the spool have.
+ * names.c - the names of files and folders in the spool.
  *
  * Pure. Names are in UTC, sort by time and hold no address.
  */
@@ -67,7 +67,7 @@ name_parse_bucket(const char *text, int64_t *ret_minute)
 	tm.tm_min = two_digits(text + 10);
 	*ret_minute = timegm(&tm) / 60;
 
-	/* February 30th is no name of ours. */
+	/* Reject February 30th. */
 	name_format_bucket(*ret_minute, again);
 	return strcmp(text, again) == 0 ? 0 : -EBADMSG;
 }

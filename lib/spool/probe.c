@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * probe.c - find out whether a file system can carry a spool.
+ * probe.c - find out whether a file system can hold a spool.
  *
- * Tries what the spool stands on with files of its own in scratch/, and
- * believes nothing but what it sees: a network file system may take a call and
- * not do what it says.
+ * Tries the calls that the spool depends on with its own files in scratch/, and
+ * checks their effects: a network file system may report success for a call
+ * that it did not carry out.
  */
 
 #include "config.h"
@@ -25,9 +25,9 @@
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
 
-#define ABLE_SEC 3600 /* for so long it is not tried again */
+#define ABLE_SEC 3600 /* until the next probe */
 
-/* A lock that is held must be refused to whoever comes second. */
+/* A second lock must be refused while the first is held. */
 static int
 try_flock(int fd, int other_fd)
 {
@@ -38,7 +38,7 @@ try_flock(int fd, int other_fd)
 	return errno == EWOULDBLOCK ? 0 : -errno;
 }
 
-/* A second name is the same file; a name that is taken is not given away. */
+/* A second name leads to the same file; a name that exists is not replaced. */
 static int
 try_link(int folder_fd, const char *name, const char *second)
 {
@@ -74,26 +74,26 @@ try_abilities(int folder_fd, const char *name, const char **ret_lacking)
 
 	(void)snprintf(second, sizeof(second), "%s.2", name);
 	(void)snprintf(third, sizeof(third), "%s.3", name);
-	*ret_lacking = "files of its own";
+	*ret_lacking = "files of our own";
 	fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0600);
 	if (fd == -1)
 		return -errno;
-	/* NFS locks what is open for writing only. */
+	/* NFS locks files that are open for writing only. */
 	other_fd = openat(folder_fd, name, O_WRONLY | O_CLOEXEC);
 	r = other_fd == -1 ? -errno : 0;
 	if (r == 0) {
-		*ret_lacking = "locks that exclude others: flock(2)";
+		*ret_lacking = "exclusive locks: flock(2)";
 		r = try_flock(fd, other_fd);
 		close(other_fd);
 	}
 	close(fd);
 	if (r == 0) {
-		*ret_lacking = "several names for a file: link(2)";
+		*ret_lacking = "hard links: link(2)";
 		r = try_link(folder_fd, name, second);
 	}
 	if (r == 0) {
-		*ret_lacking = "files that can be moved: rename(2)";
+		*ret_lacking = "moves of files: rename(2)";
 		r = try_rename(folder_fd, second, third);
 	}
 	(void)unlinkat(folder_fd, third, 0);
@@ -102,7 +102,7 @@ try_abilities(int folder_fd, const char *name, const char **ret_lacking)
 	return r;
 }
 
-/* Whether that is how a file system says that it cannot, ever. */
+/* Whether an error means that the file system never supports a call. */
 static bool
 is_inability(int error)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * queue.c - move messages on their way out of the spool.
+ * queue.c - move messages within the queue and out of it.
  *
  *	queue/new/<id>			accepted, not yet tried
  *	queue/retry/<minute>/<id>	next attempt not before <minute>
- *	queue/attempts/<id>		what attempts have found out so far
+ *	queue/attempts/<id>		the results of its attempts so far
  *	queue/failed/<id>		given up on
- *	queue/damaged/<name>		set aside: no message of ours
+ *	queue/damaged/<name>		set aside: not an intact message
  *
  * Each move is one rename or unlink. A message's content never changes.
  */
@@ -31,7 +31,7 @@
 #define MOVE_TRIES 10
 #define DIRTY_MAX 64
 
-/* Folders that have changed and were not flushed since. */
+/* Folders that have changed since they were last flushed. */
 struct queue {
 	struct spool *spool;
 	bool has_stale_names;
@@ -80,7 +80,7 @@ flush_folder(int fd)
 	return r;
 }
 
-/* A bucket that is gone was made durable with the folder it was in. */
+/* A bucket that is gone was made durable with its parent folder. */
 static int
 flush_bucket(struct queue *queue, int64_t minute)
 {
@@ -153,7 +153,8 @@ mark_dirty(struct queue *queue, const struct queue_entry *entry)
 		queue->dirty_minutes[queue->dirty_count++] = entry->minute;
 }
 
-/* An entry has left its folder; a bucket goes with its last one. */
+/* Note that an entry has left its folder; remove a bucket after its last
+ * one. */
 static void
 leave_folder(struct queue *queue, const struct queue_entry *entry)
 {
@@ -188,12 +189,12 @@ move_to_bucket(struct queue *queue, const struct claim *claim,
 		if (mkdirat(retry_fd, bucket, 0700) == -1 && errno != EEXIST)
 			return -errno;
 		if (renameat(fd, from_path, fd, to_path) == 0) {
-			/* Where the message had both names, a power cut's
-			 * doing, rename(2) has done nothing. */
+			/* If a power cut has left the message with both names,
+			 * rename(2) has done nothing. */
 			(void)unlinkat(fd, from_path, 0);
 			return 0;
 		}
-		/* Somebody may have removed the bucket while it was empty. */
+		/* The bucket may have been removed while it was empty. */
 		if (errno != ENOENT)
 			return -errno;
 	}
@@ -283,7 +284,8 @@ queue_watch(struct queue *queue)
 
 	if ((fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) == -1)
 		return -errno;
-	/* That a folder goes shows in the one above: we hold it open. */
+	/* The removal of a folder shows only in its parent, because we hold the
+	 * folder open. */
 	if ((r = add_watch(fd, root_fd(queue), NAME_NEW,
 		 IN_CREATE | IN_MOVED_TO)) < 0 ||
 	    (r = add_watch(fd, root_fd(queue), NAME_QUEUE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * repair.c - sweep up what crashes and administrators have left in the spool.
+ * repair.c - remove what crashes and administrators have left in the spool.
  *
  *	scratch/<id>, unlocked		its session died: removed
  *	scratch/<else>			moved to queue/damaged
@@ -10,13 +10,11 @@
  *	  without a message
  *	queue/attempts/<else>		moved to queue/damaged
  *
- *	policies/<any>, old		no policy holds for longer: removed
- *	unreached/<any>, old		nothing has gone there for so long:
- *					removed
- *	faults/<any>, old		its program has not started since:
- *					removed
+ *	policies/<any>, old		past the longest max_age: removed
+ *	unreached/<any>, old		no attempt for that long: removed
+ *	faults/<any>, old		no start of its program since: removed
  *
- * What is wrong with the entries themselves shows when they are claimed.
+ * Damage in the entries themselves is found when they are claimed.
  */
 
 #include "config.h"
@@ -41,17 +39,17 @@
 
 #define INTERVAL_SEC (24 * 3600)
 
-/* A message that is tried has its attempts written to more often than this:
- * whatever moves it about meanwhile, a file that is older is nobody's. */
+/* The attempts of a message in the queue are written more often than this: an
+ * older file has no message, even if a message was moved during the sweep. */
 #define ATTEMPTS_AGE_SEC (24 * 3600)
 
-/* RFC 8461 section 3.2: the most that a policy can say of itself. */
+/* The longest max_age of a policy (RFC 8461 section 3.2). */
 #define POLICY_AGE_SEC 31557600
 
-/* It was written last when its destination failed, and held for an hour. */
+/* An entry is written when its destination fails, and holds for an hour. */
 #define UNREACHED_AGE_SEC (UNREACHABLE_AGE_MS / 1000 + 3600)
 
-/* What a program writes at each start that fails, or could not finish. */
+/* A program writes its fault at each failed start, or fails to write it. */
 #define FAULT_AGE_SEC (24 * 3600)
 
 /* A session locks its file right after it has made it. */
@@ -65,7 +63,7 @@ struct sweep {
 	void *context;
 };
 
-/* Looks at one name of a folder. Returns 0 or a negative errno. */
+/* Examine one name in a folder. Returns 0 or a negative errno. */
 typedef int look(struct sweep *sweep, enum spool_folder folder,
     const char *name);
 
@@ -110,12 +108,12 @@ move_aside(struct sweep *sweep, enum spool_folder folder, const char *name)
 	    layout_folder(sweep->spool, FOLDER_DAMAGED));
 
 	if (r == 0)
-		report(sweep, folder, name, "no name of ours: set aside");
+		report(sweep, folder, name, "unknown name: set aside");
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Lock the file of a session that died, until fd is closed. Returns whether it
- * is one: a young file may belong to a session that has not locked it yet. */
+/* Lock the file of a session that died, until fd is closed. Return whether it
+ * is one: a recent file may belong to a session that has not locked it yet. */
 static bool
 lock_abandoned(int fd)
 {
@@ -164,7 +162,7 @@ has_name(struct sweep *sweep, enum spool_folder folder, const char *name)
 		   AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Whether a message of that id is in a bucket. */
+/* Whether a bucket has a message with that id. */
 static int
 is_in_bucket(struct sweep *sweep, const char *id, bool *ret_is_there)
 {
@@ -218,14 +216,14 @@ look_at_attempts(struct sweep *sweep, enum spool_folder folder,
 	if (has_name(sweep, FOLDER_FAILED, name) ||
 	    has_name(sweep, FOLDER_DAMAGED, name))
 		return 0;
-	/* If the message was moved past us, this has become new. */
+	/* If the message was moved past us, its attempts were written again. */
 	if ((r = is_old_attempts(sweep, name, &is_old)) < 0 || !is_old)
 		return r;
 	return remove_name(sweep, folder, name,
-	    "attempts at a message that is gone: removed");
+	    "attempts of a message that is gone: removed");
 }
 
-/* That a note is old is nothing to be reported. */
+/* Remove an old entry of a cache, without a report. */
 static void
 drop_if_older(struct sweep *sweep, enum spool_folder folder, const char *name,
     time_t age_sec)

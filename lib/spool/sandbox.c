@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sandbox.c - what walls around processes leave of the spool.
+ * sandbox.c - the access to the spool that sandboxes allow.
  *
- * Rules of Landlock hold for all that is below a folder, and for the folder
- * that was there when they were made, whatever has its name later.
+ * Rules of Landlock hold for everything below a folder, and for the folder that
+ * existed when they were made, not for one that gets its name later.
  */
 
 #include "config.h"
@@ -20,8 +20,8 @@
 #include "lib/spool/names.h"
 #include "lib/spool/sandbox.h"
 
-/* How long a process goes on that could not use the spool when it closed its
- * wall: whoever comes after it may be able to. */
+/* The lifetime of a process that could not use the spool when it entered its
+ * sandbox: its successor may be able to. */
 #define BROKEN_VIEW_MS 5000
 
 static int
@@ -36,7 +36,7 @@ allow_folder(struct spool *spool, struct sandbox *sandbox,
 	return 0;
 }
 
-/* A file of the spool's own, if it is there. */
+/* Allow a file of the spool, if it exists. */
 static void
 allow_file(struct spool *spool, struct sandbox *sandbox, const char *name,
     unsigned access)
@@ -50,7 +50,7 @@ allow_file(struct spool *spool, struct sandbox *sandbox, const char *name,
 	close(fd);
 }
 
-/* What is looked at after each flush. */
+/* Allow the file that is read after each flush. */
 static void
 allow_flush(struct spool *spool, struct sandbox *sandbox)
 {
@@ -88,8 +88,8 @@ close_if_open(int fd)
 	return 0;
 }
 
-/* The files that all programs share, made if they are missing. Returns 0, or a
- * negative errno if there is one that nobody can have. */
+/* Allow the files that all programs share; make them if they are missing.
+ * Return 0, or a negative errno if one cannot be made. */
 static int
 allow_shared_files(struct spool *spool, struct sandbox *sandbox)
 {
@@ -119,7 +119,8 @@ sandbox_allow_listener(struct spool *spool, struct sandbox *sandbox)
 	return files;
 }
 
-/* Where notices are stored. Mail goes out without them, and without the key. */
+/* Allow the folder of notices. Mail goes out without notices, and without the
+ * key. */
 static void
 allow_notices(struct spool *spool, struct sandbox *sandbox)
 {

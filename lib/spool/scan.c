@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * scan.c - go through the queue.
+ * scan.c - list the queue.
  *
- * Only reads it, but for a bucket that a crash has left empty.
+ * Changes nothing, except that it removes buckets that a crash has left empty.
  */
 
 #include "config.h"
@@ -21,14 +21,14 @@
 
 struct scan {
 	struct spool *spool;
-	DIR *folder; /* the one being read, or NULL between two */
+	DIR *folder; /* the open one, or NULL between two */
 	int64_t *minutes; /* of the buckets that are due */
 	size_t minute_count;
 	size_t next; /* 0: new; n: minutes[n - 1] */
-	bool is_empty; /* nothing was seen in the folder so far */
+	bool is_empty; /* no entry seen in the folder so far */
 };
 
-/* Read a folder below the spool. NULL with errno set if it cannot be. */
+/* Open a folder of the spool for reading. NULL with errno set on failure. */
 static DIR *
 open_listing(struct spool *spool, const char *path)
 {
@@ -43,7 +43,7 @@ open_listing(struct spool *spool, const char *path)
 	return folder;
 }
 
-/* The next name, without "." and ".."; NULL at the end. */
+/* Get the next name, without "." and ".."; NULL at the end. */
 static int
 next_name(DIR *folder, const char **ret_name)
 {
@@ -68,15 +68,15 @@ compare_minutes(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
-/* Whether a bucket is due. One that is further ahead than any retry is planned
- * was made before the clock was set back. */
+/* Whether a bucket is due. A bucket further ahead than any retry was made
+ * before the clock was set back. */
 static bool
 is_due(int64_t minute, int64_t now)
 {
 	return minute <= now || minute - now > SCAN_RETRY_MAX_MINUTES;
 }
 
-/* The minutes of all buckets that are due, in order; the caller frees. */
+/* List the minutes of all buckets that are due, in order; the caller frees. */
 static int
 list_minutes(struct spool *spool, int64_t now, int64_t **ret_minutes,
     size_t *ret_count)
@@ -89,7 +89,7 @@ list_minutes(struct spool *spool, int64_t now, int64_t **ret_minutes,
 
 	*ret_minutes = NULL;
 	*ret_count = 0;
-	if (folder == NULL) /* a missing one is made with the first bucket */
+	if (folder == NULL) /* the first deferral makes the folder */
 		return errno == ENOENT ? 0 : -errno;
 	while ((r = next_name(folder, &name)) == 0 && name != NULL) {
 		if (name_parse_bucket(name, &minute) < 0 ||
@@ -138,7 +138,7 @@ scan_open(struct spool *spool, int64_t real_ms, struct scan **ret_scan)
 	return 0;
 }
 
-/* Open the folder that is next; none if none is left. */
+/* Open the next folder; NULL after the last one. */
 static int
 open_next_folder(struct scan *scan)
 {
@@ -155,8 +155,8 @@ open_next_folder(struct scan *scan)
 		scan->is_empty = true;
 		if (scan->folder != NULL)
 			return 0;
-		/* Whatever else has a bucket's name is not to keep us from
-		 * the others. */
+		/* Something else with a bucket's name does not keep us from the
+		 * others. */
 		if (entry.place == QUEUE_NEW && errno != ENOENT)
 			return -errno;
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
@@ -165,8 +165,8 @@ open_next_folder(struct scan *scan)
 	return 0;
 }
 
-/* The folder has been read. A bucket that is empty was left by a crash between
- * the last move out of it and its removal. */
+/* Close a folder that was read. A crash between the last move out of a bucket
+ * and its removal leaves it empty. */
 static void
 close_folder(struct scan *scan)
 {
@@ -235,7 +235,7 @@ scan_count(struct spool *spool, uint64_t *ret_count)
 	return r;
 }
 
-/* When an entry became due: milliseconds since 1970. */
+/* The time at which an entry became due, in milliseconds since 1970. */
 static int64_t
 due_real_ms(const struct queue_entry *entry)
 {
@@ -259,7 +259,7 @@ scan_longest_wait(struct spool *spool, int64_t real_ms, int64_t *ret_wait_ms)
 
 		if (due < real_ms && real_ms - due > longest)
 			longest = real_ms - due;
-		/* Buckets come oldest first: one entry tells for all. */
+		/* Buckets come oldest first: the first entry is the oldest. */
 		if (entry.place == QUEUE_RETRY)
 			break;
 	}

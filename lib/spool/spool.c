@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * spool.c - open a spool, and whether it can be used.
+ * spool.c - open a spool and check that it is usable.
  *
  * layout.c has its folders, key.c its key.
  */
@@ -70,7 +70,7 @@ spool_check_space(struct spool *spool, uint64_t size_bytes)
 	if ((uint64_t)fs.f_bavail * fs.f_frsize <
 	    size_bytes + SPOOL_RESERVE_BYTES)
 		return -ENOSPC;
-	/* btrfs counts no files: 0 of 0. */
+	/* btrfs has no limit of files: it reports 0 of 0. */
 	if (fs.f_files > 0 && fs.f_favail < SPOOL_RESERVE_FILES)
 		return -ENOSPC;
 	return 0;

@@ -3,7 +3,7 @@
 /*
  * unreachable.c - what runs remember of unreachable destinations.
  *
- *  *	1763836310123 1763836440000 3 1763836380456 0 deferred 4.4.1 timed out
+ *	1763836310123 1763836440000 3 1763836380456 0 deferred 4.4.1 timed out
  *
  * Since when it is unreachable, and until when no attempt is made; then the
  * last attempt, as a line of an attempt file (attempts.c), whose number is how

@@ -127,7 +127,7 @@ attempts_without_message(void)
 	ok(!folder_has(NAME_ATTEMPTS "/" GONE), "and removed");
 	is_str(last_report,
 	    NAME_ATTEMPTS "/" GONE
-			  ": attempts at a message that is gone: removed",
+			  ": attempts of a message that is gone: removed",
 	    "the report says what was done");
 
 	folder_write(NAME_ATTEMPTS "/" GONE, "x\n", 2);
