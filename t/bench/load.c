@@ -71,8 +71,8 @@ static const char *const codes[] = { "220", "250", "250", "250", "354", "250",
 struct client {
 	int fd;
 	enum step step;
-	bool is_shut_after; /* say no more after this output */
-	bool goes_on; /* there is another message behind this one */
+	bool is_shut_after; /* send nothing after this output */
+	bool goes_on; /* another message follows this one */
 	unsigned long left; /* messages of this connection */
 	int64_t begin_ns; /* of the message */
 	const char *output;
@@ -204,7 +204,7 @@ client_say_line(struct client *client, const char *line)
 	client_say(client, line, strlen(line));
 }
 
-/* Wait for input, and for room if there is output left. */
+/* Wait for input, and for room if output is left. */
 static void
 watch(struct client *client, int operation)
 {
@@ -309,7 +309,7 @@ end_message(struct client *client)
 		begin_message(client);
 }
 
-/* The reply that was waited for has come. */
+/* Handle the reply that was waited for. */
 static void
 client_advance(struct client *client)
 {
@@ -356,7 +356,7 @@ client_take_line(struct client *client, const char *line)
 		client_advance(client);
 }
 
-/* What has come, by lines; the rest of one is kept. */
+/* Handle the input by lines, and keep the rest of the last one. */
 static void
 client_take_input(struct client *client)
 {

@@ -13,6 +13,6 @@ int
 main(int argc, char *argv[])
 {
 	(void)argv;
-	/* Not with arguments either, but the linker is not to know. */
+	/* Not called with arguments, but the linker does not know that. */
 	return argc > 1 ? sd_booted() : 0;
 }

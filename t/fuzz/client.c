@@ -64,7 +64,7 @@ static struct credential known = { .host = "mx.test",
 	.line = 1,
 	.user = "me",
 	.secret = secret };
-static const struct credential *credential; /* NULL: nobody */
+static const struct credential *credential; /* NULL: no credential */
 
 static const struct trust trust = { .level = LEVEL_VERIFY, .host = "mx.test" };
 
@@ -108,7 +108,7 @@ __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
 
 /* ---- what was said ---- */
 
-/* What only AUTH has. */
+/* Only AUTH has such lines. */
 static bool
 is_base64(const char *line, size_t length)
 {
@@ -117,7 +117,7 @@ is_base64(const char *line, size_t length)
 		   "abcdefghijklmnopqrstuvwxyz0123456789+/=") >= length;
 }
 
-static bool is_secured; /* STARTTLS was said */
+static bool is_secured; /* STARTTLS was sent */
 
 static bool
 is_command(const char *line, size_t length)
@@ -160,7 +160,8 @@ check_words(const char *said)
 			is_after_data = false;
 			continue;
 		}
-		/* Nobody was accepted, but DATA was (RFC 2920 section 3.1). */
+		/* No recipient was accepted, but DATA was (RFC 2920 section
+		 * 3.1). */
 		if (is_after_data && strncmp(said, ".\r\n", 3) == 0) {
 			said += 3;
 			is_after_data = false;

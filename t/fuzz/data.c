@@ -89,7 +89,7 @@ read_simply(const struct input *input, bool is_normalizing)
 	return result;
 }
 
-/* As a session does, in pieces of such a size, each in memory of its own. */
+/* Read as a session does, in pieces of a size, each in memory of its own. */
 static struct result
 read_in_pieces(const struct input *input, bool is_normalizing, size_t piece)
 {

@@ -50,8 +50,8 @@ fuzz_text(const uint8_t *data, size_t size)
 	return text;
 }
 
-/* The input in memory of just its size, so that the sanitizer sees who reads
- * past its end; the caller frees. */
+/* The input in memory of exactly its size, so that the sanitizer detects
+ * reading past its end; the caller frees. */
 static inline char *
 fuzz_copy(const uint8_t *data, size_t size)
 {

@@ -23,7 +23,7 @@ ssize_t __wrap_write(int fd, const void *data, size_t size_bytes);
 void
 log_open(const char *program)
 {
-	/* It is not to write to the journal, even if that is our stderr. */
+	/* Do not write to the journal, even if it is our stderr. */
 	must(unsetenv("JOURNAL_STREAM") == 0);
 	audit_open(program, true);
 }
@@ -66,7 +66,7 @@ __wrap_write(int fd, const void *data, size_t size_bytes)
 
 	if (fd != STDERR_FILENO)
 		return __real_write(fd, data, size_bytes);
-	/* With a NUL behind it. */
+	/* A copy with a NUL after it. */
 	must((line = strndup(data, size_bytes)) != NULL);
 	must(size_bytes > 0 && strlen(line) == size_bytes);
 	check_line(line, size_bytes);

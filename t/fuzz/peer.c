@@ -19,9 +19,9 @@
 #define OUTPUT_SIZE (4 * 1024 * 1024)
 
 static struct {
-	int fd; /* -1: there is no peer */
+	int fd; /* -1: no peer */
 	const uint8_t *next, *end;
-	bool is_silent; /* at its end it does not half-close */
+	bool is_silent; /* does not half-close at its end */
 	size_t output_length;
 	char output[OUTPUT_SIZE];
 	int64_t now_ms;
@@ -66,7 +66,7 @@ listen_to_program(void)
 	}
 }
 
-/* Say what comes before the next pause, or half-close. */
+/* Send what comes before the next pause, or half-close. */
 static void
 say_next(void)
 {

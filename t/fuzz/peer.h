@@ -29,7 +29,7 @@ void peer_start(int fd, const uint8_t *data, size_t size);
  * caller's. */
 int peer_connect(const uint8_t *data, size_t size);
 
-/* Hang up. Returns all that was said to the peer, with a NUL behind it, valid
+/* Hang up. Returns all that was sent to the peer, with a NUL after it, valid
  * until the next peer_start(). */
 const char *peer_end(size_t *ret_length);
 

@@ -31,7 +31,7 @@ see(void *context, unsigned line, bool is_mistake, const char *text)
 	told->has_mistake = told->has_mistake || is_mistake;
 }
 
-/* What no session takes for an address is nothing to us. */
+/* Texts that no session accepts as an address are ignored. */
 static bool
 is_address(const char *text)
 {

@@ -28,7 +28,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* It would take most of the time. */
+/* The real function would take most of the time. */
 int
 __wrap_password_derive(const char *password, const void *salt, size_t salt_size,
     unsigned count, uint8_t ret_key[PASSWORD_HASH_SIZE])

@@ -168,7 +168,8 @@ remove_mail(const char *path, const struct stat *st)
 	return 1;
 }
 
-/* What the client was told of has been taken out of the queue. */
+/* All messages that were reported as queued have been taken out of the
+ * queue. */
 static void
 empty_spool(unsigned messages)
 {

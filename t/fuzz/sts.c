@@ -63,7 +63,7 @@ write_policy(const struct sts_policy *policy, size_t *ret_length)
 	    modes[policy->mode], policy->max_age_sec);
 	for (size_t i = 0; i < policy->mx_count; i++)
 		(void)fprintf(file, "mx: %s\r\n", policy->mx[i]);
-	/* Its hosts may all have been of no use. */
+	/* All of its hosts may have been unusable. */
 	if (policy->mx_count == 0 && policy->mode != STS_NONE)
 		(void)fprintf(file, "mx:\r\n");
 	must(fclose(file) == 0);

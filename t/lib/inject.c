@@ -48,15 +48,15 @@
 #endif
 
 #define PROCESSES_MAX 256
-#define CALLS_MAX 512 /* numbers of calls are below it */
+#define CALLS_MAX 512 /* above all numbers of calls */
 #define EXIT_TROUBLE 120
 
 enum action { ACTION_NONE, KILL, ERROR, LATE, LIE, SHORT };
 
 struct process {
 	pid_t pid;
-	int calls[CALLS_MAX]; /* how many of each so far */
-	int is_new; /* its first stop is not to be handed on */
+	int calls[CALLS_MAX]; /* the count of each so far */
+	int is_new; /* its first stop is not passed on */
 	int is_gone;
 	int has_result; /* of the call it is in */
 	int64_t result;
@@ -139,7 +139,7 @@ set_result(pid_t pid, int64_t result)
 	poke(pid, offsetof(struct user_regs_struct, rax), (uint64_t)result);
 }
 
-/* The third argument of read(2), write(2) and their kin. */
+/* Set the third argument of read(2), write(2) and similar calls. */
 static void
 set_size(pid_t pid, uint64_t size)
 {
@@ -148,7 +148,7 @@ set_size(pid_t pid, uint64_t size)
 
 /* ---- what is logged ------------------------------------------------------ */
 
-/* A path in the program's memory, as far as it can be read. */
+/* Read a path from the program's memory, as far as possible. */
 static const char *
 read_path(pid_t pid, uint64_t address, char path[256])
 {
@@ -320,7 +320,7 @@ find_process(pid_t pid)
 	return process_count++;
 }
 
-/* The program has stopped. Returns the signal that it is to get. */
+/* Handle a stop of the program. Return the signal to pass on to it. */
 static int
 handle_stop(int number, int status)
 {
@@ -345,7 +345,7 @@ handle_stop(int number, int status)
 	return signal;
 }
 
-/* Until all processes have ended. Returns the status of the first. */
+/* Trace until all processes have ended. Return the status of the first. */
 static int
 trace(void)
 {

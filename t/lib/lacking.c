@@ -46,7 +46,7 @@ do_init(struct fuse_conn_info *connection, struct fuse_config *config)
 {
 	(void)connection;
 	config->use_ino = 1; /* all names of a file are the same file */
-	config->hard_remove = 1; /* no rename in an unlink's stead */
+	config->hard_remove = 1; /* unlink(2) is not turned into a rename */
 	config->nullpath_ok = 1;
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * refuse.c - run a program on a kernel that seems to lack walls.
+ * refuse.c - run a program on a kernel that seems to lack sandboxes.
  *
  *	refuse landlock|seccomp|both PROGRAM [ARGUMENT...]
  *

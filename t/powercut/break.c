@@ -38,10 +38,10 @@
 
 #define LATE_MAX 2000
 #define LATE_DAY "late-"
-#define ID_LENGTH 24 /* names that are shorter are no message's */
+#define ID_LENGTH 24 /* shorter names are not messages */
 #define EARLY_NSEC (30 * 1000 * 1000)
 
-/* The functions that stand behind ours. */
+/* The function that ours replaces. */
 #define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 /* A name that is still to be made. */
@@ -198,7 +198,8 @@ ioctl(int fd, unsigned long request, ...)
 	return r;
 }
 
-/* What is broken does what its wall would forbid: to it the kernel has none. */
+/* A sandbox would forbid what is broken here: pretend that the kernel has
+ * none. */
 long
 syscall(long number, ...)
 {
@@ -259,7 +260,7 @@ mkdirat(int folder_fd, const char *name, mode_t mode)
 	return NEXT(mkdirat)(folder_fd, late_name, mode);
 }
 
-/* A day that has its name late is opened by the one that it has now. */
+/* Open a day's folder that gets its name late by its present name. */
 int
 openat(int folder_fd, const char *name, int flags, ...)
 {

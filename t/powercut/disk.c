@@ -55,7 +55,7 @@
 #define PAGE_SIZE 4096
 #define MEBIBYTE (1024 * 1024)
 #define MEBIBYTES_MAX 65536
-#define FLUSH_USEC 1000 /* what a flush takes: others catch up meanwhile */
+#define FLUSH_USEC 1000 /* time of a flush: others catch up meanwhile */
 
 #define PATH_DISK "/disk"
 #define PATH_MARKS "/marks"
@@ -68,7 +68,7 @@ enum kind {
 	KIND_MARK, /* text follows */
 };
 
-/* What an entry of the log begins with. */
+/* The start of an entry of the log. */
 struct entry {
 	uint64_t time_ns; /* of the clock that is never set */
 	uint64_t offset;
@@ -295,7 +295,7 @@ disk_read(uint64_t offset, char *ret_data, size_t size_bytes)
 
 /* ---- power cuts ---------------------------------------------------------- */
 
-/* xorshift64*, for what is to be repeatable. */
+/* xorshift64*, for repeatable choices. */
 static uint64_t
 random_below(uint64_t limit)
 {
@@ -444,7 +444,7 @@ fs_getattr(const char *path, struct stat *ret_st, struct fuse_file_info *file)
 	return 0;
 }
 
-/* No cache of the kernel's comes between. */
+/* Bypass the kernel's cache. */
 static int
 fs_open(const char *path, struct fuse_file_info *file)
 {
@@ -583,9 +583,9 @@ main(int argc, char *argv[])
 	if (!is_recording && strcmp(argv[1], "replay") != 0)
 		usage();
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* To get memory we must not wait for ourselves to write pages. */
+	/* An allocation of memory must not wait for us to write pages. */
 	(void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
-	/* Who started us ends us in order, also when Ctrl-C goes to all. */
+	/* Our parent ends us in order, also when Ctrl-C is sent to all. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);

@@ -22,7 +22,7 @@ struct row {
 	const char *path;
 	unsigned flags;
 	int result;
-	const char *text; /* with result 0 */
+	const char *text; /* if the result is 0 */
 	const char *domain;
 };
 
@@ -143,7 +143,7 @@ static const struct row rows[] = {
 	{ "<\"\xc3\xbc\"@x>", 0, -EILSEQ },
 	{ "<\xc3@x>", ANY, -EBADMSG }, /* cut short */
 	{ "<\xbc@x>", ANY, -EBADMSG }, /* begins in the middle */
-	{ "<\xc0\xaf@x>", ANY, -EBADMSG }, /* too long a form */
+	{ "<\xc0\xaf@x>", ANY, -EBADMSG }, /* overlong */
 	{ "<\xe0\x80\xaf@x>", ANY, -EBADMSG },
 	{ "<\xf0\x80\x80\xaf@x>", ANY, -EBADMSG },
 	{ "<\xed\xa0\x80@x>", ANY, -EBADMSG }, /* a surrogate */
@@ -160,7 +160,7 @@ static const struct row rows[] = {
 	{ "<a@" A63 "." A63 "." A63 "." A8 ".org>", 0, 0,
 	    "a@" A63 "." A63 "." A63 "." A8 ".org",
 	    A63 "." A63 "." A63 "." A8 ".org" },
-	/* 254 octets of address are 256 of path. */
+	/* An address of 254 octets is a path of 256. */
 	{ "<a@" A63 "." A63 "." A63 "." A8 A8 A8 A8 A8 A8 A8 "aa.b>" , 0, 0,
 	    "a@" A63 "." A63 "." A63 "." A8 A8 A8 A8 A8 A8 A8 "aa.b",
 	    A63 "." A63 "." A63 "." A8 A8 A8 A8 A8 A8 A8 "aa.b" },
@@ -243,11 +243,11 @@ is_utf8_is_set(void)
 	ok(address_parse_path("<\xc3\xbc@b>", ADDRESS_UTF8, &address, &used) ==
 		    0 &&
 		address.is_utf8,
-	    "UTF-8 in the local part is told");
+	    "UTF-8 in the local part is reported");
 	ok(address_parse_path("<a@\xc3\xbc>", ADDRESS_UTF8, &address, &used) ==
 		    0 &&
 		address.is_utf8,
-	    "UTF-8 in the domain is told");
+	    "UTF-8 in the domain is reported");
 }
 
 struct bare_row {

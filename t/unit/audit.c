@@ -18,7 +18,7 @@
 
 /* clang-format off */
 
-/* A reply of a peer's, and how a line shows it. */
+/* A reply of a peer, and its form in a line. */
 static const struct { const char *reply, *shown; } replies[] = {
 	{ "Ok", "reply=Ok" },
 	{ "250 Ok", "reply=\"250 Ok\"" },
@@ -72,7 +72,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* What one event writes on stderr; the caller frees. */
+/* Return what an event writes to stderr; the caller frees it. */
 static char *
 written(const struct audit_record *record, bool is_debug)
 {
@@ -124,7 +124,7 @@ replies_cannot_forge_a_line(void)
 	}
 }
 
-/* Every text field, with a text that tries. */
+/* Every text field, with a text that tries to forge a line. */
 static void
 no_field_can_forge_a_line(void)
 {
@@ -180,7 +180,7 @@ long_values_are_cut(void)
 	free(line);
 }
 
-/* An interface: the catalog and people's searches stand on these. */
+/* An interface: the catalog and administrators' searches depend on it. */
 static void
 events_have_names_and_ids(void)
 {

@@ -76,7 +76,7 @@ several_processes_count(void)
 	counters_close(counters);
 }
 
-/* Whoever holds on to a slot makes others lose a count, and no more. */
+/* If a process keeps a slot locked, others lose a count and nothing else. */
 static void
 nobody_waits_for_a_lock_for_ever(void)
 {

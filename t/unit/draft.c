@@ -28,7 +28,7 @@ static struct spool *spool;
 
 static time_t ahead_sec;
 
-/* In place of the C library's. */
+/* Replaces the C library's. */
 int
 clock_gettime(clockid_t clock, struct timespec *ret_time)
 {
@@ -126,7 +126,7 @@ commit_makes_every_name(void)
 	envelope_clear(&envelope);
 }
 
-/* What any mail reader would show of it. */
+/* The file is readable by any mail reader. */
 static void
 file_is_block_and_message(void)
 {
@@ -152,7 +152,7 @@ file_is_block_and_message(void)
 	is_mem(text, size < strlen(expected) ? size : strlen(expected),
 	    expected, strlen(expected), "a stored file begins with the block");
 	is_str(text + strlen(expected) + 16, "\r\n" MESSAGE_TEXT,
-	    "behind it is the message as it came");
+	    "the message follows unchanged");
 	free(text);
 	envelope_clear(&envelope);
 }
@@ -221,7 +221,7 @@ message_is_locked_until_freed(void)
 	envelope_clear(&envelope);
 }
 
-/* A name that is taken, as the last to be made and as the first. */
+/* Occupy a name: the last one to be made, and the first one. */
 static void
 failed_commit_takes_its_names_back(void)
 {
@@ -250,8 +250,8 @@ failed_commit_takes_its_names_back(void)
 	envelope_clear(&envelope);
 }
 
-/* A session that is killed. Without O_TMPFILE its scratch file stays; it is in
- * nobody's way. */
+/* Kill a session. Without O_TMPFILE its scratch file stays, and blocks
+ * nothing. */
 static void
 killed_draft_leaves_nothing(void)
 {

@@ -19,7 +19,7 @@
 
 /* clang-format off */
 
-/* A value of NOTIFY, and what it is when it is written; NULL: none. */
+/* A value of NOTIFY, and how it is written again; NULL: invalid. */
 static const struct { const char *value, *written; } notifies[] = {
 	{ "NEVER", "NEVER" },
 	{ "never", "NEVER" },
@@ -49,7 +49,7 @@ static const struct { const char *value; bool result; } envids[] = {
 	{ "+", false },
 	{ "+2", false },
 	{ "a+2b", false }, /* digits are upper case */
-	{ "a+0D+0A", false }, /* stands for what cannot be printed */
+	{ "a+0D+0A", false }, /* decodes to unprintable octets */
 	{ "a+7F", false },
 	{ "a+FC", false },
 	{ "\x01", false },
@@ -83,7 +83,7 @@ static const struct { const char *value, *text; } decoded[] = {
 	{ "QQ314159", "QQ314159" },
 	{ "a+20b+3Dc+2B", "a b=c+" },
 	{ "bob+2Btag@example.org", "bob+tag@example.org" },
-	/* What is no xtext stays as it is. */
+	/* Text that is not xtext is unchanged. */
 	{ "a+", "a+" },
 	{ "a+2", "a+2" },
 	{ "+zz", "+zz" },
@@ -113,8 +113,8 @@ check_return(void)
 	is_str(dsn_return_name(value), "FULL", "is FULL");
 	is_int(dsn_parse_return("HDRS", &value), 0, "RET=HDRS");
 	is_str(dsn_return_name(value), "HDRS", "is HDRS");
-	is_int(dsn_parse_return("", &value), -EINVAL, "RET= is none");
-	is_int(dsn_parse_return("ALL", &value), -EINVAL, "RET=ALL is none");
+	is_int(dsn_parse_return("", &value), -EINVAL, "RET= is invalid");
+	is_int(dsn_parse_return("ALL", &value), -EINVAL, "RET=ALL is invalid");
 }
 
 int

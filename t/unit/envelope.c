@@ -29,7 +29,7 @@ static const char *const whole[] = {
 	"X-Smtpserver-Id: " ID "\r\n"
 	SEAL,
 
-	/* a bounce, in UTF-8, to several */
+	/* a bounce, in UTF-8, to several recipients */
 	"Return-Path: <>\r\n"
 	"Envelope-To: <b\xc3\xbc@b\xc3\xbc.example>\r\n"
 	"Envelope-To: <\"a b\"@[192.0.2.1]>\r\n"
@@ -50,7 +50,7 @@ static const char *const whole[] = {
 	"X-Smtpserver-Options: SMTPUTF8\r\n"
 	SEAL,
 
-	/* with what RFC 3461 lets senders ask for */
+	/* with the parameters of RFC 3461 */
 	"Return-Path: <a@example.com>\r\n"
 	"Envelope-To: <b@example.org>\r\n"
 	"X-Smtpserver-Notify: SUCCESS,FAILURE,DELAY\r\n"
@@ -69,7 +69,7 @@ static const char *const whole[] = {
 	"X-Smtpserver-Options: 8BITMIME SMTPUTF8 RET=FULL\r\n"
 	SEAL,
 
-	/* and RFC 8689 */
+	/* with RFC 8689 */
 	"Return-Path: <a@example.com>\r\n"
 	"Envelope-To: <b@example.org>\r\n"
 	"X-Smtpserver-Id: " ID "\r\n"
@@ -88,7 +88,7 @@ static const char *const whole[] = {
 #define NAME "X-Smtpserver-Id: " ID "\r\n"
 
 static const char *const damaged[] = {
-	/* not complete, or nothing of ours */
+	/* incomplete, or not ours */
 	"", "\r\n", "rubbish\r\n",
 	TO NAME SEAL, FROM NAME SEAL, FROM TO SEAL, FROM TO NAME,
 	FROM TO NAME "\r\n" SEAL,
@@ -137,8 +137,8 @@ static const char *const damaged[] = {
 };
 /* clang-format on */
 
-/* Parsed from a copy that is no longer than it has to be, so that reading
- * beyond its end is seen by a sanitizer. */
+/* Parse a copy of exactly that length, so that a sanitizer detects reading
+ * beyond its end. */
 static int
 parse(const char *text, size_t length, struct envelope *ret_envelope,
     struct envelope_seal *ret_seal, size_t *ret_length)
@@ -199,7 +199,7 @@ message_follows_the_block(void)
 	is_int(parse(text, sizeof(text) - 1, &envelope, &seal, &size), 0,
 	    "a block is read before a message");
 	is_str(text + size, FROM TO "\r\nbody\r\n",
-	    "the message begins behind the seal, whatever it looks like");
+	    "the message begins after the seal, whatever it looks like");
 	is_int((int64_t)envelope.recipient_count, 1,
 	    "the message adds no recipient");
 	envelope_clear(&envelope);
@@ -243,11 +243,11 @@ sender_can_be_set_again(void)
 	is_int(envelope_set_sender(&envelope, ""), 0, "and another");
 	is_str(envelope.sender, "", "which holds");
 	envelope_clear(&envelope);
-	ok(envelope.sender == NULL, "cleared there is none");
+	ok(envelope.sender == NULL, "a cleared envelope has no sender");
 }
 
-/* As many recipients as there may be, with the longest of addresses, which have
- * 254 octets; ret_address is the last. */
+/* Add the maximum of recipients, each with an address of 254 octets, the
+ * longest; ret_address is the last one. */
 static int
 fill(struct envelope *envelope, char ret_address[255])
 {
@@ -307,7 +307,7 @@ address_space(void)
 	return strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Render with so much more memory than there is in use. */
+/* Render with only so much memory beyond what is in use. */
 static int
 render_within(const struct envelope *envelope, size_t size_bytes,
     size_t *ret_length)
@@ -316,7 +316,7 @@ render_within(const struct envelope *envelope, size_t size_bytes,
 	char *text;
 	int r;
 
-	(void)malloc_trim(0); /* what was freed would do for it */
+	(void)malloc_trim(0); /* freed memory would suffice */
 	need(getrlimit(RLIMIT_AS, &before) == 0);
 	limit = before;
 	limit.rlim_cur = address_space() + size_bytes;
@@ -335,7 +335,7 @@ memory_that_runs_out_loses_no_recipient(void)
 	char address[255], *text;
 	size_t full, length, lost = 0, refused = 0;
 
-	/* The sanitizers' own memory is beyond any limit. */
+	/* The sanitizers' own memory exceeds any limit. */
 	if (address_space() > UINT64_C(1) << 40)
 		return;
 	need(fill(&envelope, address) == 0);
@@ -347,12 +347,12 @@ memory_that_runs_out_loses_no_recipient(void)
 		refused += r == -ENOMEM;
 		lost += r == 0 && length != full;
 	}
-	ok(refused > 0, "an envelope that there is no memory for is refused");
+	ok(refused > 0, "an envelope is refused if memory is short");
 	is_int((int64_t)lost, 0, "and never rendered in part");
 	envelope_clear(&envelope);
 }
 
-/* The C library's own is not asked: the given number of them succeed. */
+/* Replaces the C library's: the given number of calls succeed. */
 static int strdup_count = INT_MAX;
 
 char *
@@ -375,7 +375,7 @@ recipient_who_was_refused_is_not_there(void)
 		is_int(envelope_add_request(&envelope, "c@d", 0, "rfc822;c@d"),
 		    -ENOMEM, "no memory after %d copies", i);
 		is_int((int64_t)envelope.recipient_count, 1,
-		    "and nobody was added");
+		    "and no recipient was added");
 	}
 	strdup_count = 0;
 	is_int(envelope_add_request(&envelope, "a@b", 0, "rfc822;x@y"), 0,

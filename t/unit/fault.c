@@ -25,7 +25,7 @@ static void
 nothing_is_left_without_a_spool(void)
 {
 	is_int(fault_leave(folder_at("none"), FAULT_DELIVER, "why"), 0,
-	    "where there is no spool nothing is left");
+	    "without a spool no fault is written");
 	ok(!folder_has("none"), "and no spool is made");
 }
 
@@ -34,7 +34,7 @@ what_is_left_is_read(void)
 {
 	is_int(read_deliver(), -ENOENT, "at first there is no fault");
 	is_int(fault_leave(folder_path, FAULT_DELIVER, "why"), 0,
-	    "one can be left");
+	    "a fault can be written");
 	is_int(read_deliver(), 0, "and read");
 	is_str(text, "why", "as it was");
 	ok(real_ms > INT64_C(1700000000000), "with its time");
@@ -42,7 +42,7 @@ what_is_left_is_read(void)
 	    "each program has its own");
 	is_int(fault_leave(folder_path, FAULT_DELIVER, "a\r\nb\033"), 0,
 	    "it is replaced");
-	is_int(read_deliver(), 0, "by what is left next");
+	is_int(read_deliver(), 0, "by the next one");
 	is_str(text, "a??b?", "without control characters");
 	is_int(folder_count(NAME_FAULTS), 1, "in one file");
 }
@@ -55,7 +55,7 @@ what_is_long_is_cut(void)
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	long_text[sizeof(long_text) - 1] = '\0';
 	is_int(fault_leave(folder_path, FAULT_DELIVER, long_text), 0,
-	    "what is too long is left");
+	    "a long fault is written");
 	is_int(read_deliver(), 0, "and can be read");
 	is_int((int)strlen(text), FAULT_SIZE - 2, "to its length");
 }
@@ -64,8 +64,9 @@ static void
 what_is_over_is_cleared(void)
 {
 	is_int(fault_clear(spool, FAULT_DELIVER), 0, "a fault is cleared");
-	is_int(read_deliver(), -ENOENT, "then there is none");
-	is_int(fault_clear(spool, FAULT_DELIVER), 0, "none can be cleared");
+	is_int(read_deliver(), -ENOENT, "then there is no fault");
+	is_int(fault_clear(spool, FAULT_DELIVER), 0,
+	    "clearing a missing one succeeds");
 	need(rmdir(folder_at(NAME_FAULTS)) == 0);
 	is_int(fault_clear(spool, FAULT_DELIVER), 0, "even without the folder");
 }

@@ -67,7 +67,7 @@ static const struct { const char *input, *output; bool has_bare_lf; } rows[] = {
 	{ "\rA: b\r\n", "!\r1", false },
 	{ "A: b\r\r\nC: d\r\n\r\n", "[A] b\r\r\n|[C] d\r\n|=15", false },
 
-	/* an LF alone ends a line, too, and that is told */
+	/* a bare LF ends a line too, and is reported */
 	{ "A: b\nC: d\n\nx", "[A] b\n|[C] d\n|=11", true },
 	{ "A: b\n c\r\n\r\n", "[A] b\n c\r\n|=11", true },
 	{ "A:\n\r\n", "[A]\n|=5", true },
@@ -155,7 +155,7 @@ take(struct fields *fields, const char *text, const char *end)
 	return false;
 }
 
-/* In pieces of that size. */
+/* Read the header in pieces of a size. */
 static void
 read_header(struct fields *fields, const char *input, size_t piece)
 {
@@ -211,7 +211,7 @@ names_are_compared_without_case(void)
 	ok(!fields_has_name(&fields, ""), "and not empty");
 }
 
-/* Where a field begins and ends, for those who read it again. */
+/* The offsets of a field, for callers who read it again. */
 static void
 offsets_are_of_the_message(void)
 {

@@ -60,8 +60,8 @@ made_ids_are_ids(void)
 	qsort(ids, IDS, ID_SIZE, compare);
 	for (int i = 1; i < IDS; i++)
 		same += strcmp(ids[i - 1], ids[i]) == 0;
-	is_int(wrong, 0, "every id that is made is one");
-	is_int(early_or_late, 0, "every id tells when it was made");
+	is_int(wrong, 0, "every id that is made is valid");
+	is_int(early_or_late, 0, "every id holds the time when it was made");
 	is_int(same, 0, "no id is made twice");
 }
 

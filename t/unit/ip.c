@@ -38,7 +38,7 @@ static const struct text_case texts[] = {
 struct loopback_case {
 	const char *text;
 	bool is_loopback;
-	const char *unmapped; /* NULL: it is not IPv4-mapped */
+	const char *unmapped; /* NULL: not IPv4-mapped */
 };
 
 static const struct loopback_case addresses[] = {

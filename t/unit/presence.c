@@ -28,7 +28,7 @@ open_sessions(void)
 	return fd;
 }
 
-/* Returns when the child is in. */
+/* Return when the child has entered. */
 static pid_t
 start_child(void)
 {
@@ -77,7 +77,7 @@ child_of_a_child_is_not_counted(int fd)
 		int own_fd = open_sessions();
 
 		need(presence_enter(own_fd) == 0);
-		/* It inherits the descriptor, not the lock. */
+		/* The child inherits the descriptor, not the lock. */
 		if (fork() == 0) {
 			uint64_t count = 0;
 
@@ -92,7 +92,7 @@ child_of_a_child_is_not_counted(int fd)
 	int status = 1;
 	need(waitpid(pid, &status, 0) == pid);
 	is_int(status, 0, "a process that a session starts is not counted");
-	is_count(fd, 0, "nor is anybody when both have ended");
+	is_count(fd, 0, "nor is any process after both have ended");
 }
 
 int
@@ -102,7 +102,7 @@ main(void)
 
 	folder_make();
 	fd = open_sessions();
-	is_count(fd, 0, "nobody is there at first");
+	is_count(fd, 0, "at first there is no session");
 	for (int i = 0; i < CHILDREN; i++)
 		children[i] = start_child();
 	is_count(fd, CHILDREN, "all children are counted");
@@ -113,10 +113,10 @@ main(void)
 	is_count(fd, CHILDREN - 2, "counting changes nothing");
 	for (int i = 2; i < CHILDREN; i++)
 		end_child(children[i], SIGKILL);
-	is_count(fd, 0, "nobody is left at the end");
+	is_count(fd, 0, "at the end there is no session");
 	child_of_a_child_is_not_counted(fd);
 	close(fd);
-	ok(presence_enter(-1) < 0, "without a file nobody enters");
+	ok(presence_enter(-1) < 0, "without a file no process can enter");
 	folder_remove();
 	return done_testing();
 }

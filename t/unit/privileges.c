@@ -25,7 +25,7 @@ struct identity {
 	gid_t gid, effective_gid, saved_gid;
 	int group_count;
 	int death_signal;
-	int result_back; /* of becoming root again */
+	int result_back; /* of an attempt to become root again */
 };
 
 static struct identity
@@ -43,7 +43,7 @@ get_identity(const char *path)
 	return identity;
 }
 
-/* In a child: call it, and write what the process is then. */
+/* In a child: become the owner, and write the resulting identity. */
 _Noreturn static void
 write_identity(const char *path, int fd)
 {
@@ -58,7 +58,7 @@ write_identity(const char *path, int fd)
 	_exit(0);
 }
 
-/* Call it in a child: what it changes cannot be changed back. */
+/* Call it in a child, because the change is permanent. */
 static struct identity
 become_owner(const char *path)
 {
@@ -101,7 +101,7 @@ root_becomes_the_owner(void)
 	identity = become_owner(folder_at("owned"));
 	is_owner(&identity, OWNER_UID, OWNER_GID);
 	is_int(identity.group_count, 0, "no other group is left");
-	is_int(identity.result_back, -1, "there is no way back");
+	is_int(identity.result_back, -1, "root cannot be regained");
 }
 
 static void

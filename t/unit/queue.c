@@ -56,7 +56,7 @@ claim(struct queue_entry entry)
 	return claim;
 }
 
-/* What claiming says, without keeping the claim. */
+/* Return the result of a claim, without keeping the claim. */
 static int
 try_claim(struct queue_entry entry)
 {
@@ -68,7 +68,7 @@ try_claim(struct queue_entry entry)
 	return r;
 }
 
-/* The same from another process. */
+/* The same, from another process. */
 static int
 try_claim_elsewhere(struct queue_entry entry)
 {
@@ -149,7 +149,7 @@ claim_is_exclusive(void)
 	message_put(spool, one, id);
 	mine = claim(new_entry(id));
 	is_int(try_claim(new_entry(id)), -EWOULDBLOCK,
-	    "who comes second is told that the message is taken");
+	    "a second claim finds the message taken");
 	is_int(try_claim_elsewhere(new_entry(id)), -EWOULDBLOCK,
 	    "so is another process");
 	claim_release(mine);
@@ -261,7 +261,7 @@ several_outcomes_are_recorded_at_once(void)
 	finish(new_entry(id));
 }
 
-/* A crash or a full disk in the middle of a line. */
+/* A crash, or a full disk, in the middle of a line. */
 static void
 torn_line_is_ignored(void)
 {
@@ -287,15 +287,15 @@ torn_line_is_ignored(void)
 
 	mine = claim(new_entry(id));
 	is_int(mine->states[2].outcome, OUTCOME_DELIVERED,
-	    "a record behind a torn line counts");
+	    "a record after a torn line counts");
 	is_int(mine->states[1].outcome, OUTCOME_NONE,
 	    "the torn line still does not");
 	claim_release(mine);
 	finish(new_entry(id));
 }
 
-/* Damage in one line is that line's; a recipient that is not there is
- * nobody. */
+/* Damage affects only its own line; a recipient that does not exist is
+ * ignored. */
 static void
 damaged_attempts_are_skipped(void)
 {
@@ -390,7 +390,7 @@ failed_message_is_kept(void)
 	need(unlink(folder_at(NAME_ATTEMPTS "/%s", id)) == 0);
 }
 
-/* Each octet changed in turn, and each length. */
+/* Change each octet in turn, and cut at each length. */
 static void
 torn_message_is_told(void)
 {
@@ -442,7 +442,7 @@ message_under_another_id_is_damaged(void)
 	need(unlink(folder_at(NAME_NEW "/0123456789abcdef01234567")) == 0);
 }
 
-/* What a power cut in a deferral can leave on btrfs. */
+/* The state that a power cut in a deferral can leave on btrfs. */
 static void
 message_in_two_places_is_one(void)
 {
@@ -471,7 +471,7 @@ message_in_two_places_is_one(void)
 	claim_release(mine);
 }
 
-/* Whatever somebody may have put there. */
+/* Files that are not ours. */
 static void
 what_is_no_message_is_set_aside(void)
 {
@@ -519,7 +519,7 @@ put_off(const char *id, int64_t minute)
 	claim_release(mine);
 }
 
-/* The entries that are due at a time, as digits of their ids' numbers. */
+/* List the entries that are due at a time, as digits of their ids' numbers. */
 static void
 list_due(int64_t real_ms, char ids[][ID_SIZE], int count, char *ret_order)
 {
@@ -581,7 +581,7 @@ scan_is_in_order(void)
 	is_int(wait_ms, 0, "and no waiting");
 }
 
-/* A crash between a message's move and the bucket's end leaves it empty. */
+/* A crash after a message's move leaves its bucket empty. */
 static void
 empty_bucket_is_removed(void)
 {
@@ -607,7 +607,7 @@ message_that_moves_during_a_scan(void)
 	is_str(entry.name, id, "a scan finds a message");
 	finish(entry);
 	is_int(try_claim(entry), -ENOENT,
-	    "one that has left the queue since is told");
+	    "a message that has left the queue is detected");
 	is_int(scan_next(scan, &entry), 0, "the scan goes on");
 	scan_close(scan);
 	scan_close(NULL);

@@ -77,7 +77,7 @@ static void
 scratch_file_of_a_dead_session(void)
 {
 	write_old(NAME_SCRATCH "/" GONE);
-	is_int(sweep(), 1, "a scratch file that nobody holds is reported");
+	is_int(sweep(), 1, "an unlocked scratch file is reported");
 	ok(!folder_has(NAME_SCRATCH "/" GONE), "and removed");
 }
 
@@ -157,7 +157,7 @@ destination_that_was_not_reached(void)
 {
 	write_old(NAME_UNREACHED "/" GONE);
 	folder_write(NAME_UNREACHED "/" HELD, "x", 1);
-	is_int(sweep(), 0, "what is known of destinations is not reported");
+	is_int(sweep(), 0, "entries about destinations are not reported");
 	ok(!folder_has(NAME_UNREACHED "/" GONE), "it goes when it is old");
 	ok(folder_has(NAME_UNREACHED "/" HELD), "and not before");
 }
@@ -167,7 +167,7 @@ fault_of_a_program(void)
 {
 	write_old(NAME_FAULTS "/" GONE);
 	folder_write(NAME_FAULTS "/" HELD, "x", 1);
-	is_int(sweep(), 0, "what programs have left is not reported");
+	is_int(sweep(), 0, "faults of programs are not reported");
 	ok(!folder_has(NAME_FAULTS "/" GONE), "it goes when it is old");
 	ok(folder_has(NAME_FAULTS "/" HELD), "and not before");
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sandbox.c - the walls, from inside: a process of each role, with a spool that
- * holds mail, closes its wall and then tries what it must not be able to do,
- * and what it is there for.
+ * sandbox.c - the sandboxes, from inside: a process of each role, with a spool
+ * that holds mail, enters its sandbox, and tries what it must not be able to do
+ * and what its role needs.
  */
 
 #include "config.h"
@@ -52,7 +52,7 @@
 #define PORTS (1U << SANDBOX_PORTS)
 #define SCOPES (1U << SANDBOX_SCOPES)
 #define CALLS (1U << SANDBOX_CALLS)
-#define BOTH (FILES | CALLS) /* each would do */
+#define BOTH (FILES | CALLS) /* each suffices */
 
 #ifdef NO_SANDBOX
 #define HAS_WALLS false
@@ -74,7 +74,7 @@ static const char *const role_names[SANDBOX_ROLES] = {
 	[SANDBOX_HEALTH] = "health",
 };
 
-/* What there is before any wall is closed. */
+/* Exists before any sandbox is entered. */
 static struct spool *spool;
 static struct deliver_settings settings;
 static char id[ID_SIZE], day[NAME_DAY_SIZE], mail[PATH_MAX];
@@ -83,7 +83,7 @@ static int allowed_port, other_port, listening_fds[2], datagram_fd;
 static struct sockaddr_un other_address;
 static pid_t parent_pid;
 
-/* What a process has before it closes its wall. */
+/* What a process has before it enters its sandbox. */
 static int message_fd, findings_fd;
 static struct counters *counters;
 static int sessions_fd;
@@ -232,7 +232,7 @@ read_key(void)
 	return opening(in_spool("key"), O_RDONLY);
 }
 
-/* By the descriptor that was open before, and anew. */
+/* List by the descriptor that was open before, and by a new one. */
 static int
 list_new(void)
 {
@@ -467,7 +467,8 @@ store_message(void)
 	return r;
 }
 
-/* Its names are taken back: the one of the queue is taken. */
+/* The commit fails, because the queue's name is taken; its names are
+ * removed. */
 static int
 take_message_back(void)
 {
@@ -571,7 +572,7 @@ read_open_message(void)
 	return result((int)pread(message_fd, &octet, 1, 0));
 }
 
-/* What a listener's child does before it closes its own wall. */
+/* What a listener's child does before it enters its own sandbox. */
 static int
 become_session(void)
 {
@@ -661,12 +662,12 @@ remember_unreached(void)
 
 /* ---- the table ----------------------------------------------------------- */
 
-/* What is tried, which roles can do it, and which pieces of the wall each keep
- * the others from it: without all of these they can. */
+/* An action, the roles that can do it, and the pieces of the sandbox that keep
+ * other roles from it: without all of these pieces they can do it. */
 static const struct delivery {
 	const char *what;
 	int (*act)(void);
-	unsigned roles; /* who can */
+	unsigned roles; /* that can do it */
 	unsigned tried_by;
 	unsigned pieces;
 } trials[] = {
@@ -752,7 +753,7 @@ static const struct delivery {
 
 #define TRIALS (sizeof(trials) / sizeof(trials[0]))
 
-/* What a process behind a wall found out. */
+/* The findings of a process in a sandbox. */
 struct findings {
 	unsigned missing;
 	int results[RESULTS_MAX];
@@ -819,7 +820,7 @@ close_wall(enum sandbox_role role)
 	return sandbox_enter(&sandbox);
 }
 
-/* The life of a process of that role: it writes what it found to a pipe. */
+/* The life of a process of a role: it writes its findings to a pipe. */
 _Noreturn static void
 try_all(enum sandbox_role role)
 {
@@ -922,7 +923,7 @@ make_datagram_sockets(void)
 		 sizeof(other_address)) == 0);
 }
 
-/* A spool with mail in all places that are tried, and what is around it. */
+/* Make a spool with mail in all places that are tried, and its surroundings. */
 static void
 make_scene(void)
 {
@@ -944,7 +945,7 @@ make_scene(void)
 	folder_write("spool/2020-01-01/old.eml", "x", 1);
 	folder_write("spool/2020-01-01/older.eml", "x", 1);
 	folder_write("spool/queue/failed/failed", "x", 1);
-	/* What take_message_back() meets. */
+	/* Takes the queue's name for take_message_back(). */
 	(void)snprintf(name, sizeof(name), "f%s", id + 1);
 	folder_write(folder_at("spool/queue/new/%s", name) +
 		strlen(folder_path) + 1,
@@ -961,7 +962,7 @@ make_scene(void)
 	parent_pid = getpid();
 }
 
-/* What a session's wall costs, from the first rule to the last: printed. */
+/* Print what a session's sandbox costs, from the first rule to the last. */
 static void
 measure_session(void)
 {
@@ -1011,21 +1012,21 @@ show_cost(void)
 		need(waitpid(pid, NULL, 0) == pid);
 	}
 	qsort(times, COST_TURNS, sizeof(times[0]), compare_times);
-	printf("# a session's wall takes %" PRId64 " us (median of %d)\n",
+	printf("# a session's sandbox takes %" PRId64 " us (median of %d)\n",
 	    times[COST_TURNS / 2] / 1000, COST_TURNS);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
 }
 
-/* One for sanitizers or coverage. */
+/* A build for sanitizers or coverage. */
 static void
 test_build_without_walls(void)
 {
 	struct sandbox sandbox;
 
 	sandbox_begin(&sandbox, SANDBOX_SESSION);
-	is_int(sandbox_enter(&sandbox), 0, "a wall that is left out");
-	is_int(read_passwd(), 0, "is none");
+	is_int(sandbox_enter(&sandbox), 0, "a sandbox that is left out");
+	is_int(read_passwd(), 0, "restricts nothing");
 }
 
 int

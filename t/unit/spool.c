@@ -166,20 +166,20 @@ damaged_key_is_an_error(void)
 	need(rmdir(folder_at("other/key")) == 0);
 }
 
-/* In a child: say what a token is under the key, as soon as all may start. */
+/* In a child: write a token under the key, as soon as all may start. */
 _Noreturn static void
 say_token(const char *name, int start_fd, int token_fd)
 {
 	struct spool *spool = open_spool(name);
 	char token[TOKEN_SIZE], octet;
 
-	(void)!read(start_fd, &octet, 1); /* its end */
+	(void)!read(start_fd, &octet, 1); /* end of file */
 	need(spool_token(spool, "a@example.org", token) == 0);
 	(void)!write(token_fd, token, TOKEN_SIZE);
 	_exit(0);
 }
 
-/* How many of those that are said differ from the first. */
+/* Count the tokens that differ from the first. */
 static int
 count_different(int token_fd)
 {
@@ -195,7 +195,7 @@ count_different(int token_fd)
 	return different;
 }
 
-/* Several that find none at the same time must agree on one. */
+/* Processes that find no key at the same time must agree on one. */
 static void
 key_is_made_once(const char *name)
 {

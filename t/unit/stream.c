@@ -26,8 +26,8 @@
 
 /* clang-format off */
 
-/* What comes, what stream_get_line() says of it, and the line. "x" follows in
- * each case, so that it shows where the line was taken to end. */
+/* The input, the result of stream_get_line(), and the line. "x" follows each
+ * input, to show where the line ended. */
 static const struct { const char *input; ssize_t result; const char *line; } lines[] = {
 	{ "\r\n", 0, "" },
 	{ "NOOP\r\n", 4, "NOOP" },
@@ -94,7 +94,7 @@ in_ms(int ms)
 	return clock_mono_ms() + ms;
 }
 
-/* What has come to the other end; it waits for the first of it. */
+/* Return what arrived at the other end, after waiting for the first of it. */
 static const char *
 heard(void)
 {
@@ -113,7 +113,7 @@ is_silent(void)
 	return poll(&pfd, 1, 0) == 0;
 }
 
-/* All that is left to take is the "x" that followed. */
+/* Whether only the "x" that followed is left. */
 static bool
 is_x_left(void)
 {
@@ -135,7 +135,7 @@ check_line(size_t row)
 	is_int(n, lines[row].result, "line \"%s\"", lines[row].input);
 	if (n >= 0)
 		is_str(line, lines[row].line, "is \"%s\"", lines[row].line);
-	ok(is_x_left(), "and the stream stands behind it");
+	ok(is_x_left(), "and the stream is after it");
 	disconnect_stream();
 }
 
@@ -207,8 +207,8 @@ end_of_input_is_told(void)
 	disconnect_stream();
 }
 
-/* An octet each 20 ms would hold us for as long as it lasts if the deadline
- * began anew with each. */
+/* With a deadline for each octet, one octet each 20 ms would delay us without
+ * end. */
 static void
 dripping_peer_cannot_pass_the_deadline(void)
 {
@@ -236,7 +236,7 @@ dripping_peer_cannot_pass_the_deadline(void)
 	disconnect_stream();
 }
 
-/* Likewise one that never stops: the line has no end. */
+/* A peer that never stops sending: the line has no end. */
 static void
 flooding_peer_cannot_pass_the_deadline(void)
 {
@@ -276,7 +276,7 @@ silent_peer_runs_into_the_deadline(void)
 	disconnect_stream();
 }
 
-/* A deadline that is far away is not waited for in one system call. */
+/* A distant deadline takes several system calls. */
 static void
 late_peer_is_waited_for(bool is_nonblocking)
 {
@@ -307,7 +307,7 @@ late_peer_is_waited_for(bool is_nonblocking)
 	disconnect_stream();
 }
 
-/* What is buffered needs no waiting, and no deadline. */
+/* Buffered input needs no wait, and no deadline. */
 static void
 buffered_lines_need_no_deadline(void)
 {
@@ -356,7 +356,7 @@ flush_sends_and_is_idle_when_empty(void)
 	disconnect_stream();
 }
 
-/* More than buffers hold, to one who reads slowly. */
+/* More than the buffers hold, to a slow reader. */
 static void
 large_output_arrives_whole(void)
 {
@@ -416,7 +416,7 @@ peer_that_is_gone_is_told(void)
 	need(stream_put(stream, "250 ok\r\n", 8) == 0);
 	r = stream_flush(stream);
 	ok(r == -EPIPE || r == -ECONNRESET,
-	    "sending to nobody is an error, no signal");
+	    "sending to a closed peer is an error, not a signal");
 	disconnect_stream();
 }
 
@@ -447,7 +447,7 @@ peek_and_consume(void)
 	disconnect_stream();
 }
 
-/* More than the buffer, in every alignment to it. */
+/* More than the buffer holds, in every alignment to it. */
 static void
 long_input_is_read_whole(void)
 {
@@ -483,7 +483,7 @@ long_input_is_read_whole(void)
 	disconnect_stream();
 }
 
-/* Two pipes, as under inetd's kin and in tests. */
+/* Two pipes, as under similar programs to inetd and in tests. */
 static void
 pipes_will_do(void)
 {
@@ -505,13 +505,14 @@ pipes_will_do(void)
 	close(out[0]);
 	(void)signal(SIGPIPE, SIG_IGN);
 	need(stream_put(stream, "250 ok\r\n", 8) == 0);
-	is_int(stream_flush(stream), -EPIPE, "a pipe that nobody reads");
+	is_int(stream_flush(stream), -EPIPE, "a pipe without a reader");
 	stream_free(stream);
 	close(in[0]);
 	close(out[1]);
 }
 
-/* A transport that shows letters in upper case, and its context's end. */
+/* A transport that changes letters to upper case and notes that it was
+ * closed. */
 struct upper {
 	bool is_closed;
 };

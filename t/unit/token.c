@@ -36,7 +36,7 @@ static const struct { enum key key; const char *text, *token; } rows[] = {
 };
 /* clang-format on */
 
-static uint8_t keys[KEYS][TOKEN_KEY_SIZE]; /* what is not set is zero */
+static uint8_t keys[KEYS][TOKEN_KEY_SIZE]; /* other octets are zero */
 
 static void
 set_keys(void)
@@ -61,7 +61,8 @@ make_token(const uint8_t key[TOKEN_KEY_SIZE], const char *address,
 	token_make(&token_key, address, ret_token);
 }
 
-/* A token that did not change with a bit of the key could be guessed. */
+/* If a bit of the key did not change the token, the key would be easier to
+ * guess. */
 static void
 every_bit_of_the_key_matters(void)
 {

@@ -117,7 +117,7 @@ files(void)
 
 	again.last.number = 4;
 	is_int(unreachable_remember(spool, "example.org", &again), 0,
-	    "it is remembered anew");
+	    "it is remembered again");
 	is_int(folder_count(NAME_UNREACHED), 1, "in the same file");
 	need(unreachable_recall(spool, "example.org", &read) == 0);
 	is_int((int)read.last.number, 4, "with what is known now");
