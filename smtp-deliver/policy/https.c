@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * https.c - one document by HTTPS, with libcurl.
+ * https.c - fetch a document by HTTPS, with libcurl.
  *
- * A module, smtp-https.so: libcurl with all that it brings along takes longer
- * to load than most runs of smtp-deliver last, and few of them need it.
+ * A module, smtp-https.so: loading libcurl and its libraries takes longer than
+ * most runs of smtp-deliver last, and few of them need it.
  */
 
 #include "config.h"
@@ -27,7 +27,7 @@ struct sink {
 	size_t length;
 };
 
-/* What does not fit ends the transfer. */
+/* Too long a document ends the transfer. */
 static size_t
 take(char *data, size_t unit, size_t count, void *context)
 {
@@ -64,8 +64,7 @@ set_up(CURL *curl, const struct https_request *request,
 	(void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
 }
 
-/* Whether the answer is the document that was asked for; error says what
- * not. */
+/* Whether the response is the requested document; if not, error says why. */
 static bool
 is_document(CURL *curl, const char *media_type, char *error)
 {
@@ -77,13 +76,13 @@ is_document(CURL *curl, const char *media_type, char *error)
 	(void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
 	if (status != STATUS_OK) {
 		(void)snprintf(error, CURL_ERROR_SIZE,
-		    "the answer is HTTP status %ld", status);
+		    "the response has HTTP status %ld", status);
 		return false;
 	}
 	if (type == NULL || strncasecmp(type, media_type, length) != 0 ||
 	    (type[length] != '\0' && strchr("; \t", type[length]) == NULL)) {
 		(void)snprintf(error, CURL_ERROR_SIZE,
-		    "the answer is not of type %s", media_type);
+		    "the response is not of type %s", media_type);
 		return false;
 	}
 	return true;

@@ -7,25 +7,27 @@
 
 #define HTTPS_MODULE "smtp-https.so"
 
-/* What is to be fetched by HTTPS, and how. */
+/* A document to fetch by HTTPS. */
 struct https_request {
 	const char *url;
-	const char *address; /* HOST:PORT:ADDRESS[,ADDRESS...], nobody asks */
+	const char
+	    *address; /* HOST:PORT:ADDRESS[,ADDRESS...], so that nothing is
+			      * resolved */
 	const char *ca_file; /* or NULL for the system's trust store */
-	const char *media_type; /* that it must be of */
+	const char *media_type; /* that the document must have */
 	int timeout_ms;
 };
 
 /*
  * The module exports a struct of this type as "https_functions".
  *
- * get		Fetch a document into a buffer: from that host alone, no
- *		redirects, over TLS 1.2 or better with a certificate that
- *		verifies. Returns 0 with ret_length set, or -EPROTO with
- *		ret_error, of error_size octets, saying why there is none.
+ * get		Fetch a document into a buffer: from that host, without
+ *		redirects, over TLS 1.2 or later with a certificate that
+ *		verifies. Returns 0 with ret_length set, or -EPROTO with the
+ *		reason in ret_error.
  */
 struct https_functions {
-	const char *version; /* the package's: the two must be of one build */
+	const char *version; /* of the package: must be the program's */
 	int (*get)(const struct https_request *request, char *buffer,
 	    size_t size, size_t *ret_length, char *ret_error,
 	    size_t error_size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * level.c - how much TLS is required of a host. Pure.
+ * level.c - levels of TLS, by name. Pure.
  */
 
 #include "config.h"

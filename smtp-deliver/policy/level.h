@@ -6,13 +6,15 @@
 /* How much TLS is required of a host before it gets a message, the weakest
  * first. */
 enum level {
-	LEVEL_NONE, /* nothing: no TLS */
-	LEVEL_VERIFY, /* if it has TLS, trust anchors must vouch for its name */
-	LEVEL_STS, /* the same, and TLS is required (MTA-STS, RFC 8461) */
-	LEVEL_DANE, /* TLS, and a match of TLSA records (RFC 7672) */
+	LEVEL_NONE, /* no TLS */
+	LEVEL_VERIFY, /* opportunistic; with TLS, a trust anchor must vouch for
+		       * the host's name */
+	LEVEL_STS, /* TLS is required as well (MTA-STS, RFC 8461) */
+	LEVEL_DANE, /* TLS with a certificate that matches the host's TLSA
+		     * records (RFC 7672) */
 };
 
-/* Its name in the audit trail: "none", "verify", "sts", "dane". */
+/* The level's name in the audit trail: "none", "verify", "sts", "dane". */
 const char *level_name(enum level level);
 
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sts.c - MTA-STS: what a domain says of its hosts (RFC 8461 sections 3.1, 3.2
- * and 4.1).
+ * sts.c - parse MTA-STS records and policies (RFC 8461 sections 3.1, 3.2 and
+ * 4.1).
  *
- * Pure: text in, a policy out. A policy that is not as it should be is none;
- * fields that are not known here are passed over, and of fields that come twice
- * the first counts.
+ * Pure. A malformed policy is no policy; unknown fields are ignored, and the
+ * first of a field that occurs twice counts.
  */
 
 #include "config.h"
@@ -22,7 +21,7 @@
 #define STS_VERSION "STSv1"
 #define AGE_DIGITS_MAX 10
 
-/* Text that is being taken apart: no NUL ends it. */
+/* A piece of text, not ended by NUL. */
 struct piece {
 	const char *text;
 	size_t length;
@@ -46,7 +45,7 @@ trim(struct piece piece)
 	return piece;
 }
 
-/* Take what stands before a delimiter, or all of it, from the front. */
+/* Take the text before the first delimiter, or all of it, off the front. */
 static struct piece
 take_until(struct piece *rest, char delimiter)
 {
@@ -147,8 +146,8 @@ is_name(struct piece name)
 	return before != '.';
 }
 
-/* A pattern that is none names no host, and one that there is no room for is
- * left out: who is named by that alone is not used, and the others hold. */
+/* An invalid pattern names no host, and neither does one that there is no room
+ * for. The others hold. */
 static void
 take_mx(struct piece value, struct sts_policy *policy)
 {
@@ -166,7 +165,7 @@ take_mx(struct piece value, struct sts_policy *policy)
 	policy->mx_count++;
 }
 
-/* What has been seen of a policy. */
+/* The fields of a policy that have been seen. */
 struct seen {
 	bool version, mode, max_age, mx;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * channel.c - a job on its way from the run to a worker, and back.
+ * channel.c - jobs from the run to a worker, and reports back.
  */
 
 #include "config.h"
@@ -20,14 +20,14 @@
 
 #define TRY_AGAIN_MS 10
 
-/* Room for one descriptor beside a packet. */
+/* Room for a descriptor that is sent with a packet. */
 union control {
 	struct cmsghdr header;
 	char octets[CMSG_SPACE(sizeof(int))];
 };
 
-/* Reading a message needs less than claiming it: open it anew, so that the
- * claim stays ours. Without /proc it has to be the descriptor that is there. */
+/* Open the message again, for reading only: the lock that is its claim belongs to
+ * the run's descriptor. Without /proc the worker gets that one. */
 static int
 open_to_read(int fd)
 {
@@ -51,15 +51,22 @@ attach(struct msghdr *packet, union control *control, int fd)
 	memcpy(CMSG_DATA(&control->header), &fd, sizeof(fd));
 }
 
-/* Wait a little for what the kernel lacks just now. Returns whether it is worth
- * another try. */
+/* Wait until a call that failed is worth another try; a little, if the kernel
+ * lacks something just now. Returns false if it never will be. */
 static bool
-is_passing(int error)
+wait_to_retry(int error)
 {
-	if (error == ENOBUFS || error == ENOMEM || error == EAGAIN)
+	switch (error) {
+	case EINTR:
+		return true;
+	case EAGAIN:
+	case ENOBUFS:
+	case ENOMEM:
 		(void)poll(NULL, 0, TRY_AGAIN_MS);
-	return error == EINTR || error == ENOBUFS || error == ENOMEM ||
-	    error == EAGAIN;
+		return true;
+	default:
+		return false;
+	}
 }
 
 int
@@ -78,7 +85,7 @@ channel_send_job(int socket_fd, const struct job *job)
 	attach(&packet, &control, read_fd >= 0 ? read_fd : fd);
 	do
 		n = sendmsg(socket_fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n == -1 && errno != EAGAIN && is_passing(errno));
+	while (n == -1 && errno != EAGAIN && wait_to_retry(errno));
 	if (n == -1)
 		r = -errno;
 	if (read_fd >= 0)
@@ -86,7 +93,7 @@ channel_send_job(int socket_fd, const struct job *job)
 	return r;
 }
 
-/* The descriptor that came with a packet, or -EPROTO. */
+/* Return the descriptor that came with a packet, or -EPROTO. */
 static int
 attached(struct msghdr *packet)
 {
@@ -151,7 +158,7 @@ channel_receive_job(int socket_fd, struct message *ret_message,
 
 	do
 		n = recvmsg(socket_fd, &packet, MSG_CMSG_CLOEXEC);
-	while (n == -1 && is_passing(errno));
+	while (n == -1 && wait_to_retry(errno));
 	if (n <= 0)
 		return n == 0 ? 0 : -errno;
 	if ((fd = attached(&packet)) < 0)
@@ -168,7 +175,7 @@ channel_send_report(int socket_fd, const struct report *report)
 
 	do
 		n = send(socket_fd, report, sizeof(*report), MSG_NOSIGNAL);
-	while (n == -1 && is_passing(errno));
+	while (n == -1 && wait_to_retry(errno));
 	if (n == -1)
 		return -errno;
 	return n == sizeof(*report) ? 0 : -EIO;
@@ -181,7 +188,7 @@ channel_send_go(int socket_fd)
 
 	do
 		n = send(socket_fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n == -1 && errno != EAGAIN && is_passing(errno));
+	while (n == -1 && errno != EAGAIN && wait_to_retry(errno));
 	return n == -1 ? -errno : 0;
 }
 
@@ -193,7 +200,7 @@ channel_wait_go(int socket_fd)
 
 	do
 		n = recv(socket_fd, &octet, 1, 0);
-	while (n == -1 && is_passing(errno));
+	while (n == -1 && wait_to_retry(errno));
 	if (n == -1)
 		return -errno;
 	return n == 1 ? 0 : -EPIPE;
