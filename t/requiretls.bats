@@ -183,7 +183,7 @@ policies_start() {
 	odd_has good
 	submit_required bob@enforce.sts.test
 	deliver
-	told "$id" deferred "cannot be had now"
+	told "$id" deferred "is unavailable"
 	run ! grep -q connect "$(odd odd)/log"
 	policies_start enforce.sts.test enforce mx.sts.test
 	# It is not asked for again within 5 minutes.
@@ -473,7 +473,7 @@ policies_start() {
 	odd_has good
 	run network_exec sender "$(program smtp-deliver)" --explain \
 		bob@enforce.sts.test
-	[[ $output == *"REQUIRETLS: not usable: 4.7.0 "*"cannot be had now"* ]]
+	[[ $output == *"REQUIRETLS: not usable: 4.7.0 "*"is unavailable"* ]]
 	policies_start enforce.sts.test enforce mx.sts.test
 	run network_exec sender "$(program smtp-deliver)" --explain \
 		bob@enforce.sts.test

@@ -760,7 +760,7 @@ explain_as_nobody() {
 	policies_start
 	host_has none
 	explain 0 bob@testing.sts.test
-	line "only tested: the MTA-STS policy of the domain asks for TLS"
+	line "only tested: the MTA-STS policy of the domain requires TLS"
 	stop_started
 
 	# It does not count where there are TLSA records.

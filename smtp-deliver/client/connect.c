@@ -29,24 +29,6 @@
 #define NEXT_MS 250 /* RFC 8305 section 5 */
 #define WHAT_SIZE 96
 
-/* Who is to be told of addresses that are passed over. */
-struct listener {
-	connect_passed_over *passed_over;
-	void *context;
-};
-
-static bool
-is_waiting(const struct connect_attempt *attempt)
-{
-	return !attempt->is_over && attempt->fd == -1;
-}
-
-static bool
-is_under_way(const struct connect_attempt *attempt)
-{
-	return attempt->fd >= 0;
-}
-
 /* ---- the order of addresses ---- */
 
 /* The next address of the family, or of another one; NULL if there is none. */
@@ -90,7 +72,7 @@ connect_begin(const struct addrinfo *addresses,
 
 	ret_connect->settings = settings;
 	ret_connect->count = 0;
-	ret_connect->next_ms = 0;
+	ret_connect->next_mono_ms = 0;
 	ret_connect->failures = 0;
 	for (size_t turn = 0; (next[0] != NULL || next[1] != NULL) &&
 	     ret_connect->count < CONNECT_ADDRESSES_MAX;
@@ -100,6 +82,7 @@ connect_begin(const struct addrinfo *addresses,
 		ret_connect->attempts[ret_connect->count++] =
 		    (struct connect_attempt){
 			    .address = next[turn],
+			    .state = CONNECT_WAITING,
 			    .fd = -1,
 		    };
 		next[turn] =
@@ -169,7 +152,8 @@ begin_connection(const struct deliver_settings *settings,
 static void
 stop_attempt(struct connect_attempt *attempt)
 {
-	close(attempt->fd);
+	if (attempt->fd >= 0)
+		close(attempt->fd);
 	attempt->fd = -1;
 }
 
@@ -203,52 +187,47 @@ failure_of(int error, const struct addrinfo *address)
 	}
 }
 
-/* An address cannot be connected to. */
 static void
 fail_attempt(struct connect *connect, struct connect_attempt *attempt,
-    const char *what, int error, const struct listener *listener)
+    const char *what, int error)
 {
-	char reason[CONNECT_REASON_SIZE];
-
-	if (is_under_way(attempt))
-		stop_attempt(attempt);
-	attempt->is_over = true;
+	stop_attempt(attempt);
+	attempt->state = CONNECT_FAILED;
 	connect->failures |= failure_of(error, attempt->address);
-	(void)snprintf(reason, sizeof(reason), "%s: %s", what,
+	(void)snprintf(attempt->reason, sizeof(attempt->reason), "%s: %s", what,
 	    strerror(-error));
-	listener->passed_over(listener->context, attempt->address, reason,
-	    true);
 }
 
 static void
-begin_attempt(struct connect *connect, struct connect_attempt *attempt,
-    const struct listener *listener)
+begin_attempt(struct connect *connect, struct connect_attempt *attempt)
 {
 	int seconds = connect->settings->remote_timeout_sec, fd;
 	char what[WHAT_SIZE];
 
 	fd = begin_connection(connect->settings, attempt->address, what);
 	if (fd < 0) {
-		fail_attempt(connect, attempt, what, fd, listener);
+		fail_attempt(connect, attempt, what, fd);
 		return;
 	}
 	if (seconds > CONNECT_SEC)
 		seconds = CONNECT_SEC;
 	attempt->fd = fd;
-	attempt->deadline_ms = clock_mono_ms() + (int64_t)seconds * 1000;
-	connect->next_ms = clock_mono_ms() + NEXT_MS;
+	attempt->state = CONNECT_UNDER_WAY;
+	attempt->deadline_mono_ms = clock_mono_ms() + (int64_t)seconds * 1000;
+	connect->next_mono_ms = clock_mono_ms() + NEXT_MS;
 }
 
 /* What became of an attempt: 0, -EINPROGRESS or another negative errno. */
 static int
-see_attempt(const struct connect_attempt *attempt, const struct pollfd *pfd)
+get_result(const struct connect_attempt *attempt, const struct pollfd *pfd)
 {
 	int error;
 	socklen_t length = sizeof(error);
 
 	if (pfd->revents == 0)
-		return clock_mono_ms() < attempt->deadline_ms ? -EINPROGRESS
-							      : -ETIMEDOUT;
+		return clock_mono_ms() < attempt->deadline_mono_ms
+		    ? -EINPROGRESS
+		    : -ETIMEDOUT;
 	if (getsockopt(pfd->fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1)
 		return -errno;
 	return -error;
@@ -257,35 +236,35 @@ see_attempt(const struct connect_attempt *attempt, const struct pollfd *pfd)
 /* ---- all of them ---- */
 
 static struct connect_attempt *
-find_waiting(struct connect *connect)
+find_attempt(struct connect *connect, enum connect_state state)
 {
 	for (size_t i = 0; i < connect->count; i++)
-		if (is_waiting(&connect->attempts[i]))
+		if (connect->attempts[i].state == state)
 			return &connect->attempts[i];
 	return NULL;
 }
 
 /* Try the next addresses whose time has come. */
 static void
-begin_next(struct connect *connect, const struct listener *listener)
+begin_next(struct connect *connect)
 {
 	struct connect_attempt *attempt;
 
-	while (clock_mono_ms() >= connect->next_ms &&
-	    (attempt = find_waiting(connect)) != NULL)
-		begin_attempt(connect, attempt, listener);
+	while (clock_mono_ms() >= connect->next_mono_ms &&
+	    (attempt = find_attempt(connect, CONNECT_WAITING)) != NULL)
+		begin_attempt(connect, attempt);
 }
 
-/* Wait until something has happened, or has to. Returns how many attempts are
- * under way; ret_pfds has one for each of all, -1 being none. */
-static size_t
+/* Wait until something has happened, or has to. ret_pfds has an entry for each
+ * attempt, which is ignored if its descriptor is -1. */
+static void
 await_attempts(struct connect *connect,
     struct pollfd ret_pfds[CONNECT_ADDRESSES_MAX])
 {
-	int64_t until_ms =
-	    find_waiting(connect) != NULL ? connect->next_ms : INT64_MAX;
+	int64_t until_mono_ms = find_attempt(connect, CONNECT_WAITING) != NULL
+	    ? connect->next_mono_ms
+	    : INT64_MAX;
 	int64_t left_ms;
-	size_t count = 0;
 
 	for (size_t i = 0; i < connect->count; i++) {
 		const struct connect_attempt *attempt = &connect->attempts[i];
@@ -294,78 +273,95 @@ await_attempts(struct connect *connect,
 			.fd = attempt->fd,
 			.events = POLLOUT,
 		};
-		if (!is_under_way(attempt))
-			continue;
-		count++;
-		if (attempt->deadline_ms < until_ms)
-			until_ms = attempt->deadline_ms;
+		if (attempt->state == CONNECT_UNDER_WAY &&
+		    attempt->deadline_mono_ms < until_mono_ms)
+			until_mono_ms = attempt->deadline_mono_ms;
 	}
-	left_ms = until_ms - clock_mono_ms();
-	if (count > 0 &&
-	    poll(ret_pfds, connect->count, left_ms > 0 ? (int)left_ms : 0) < 0)
+	left_ms = until_mono_ms - clock_mono_ms();
+	if (poll(ret_pfds, connect->count, left_ms > 0 ? (int)left_ms : 0) < 0)
 		for (size_t i = 0; i < connect->count; i++)
 			ret_pfds[i].revents = 0;
-	return count;
 }
 
-/* Returns the attempt that has a connection, or NULL. */
-static struct connect_attempt *
-see_attempts(struct connect *connect, const struct pollfd *pfds,
-    const struct listener *listener)
+/* The first address has answered: stop the others. */
+static void
+stop_slower(struct connect *connect)
+{
+	for (size_t i = 0; i < connect->count; i++) {
+		struct connect_attempt *attempt = &connect->attempts[i];
+
+		if (attempt->state != CONNECT_UNDER_WAY)
+			continue;
+		stop_attempt(attempt);
+		attempt->state = CONNECT_SLOWER;
+		(void)strlcpy(attempt->reason,
+		    "no connection yet, and another address has answered",
+		    sizeof(attempt->reason));
+	}
+}
+
+/* Find out what became of the attempts, up to the first that has answered. */
+static void
+check_attempts(struct connect *connect, const struct pollfd *pfds)
 {
 	for (size_t i = 0; i < connect->count; i++) {
 		struct connect_attempt *attempt = &connect->attempts[i];
 		int r;
 
-		if (!is_under_way(attempt))
+		if (attempt->state != CONNECT_UNDER_WAY)
 			continue;
-		if ((r = see_attempt(attempt, &pfds[i])) == 0)
-			return attempt;
+		if ((r = get_result(attempt, &pfds[i])) == 0) {
+			attempt->state = CONNECT_ANSWERED;
+			stop_slower(connect);
+			return;
+		}
 		if (r != -EINPROGRESS) {
-			fail_attempt(connect, attempt, "no connection", r,
-			    listener);
-			connect->next_ms = 0;
+			fail_attempt(connect, attempt, "no connection", r);
+			connect->next_mono_ms = 0;
 		}
 	}
-	return NULL;
 }
 
-/* Leave off what is under way: another address was faster. */
-static void
-leave_attempts(struct connect *connect, const struct listener *listener)
+/* Return the next event there is. */
+static bool
+take_event(struct connect *connect, struct connect_event *ret_event)
 {
-	for (size_t i = 0; i < connect->count; i++) {
-		if (!is_under_way(&connect->attempts[i]))
-			continue;
-		stop_attempt(&connect->attempts[i]);
-		listener->passed_over(listener->context,
-		    connect->attempts[i].address,
-		    "no connection yet, and another address has answered",
-		    false);
-	}
+	struct connect_attempt *attempt;
+
+	*ret_event = (struct connect_event){ .fd = -1 };
+	if ((attempt = find_attempt(connect, CONNECT_FAILED)) != NULL) {
+		ret_event->kind = CONNECT_EVENT_FAILED;
+		attempt->state = CONNECT_OVER;
+	} else if ((attempt = find_attempt(connect, CONNECT_SLOWER)) != NULL) {
+		ret_event->kind = CONNECT_EVENT_SLOWER;
+		attempt->state = CONNECT_WAITING;
+	} else if ((attempt = find_attempt(connect, CONNECT_ANSWERED)) !=
+	    NULL) {
+		ret_event->kind = CONNECT_EVENT_OPEN;
+		ret_event->fd = attempt->fd;
+		attempt->fd = -1;
+		attempt->state = CONNECT_OVER;
+		connect->next_mono_ms = 0;
+	} else
+		return false;
+	ret_event->address = attempt->address;
+	ret_event->reason = attempt->reason;
+	return true;
 }
 
-int
-connect_next(struct connect *connect, connect_passed_over *passed_over,
-    void *context, const struct addrinfo **ret_address)
+bool
+connect_next(struct connect *connect, struct connect_event *ret_event)
 {
-	const struct listener listener = { passed_over, context };
 	struct pollfd pfds[CONNECT_ADDRESSES_MAX];
-	struct connect_attempt *best;
-	int fd;
 
-	connect->next_ms = 0;
-	for (;;) {
-		begin_next(connect, &listener);
-		if (await_attempts(connect, pfds) == 0)
-			return -ENOENT;
-		if ((best = see_attempts(connect, pfds, &listener)) != NULL)
-			break;
+	while (!take_event(connect, ret_event)) {
+		begin_next(connect);
+		if (find_attempt(connect, CONNECT_FAILED) != NULL)
+			continue;
+		if (find_attempt(connect, CONNECT_UNDER_WAY) == NULL)
+			return false;
+		await_attempts(connect, pfds);
+		check_attempts(connect, pfds);
 	}
-	fd = best->fd;
-	best->fd = -1;
-	best->is_over = true;
-	leave_attempts(connect, &listener);
-	*ret_address = best->address;
-	return fd;
+	return true;
 }

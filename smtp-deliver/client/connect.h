@@ -13,12 +13,29 @@
 #define CONNECT_ADDRESSES_MAX 10 /* of a host; no others are tried */
 #define CONNECT_REASON_SIZE 192
 
-/* An address of a host: not tried, being tried, or done with. */
+/*
+ *	WAITING -> UNDER_WAY -> ANSWERED -> OVER
+ *	WAITING or UNDER_WAY -> FAILED -> OVER
+ *	UNDER_WAY -> SLOWER -> WAITING
+ *
+ * ANSWERED, FAILED and SLOWER last until connect_next() has returned them.
+ */
+enum connect_state {
+	CONNECT_WAITING,
+	CONNECT_UNDER_WAY,
+	CONNECT_ANSWERED,
+	CONNECT_FAILED,
+	CONNECT_SLOWER, /* than another address that has answered */
+	CONNECT_OVER,
+};
+
+/* An address of a host. */
 struct connect_attempt {
 	const struct addrinfo *address;
-	bool is_over;
-	int fd; /* -1: it is not being tried */
-	int64_t deadline_ms;
+	enum connect_state state;
+	int fd; /* under way, or answered */
+	int64_t deadline_mono_ms;
+	char reason[CONNECT_REASON_SIZE]; /* failed, or slower */
 };
 
 /* What has failed, a bit each. */
@@ -33,13 +50,24 @@ struct connect {
 	const struct deliver_settings *settings;
 	size_t count;
 	struct connect_attempt attempts[CONNECT_ADDRESSES_MAX];
-	int64_t next_ms; /* not before then is the next one tried */
+	int64_t next_mono_ms; /* the next one is not tried before then */
 	unsigned failures; /* of enum connect_failure, of any address so far */
 };
 
-/* Told of an address that is passed over, and why. */
-typedef void connect_passed_over(void *context, const struct addrinfo *address,
-    const char *reason, bool is_over);
+/* What became of an address. */
+enum connect_event_kind {
+	CONNECT_EVENT_OPEN, /* connected; the caller owns the socket, which does
+			     * not block */
+	CONNECT_EVENT_FAILED,
+	CONNECT_EVENT_SLOWER, /* tried again if the caller goes on */
+};
+
+struct connect_event {
+	enum connect_event_kind kind;
+	const struct addrinfo *address;
+	int fd; /* OPEN */
+	const char *reason; /* FAILED, SLOWER; valid until the next call */
+};
 
 /*
  * Get ready to connect to a host.
@@ -52,19 +80,13 @@ void connect_begin(const struct addrinfo *addresses,
     const struct deliver_settings *settings, struct connect *ret_connect);
 
 /*
- * Connect to one of the addresses that are left, the first that answers: each
- * is tried a quarter of a second after the one before, or when that has failed
- * (RFC 8305 section 5).
+ * Wait for what becomes of an address that is left. Each is tried a quarter of a
+ * second after the one before, or when that has failed; the first that answers
+ * is used (RFC 8305 section 5). CONNECT_EVENT_OPEN comes after the events of the
+ * addresses that failed or were slower.
  *
- * passed_over	called with context for each address that could not be
- *		connected to, is_over, and for each that another one was faster
- *		than: it is tried again if this is called again.
- * ret_address	the address that answered.
- *
- * Returns a socket that does not block and is the caller's, or -ENOENT: no
- * address is left.
+ * Returns whether there is an event; false: no address is left.
  */
-int connect_next(struct connect *connect, connect_passed_over *passed_over,
-    void *context, const struct addrinfo **ret_address);
+bool connect_next(struct connect *connect, struct connect_event *ret_event);
 
 #endif

@@ -1,55 +1,51 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * requiretls.c - who may have a message that asks for TLS on all of its way
+ * requiretls.c - which hosts may get a message that asks for TLS on every hop
  * (RFC 8689 section 4.2.1).
  *
- * Knows nothing of how hosts are found, and asks nobody anything.
+ * Pure: knows neither routes nor connections.
  */
 
 #include "config.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "smtp-deliver/policy/requiretls.h"
 
-int
-requiretls_check_name(const struct route_host *host,
+enum requiretls
+requiretls_check_name(const char *host, bool is_secure,
     const struct sts_policy *policy, struct verdict *ret_verdict)
 {
-	if (host->is_name_secure ||
+	if (is_secure ||
 	    (policy != NULL && policy->mode == STS_ENFORCE &&
-		sts_has_host(policy, host->name)))
-		return 0;
+		sts_has_host(policy, host)))
+		return REQUIRETLS_MET;
 	*ret_verdict = (struct verdict){ .outcome = OUTCOME_NONE };
-	(void)strlcpy(ret_verdict->host, host->name, sizeof(ret_verdict->host));
+	(void)strlcpy(ret_verdict->host, host, sizeof(ret_verdict->host));
 	if (policy != NULL && policy->is_unknown) {
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
-		    "REQUIRETLS: the MTA-STS policy of the domain, which is to "
-		    "vouch for the host, cannot be had now");
-		return -EAGAIN;
+		    "REQUIRETLS: the MTA-STS policy of the domain, which may "
+		    "vouch for the host, is unavailable");
+		return REQUIRETLS_UNKNOWN;
 	}
 	verdict_set(ret_verdict, OUTCOME_FAILED, "5.7.30",
-	    "REQUIRETLS: neither DNSSEC nor an MTA-STS policy vouches that the "
-	    "host is the domain's");
-	return -EPROTONOSUPPORT;
+	    "REQUIRETLS: neither DNSSEC nor an MTA-STS policy vouches for the "
+	    "host");
+	return REQUIRETLS_UNMET;
 }
 
-int
-requiretls_check_client(const struct client *client,
-    struct verdict *ret_verdict)
+enum requiretls
+requiretls_check_connection(bool has_tls, bool is_requiretls_offered,
+    struct verdict *verdict)
 {
-	bool is_secure = client_is_secure(client);
-
-	if (is_secure && client->offers.has_requiretls)
-		return 0;
-	dialogue_begin_verdict(&client->dialogue, ret_verdict);
-	if (is_secure)
-		verdict_set(ret_verdict, OUTCOME_FAILED, "5.7.30",
+	if (has_tls && is_requiretls_offered)
+		return REQUIRETLS_MET;
+	if (has_tls)
+		verdict_set(verdict, OUTCOME_FAILED, "5.7.30",
 		    "the host does not offer REQUIRETLS");
 	else
-		verdict_set(ret_verdict, OUTCOME_FAILED, "5.7.10",
-		    "REQUIRETLS: there is no TLS with the host");
-	return -EPROTONOSUPPORT;
+		verdict_set(verdict, OUTCOME_FAILED, "5.7.10",
+		    "REQUIRETLS: the connection has no TLS");
+	return REQUIRETLS_UNMET;
 }

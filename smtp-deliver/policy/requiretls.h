@@ -3,26 +3,36 @@
 #ifndef REQUIRETLS_H
 #define REQUIRETLS_H
 
-#include "smtp-deliver/client/client.h"
-#include "smtp-deliver/route/route.h"
+#include <stdbool.h>
+
 #include "smtp-deliver/policy/sts.h"
 #include "smtp-deliver/verdict.h"
 
+/* Whether a host meets what REQUIRETLS asks for. */
+enum requiretls {
+	REQUIRETLS_MET,
+	REQUIRETLS_UNMET, /* final if no host of the route meets it */
+	REQUIRETLS_UNKNOWN, /* for now */
+};
+
 /*
- * Whether a message that was given to us with REQUIRETLS may go to a host of a
- * route (RFC 8689 section 4.2.1): first, whether nobody can have forged the
- * host's name; then, when there is a connection, whether that has TLS, for
- * which certificates verify here in any case, and the host offers REQUIRETLS.
+ * Check whether a message with REQUIRETLS may go to a host (RFC 8689 section
+ * 4.2.1). First the host's name: nobody may have forged it.
  *
- * policy	the MTA-STS policy of the domain; NULL: there can be none.
- *
- * Return 0, or -EPROTONOSUPPORT with ret_verdict telling what is lacking: that
- * is final where no host of a route has it. Or -EAGAIN if the policy, which may
- * vouch for the name, could not be had.
+ * is_secure	DNSSEC vouches for the MX record, or there is none.
+ * policy	the MTA-STS policy of the domain; NULL: it can have none.
+ * ret_verdict	unless the result is REQUIRETLS_MET: why not.
  */
-int requiretls_check_name(const struct route_host *host,
+enum requiretls requiretls_check_name(const char *host, bool is_secure,
     const struct sts_policy *policy, struct verdict *ret_verdict);
-int requiretls_check_client(const struct client *client,
-    struct verdict *ret_verdict);
+
+/*
+ * Then, once connected, the connection. Certificates have been verified by then.
+ *
+ * verdict	names the host; gets the reason unless the result is
+ *		REQUIRETLS_MET.
+ */
+enum requiretls requiretls_check_connection(bool has_tls,
+    bool is_requiretls_offered, struct verdict *verdict);
 
 #endif

@@ -4,13 +4,13 @@
  * stsfetch.c - the MTA-STS policy of a destination (RFC 8461 sections 3.3,
  * 5.1).
  *
- *	TXT record at _mta-sts	its id says whether what is kept is up to date
- *	https://mta-sts.DOMAIN	else the policy is fetched and kept
+ *	TXT record at _mta-sts	its id says whether the kept policy is current
+ *	https://mta-sts.DOMAIN	if not, the policy is fetched from here and kept
  *
- * What is kept holds for as long as it has said, whatever becomes of the record
- * and the host meanwhile: who can suppress those is not to gain by it. It is a
- * file of lines that say whose it is, its id and when it was fetched, which one
- * could not be had lately, and then the policy as it came.
+ * A kept policy holds for its max_age, whatever the DNS and the host answer
+ * meanwhile: an attacker who can suppress the answers must not gain by it. Its
+ * file has lines with the domain, the policy's id, when it was fetched, and
+ * which id could not be fetched lately; then the policy as it came.
  */
 
 #include "config.h"
@@ -39,20 +39,20 @@
 
 #define HTTPS_PORT 443
 #define FETCH_SEC 60 /* RFC 8461 section 3.3 */
-#define ANSWER_SEC 180 /* that, and questions to the DNS */
-#define MISSED_MS 300000 /* RFC 8461 section 3.3: then it is tried again */
+#define ANSWER_SEC 180 /* the same with DNS lookups */
+#define MISSED_MS 300000 /* until the next try: RFC 8461 section 3.3 */
 #define HEAD_SIZE 512
 #define NO_POLICY "version: STSv1\nmode: none\nmax_age: 0\n"
 #define KEPT_SIZE (HEAD_SIZE + STS_TEXT_MAX)
 #define ADDRESSES_SIZE 1024
 
-/* What is kept of a domain: a policy, or that none could be fetched lately, or
- * both. */
+/* What is kept of a domain: a policy, or that one could not be fetched lately,
+ * or both. Times are of clock_real_ms(). */
 struct kept {
 	char id[STS_ID_SIZE];
-	int64_t fetched_sec;
-	char missed_id[STS_ID_SIZE]; /* "": none was missed */
-	int64_t missed_sec;
+	int64_t fetched_real_sec;
+	char missed_id[STS_ID_SIZE]; /* "": no fetch failed */
+	int64_t missed_real_sec;
 	struct sts_policy policy;
 	size_t length;
 	char text[STS_TEXT_MAX]; /* of the policy */
@@ -66,8 +66,7 @@ struct search {
 
 /* ---- what is kept -------------------------------------------------------- */
 
-/* What is kept begins with lines that are ours, and an empty one; the policy
- * follows as it came. */
+/* Our lines and an empty one; the policy follows as it came. */
 static const char head_format[] = "domain: %s\n"
 				  "id: %s\n"
 				  "fetched: %" PRId64 "\n"
@@ -75,8 +74,7 @@ static const char head_format[] = "domain: %s\n"
 				  "missed-at: %" PRId64 "\n"
 				  "\n";
 
-/* Take the value of the next line, which has that name. Returns whether it is
- * there. */
+/* Take the value of the next line if it has that name. Returns whether it has. */
 static bool
 take_line(char **at, const char *name, char *ret_value, size_t size)
 {
@@ -90,20 +88,20 @@ take_line(char **at, const char *name, char *ret_value, size_t size)
 	return strlcpy(ret_value, value, size) < size;
 }
 
-/* A time that is over, in seconds. */
+/* Take a time in the past. */
 static bool
-take_time(char **at, const char *name, int64_t *ret_sec)
+take_time(char **at, const char *name, int64_t *ret_real_sec)
 {
 	char value[32];
 	const char *error;
 
 	if (!take_line(at, name, value, sizeof(value)))
 		return false;
-	*ret_sec = strtonum(value, 0, clock_real_ms() / 1000, &error);
+	*ret_real_sec = strtonum(value, 0, clock_real_ms() / 1000, &error);
 	return error == NULL;
 }
 
-/* Takes apart what is kept, for that domain and now. Returns 0 or -EBADMSG. */
+/* Parse the file of a domain. Returns 0 or -EBADMSG. */
 static int
 parse_kept(const char *text, size_t length, const char *domain,
     struct kept *ret_kept)
@@ -120,10 +118,10 @@ parse_kept(const char *text, size_t length, const char *domain,
 	if (!take_line(&at, "domain: ", name, sizeof(name)) ||
 	    strcmp(name, domain) != 0 ||
 	    !take_line(&at, "id: ", ret_kept->id, sizeof(ret_kept->id)) ||
-	    !take_time(&at, "fetched: ", &ret_kept->fetched_sec) ||
+	    !take_time(&at, "fetched: ", &ret_kept->fetched_real_sec) ||
 	    !take_line(&at, "missed: ", ret_kept->missed_id,
 		sizeof(ret_kept->missed_id)) ||
-	    !take_time(&at, "missed-at: ", &ret_kept->missed_sec) ||
+	    !take_time(&at, "missed-at: ", &ret_kept->missed_real_sec) ||
 	    ret_kept->length > sizeof(ret_kept->text))
 		return -EBADMSG;
 	memcpy(ret_kept->text, text + head_length, ret_kept->length);
@@ -131,15 +129,15 @@ parse_kept(const char *text, size_t length, const char *domain,
 	    &ret_kept->policy);
 }
 
-/* Nothing is known of the domain. */
+/* Nothing is kept of the domain. */
 static void
-set_unknown(struct kept *kept)
+clear_kept(struct kept *kept)
 {
 	memset(kept, 0, sizeof(*kept));
 	kept->length = strlcpy(kept->text, NO_POLICY, sizeof(kept->text));
 }
 
-/* A policy holds for as long as it has said. */
+/* Read the file; a policy older than its max_age counts no more. */
 static void
 read_kept(const struct search *search, struct kept *ret_kept)
 {
@@ -148,9 +146,9 @@ read_kept(const struct search *search, struct kept *ret_kept)
 
 	if (n < 0 ||
 	    parse_kept(text, (size_t)n, search->domain, ret_kept) < 0) {
-		set_unknown(ret_kept);
+		clear_kept(ret_kept);
 	} else if (1000 *
-		(ret_kept->fetched_sec + ret_kept->policy.max_age_sec) <=
+		(ret_kept->fetched_real_sec + ret_kept->policy.max_age_sec) <=
 	    clock_real_ms()) {
 		ret_kept->policy = (struct sts_policy){ .mode = STS_NONE };
 		*ret_kept->id = '\0';
@@ -161,20 +159,21 @@ static void
 write_kept(const struct search *search, const struct kept *kept)
 {
 	static char text[KEPT_SIZE];
-	int head = snprintf(text, HEAD_SIZE, head_format, search->domain,
-	    kept->id, kept->fetched_sec, kept->missed_id, kept->missed_sec);
+	int head =
+	    snprintf(text, HEAD_SIZE, head_format, search->domain, kept->id,
+		kept->fetched_real_sec, kept->missed_id, kept->missed_real_sec);
 
 	if (head >= HEAD_SIZE)
 		return;
 	memcpy(text + head, kept->text, kept->length);
-	/* Where that fails it is fetched again the next time. */
+	/* If that fails the policy is fetched again the next time. */
 	(void)cache_write(search->place, text, (size_t)head + kept->length);
 }
 
 /* ---- what is fetched ----------------------------------------------------- */
 
-/* The addresses of a host in the form in which libcurl takes them, so that it
- * asks nobody. Returns whether there are any. */
+/* Find the addresses of a host, in the form that keeps libcurl from resolving the
+ * name itself. Returns whether there are any. */
 static bool
 find_addresses(const char *host, char ret_text[ADDRESSES_SIZE])
 {
@@ -235,8 +234,8 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 	    STSFETCH_FAILURE_SIZE);
 }
 
-/* Returns whether there is a policy. One that cannot be had is unknown; what
- * was served in place of one is none. */
+/* Fetch and parse the policy. Returns whether there is one: it is unknown if it
+ * cannot be fetched, and absent if the host serves something else. */
 static bool
 fetch_policy(const struct search *search, const char *id, struct kept *kept,
     struct stsfetch_answer *answer)
@@ -250,20 +249,21 @@ fetch_policy(const struct search *search, const char *id, struct kept *kept,
 	}
 	answer->failure[0] = '\0';
 	if (sts_parse_policy(text, length, &answer->policy) < 0) {
-		(void)strlcpy(answer->failure, "it is none (RFC 8461)",
+		(void)strlcpy(answer->failure,
+		    "the document is no policy (RFC 8461)",
 		    sizeof(answer->failure));
 		answer->policy = (struct sts_policy){ .mode = STS_NONE };
 		return false;
 	}
 	memcpy(kept->text, text, length);
 	kept->length = length;
-	kept->fetched_sec = clock_real_ms() / 1000;
+	kept->fetched_real_sec = clock_real_ms() / 1000;
 	(void)strlcpy(kept->id, id, sizeof(kept->id));
 	*kept->missed_id = '\0';
 	return true;
 }
 
-/* The id of the policy that the domain has now. */
+/* Find the id of the domain's current policy. */
 static enum dns_answer
 find_id(const char *domain, char ret_id[STS_ID_SIZE])
 {
@@ -279,27 +279,28 @@ find_id(const char *domain, char ret_id[STS_ID_SIZE])
 	return result;
 }
 
-/* Whether the policy of that id was asked for a moment ago, in vain. */
+/* Whether fetching the policy of that id has failed lately. */
 static bool
 was_missed(const struct kept *kept, const char *id)
 {
 	return strcmp(id, kept->missed_id) == 0 &&
-	    clock_real_ms() < 1000 * kept->missed_sec + MISSED_MS;
+	    clock_real_ms() < 1000 * kept->missed_real_sec + MISSED_MS;
 }
 
-/* Fetch the policy of that id. Returns whether it is there. */
+/* Fetch the policy of that id, and keep it, or that it failed. Returns whether
+ * there is a policy. */
 static bool
 renew(const struct search *search, const char *id, struct kept *kept,
     struct stsfetch_answer *answer)
 {
-	bool is_there = fetch_policy(search, id, kept, answer);
+	bool has_policy = fetch_policy(search, id, kept, answer);
 
-	if (!is_there) {
+	if (!has_policy) {
 		(void)strlcpy(kept->missed_id, id, sizeof(kept->missed_id));
-		kept->missed_sec = clock_real_ms() / 1000;
+		kept->missed_real_sec = clock_real_ms() / 1000;
 	}
 	write_kept(search, kept);
-	return is_there;
+	return has_policy;
 }
 
 static void
@@ -326,30 +327,29 @@ find_policy(const struct search *search, struct stsfetch_answer *ret_answer)
 
 /* ---- the process --------------------------------------------------------- */
 
-/* The worker's messages, for one, are not for us. */
-static void
-keep_own(int fd, int folder_fd)
-{
-	int kept[2] = { fd, folder_fd };
-
-	sandbox_keep_only(kept, folder_fd >= 0 ? 2 : 1);
-}
-
-_Noreturn static void
-serve(int fd, const struct search *search, pid_t parent)
+_Noreturn void
+stsfetch_serve(const struct stsfetch *stsfetch,
+    const struct deliver_settings *settings, pid_t worker)
 {
 	static struct stsfetch_answer answer;
+	const struct search search = {
+		.domain = stsfetch->domain,
+		.settings = settings,
+		.place = &stsfetch->place,
+	};
+	int kept[2] = { stsfetch->fd, stsfetch->place.folder_fd };
 	char octet;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != worker)
 		_exit(0);
-	keep_own(fd, search->place->folder_fd);
-	sandbox_enter_stsfetch(search->settings, search->place->folder_fd);
-	if (recv(fd, &octet, 1, 0) == 1) {
+	/* The worker's descriptors stay with the worker. */
+	sandbox_keep_only(kept, kept[1] >= 0 ? 2 : 1);
+	sandbox_enter_stsfetch(settings, stsfetch->place.folder_fd);
+	if (recv(stsfetch->fd, &octet, 1, 0) == 1) {
 		dns_start();
-		find_policy(search, &answer);
-		(void)send(fd, &answer, sizeof(answer), MSG_NOSIGNAL);
+		find_policy(&search, &answer);
+		(void)send(stsfetch->fd, &answer, sizeof(answer), MSG_NOSIGNAL);
 	}
 	_exit(0);
 }
@@ -362,8 +362,8 @@ stsfetch_prepare(struct stsfetch *stsfetch, struct spool *spool,
 
 	*stsfetch = (struct stsfetch){ .fd = -1 };
 	stsfetch->place.folder_fd = -1;
-	/* An address has no domain, and a domain that cannot be asked for has
-	 * no hosts. */
+	/* An address literal has no domain, and a domain that cannot be written
+	 * for the DNS has no hosts. */
 	if (destination == NULL || address_literal_ip(destination, ip) == 0 ||
 	    idna_to_ascii(destination, stsfetch->domain) < 0)
 		stsfetch->domain[0] = '\0';
@@ -372,40 +372,32 @@ stsfetch_prepare(struct stsfetch *stsfetch, struct spool *spool,
 		    stsfetch->domain, &stsfetch->place);
 }
 
-void
-stsfetch_start(struct stsfetch *stsfetch,
-    const struct deliver_settings *settings,
-    void (*forget)(const void *context), const void *context)
+bool
+stsfetch_fork(struct stsfetch *stsfetch)
 {
-	struct search search = {
-		.domain = stsfetch->domain,
-		.settings = settings,
-		.place = &stsfetch->place,
-	};
-	pid_t parent = getpid();
 	int fds[2];
 
 	if (stsfetch->domain[0] == '\0' || stsfetch->error < 0)
-		return;
+		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1) {
 		stsfetch->error = -errno;
-		return;
+		return false;
 	}
 	if (fork() == 0) {
 		close(fds[0]);
-		if (forget != NULL)
-			forget(context);
-		serve(fds[1], &search, parent);
+		stsfetch->fd = fds[1];
+		return true;
 	}
-	/* Without a process this ends the socket, as its death would. */
+	/* If fork(2) has failed this ends the socket, as a death would. */
 	close(fds[1]);
 	if (stsfetch->place.folder_fd >= 0)
 		close(stsfetch->place.folder_fd);
 	stsfetch->place.folder_fd = -1;
 	stsfetch->fd = fds[0];
+	return false;
 }
 
-/* What a process that talks to remote hosts has put together is looked at. */
+/* The answer comes from a process that talks to remote hosts: check it. */
 static bool
 is_valid(const struct stsfetch_answer *answer)
 {
@@ -422,22 +414,22 @@ is_valid(const struct stsfetch_answer *answer)
 }
 
 int
-stsfetch_ask(struct stsfetch *stsfetch, struct stsfetch_answer *ret_answer)
+stsfetch_ask(struct stsfetch *stsfetch)
 {
 	struct pollfd pfd = { .fd = stsfetch->fd, .events = POLLIN };
-	int r = stsfetch->error;
+	struct stsfetch_answer *answer = &stsfetch->answer;
 
-	*ret_answer = (struct stsfetch_answer){ .is_kept = false };
+	stsfetch->is_asked = true;
 	if (stsfetch->fd < 0)
-		return r;
+		return stsfetch->error;
 	if (send(stsfetch->fd, "", 1, MSG_NOSIGNAL) != 1 ||
 	    poll(&pfd, 1, ANSWER_SEC * 1000) != 1 ||
-	    recv(stsfetch->fd, ret_answer, sizeof(*ret_answer), 0) !=
-		sizeof(*ret_answer) ||
-	    !is_valid(ret_answer))
-		r = -EIO;
+	    recv(stsfetch->fd, answer, sizeof(*answer), 0) != sizeof(*answer) ||
+	    !is_valid(answer)) {
+		*answer = (struct stsfetch_answer){ .is_kept = false };
+		stsfetch->error = -EIO;
+	}
 	close(stsfetch->fd);
 	stsfetch->fd = -1;
-	stsfetch->error = r;
-	return r;
+	return stsfetch->error;
 }

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * trust.c - which TLS policy holds for a host: the strongest that is published.
+ * trust.c - the TLS policy for a host: the strongest that is published.
  *
- *	DANE	TLSA records of the host (RFC 7672), if DNSSEC vouches for them
- *		and for the way from its name to its addresses
- *	sts	else, where the domain has a policy that says so (RFC 8461): TLS
- *		with a host that it names, whose certificate is its own
- *	verify	else: TLS where it is offered, and then the certificate must be
- *		the host's (promise P5)
+ *	dane	TLSA records of the host (RFC 7672), if DNSSEC vouches for them
+ *		and for the chain from the host's name to its addresses
+ *	sts	else, if the domain has an MTA-STS policy (RFC 8461): TLS with a
+ *		host that the policy names, whose certificate verifies
+ *	verify	else: TLS if it is offered, and then the certificate must verify
+ *		(promise P5)
  *
- * An MX record that DNSSEC does not vouch for does not keep DANE from being
- * used: the domains of others at a provider's hosts gain by it (RFC 7672
- * section 2.2.1), and without it the same record would be followed.
+ * An MX record without DNSSEC does not rule out DANE: domains at a provider's
+ * hosts gain by it (RFC 7672 section 2.2.1), and without DANE the same record
+ * would be followed.
  *
- * Where resolv.conf(5) does not say trust-ad no question is asked here.
+ * Without trust-ad in resolv.conf(5) no TLSA records are looked up.
  */
 
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -59,9 +58,9 @@ is_usable(const struct tls_tlsa *record)
 	    record->size_bytes == sizes[record->matching];
 }
 
-/* Whether there is a stronger digest of what a record with a digest is of. */
+/* Whether another record has a stronger digest of the same. */
 static bool
-is_outdone(const struct tls_tlsa *record, const struct tls_tlsa *records,
+has_stronger(const struct tls_tlsa *record, const struct tls_tlsa *records,
     size_t count)
 {
 	if (record->matching != TLSA_MATCHING_SHA256)
@@ -77,19 +76,19 @@ is_outdone(const struct tls_tlsa *record, const struct tls_tlsa *records,
 size_t
 trust_select_records(struct tls_tlsa *records, size_t count)
 {
-	size_t usable = 0, left = 0;
+	size_t usable = 0, kept = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (is_usable(&records[i]))
 			records[usable++] = records[i];
-	/* The stronger ones may move towards the front meanwhile, but stay. */
+	/* Records with a stronger digest may move forward, but remain. */
 	for (size_t i = 0; i < usable; i++)
-		if (!is_outdone(&records[i], records, usable))
-			records[left++] = records[i];
-	return left;
+		if (!has_stronger(&records[i], records, usable))
+			records[kept++] = records[i];
+	return kept;
 }
 
-/* The names at which TLSA records are looked for, one after the other (RFC 7672
+/* Find the names whose TLSA records are looked up, in this order (RFC 7672
  * sections 2.2.2 and 2.2.3). */
 static enum dns_answer
 find_bases(const char *host, char ret_bases[BASES_MAX][DNS_NAME_SIZE],
@@ -114,8 +113,8 @@ find_bases(const char *host, char ret_bases[BASES_MAX][DNS_NAME_SIZE],
 	return *ret_count > 0 ? DNS_FOUND : DNS_NO_DATA;
 }
 
-/* Look for records at one name. DNS_FOUND: there are some that can be believed,
- * of whatever kind. */
+/* Look up the records of one name. DNS_FOUND: DNSSEC vouches for them, usable or
+ * not. */
 static enum dns_answer
 find_records(const char *base, int port, struct trust *trust)
 {
@@ -126,7 +125,7 @@ find_records(const char *base, int port, struct trust *trust)
 
 	if (snprintf(name, sizeof(name), "_%d._tcp.%s", port, base) >=
 	    (int)sizeof(name))
-		return DNS_NO_DATA; /* there can be no such name */
+		return DNS_NO_DATA; /* no such name can exist */
 	result = dns_find_tlsa(name, trust->records, &count, &is_secure);
 	if (result != DNS_FOUND)
 		return result;
@@ -154,79 +153,79 @@ find_dane(const char *host, int port, struct trust *trust)
 	return DNS_NO_DATA;
 }
 
-int
+bool
 trust_find(const char *destination, const char *host, int port,
     struct trust *ret_trust, struct verdict *ret_verdict)
 {
 	trust_set_default(host, ret_trust);
 	if (is_ip(host) || !dns_has_trust())
-		return 0;
+		return true;
 	switch (find_dane(host, port, ret_trust)) {
 	case DNS_FOUND:
-		/* Records that are of no use ask for TLS (RFC 7672 section
-		 * 2.2); with whom, trust anchors tell as ever (promise P5). */
+		/* Unusable records still require TLS (RFC 7672 section 2.2);
+		 * trust anchors vouch for the host then (promise P5). */
 		if (ret_trust->record_count > 0)
 			ret_trust->level = LEVEL_DANE;
 		ret_trust->is_tls_required = true;
 		if (idna_to_ascii(destination, ret_trust->domain) < 0)
 			ret_trust->domain[0] = '\0';
-		return 0;
+		return true;
 	case DNS_TROUBLE:
 		break;
 	default:
-		return 0;
+		return true;
 	}
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.3",
-	    "the DNS gave no answer about the TLSA records of the host");
+	    "the DNS did not answer for the TLSA records of the host");
 	(void)strlcpy(ret_verdict->host, host, sizeof(ret_verdict->host));
-	return -EHOSTUNREACH;
+	return false;
 }
 
-int
+bool
 trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
     struct verdict *ret_verdict)
 {
 	if (policy->mode == STS_NONE || trust->level > LEVEL_STS)
-		return 0;
+		return true;
 	trust->is_tested = policy->mode == STS_TESTING;
 	if (policy->mode == STS_ENFORCE) {
 		trust->level = LEVEL_STS;
 		trust->is_tls_required = true;
 	}
 	if (sts_has_host(policy, trust->host))
-		return 0;
+		return true;
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
 	    "the MTA-STS policy of the domain does not name this host");
 	(void)strlcpy(ret_verdict->host, trust->host,
 	    sizeof(ret_verdict->host));
 	(void)strlcpy(ret_verdict->policy, level_name(LEVEL_STS),
 	    sizeof(ret_verdict->policy));
-	return -EHOSTUNREACH;
+	return false;
 }
 
-int
+bool
 trust_require(struct trust *trust, enum level least,
     struct verdict *ret_verdict)
 {
 	if (least == LEVEL_NONE) {
 		trust->level = LEVEL_NONE;
 		trust->is_tls_required = false;
-		return 0;
+		return true;
 	}
 	trust->is_tls_required = true;
 	if (trust->level >= least)
-		return 0;
+		return true;
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.0",
-	    "tls %s is asked for by a route, and the host has %s",
-	    level_name(least),
-	    least == LEVEL_DANE ? "no TLSA records that can be believed"
-				: "neither TLSA records nor an MTA-STS policy "
-				  "that is enforced");
+	    "a route requires tls %s, and the host has %s", level_name(least),
+	    least == LEVEL_DANE
+		? "no TLSA records that DNSSEC vouches for"
+		: "neither TLSA records nor an enforced MTA-STS "
+		  "policy");
 	(void)strlcpy(ret_verdict->host, trust->host,
 	    sizeof(ret_verdict->host));
 	(void)strlcpy(ret_verdict->policy, level_name(trust->level),
 	    sizeof(ret_verdict->policy));
-	return -EHOSTUNREACH;
+	return false;
 }
 
 void

@@ -13,63 +13,61 @@
 #include "smtp-deliver/policy/sts.h"
 #include "smtp-deliver/verdict.h"
 
-/* A TLS policy for one host. */
+/* The TLS policy for one host. */
 struct trust {
 	enum level level;
 	bool is_tls_required; /* without STARTTLS the host is not used */
-	bool is_tested; /* the domain's MTA-STS policy is, by this delivery */
-	bool is_tls_first; /* before the greeting (RFC 8314): no STARTTLS */
-	char base[DNS_NAME_SIZE]; /* the name that the TLSA records are of */
+	bool is_tested; /* the domain's MTA-STS policy is in testing mode */
+	bool is_tls_first; /* TLS before the greeting, no STARTTLS (RFC 8314) */
+	char base[DNS_NAME_SIZE]; /* owner of the TLSA records */
 	char host[DNS_NAME_SIZE];
-	char domain[DNS_NAME_SIZE]; /* whose mail it takes */
+	char domain[DNS_NAME_SIZE]; /* that the host takes mail for */
 	size_t record_count;
 	struct tls_tlsa records[DNS_TLSA_MAX];
 };
 
 /*
- * Find the strongest policy that is published for a host of a route.
+ * Each of these three returns whether the host may be used. If not, ret_verdict
+ * says why; it is unchanged otherwise.
+ */
+
+/*
+ * Find the strongest policy that is published for a host of a route. Without an
+ * answer from the DNS the host must not be used (RFC 7672 section 2.1.2).
  *
- * destination	what the route is for: a domain, or an address literal.
+ * destination	what the route leads to: a domain, or an address literal.
  * host		a name, or an IP address.
  * port		that it is connected to at.
- *
- * Returns 0, or -EHOSTUNREACH with ret_verdict telling why the host must not be
- * used: there is no knowing what is published for it (RFC 7672 section 2.1.2).
  */
-int trust_find(const char *destination, const char *host, int port,
+bool trust_find(const char *destination, const char *host, int port,
     struct trust *ret_trust, struct verdict *ret_verdict);
 
 /*
- * Apply the MTA-STS policy of the domain, where no TLSA records hold (RFC 8461
- * section 2): the host must be one of the policy's.
- *
- * Returns 0, or -EHOSTUNREACH if the host must not be used, or was not to be
- * used if the policy were not tested only: see is_tested. ret_verdict tells.
+ * Apply the MTA-STS policy of the domain, unless TLSA records hold (RFC 8461
+ * section 2): the policy must name the host. In testing mode (is_tested) the host
+ * is used even if this returns false.
  */
-int trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
+bool trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
     struct verdict *ret_verdict);
 
 /*
- * Ask for as much as an administrator does, where the policy that was found
- * asks for less: TLS is a must then, and LEVEL_STS and LEVEL_DANE must be
- * published. LEVEL_NONE, for a host that he has named himself, asks for nothing
- * at all.
- *
- * Returns 0, or -EHOSTUNREACH with ret_verdict telling why the host must not be
- * used.
+ * Require at least the level that an administrator asks for. TLS is required
+ * then, and what LEVEL_STS and LEVEL_DANE stand for must be published.
+ * LEVEL_NONE, for hosts that the administrator named, requires nothing at all.
  */
-int trust_require(struct trust *trust, enum level least,
+bool trust_require(struct trust *trust, enum level least,
     struct verdict *ret_verdict);
 
-/* Nothing is published: a host that offers TLS must verify (promise P5). */
+/* The policy for a host that nothing is published for: if it offers TLS its
+ * certificate must verify (promise P5). */
 void trust_set_default(const char *host, struct trust *ret_trust);
 
-/* Keep the records that are of use: those that we understand (RFC 7672 section
- * 3.1), and no weaker digest where there is a stronger one of the same (RFC
- * 7671 section 9). Returns how many are left. */
+/* Keep the usable records: those that we understand (RFC 7672 section 3.1), and
+ * no weaker digest where there is a stronger one of the same (RFC 7671 section
+ * 9). Returns how many remain. */
 size_t trust_select_records(struct tls_tlsa *records, size_t count);
 
-/* The policy as tls_connect() takes it, while trust and settings stay. */
+/* The policy as tls_connect() takes it; refers to trust and settings. */
 void trust_get_tls_policy(const struct trust *trust,
     const struct deliver_settings *settings, struct tls_policy *ret_policy);
 

@@ -11,7 +11,6 @@
 
 #include "config.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -25,11 +24,8 @@
 
 #include "lib/audit.h"
 #include "lib/clock.h"
-#include "lib/sandbox.h"
-#include "smtp-deliver/policy/stsfetch.h"
 #include "smtp-deliver/worker/channel.h"
 #include "smtp-deliver/queue/pool.h"
-#include "smtp-deliver/sandbox.h"
 #include "smtp-deliver/worker/worker.h"
 
 #define REPORTS_MAX 256 /* of one worker before others are heard */
@@ -74,61 +70,23 @@ struct pool_worker {
 	bool is_sending; /* its message to a host */
 };
 
-/* In a new worker: let go of what is not its own, above all of the claims,
- * which it would hold on to beyond the end of their tasks. */
-static void
-drop_others(int fd, int policies_fd)
-{
-	int kept[3] = { fd };
-	size_t count = 1;
-
-	if (policies_fd >= 0)
-		kept[count++] = policies_fd;
-	if (audit_fd() >= 0)
-		kept[count++] = audit_fd();
-	sandbox_keep_only(kept, count);
-}
-
-/* What we hand on by fork(2) is for workers, not for the fetcher beside one. */
-static void
-forget_secrets(const void *context)
-{
-	const struct pool *pool = context;
-
-	dkim_close(pool->dkim);
-	credentials_forget(pool->credentials);
-}
-
 _Noreturn static void
 become_worker(const struct pool *pool, const struct pool_worker *own, int fd,
     pid_t parent)
 {
-	struct credentials *credentials = NULL;
-	struct stsfetch stsfetch;
-	struct nexthop nexthop = { .is_relayed = false };
-	bool has_nexthop;
+	const struct worker_config config = {
+		.settings = pool->settings,
+		.rules = pool->rules,
+		.spool = pool->spool,
+		.dkim = pool->dkim,
+		.credentials = pool->credentials,
+	};
 
-	/* Nobody would record what an orphan does. */
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
+	/* The run decides when a worker ends. */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
-	has_nexthop = nexthop_parse_name(own->destination->name, &nexthop) == 0;
-	/* Who we are is for relays, and not for whoever else is talked to. */
-	if (has_nexthop && nexthop.is_relayed)
-		credentials = pool->credentials;
-	else
-		credentials_forget(pool->credentials);
-	stsfetch_prepare(&stsfetch, pool->spool,
-	    has_nexthop ? nexthop_policy_domain(&nexthop) : NULL);
-	drop_others(fd, stsfetch.place.folder_fd);
-	stsfetch_start(&stsfetch, pool->settings, forget_secrets, pool);
-	sandbox_enter_worker(pool->settings, pool->rules);
-	worker_work(fd, own->destination->name,
-	    own->destination->is_tls_optional, &stsfetch, pool->settings,
-	    pool->dkim, credentials);
-	_exit(0);
+	worker_work(&config, fd, own->destination->name,
+	    own->destination->is_tls_optional, parent);
 }
 
 void

@@ -9,7 +9,7 @@
 
 #include "smtp-deliver/settings.h"
 #include "smtp-deliver/net/dns.h"
-#include "smtp-deliver/policy/trust.h"
+#include "smtp-deliver/policy/level.h"
 #include "smtp-deliver/verdict.h"
 
 #define ROUTE_HOSTS_MAX DNS_MX_MAX

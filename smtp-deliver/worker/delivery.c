@@ -1,191 +1,497 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * delivery.c - a job while it is tried: who is still to get the message, what
- * hosts have done, what is sent, and what that comes to.
+ * delivery.c - deliver a message to a destination: hosts in the order of the
+ * route, each with all its addresses, until every recipient has a final verdict
+ * or no host is left (RFC 5321 section 5.1).
  *
- * Talks to no host: worker.c does.
+ * Knows nothing of the run: between two hosts it returns to the worker, which
+ * reports. So its position among them is a struct.
  */
 
 #include "config.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "lib/audit.h"
-#include "lib/clock.h"
+#include "smtp-deliver/client/auth.h"
+#include "smtp-deliver/client/client.h"
 #include "smtp-deliver/client/connect.h"
+#include "smtp-deliver/client/transaction.h"
 #include "smtp-deliver/net/network.h"
+#include "smtp-deliver/worker/transfer.h"
 #include "smtp-deliver/worker/delivery.h"
+#include "smtp-deliver/worker/hostlog.h"
+#include "smtp-deliver/worker/requirement.h"
 
-static const char *
-message_id(const struct delivery *delivery)
+/* A connection over which messages are sent. It outlives a message. */
+struct connection {
+	struct client *client; /* NULL: none */
+	const struct route_host *host; /* that it leads to */
+	int message_count; /* sent over it */
+	struct tls_memory *memory; /* of the TLS sessions of earlier ones */
+};
+
+/* A host whose addresses are tried. */
+struct candidate {
+	const struct route_host *host; /* NULL: none yet */
+	bool has_addresses; /* that may be tried */
+	const struct addrinfo *addresses;
+	struct connect connect;
+	struct requirement requirement;
+	bool was_missed; /* it did not meet its TLS policy, which messages may
+			  * put aside, */
+	struct verdict missed; /* for this reason */
+};
+
+/* A place among the hosts of a route. */
+struct position {
+	bool has_route;
+	bool is_kept_tried; /* the connection of the message before was, */
+	const struct route_host
+	    *kept_host; /* and its host is not tried again */
+	size_t next_host; /* of the route */
+	struct candidate candidate;
+};
+
+struct delivery {
+	const char *destination;
+	const struct deliver_settings *settings;
+	const struct dkim *dkim; /* NULL: messages are not signed */
+	struct masquerade masquerade;
+	struct route route;
+	struct requirements requirements;
+	struct connection connection;
+	/* The message under way. */
+	struct transfer transfer;
+	struct position position;
+};
+
+static void
+close_connection(struct connection *connection)
 {
-	return delivery->job->message->envelope.id;
+	client_quit(connection->client);
+	connection->client = NULL;
 }
 
-void
-delivery_log_passed_over(const struct delivery *delivery,
-    const struct verdict *verdict)
+/* ---- hosts that are not used ----------------------------------------------- */
+
+static void
+pass_over_address(struct delivery *delivery, const struct connect_event *event)
 {
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_HOST_PASSED_OVER,
-	    .message = message_id(delivery),
-	    .host = verdict->host,
-	    .policy = *verdict->policy != '\0' ? verdict->policy : NULL,
-	    .fingerprint =
-		*verdict->fingerprint != '\0' ? verdict->fingerprint : NULL,
-	    .status = verdict->status,
-	    .reply = *verdict->reply != '\0' ? verdict->reply : NULL,
-	    .reason = *verdict->reason != '\0' ? verdict->reason : NULL,
-	});
+	const struct candidate *candidate = &delivery->position.candidate;
+	struct verdict verdict;
+
+	client_set_unconnected(&candidate->requirement.trust, event->address,
+	    event->reason, &verdict);
+	if (event->kind == CONNECT_EVENT_FAILED)
+		transfer_pass_over(&delivery->transfer, &verdict);
+	else
+		hostlog_passed_over(transfer_id(&delivery->transfer), &verdict);
 }
 
-void
-delivery_set_open(struct delivery *delivery, const struct verdict *verdict)
+/* A relay rejected our credential, or wants one. No worker asks it again for a
+ * while; the journal gets it once a run. */
+static void
+note_auth_trouble(const struct delivery *delivery,
+    const struct route_host *host, const struct verdict *verdict)
 {
-	for (size_t i = 0; i < delivery->open_count; i++)
-		delivery->job->verdicts[delivery->open[i]] = *verdict;
+	const struct credentials *credentials =
+	    delivery->requirements.credentials;
+	const struct credential *credential =
+	    requirements_find_credential(&delivery->requirements, host);
+
+	if (credentials_note_refusal(credentials, credential))
+		hostlog_auth_failed(verdict);
 }
 
-bool
-delivery_is_tls_needed(const struct delivery *delivery)
+/* Note that the candidate does not meet its TLS policy, if that is why it was not
+ * used and the policy can be put aside. */
+static void
+note_missed(struct candidate *candidate, const struct verdict *verdict)
 {
-	return delivery->job->message->envelope.is_requiretls;
+	if (!candidate->requirement.trust.is_tls_required ||
+	    *verdict->reply != '\0' || strncmp(verdict->status, "4.7.", 4) != 0)
+		return;
+	candidate->missed = *verdict;
+	candidate->was_missed = true;
 }
 
-void
-delivery_take_verdicts(struct delivery *delivery,
-    const struct verdict *verdicts)
+/* ---- what is required of a host -------------------------------------------- */
+
+/* Whether the candidate may be connected to. */
+static bool
+check_requirement(struct delivery *delivery)
 {
-	size_t left = 0;
+	struct transfer *transfer = &delivery->transfer;
+	struct candidate *candidate = &delivery->position.candidate;
+	const struct requirement *requirement = &candidate->requirement;
 
-	for (size_t i = 0; i < delivery->open_count; i++) {
-		size_t n = delivery->open[i];
-
-		delivery->job->verdicts[n] = verdicts[i];
-		if (!is_final(verdicts[i].outcome))
-			delivery->open[left++] = n;
+	requirements_find(&delivery->requirements, candidate->host,
+	    transfer_is_requiretls(transfer), &candidate->requirement);
+	hostlog_policy(requirements_take_policy(&delivery->requirements));
+	if (requirement->is_test_failed)
+		hostlog_policy_missed(transfer_id(transfer),
+		    level_name(LEVEL_STS), &requirement->tested);
+	switch (requirement->result) {
+	case REQUIREMENT_USABLE:
+		return true;
+	case REQUIREMENT_UNVOUCHED:
+		transfer_pass_over_lacking(transfer, &requirement->verdict);
+		return false;
+	case REQUIREMENT_UNMET:
+		candidate->missed = requirement->verdict;
+		candidate->was_missed = true;
+		transfer->evidence.was_withheld = true;
+		break;
+	case REQUIREMENT_REFUSED:
+		transfer->evidence.was_withheld = true;
+		break;
+	case REQUIREMENT_UNKNOWN:
+		break;
 	}
-	delivery->open_count = left;
-}
-
-/* Find out what is sent: what is stored, with other senders towards relays. */
-static int
-write_letter(struct delivery *delivery, const struct masquerade *masquerade)
-{
-	delivery->content.message = delivery->job->message;
-	delivery->content.edit_count = 0;
-	delivery->sender = delivery->job->message->envelope.sender;
-	if (masquerade == NULL || masquerade->count == 0)
-		return 0;
-	if (masquerade_address(masquerade, delivery->sender,
-		delivery->other_sender))
-		delivery->sender = delivery->other_sender;
-	return masquerade_content(masquerade, &delivery->content);
-}
-
-bool
-delivery_prepare(struct delivery *delivery, const struct dkim *dkim,
-    const struct masquerade *masquerade)
-{
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	int r;
-
-	if (delivery->is_signed)
-		return true;
-	if ((r = write_letter(delivery, masquerade)) == 0)
-		r = dkim_sign(dkim, &delivery->content, clock_real_ms() / 1000,
-		    delivery->signatures);
-	delivery->is_signed = r == 0;
-	if (r == 0)
-		return true;
-	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0",
-	    "the message could not be read, or signed: %s", strerror(-r));
-	delivery_set_open(delivery, &verdict);
-	delivery->is_over = true;
+	transfer_pass_over(transfer, &requirement->verdict);
 	return false;
 }
 
-void
-delivery_log_missed(const struct delivery *delivery, const char *policy,
-    const struct verdict *verdict)
-{
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_POLICY_MISSED,
-	    .message = message_id(delivery),
-	    .host = verdict->host,
-	    .policy = policy,
-	    .reason = verdict->reason,
-	});
-}
-
-void
-delivery_pass_over(struct delivery *delivery, const struct verdict *verdict)
-{
-	delivery_log_passed_over(delivery, verdict);
-	delivery_set_open(delivery, verdict);
-}
-
-void
-delivery_pass_over_lacking(struct delivery *delivery,
-    const struct verdict *verdict)
-{
-	delivery_log_passed_over(delivery, verdict);
-	delivery->lack = *verdict;
-	delivery->lack_count++;
-}
-
-void
-delivery_note_missed(struct delivery *delivery, const struct trust *trust,
-    const struct verdict *verdict)
-{
-	if (!trust->is_tls_required || *verdict->reply != '\0' ||
-	    strncmp(verdict->status, "4.7.", 4) != 0)
-		return;
-	delivery->missed = *verdict;
-	delivery->was_missed = true;
-}
-
-void
-delivery_set_unreachable(struct delivery *delivery, const struct route *route)
+/* Whether the message may go to the host of a connection that there is: its TLS
+ * policy was applied before, REQUIRETLS is this message's. */
+static bool
+check_kept_host(struct delivery *delivery, const struct route_host *host)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	enum requiretls name;
 
-	if (delivery->was_other_family)
-		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.4",
-		    "no host for the domain has an address that "
-		    "SMTP_IP_FAMILY allows");
-	else if (delivery->was_dns_trouble)
-		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.3",
-		    "the DNS gave no address of a host for the domain");
-	else if (route->is_relayed)
-		verdict_set(&verdict, OUTCOME_DEFERRED, "4.4.4",
-		    "no relay has an address");
-	else if (route->is_loop)
-		route_set_loop(&verdict);
-	else
-		verdict_set(&verdict, OUTCOME_FAILED, "5.4.4",
-		    "no host for the domain has an address");
-	delivery_set_open(delivery, &verdict);
+	if (!transfer_is_requiretls(&delivery->transfer))
+		return true;
+	name = requirements_check_name(&delivery->requirements, host, &verdict);
+	hostlog_policy(requirements_take_policy(&delivery->requirements));
+	if (name == REQUIRETLS_UNMET)
+		transfer_pass_over_lacking(&delivery->transfer, &verdict);
+	else if (name == REQUIRETLS_UNKNOWN)
+		transfer_pass_over(&delivery->transfer, &verdict);
+	return name == REQUIRETLS_MET;
+}
+
+/* ---- connections ----------------------------------------------------------- */
+
+/* Whether the connected host may get the message and can take it. */
+static bool
+prepare(struct delivery *delivery)
+{
+	return transfer_prepare(&delivery->transfer,
+	    delivery->connection.client, delivery->dkim,
+	    delivery->route.is_relayed ? &delivery->masquerade : NULL);
+}
+
+/* Use the connection that served the message before. */
+static bool
+use_kept(struct delivery *delivery)
+{
+	struct connection *connection = &delivery->connection;
+	struct position *position = &delivery->position;
+	struct evidence *evidence = &delivery->transfer.evidence;
+
+	if (position->is_kept_tried || !position->has_route)
+		return false;
+	position->is_kept_tried = true;
+	/* Hosts may limit the messages of a connection. */
+	if (connection->message_count >=
+	    delivery->settings->connection_messages)
+		close_connection(connection);
+	if (connection->client == NULL)
+		return false;
+	position->kept_host = connection->host;
+	evidence->host_count++;
+	evidence->was_any_address = true;
+	return check_kept_host(delivery, connection->host) && prepare(delivery);
+}
+
+/* The connection is lost. If it served the message before, that says nothing
+ * about the host, which is tried again in its turn. */
+static void
+lose_connection(struct delivery *delivery)
+{
+	client_drop(delivery->connection.client);
+	delivery->connection.client = NULL;
+	if (delivery->position.candidate.host != NULL)
+		return;
+	delivery->position.kept_host = NULL;
+	delivery->transfer.evidence.host_count--;
+}
+
+/* Where the domain's policy is in testing mode, log that it would forbid the
+ * connection. */
+static void
+log_tested(const struct delivery *delivery)
+{
+	const struct client *client = delivery->connection.client;
+	struct verdict verdict;
+
+	if (!delivery->position.candidate.requirement.trust.is_tested ||
+	    client_is_secure(client))
+		return;
+	dialogue_begin_verdict(&client->dialogue, &verdict);
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
+	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
+	    "domain requires");
+	hostlog_policy_missed(transfer_id(&delivery->transfer),
+	    level_name(LEVEL_STS), &verdict);
+}
+
+/* Open the SMTP session with an address that has answered. */
+static bool
+open_client(struct delivery *delivery, const struct connect_event *event)
+{
+	struct connection *connection = &delivery->connection;
+	struct candidate *candidate = &delivery->position.candidate;
+	const struct requirement *requirement = &candidate->requirement;
+	struct verdict verdict;
+
+	delivery->transfer.evidence.was_reached = true;
+	close_connection(connection);
+	if (client_open(&requirement->trust, event->fd, event->address,
+		requirement->credential, connection->memory, delivery->settings,
+		&connection->client, &verdict) < 0) {
+		/* The other addresses of a relay would reject us as well. */
+		candidate->has_addresses = verdict.is_auth_trouble == 0;
+		if (verdict.is_auth_trouble != 0)
+			note_auth_trouble(delivery, candidate->host, &verdict);
+		transfer_pass_over(&delivery->transfer, &verdict);
+		note_missed(candidate, &verdict);
+		return false;
+	}
+	connection->host = candidate->host;
+	connection->message_count = 0;
+	log_tested(delivery);
+	return true;
+}
+
+/* Connect to the candidate's next address. A connection that there is stays open
+ * until another one answers: it may serve the next message. */
+static bool
+connect_address(struct delivery *delivery)
+{
+	struct candidate *candidate = &delivery->position.candidate;
+	struct evidence *evidence = &delivery->transfer.evidence;
+	struct connect_event event;
+
+	while (candidate->has_addresses &&
+	    transfer_can_go_on(&delivery->transfer)) {
+		candidate->has_addresses =
+		    connect_next(&candidate->connect, &event);
+		evidence->failures |= candidate->connect.failures;
+		if (!candidate->has_addresses)
+			break;
+		if (event.kind != CONNECT_EVENT_OPEN)
+			pass_over_address(delivery, &event);
+		else if (open_client(delivery, &event))
+			return true;
+	}
+	return false;
+}
+
+/* Begin with the addresses of a host of the route. Returns whether it has any
+ * that can be tried. */
+static bool
+begin_addresses(struct delivery *delivery, size_t number)
+{
+	struct candidate *candidate = &delivery->position.candidate;
+	struct evidence *evidence = &delivery->transfer.evidence;
+	enum dns_answer answer = delivery->route.answers[number];
+
+	if (answer != DNS_FOUND && answer != DNS_TROUBLE)
+		return false;
+	evidence->host_count++;
+	if (answer == DNS_TROUBLE) {
+		evidence->was_dns_trouble = true;
+		return false;
+	}
+	candidate->addresses = delivery->route.addresses[number];
+	connect_begin(candidate->addresses, delivery->settings,
+	    &candidate->connect);
+	if (candidate->connect.count == 0) {
+		evidence->was_other_family = true;
+		return false;
+	}
+	evidence->was_any_address = true;
+	return true;
+}
+
+/* Make the next host of the route the candidate. Returns false if there is none
+ * that may be tried; SMTP_MX_HOSTS limits them. */
+static bool
+next_host(struct delivery *delivery)
+{
+	struct position *position = &delivery->position;
+	const struct evidence *evidence = &delivery->transfer.evidence;
+	struct route *route = &delivery->route;
+	size_t number = position->next_host;
+
+	if (!transfer_can_go_on(&delivery->transfer) ||
+	    number >= route->host_count ||
+	    evidence->host_count - evidence->lack_count >=
+		delivery->settings->mx_hosts ||
+	    !route_look_up(route, number))
+		return false;
+	position->next_host++;
+	position->candidate =
+	    (struct candidate){ .host = &route->hosts[number] };
+	if (position->candidate.host != position->kept_host &&
+	    begin_addresses(delivery, number))
+		position->candidate.has_addresses = check_requirement(delivery);
+	return true;
+}
+
+/* Try the candidate once more without its TLS policy, if the message allows that
+ * (RFC 8689 section 3). A certificate must verify nevertheless (promise P5). */
+static bool
+put_policy_aside(struct delivery *delivery)
+{
+	struct candidate *candidate = &delivery->position.candidate;
+	const char *policy = candidate->missed.policy;
+
+	if (!candidate->was_missed ||
+	    !transfer_can_go_on(&delivery->transfer) ||
+	    !requirements_are_optional(&delivery->requirements))
+		return false;
+	candidate->was_missed = false;
+	hostlog_policy_missed(transfer_id(&delivery->transfer),
+	    *policy != '\0' ? policy : NULL, &candidate->missed);
+	requirements_find_default(&delivery->requirements, candidate->host,
+	    &candidate->requirement);
+	connect_begin(candidate->addresses, delivery->settings,
+	    &candidate->connect);
+	candidate->has_addresses = true;
+	return true;
+}
+
+bool
+delivery_connect(struct delivery *delivery)
+{
+	struct candidate *candidate = &delivery->position.candidate;
+
+	if (use_kept(delivery))
+		return true;
+	do
+		while (connect_address(delivery)) {
+			if (prepare(delivery))
+				return true;
+			/* The host's other addresses lack the same. */
+			candidate->has_addresses = false;
+		}
+	while (put_policy_aside(delivery) || next_host(delivery));
+	return false;
+}
+
+/* ---- a message ------------------------------------------------------------- */
+
+/* A relay that rejects us has said nothing about the recipients. */
+static void
+judge_relay(const struct delivery *delivery, struct verdict *verdicts,
+    size_t count)
+{
+	for (size_t i = 0; delivery->route.is_relayed && i < count; i++)
+		if (auth_judge(&verdicts[i]))
+			note_auth_trouble(delivery, delivery->connection.host,
+			    &verdicts[i]);
+}
+
+bool
+delivery_send(struct delivery *delivery)
+{
+	struct transfer *transfer = &delivery->transfer;
+	size_t count = job_count_open(transfer->job);
+	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
+	struct transaction_message message;
+	struct verdict *verdicts;
+	enum transaction_end end;
+
+	assert(count > 0);
+	transfer->evidence.was_offered = true;
+	if ((verdicts = calloc(count, sizeof(*verdicts))) == NULL)
+		return true;
+	transfer_fill_message(transfer, recipients, &message);
+	delivery->connection.message_count++;
+	end = transaction_run(delivery->connection.client, &message, verdicts);
+	judge_relay(delivery, verdicts, count);
+	job_set_each_open(transfer->job, verdicts);
+	free(verdicts);
+	if (end != TRANSACTION_READY)
+		lose_connection(delivery);
+	transfer->is_over = end == TRANSACTION_UNSURE;
+	return transfer_can_go_on(transfer);
+}
+
+void
+delivery_begin(struct delivery *delivery, struct job *job)
+{
+	struct transfer *transfer = &delivery->transfer;
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	bool has_route;
+
+	transfer_begin(transfer, job);
+	has_route = delivery->route.host_count > 0 ||
+	    route_find(delivery->destination, delivery->settings,
+		&delivery->route, &verdict) == 0;
+	if (!has_route)
+		job_set_verdict(job, &verdict);
+	transfer->is_over = !has_route;
+	delivery->position = (struct position){ .has_route = has_route };
 }
 
 enum reach
-delivery_reach(const struct delivery *delivery)
+delivery_end(struct delivery *delivery)
 {
-	if (delivery->was_connected ||
-	    (delivery->was_reached && delivery->lack_count > 0))
-		return REACH_HOST;
-	if (!delivery->was_any_address && delivery->was_dns_trouble)
-		return network_has_resolver() ? REACH_NOWHERE
-					      : REACH_NO_RESOLVER;
-	if (!delivery->was_any_address || delivery->lack_count > 0)
-		return REACH_NOWHERE;
-	if (delivery->was_reached || delivery->was_withheld ||
-	    (delivery->failures & CONNECT_FAILED_HERE) != 0)
-		return REACH_UNUSABLE;
-	/* A host that has IPv6 only is not there for who has IPv4 only. */
-	if (delivery->failures == CONNECT_FAILED_ROUTE &&
-	    !network_has_any_route())
-		return REACH_NO_ROUTE;
-	return REACH_NO_HOST;
+	struct transfer *transfer = &delivery->transfer;
+
+	if (!delivery->position.has_route)
+		return job_count_open(transfer->job) > 0 &&
+			!network_has_resolver()
+		    ? REACH_NO_RESOLVER
+		    : REACH_NOWHERE;
+	transfer_end(transfer, &delivery->route);
+	/* To other messages a host that lacks something is as good as before:
+	 * the next one begins with the first host again. */
+	if (transfer->evidence.lack_count > 0)
+		close_connection(&delivery->connection);
+	return evidence_get_reach(&transfer->evidence);
+}
+
+/* ---- a destination --------------------------------------------------------- */
+
+struct delivery *
+delivery_new(const struct worker_config *config, const char *destination,
+    bool is_tls_optional, struct stsfetch *stsfetch)
+{
+	struct delivery *delivery = calloc(1, sizeof(*delivery));
+	char error[MASQUERADE_ERROR_SIZE];
+
+	if (delivery == NULL)
+		return NULL;
+	delivery->destination = destination;
+	delivery->settings = config->settings;
+	delivery->dkim = config->dkim;
+	/* main() has checked it. */
+	(void)masquerade_parse(config->settings->masquerade,
+	    config->settings->hostname, &delivery->masquerade, error);
+	delivery->requirements = (struct requirements){
+		.route = &delivery->route,
+		.stsfetch = stsfetch,
+		.credentials = config->credentials,
+		.is_tls_optional = is_tls_optional,
+	};
+	delivery->connection.memory = tls_memory_new();
+	return delivery;
+}
+
+void
+delivery_free(struct delivery *delivery)
+{
+	if (delivery == NULL)
+		return;
+	close_connection(&delivery->connection);
+	tls_memory_free(delivery->connection.memory);
+	free(delivery);
 }

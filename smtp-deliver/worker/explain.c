@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * explain.c - smtp-deliver --explain: the way of a worker, with nothing to
- * send, in words.
+ * explain.c - smtp-deliver --explain: what delivery would do, in words.
  *
- * For each address its route; for each host, as far as a worker would go, what
- * is asked of it and whether it can be used. Who adds a policy adds it to the
- * table of what is asked, and whatever finds it to find_trust().
+ * Prints the route of each address; and for each host that a worker would try,
+ * what is required of it and whether it can be used. Decides nothing: route.c,
+ * requirement.c and client.c do, here and in a worker.
  */
 
 #include "config.h"
 
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <ctype.h>
@@ -19,27 +17,24 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/address.h"
-#include "lib/sandbox.h"
 #include "smtp-deliver/client/client.h"
 #include "smtp-deliver/client/connect.h"
 #include "smtp-deliver/worker/explain.h"
-#include "smtp-deliver/policy/stsfetch.h"
-#include "smtp-deliver/policy/requiretls.h"
+#include "smtp-deliver/route/nexthop.h"
 #include "smtp-deliver/route/route.h"
-#include "smtp-deliver/policy/trust.h"
-#include "smtp-deliver/sandbox.h"
+#include "smtp-deliver/worker/process.h"
+#include "smtp-deliver/worker/requirement.h"
 
 #define LINE_SIZE 2048
 
-/* What a level asks of a host. */
-static const char *const asked[] = {
+/* What a level requires of a host. */
+static const char *const required[] = {
 	[LEVEL_NONE] = "no TLS",
 	[LEVEL_VERIFY] =
 	    "TLS if the host offers it, and then its certificate must verify",
@@ -53,37 +48,25 @@ static const char *const modes[] = {
 	[STS_ENFORCE] = "enforce",
 };
 
-/* The MTA-STS policy of a domain. */
-struct published {
-	struct stsfetch stsfetch;
-	bool is_asked_for;
-	int error;
-	struct stsfetch_answer answer;
-};
-
-/* What is known of all addresses. */
+/* What all addresses have in common. */
 struct plan {
 	const char *sender; /* or NULL */
-	struct spool *spool;
-	const struct deliver_settings *settings;
-	const struct rules *rules;
-	struct credentials *credentials; /* NULL: nobody is told */
+	const struct worker_config *config;
 };
 
-/* A host while it is explained. */
+/* A host that is explained. */
 struct sight {
 	const struct deliver_settings *settings;
 	const struct route *route;
-	struct published *published;
-	size_t number;
-	const struct credential *credential; /* who we are for it, or NULL */
-	struct trust trust;
+	struct requirements *requirements;
+	size_t number; /* of the route's hosts */
+	struct requirement requirement;
 	bool is_usable;
 };
 
-/* Print a line. Hosts have a say in it, so it is to be nothing but a line. */
+/* Print a line. Some of it comes from hosts: control characters become "?". */
 __attribute__((format(printf, 1, 2))) static void
-say(const char *format, ...)
+print_line(const char *format, ...)
 {
 	char line[LINE_SIZE];
 	va_list args;
@@ -99,76 +82,75 @@ say(const char *format, ...)
 }
 
 static void
-say_verdict(const char *what, const struct verdict *verdict)
+print_verdict(const char *what, const struct verdict *verdict)
 {
-	say("    %s%s%s: %s %s%s%s", what, *verdict->host != '\0' ? " " : "",
-	    verdict->host, verdict->status, verdict->reason,
-	    *verdict->reply != '\0' ? ": " : "", verdict->reply);
+	print_line("    %s%s%s: %s %s%s%s", what,
+	    *verdict->host != '\0' ? " " : "", verdict->host, verdict->status,
+	    verdict->reason, *verdict->reply != '\0' ? ": " : "",
+	    verdict->reply);
 }
 
-/* ---- the policy of its domain ---- */
+/* ---- what is required of a host ---- */
 
+/* Print what was found out about the domain's policy, or NULL. */
 static void
-say_policy(const struct published *published)
+print_policy(const struct stsfetch *found)
 {
-	const struct stsfetch_answer *answer = &published->answer;
-	const struct sts_policy *policy = &answer->policy;
+	const struct stsfetch_answer *answer;
+	const struct sts_policy *policy;
+	const char *source = "";
 
-	if (published->error < 0)
-		say("    MTA-STS policy: there is no knowing: %s",
-		    strerror(-published->error));
-	if (answer->failure[0] != '\0')
-		say("    MTA-STS policy: cannot be fetched: %s",
-		    answer->failure);
-	if (published->error < 0 || published->stsfetch.domain[0] == '\0')
+	if (found == NULL)
 		return;
-	say("    MTA-STS policy of %s: %s%s", published->stsfetch.domain,
-	    policy->is_unknown ? "unknown" : modes[policy->mode],
-	    policy->mx_count == 0      ? ""
-		: answer->is_kept != 0 ? ", kept from before"
-				       : ", fetched now");
+	answer = &found->answer;
+	policy = &answer->policy;
+	if (found->error < 0)
+		print_line("    MTA-STS policy: cannot be determined: %s",
+		    strerror(-found->error));
+	if (answer->failure[0] != '\0')
+		print_line("    MTA-STS policy: cannot be fetched: %s",
+		    answer->failure);
+	if (found->error < 0 || found->domain[0] == '\0')
+		return;
+	if (policy->mx_count > 0)
+		source = answer->is_kept != 0 ? ", kept from before"
+					      : ", fetched now";
+	print_line("    MTA-STS policy of %s: %s%s", found->domain,
+	    policy->is_unknown ? "unknown" : modes[policy->mode], source);
 	for (size_t i = 0; i < policy->mx_count; i++)
-		say("      mx: %s", policy->mx[i]);
+		print_line("      mx: %s", policy->mx[i]);
 }
 
-/* Returns whether it is known. */
+/* Returns whether the host may be used. */
 static bool
-ask_for_policy(struct published *published)
+explain_requirement(struct sight *sight)
 {
-	if (!published->is_asked_for) {
-		published->is_asked_for = true;
-		published->error =
-		    stsfetch_ask(&published->stsfetch, &published->answer);
-		say_policy(published);
-	}
-	return published->error == 0;
-}
+	const struct requirement *requirement = &sight->requirement;
+	const struct trust *trust = &requirement->trust;
+	enum level level = trust->level;
 
-/* Apply it to a host. Returns whether that can be used. */
-static bool
-apply_policy(struct sight *sight)
-{
-	const struct sts_policy *policy = &sight->published->answer.policy;
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-
-	if (!route_has_policy(sight->route) || sight->trust.level > LEVEL_STS)
-		return true;
-	if (!ask_for_policy(sight->published))
+	requirements_find(sight->requirements,
+	    &sight->route->hosts[sight->number], false, &sight->requirement);
+	print_policy(requirements_take_policy(sight->requirements));
+	if (requirement->is_named)
+		print_line("    the MTA-STS policy names this host");
+	if (requirement->is_test_failed)
+		print_verdict("only tested:", &requirement->tested);
+	if (requirement->result != REQUIREMENT_USABLE) {
+		print_verdict("not used", &requirement->verdict);
 		return false;
-	if (trust_apply_sts(&sight->trust, policy, &verdict) == 0) {
-		if (policy->mode != STS_NONE)
-			say("    the MTA-STS policy names this host");
-		return true;
 	}
-	say_verdict(sight->trust.is_tested ? "only tested:" : "not used",
-	    &verdict);
-	return sight->trust.is_tested;
+	if (level == LEVEL_VERIFY && trust->is_tls_required)
+		level = LEVEL_STS;
+	print_line("    policy %s: %s", level_name(trust->level),
+	    required[level]);
+	return true;
 }
 
 /* ---- a host ---- */
 
 static void
-say_addresses(const struct connect *connect)
+print_addresses(const struct connect *connect)
 {
 	for (size_t i = 0; i < connect->count; i++) {
 		const struct addrinfo *address = connect->attempts[i].address;
@@ -176,24 +158,12 @@ say_addresses(const struct connect *connect)
 
 		(void)getnameinfo(address->ai_addr, address->ai_addrlen, ip,
 		    sizeof(ip), NULL, 0, NI_NUMERICHOST);
-		say("    address %s", ip);
+		print_line("    address %s", ip);
 	}
 }
 
 static void
-see_passed_over(void *context, const struct addrinfo *address,
-    const char *reason, bool is_over)
-{
-	const struct sight *sight = context;
-	struct verdict verdict;
-
-	(void)is_over;
-	client_set_unconnected(&sight->trust, address, reason, &verdict);
-	say_verdict("not used", &verdict);
-}
-
-static void
-say_client(const struct client *client)
+print_client(const struct client *client)
 {
 	const struct dialogue *dialogue = &client->dialogue;
 	const struct client_offers *offers = &client->offers;
@@ -202,13 +172,13 @@ say_client(const struct client *client)
 	if (offers->has_size)
 		(void)snprintf(size, sizeof(size), " SIZE %" PRIu64,
 		    offers->size_max);
-	say("    connected to %s", dialogue->host);
+	print_line("    connected to %s", dialogue->host);
 	if (*dialogue->tls != '\0')
-		say("    TLS: %s, policy %s, certificate %s", dialogue->tls,
-		    dialogue->policy, dialogue->fingerprint);
+		print_line("    TLS: %s, policy %s, certificate %s",
+		    dialogue->tls, dialogue->policy, dialogue->fingerprint);
 	else
-		say("    no TLS: the host does not offer it");
-	say("    offers:%s%s%s%s%s%s",
+		print_line("    no TLS: the host does not offer it");
+	print_line("    offers:%s%s%s%s%s%s",
 	    offers->has_pipelining ? " PIPELINING" : "",
 	    offers->has_8bitmime ? " 8BITMIME" : "",
 	    offers->has_smtputf8 ? " SMTPUTF8" : "",
@@ -216,94 +186,65 @@ say_client(const struct client *client)
 	    offers->has_requiretls ? " REQUIRETLS" : "", size);
 }
 
-/* Whether a message with REQUIRETLS could go there. */
+/* Print whether a message with REQUIRETLS could go there. */
 static void
-say_requiretls(const struct sight *sight, const struct client *client)
+print_requiretls(const struct sight *sight, const struct client *client)
 {
 	const struct route_host *host = &sight->route->hosts[sight->number];
-	const struct sts_policy *policy = NULL;
-	struct verdict verdict;
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	enum requiretls met = requirements_check_client(client, &verdict);
 
-	if (route_has_policy(sight->route) && !host->is_name_secure &&
-	    ask_for_policy(sight->published))
-		policy = &sight->published->answer.policy;
-	if (requiretls_check_client(client, &verdict) == 0 &&
-	    requiretls_check_name(host, policy, &verdict) == 0)
-		say("    REQUIRETLS: usable");
+	if (met == REQUIRETLS_MET)
+		met = requirements_check_name(sight->requirements, host,
+		    &verdict);
+	print_policy(requirements_take_policy(sight->requirements));
+	if (met == REQUIRETLS_MET)
+		print_line("    REQUIRETLS: usable");
 	else
-		say("    REQUIRETLS: not usable: %s %s", verdict.status,
+		print_line("    REQUIRETLS: not usable: %s %s", verdict.status,
 		    verdict.reason);
 }
 
-/* Try its addresses, as a worker would. */
+/* Explain a host that a connection leads to. */
 static void
-meet_host(struct sight *sight, struct connect *connect)
+explain_client(const struct sight *sight, const struct client *client)
 {
-	const struct addrinfo *address;
+	const struct credential *credential = sight->requirement.credential;
+
+	print_client(client);
+	if (sight->requirement.trust.is_tested && !client_is_secure(client))
+		print_line("    only tested: the MTA-STS policy of the domain "
+			   "requires TLS");
+	if (credential != NULL)
+		print_line("    authenticated by line %u of SMTP_AUTH_FILE",
+		    credential->line);
+	print_requiretls(sight, client);
+}
+
+/* Try the host's addresses as a worker would, up to one that can be used. */
+static void
+try_addresses(struct sight *sight, struct connect *connect)
+{
+	const struct requirement *requirement = &sight->requirement;
+	struct connect_event event;
 	struct client *client;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	int fd;
 
-	while (!sight->is_usable &&
-	    (fd = connect_next(connect, see_passed_over, sight, &address)) >=
-		0) {
-		if (client_open(&sight->trust, fd, address, sight->credential,
-			NULL, sight->settings, &client, &verdict) < 0) {
-			say_verdict("not used", &verdict);
-			continue;
-		}
-		say_client(client);
-		if (sight->trust.is_tested && *client->dialogue.tls == '\0')
-			say("    only tested: the MTA-STS policy of the domain "
-			    "asks for TLS");
-		if (sight->credential != NULL)
-			say("    authenticated by line %u of SMTP_AUTH_FILE",
-			    sight->credential->line);
-		say_requiretls(sight, client);
-		client_quit(client);
-		sight->is_usable = true;
+	while (!sight->is_usable && connect_next(connect, &event)) {
+		if (event.kind != CONNECT_EVENT_OPEN)
+			client_set_unconnected(&requirement->trust,
+			    event.address, event.reason, &verdict);
+		else if (client_open(&requirement->trust, event.fd,
+			     event.address, requirement->credential, NULL,
+			     sight->settings, &client, &verdict) == 0)
+			sight->is_usable = true;
+		if (!sight->is_usable)
+			print_verdict("not used", &verdict);
 	}
-}
-
-/* Find what is published for the host. */
-static bool
-find_published_trust(struct sight *sight)
-{
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	const struct route_host *host = &sight->route->hosts[sight->number];
-
-	if (trust_find(host->domain, host->name, host->port, &sight->trust,
-		&verdict) < 0) {
-		say_verdict("not used", &verdict);
-		return false;
-	}
-	sight->trust.is_tls_first = host->is_tls_first;
-	return apply_policy(sight);
-}
-
-/* What is asked of the host, or that nobody can know. */
-static bool
-find_trust(struct sight *sight)
-{
-	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	const struct route *route = sight->route;
-	const struct trust *trust = &sight->trust;
-
-	if (route->has_level && route->level == LEVEL_NONE)
-		trust_set_default(route->hosts[sight->number].name,
-		    &sight->trust);
-	else if (!find_published_trust(sight))
-		return false;
-	if (route->has_level &&
-	    trust_require(&sight->trust, route->level, &verdict) < 0) {
-		say_verdict("not used", &verdict);
-		return false;
-	}
-	say("    policy %s: %s", level_name(trust->level),
-	    asked[trust->level == LEVEL_VERIFY && trust->is_tls_required
-		    ? LEVEL_STS
-		    : trust->level]);
-	return true;
+	if (!sight->is_usable)
+		return;
+	explain_client(sight, client);
+	client_quit(client);
 }
 
 static void
@@ -314,46 +255,35 @@ explain_host(struct sight *sight)
 	struct connect connect;
 
 	if (route->has_mx)
-		say("  host %s, preference %u", host->name, host->preference);
+		print_line("  host %s, preference %u", host->name,
+		    host->preference);
 	else if (route->is_relayed)
-		say("  host %s, port %d", host->name, host->port);
+		print_line("  host %s, port %d", host->name, host->port);
 	else
-		say("  host %s", host->name);
+		print_line("  host %s", host->name);
 	if (route->answers[sight->number] != DNS_FOUND) {
-		say("    %s",
+		print_line("    %s",
 		    route->answers[sight->number] == DNS_TROUBLE
-			? "the DNS gave no answer about its addresses"
+			? "the DNS did not answer for its addresses"
 			: "has no address");
 		return;
 	}
 	connect_begin(route->addresses[sight->number], sight->settings,
 	    &connect);
-	say_addresses(&connect);
+	print_addresses(&connect);
 	if (connect.count == 0)
-		say("    has no address that SMTP_IP_FAMILY allows");
-	else if (find_trust(sight))
-		meet_host(sight, &connect);
-	say("    %s", sight->is_usable ? "usable" : "not usable");
+		print_line("    has no address that SMTP_IP_FAMILY allows");
+	else if (explain_requirement(sight))
+		try_addresses(sight, &connect);
+	print_line("    %s", sight->is_usable ? "usable" : "not usable");
 }
 
 /* ---- an address ---- */
 
-/* Who we are for a host, if it is a relay. */
-static const struct credential *
-find_credential(const struct route *route, size_t number,
-    const struct credentials *credentials)
-{
-	const struct route_host *host = &route->hosts[number];
-
-	return route->is_relayed && credentials != NULL
-	    ? credentials_find(credentials, host->name, host->port)
-	    : NULL;
-}
-
-/* Returns whether a host can be used. All that might be are looked at. */
+/* Returns whether a host can be used. Explains all that a worker might try. */
 static bool
-explain_hosts(struct route *route, struct published *published,
-    const struct plan *plan)
+explain_hosts(struct route *route, struct requirements *requirements,
+    const struct deliver_settings *settings)
 {
 	int count = 0;
 	bool is_usable = false;
@@ -361,40 +291,39 @@ explain_hosts(struct route *route, struct published *published,
 	for (size_t i = 0; i < route->host_count && route_look_up(route, i);
 	     i++) {
 		struct sight sight = {
-			.settings = plan->settings,
-			.credential =
-			    find_credential(route, i, plan->credentials),
+			.settings = settings,
 			.route = route,
-			.published = published,
+			.requirements = requirements,
 			.number = i,
 		};
 
 		if (route->answers[i] == DNS_FOUND ||
 		    route->answers[i] == DNS_TROUBLE)
 			count++;
-		if (count > plan->settings->mx_hosts) {
-			say("  more hosts are not tried: SMTP_MX_HOSTS is %d",
-			    plan->settings->mx_hosts);
+		if (count > settings->mx_hosts) {
+			print_line("  more hosts are not tried: SMTP_MX_HOSTS "
+				   "is %d",
+			    settings->mx_hosts);
 			return is_usable;
 		}
 		explain_host(&sight);
 		is_usable = is_usable || sight.is_usable;
 	}
 	if (route->is_loop)
-		say("  the next hosts are this one, or not better: mail would "
-		    "loop");
+		print_line("  the next hosts are this one, or no better: mail "
+			   "would loop");
 	return is_usable;
 }
 
-/* Which rule it is that sends mail there. */
+/* Print the rule that decides on the next hop. */
 static void
-say_rule(const struct rule *rule, const struct deliver_settings *settings)
+print_rule(const struct rule *rule, const struct deliver_settings *settings)
 {
 	if (rule->line != 0)
-		say("  rule: %s:%u: %s %s", settings->routes, rule->line,
+		print_line("  rule: %s:%u: %s %s", settings->routes, rule->line,
 		    rule->who, rule->nexthop);
 	else if (settings->relayhost != NULL)
-		say("  route: SMTP_RELAYHOST, %s", settings->relayhost);
+		print_line("  route: SMTP_RELAYHOST, %s", settings->relayhost);
 }
 
 /* Returns whether the text is an address. */
@@ -409,77 +338,64 @@ parse(const char *text, struct address *ret_address)
 	    path[used] == '\0';
 }
 
-/* The name is one that nexthop_format() writes. */
+/* Returns whether a host can be used.
+ *
+ * destination	as nexthop_format() writes it.
+ */
 static bool
-explain_destination(const char *destination, struct published *published,
-    const struct plan *plan)
+explain_destination(const char *destination, struct stsfetch *stsfetch,
+    const struct worker_config *config)
 {
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	struct route route;
+	static struct route route; /* too large for the stack */
+	struct requirements requirements = {
+		.route = &route,
+		.stsfetch = stsfetch,
+		.credentials = config->credentials,
+	};
 
-	if (route_find(destination, plan->settings, &route, &verdict) < 0) {
-		say("  no route: %s %s", verdict.status, verdict.reason);
+	if (route_find(destination, config->settings, &route, &verdict) < 0) {
+		print_line("  no route: %s %s", verdict.status, verdict.reason);
 		return false;
 	}
 	if (route.is_literal)
-		say("  route: the address itself");
+		print_line("  route: the address itself");
 	else if (!route.is_relayed)
-		say("  route: %s %s",
+		print_line("  route: %s %s",
 		    route.has_mx ? "MX hosts of" : "no MX, so the host",
 		    route.hosts[0].domain);
-	return explain_hosts(&route, published, plan);
+	return explain_hosts(&route, &requirements, config->settings);
 }
 
-/* Do what a worker does before its wall closes, and close it. */
-static void
-become_worker(struct published *published, const char *destination,
-    const struct plan *plan, pid_t parent)
-{
-	struct nexthop nexthop = { .is_relayed = false };
-	bool has_nexthop = nexthop_parse_name(destination, &nexthop) == 0;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(0);
-	if (!nexthop.is_relayed)
-		credentials_close(plan->credentials);
-	stsfetch_prepare(&published->stsfetch, plan->spool,
-	    has_nexthop ? nexthop_policy_domain(&nexthop) : NULL);
-	sandbox_keep_only(&published->stsfetch.place.folder_fd,
-	    published->stsfetch.place.folder_fd >= 0);
-	stsfetch_start(&published->stsfetch, plan->settings, NULL, NULL);
-	sandbox_enter_worker(plan->settings, plan->rules);
-	dns_start();
-}
-
-/* In a process of its own, as a worker is: behind its wall there is no fetcher
- * for the next one. */
+/* In a process of its own, as a worker has: once in the sandbox it cannot fork
+ * what finds the policies of the next address. */
 static bool
 explain_address(const char *text, const struct plan *plan)
 {
-	static struct published published;
+	const struct worker_config *config = plan->config;
+	static struct stsfetch stsfetch;
 	struct address address;
 	const struct rule *rule;
 	char destination[NEXTHOP_SIZE];
 	pid_t parent = getpid(), pid;
 	int status;
 
-	say("%s", text);
+	print_line("%s", text);
 	if (!parse(text, &address)) {
-		say("  not an address");
+		print_line("  not an address");
 		return false;
 	}
-	rule = rules_find(plan->rules, plan->sender, address.text);
+	rule = rules_find(config->rules, plan->sender, address.text);
 	rules_name_destination(rule, address.text, destination);
-	say_rule(rule, plan->settings);
+	print_rule(rule, config->settings);
 	if ((pid = fork()) == 0) {
-		become_worker(&published, destination, plan, parent);
-		_exit(
-		    explain_destination(destination, &published, plan) ? 0 : 1);
+		process_enter(config, destination, parent, -1, &stsfetch);
+		_exit(explain_destination(destination, &stsfetch, config) ? 0
+									  : 1);
 	}
 	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
 	    !WIFEXITED(status)) {
-		say("  the process that looks ended before its time");
+		print_line("  the process that would explain it died");
 		return false;
 	}
 	return WEXITSTATUS(status) == 0;
@@ -490,8 +406,13 @@ explain_addresses(char *const addresses[], const char *sender,
     struct spool *spool, const struct deliver_settings *settings,
     const struct rules *rules, struct credentials *credentials)
 {
-	const struct plan plan = { sender, spool, settings, rules,
-		credentials };
+	const struct worker_config config = {
+		.settings = settings,
+		.rules = rules,
+		.spool = spool,
+		.credentials = credentials,
+	};
+	const struct plan plan = { sender, &config };
 	bool is_good = true;
 
 	for (; *addresses != NULL; addresses++)

@@ -11,15 +11,16 @@
 #include "smtp-deliver/route/rules.h"
 
 /*
- * Print how mail to addresses would go: route, hosts, what is asked of them,
- * and what they say up to where a message could be sent. Sends none.
+ * Print how mail to addresses would be delivered: the route, its hosts, what is
+ * required of them, and what they say up to where a message could be sent.
+ * Sends none.
  *
  * addresses	of recipients, without brackets; ends with NULL.
- * sender	who it is from, or NULL: somebody whom no rule is about.
- * spool	where policies of domains are kept, or NULL: they are fetched.
- * credentials	who we are for relays; NULL: nobody.
+ * sender	of the mail; NULL: one that no rule matches.
+ * spool	where policies of domains are kept; NULL: they are fetched.
+ * credentials	for relays; NULL: none.
  *
- * Returns whether each of them has a host that takes mail.
+ * Returns whether each address has a host that takes mail.
  */
 bool explain_addresses(char *const addresses[], const char *sender,
     struct spool *spool, const struct deliver_settings *settings,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * job.c - what a worker is given to do: a message for some of its recipients.
+ * job.c - what a worker gets to do: a message for some of its recipients.
  */
 
 #include "config.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "smtp-deliver/worker/job.h"
@@ -39,4 +40,44 @@ job_set_verdict(struct job *job, const struct verdict *verdict)
 {
 	for (size_t i = 0; i < job->recipient_count; i++)
 		job->verdicts[i] = *verdict;
+}
+
+static bool
+is_open(const struct job *job, size_t recipient)
+{
+	return !is_final(job->verdicts[recipient].outcome);
+}
+
+size_t
+job_count_open(const struct job *job)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < job->recipient_count; i++)
+		count += is_open(job, i);
+	return count;
+}
+
+void
+job_list_open(const struct job *job, size_t *ret_recipients)
+{
+	for (size_t i = 0; i < job->recipient_count; i++)
+		if (is_open(job, i))
+			*ret_recipients++ = job->recipients[i];
+}
+
+void
+job_set_open(struct job *job, const struct verdict *verdict)
+{
+	for (size_t i = 0; i < job->recipient_count; i++)
+		if (is_open(job, i))
+			job->verdicts[i] = *verdict;
+}
+
+void
+job_set_each_open(struct job *job, const struct verdict *verdicts)
+{
+	for (size_t i = 0; i < job->recipient_count; i++)
+		if (is_open(job, i))
+			job->verdicts[i] = *verdicts++;
 }

@@ -6,8 +6,6 @@
 
 #include "config.h"
 
-#include <errno.h>
-
 #include "smtp-deliver/policy/requiretls.h"
 #include "t/unit/tap.h"
 
@@ -31,70 +29,71 @@ static const struct {
 	const char *host;
 	bool is_name_secure;
 	const struct sts_policy *policy;
-	int result;
+	enum requiretls result;
 } names[] = {
-	{ "DNSSEC vouches", "mx.example.org", true, NULL, 0 },
-	{ "DNSSEC vouches, a policy does not", "mx.test", true, &enforced, 0 },
-	{ "a policy vouches", "mx.example.org", false, &enforced, 0 },
+	{ "DNSSEC vouches", "mx.example.org", true, NULL, REQUIRETLS_MET },
+	{ "DNSSEC vouches, a policy does not", "mx.test", true, &enforced,
+	    REQUIRETLS_MET },
+	{ "a policy vouches", "mx.example.org", false, &enforced,
+	    REQUIRETLS_MET },
 	{ "a policy has others", "mx.test", false, &enforced,
-	    -EPROTONOSUPPORT },
+	    REQUIRETLS_UNMET },
 	{ "a policy is tested", "mx.example.org", false, &tested,
-	    -EPROTONOSUPPORT },
+	    REQUIRETLS_UNMET },
 	{ "there is no policy", "mx.example.org", false, &absent,
-	    -EPROTONOSUPPORT },
+	    REQUIRETLS_UNMET },
 	{ "there can be no policy", "mx.example.org", false, NULL,
-	    -EPROTONOSUPPORT },
-	{ "there may be a policy", "mx.example.org", false, &unknown, -EAGAIN },
+	    REQUIRETLS_UNMET },
+	{ "there may be a policy", "mx.example.org", false, &unknown,
+	    REQUIRETLS_UNKNOWN },
 	{ "there may be a policy, and DNSSEC vouches", "mx.example.org", true,
-	    &unknown, 0 },
+	    &unknown, REQUIRETLS_MET },
 };
 
 static void
 check_name(size_t row)
 {
-	struct route_host host = { .is_name_secure =
-				       names[row].is_name_secure };
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	int r;
+	enum requiretls result = requiretls_check_name(names[row].host,
+	    names[row].is_name_secure, names[row].policy, &verdict);
 
-	(void)strlcpy(host.name, names[row].host, sizeof(host.name));
-	r = requiretls_check_name(&host, names[row].policy, &verdict);
-	is_int(r, names[row].result, "a host: %s", names[row].what);
-	if (r == 0)
+	is_int(result, names[row].result, "a host: %s", names[row].what);
+	if (result == REQUIRETLS_MET)
 		return;
-	is_str(verdict.status, r == -EAGAIN ? "4.7.0" : "5.7.30",
+	is_str(verdict.status,
+	    result == REQUIRETLS_UNKNOWN ? "4.7.0" : "5.7.30",
 	    "with its status");
-	ok((verdict.outcome == OUTCOME_FAILED) == (r == -EPROTONOSUPPORT) &&
+	ok((verdict.outcome == OUTCOME_FAILED) ==
+		    (result == REQUIRETLS_UNMET) &&
 		verdict_is_valid(&verdict),
-	    "and a verdict that can be said");
+	    "and a verdict that can be reported");
 }
 
 static const struct {
-	const char *what, *tls;
-	bool has_requiretls;
+	const char *what;
+	bool has_tls, is_requiretls_offered;
 	const char *status;
-} clients[] = {
-	{ "TLS and REQUIRETLS", "TLS1.3 X", true, NULL },
-	{ "TLS alone", "TLS1.3 X", false, "5.7.30" },
-	{ "REQUIRETLS without TLS", "", true, "5.7.10" },
-	{ "neither", "", false, "5.7.10" },
+} connections[] = {
+	{ "TLS and REQUIRETLS", true, true, NULL },
+	{ "TLS alone", true, false, "5.7.30" },
+	{ "REQUIRETLS without TLS", false, true, "5.7.10" },
+	{ "neither", false, false, "5.7.10" },
 };
 
 static void
-check_client(size_t row)
+check_connection(size_t row)
 {
-	static struct client client;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
-	int r;
+	enum requiretls result =
+	    requiretls_check_connection(connections[row].has_tls,
+		connections[row].is_requiretls_offered, &verdict);
 
-	client.offers.has_requiretls = clients[row].has_requiretls;
-	(void)strlcpy(client.dialogue.tls, clients[row].tls,
-	    sizeof(client.dialogue.tls));
-	r = requiretls_check_client(&client, &verdict);
-	is_int(r, clients[row].status == NULL ? 0 : -EPROTONOSUPPORT,
-	    "a connection: %s", clients[row].what);
-	if (r < 0)
-		is_str(verdict.status, clients[row].status, "with its status");
+	is_int(result,
+	    connections[row].status == NULL ? REQUIRETLS_MET : REQUIRETLS_UNMET,
+	    "a connection: %s", connections[row].what);
+	if (result != REQUIRETLS_MET)
+		is_str(verdict.status, connections[row].status,
+		    "with its status");
 }
 
 int
@@ -102,7 +101,7 @@ main(void)
 {
 	for (size_t i = 0; i < COUNT(names); i++)
 		check_name(i);
-	for (size_t i = 0; i < COUNT(clients); i++)
-		check_client(i);
+	for (size_t i = 0; i < COUNT(connections); i++)
+		check_connection(i);
 	return done_testing();
 }
