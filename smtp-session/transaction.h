@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef TRANSACTION_H
-#define TRANSACTION_H
+#ifndef SESSION_TRANSACTION_H
+#define SESSION_TRANSACTION_H
 
 #include "smtp-session/reply.h"
 #include "smtp-session/session.h"

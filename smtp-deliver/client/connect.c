@@ -29,7 +29,7 @@
 #define NEXT_MS 250 /* RFC 8305 section 5 */
 #define WHAT_SIZE 96
 
-/* ---- the order of addresses ---- */
+/* ---- the order of addresses ---------------------------------------------- */
 
 /* The next address of the family, or of another one; NULL if there is none. */
 static const struct addrinfo *
@@ -90,7 +90,7 @@ connect_begin(const struct addrinfo *addresses,
 	}
 }
 
-/* ---- one attempt ---- */
+/* ---- one attempt --------------------------------------------------------- */
 
 /* Begin the connection where SMTP_BIND_ADDRESS says. Returns 0 or a negative
  * errno, with ret_what telling what that is about. */
@@ -233,7 +233,7 @@ get_result(const struct connect_attempt *attempt, const struct pollfd *pfd)
 	return -error;
 }
 
-/* ---- all of them ---- */
+/* ---- all of them --------------------------------------------------------- */
 
 static struct connect_attempt *
 find_attempt(struct connect *connect, enum connect_state state)

@@ -80,10 +80,10 @@ void connect_begin(const struct addrinfo *addresses,
     const struct deliver_settings *settings, struct connect *ret_connect);
 
 /*
- * Wait for what becomes of an address that is left. Each is tried a quarter of a
- * second after the one before, or when that has failed; the first that answers
- * is used (RFC 8305 section 5). CONNECT_EVENT_OPEN comes after the events of the
- * addresses that failed or were slower.
+ * Wait for what becomes of an address that is left. Each is tried a quarter of
+ * a second after the one before, or when that has failed; the first that
+ * answers is used (RFC 8305 section 5). CONNECT_EVENT_OPEN comes after the
+ * events of the addresses that failed or were slower.
  *
  * Returns whether there is an event; false: no address is left.
  */

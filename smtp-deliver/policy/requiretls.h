@@ -27,10 +27,11 @@ enum requiretls requiretls_check_name(const char *host, bool is_secure,
     const struct sts_policy *policy, struct verdict *ret_verdict);
 
 /*
- * Then, once connected, the connection. Certificates have been verified by then.
+ * Then, once connected, the connection. Certificates have been verified by
+ * then.
  *
  * verdict	names the host; gets the reason unless the result is
- *		REQUIRETLS_MET.
+ *  *		REQUIRETLS_MET.
  */
 enum requiretls requiretls_check_connection(bool has_tls,
     bool is_requiretls_offered, struct verdict *verdict);

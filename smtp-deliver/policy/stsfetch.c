@@ -74,7 +74,8 @@ static const char head_format[] = "domain: %s\n"
 				  "missed-at: %" PRId64 "\n"
 				  "\n";
 
-/* Take the value of the next line if it has that name. Returns whether it has. */
+/* Take the value of the next line if it has that name. Returns whether it
+ * has. */
 static bool
 take_line(char **at, const char *name, char *ret_value, size_t size)
 {
@@ -172,8 +173,8 @@ write_kept(const struct search *search, const struct kept *kept)
 
 /* ---- what is fetched ----------------------------------------------------- */
 
-/* Find the addresses of a host, in the form that keeps libcurl from resolving the
- * name itself. Returns whether there are any. */
+/* Find the addresses of a host, in the form that keeps libcurl from resolving
+ * the name itself. Returns whether there are any. */
 static bool
 find_addresses(const char *host, char ret_text[ADDRESSES_SIZE])
 {

@@ -46,9 +46,9 @@ struct stsfetch {
 void stsfetch_prepare(struct stsfetch *stsfetch, struct spool *spool,
     const char *destination);
 
-/* Fork the process, before the worker's sandbox forbids that, if the destination
- * can have a policy. Returns true in the new process: it must wipe secrets that
- * only a worker needs and call stsfetch_serve(). */
+/* Fork the process, before the worker's sandbox forbids that, if the
+ * destination can have a policy. Returns true in the new process: it must wipe
+ * secrets that only a worker needs and call stsfetch_serve(). */
 bool stsfetch_fork(struct stsfetch *stsfetch);
 
 /* Be that process.
@@ -58,9 +58,9 @@ bool stsfetch_fork(struct stsfetch *stsfetch);
 _Noreturn void stsfetch_serve(const struct stsfetch *stsfetch,
     const struct deliver_settings *settings, pid_t worker);
 
-/* Get the policy (RFC 8461 section 5) into stsfetch->answer: ask the process and
- * wait for it, the first time. Returns 0, or a negative errno if this host is
- * unable to find out. */
+/* Get the policy (RFC 8461 section 5) into stsfetch->answer: ask the process
+ * and wait for it, the first time. Returns 0, or a negative errno if this host
+ * is unable to find out. */
 int stsfetch_ask(struct stsfetch *stsfetch);
 
 #endif

@@ -113,8 +113,8 @@ find_bases(const char *host, char ret_bases[BASES_MAX][DNS_NAME_SIZE],
 	return *ret_count > 0 ? DNS_FOUND : DNS_NO_DATA;
 }
 
-/* Look up the records of one name. DNS_FOUND: DNSSEC vouches for them, usable or
- * not. */
+/* Look up the records of one name. DNS_FOUND: DNSSEC vouches for them, usable
+ * or not. */
 static enum dns_answer
 find_records(const char *base, int port, struct trust *trust)
 {

@@ -44,8 +44,8 @@ bool trust_find(const char *destination, const char *host, int port,
 
 /*
  * Apply the MTA-STS policy of the domain, unless TLSA records hold (RFC 8461
- * section 2): the policy must name the host. In testing mode (is_tested) the host
- * is used even if this returns false.
+ * section 2): the policy must name the host. In testing mode (is_tested) the
+ * host is used even if this returns false.
  */
 bool trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
     struct verdict *ret_verdict);

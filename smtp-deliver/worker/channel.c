@@ -26,8 +26,8 @@ union control {
 	char octets[CMSG_SPACE(sizeof(int))];
 };
 
-/* Open the message again, for reading only: the lock that is its claim belongs to
- * the run's descriptor. Without /proc the worker gets that one. */
+/* Open the message again, for reading only: the lock that is its claim belongs
+ * to the run's descriptor. Without /proc the worker gets that one. */
 static int
 open_to_read(int fd)
 {

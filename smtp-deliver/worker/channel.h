@@ -9,7 +9,8 @@
 
 /*
  * The socket between the run and a worker. Jobs go out, a packet each: which of
- * the message's recipients, with a descriptor of the message. Reports come back.
+ * the message's recipients, with a descriptor of the message. Reports come
+ * back.
  */
 
 /* How far a message got, as evidence about the destination. */
@@ -32,8 +33,8 @@ enum report_kind {
 };
 
 /* The run checks what it says: its worker has been talking to remote hosts. So
- * fields of few values are unsigned char: any octet is a valid one, which is not
- * so of an enum or a bool. */
+ * fields of few values are unsigned char: any octet is a valid one, which is
+ * not so of an enum or a bool. */
 struct report {
 	enum report_kind kind;
 	unsigned char reach; /* DONE: an enum reach */
@@ -41,8 +42,8 @@ struct report {
 	struct verdict verdict; /* VERDICT */
 };
 
-/* Send a job. Returns 0 or a negative errno: the worker does not have it. -EAGAIN:
- * the worker has not taken earlier ones. */
+/* Send a job. Returns 0 or a negative errno: the worker does not have it.
+ * -EAGAIN: the worker has not taken earlier ones. */
 int channel_send_job(int socket_fd, const struct job *job);
 
 /*
@@ -57,16 +58,16 @@ int channel_receive_job(int socket_fd, struct message *ret_message,
 /* Send a report. Returns 0 or a negative errno: nobody receives it. */
 int channel_send_report(int socket_fd, const struct report *report);
 
-/* After REPORT_SO_FAR, let a worker go on with its job; or wait for that. Returns
- * 0 or a negative errno: the worker must not go on. */
+/* After REPORT_SO_FAR, let a worker go on with its job; or wait for that.
+ * Returns 0 or a negative errno: the worker must not go on. */
 int channel_send_go(int socket_fd);
 int channel_wait_go(int socket_fd);
 
 /*
  * Receive a report if there is one. It may say anything: see pool.c.
  *
- * Returns 1, 0 if there is none now, or a negative errno: -EBADMSG for something
- * else, -EPIPE if there will be no more.
+ * Returns 1, 0 if there is none now, or a negative errno: -EBADMSG for
+ * something else, -EPIPE if there will be no more.
  */
 int channel_receive_report(int socket_fd, struct report *ret_report);
 

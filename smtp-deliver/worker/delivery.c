@@ -21,17 +21,10 @@
 #include "smtp-deliver/client/transaction.h"
 #include "smtp-deliver/net/network.h"
 #include "smtp-deliver/worker/transfer.h"
+#include "smtp-deliver/worker/connection.h"
 #include "smtp-deliver/worker/delivery.h"
 #include "smtp-deliver/worker/hostlog.h"
 #include "smtp-deliver/worker/requirement.h"
-
-/* A connection over which messages are sent. It outlives a message. */
-struct connection {
-	struct client *client; /* NULL: none */
-	const struct route_host *host; /* that it leads to */
-	int message_count; /* sent over it */
-	struct tls_memory *memory; /* of the TLS sessions of earlier ones */
-};
 
 /* A host whose addresses are tried. */
 struct candidate {
@@ -68,14 +61,7 @@ struct delivery {
 	struct position position;
 };
 
-static void
-close_connection(struct connection *connection)
-{
-	client_quit(connection->client);
-	connection->client = NULL;
-}
-
-/* ---- hosts that are not used ----------------------------------------------- */
+/* ---- hosts that are not used --------------------------------------------- */
 
 static void
 pass_over_address(struct delivery *delivery, const struct connect_event *event)
@@ -106,8 +92,8 @@ note_auth_trouble(const struct delivery *delivery,
 		hostlog_auth_failed(verdict);
 }
 
-/* Note that the candidate does not meet its TLS policy, if that is why it was not
- * used and the policy can be put aside. */
+/* Note that the candidate does not meet its TLS policy, if that is why it was
+ * not used and the policy can be put aside. */
 static void
 note_missed(struct candidate *candidate, const struct verdict *verdict)
 {
@@ -118,7 +104,7 @@ note_missed(struct candidate *candidate, const struct verdict *verdict)
 	candidate->was_missed = true;
 }
 
-/* ---- what is required of a host -------------------------------------------- */
+/* ---- what is required of a host ------------------------------------------ */
 
 /* Whether the candidate may be connected to. */
 static bool
@@ -174,7 +160,7 @@ check_kept_host(struct delivery *delivery, const struct route_host *host)
 	return name == REQUIRETLS_MET;
 }
 
-/* ---- connections ----------------------------------------------------------- */
+/* ---- connections --------------------------------------------------------- */
 
 /* Whether the connected host may get the message and can take it. */
 static bool
@@ -199,7 +185,7 @@ use_kept(struct delivery *delivery)
 	/* Hosts may limit the messages of a connection. */
 	if (connection->message_count >=
 	    delivery->settings->connection_messages)
-		close_connection(connection);
+		connection_close(connection);
 	if (connection->client == NULL)
 		return false;
 	position->kept_host = connection->host;
@@ -213,63 +199,41 @@ use_kept(struct delivery *delivery)
 static void
 lose_connection(struct delivery *delivery)
 {
-	client_drop(delivery->connection.client);
-	delivery->connection.client = NULL;
+	connection_drop(&delivery->connection);
 	if (delivery->position.candidate.host != NULL)
 		return;
 	delivery->position.kept_host = NULL;
 	delivery->transfer.evidence.host_count--;
 }
 
-/* Where the domain's policy is in testing mode, log that it would forbid the
- * connection. */
-static void
-log_tested(const struct delivery *delivery)
-{
-	const struct client *client = delivery->connection.client;
-	struct verdict verdict;
-
-	if (!delivery->position.candidate.requirement.trust.is_tested ||
-	    client_is_secure(client))
-		return;
-	dialogue_begin_verdict(&client->dialogue, &verdict);
-	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
-	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
-	    "domain requires");
-	hostlog_policy_missed(transfer_id(&delivery->transfer),
-	    level_name(LEVEL_STS), &verdict);
-}
-
 /* Open the SMTP session with an address that has answered. */
 static bool
-open_client(struct delivery *delivery, const struct connect_event *event)
+open_connection(struct delivery *delivery, const struct connect_event *event)
 {
 	struct connection *connection = &delivery->connection;
 	struct candidate *candidate = &delivery->position.candidate;
-	const struct requirement *requirement = &candidate->requirement;
 	struct verdict verdict;
 
 	delivery->transfer.evidence.was_reached = true;
-	close_connection(connection);
-	if (client_open(&requirement->trust, event->fd, event->address,
-		requirement->credential, connection->memory, delivery->settings,
-		&connection->client, &verdict) < 0) {
-		/* The other addresses of a relay would reject us as well. */
-		candidate->has_addresses = verdict.is_auth_trouble == 0;
-		if (verdict.is_auth_trouble != 0)
-			note_auth_trouble(delivery, candidate->host, &verdict);
-		transfer_pass_over(&delivery->transfer, &verdict);
-		note_missed(candidate, &verdict);
-		return false;
+	if (connection_open(connection, candidate->host,
+		&candidate->requirement, event, delivery->settings,
+		&verdict) == 0) {
+		if (candidate->requirement.trust.is_tested)
+			hostlog_tested(transfer_id(&delivery->transfer),
+			    connection->client);
+		return true;
 	}
-	connection->host = candidate->host;
-	connection->message_count = 0;
-	log_tested(delivery);
-	return true;
+	/* The other addresses of a relay would reject us as well. */
+	candidate->has_addresses = verdict.is_auth_trouble == 0;
+	if (verdict.is_auth_trouble != 0)
+		note_auth_trouble(delivery, candidate->host, &verdict);
+	transfer_pass_over(&delivery->transfer, &verdict);
+	note_missed(candidate, &verdict);
+	return false;
 }
 
-/* Connect to the candidate's next address. A connection that there is stays open
- * until another one answers: it may serve the next message. */
+/* Connect to the candidate's next address. A connection that there is stays
+ * open until another one answers: it may serve the next message. */
 static bool
 connect_address(struct delivery *delivery)
 {
@@ -286,7 +250,7 @@ connect_address(struct delivery *delivery)
 			break;
 		if (event.kind != CONNECT_EVENT_OPEN)
 			pass_over_address(delivery, &event);
-		else if (open_client(delivery, &event))
+		else if (open_connection(delivery, &event))
 			return true;
 	}
 	return false;
@@ -344,8 +308,9 @@ next_host(struct delivery *delivery)
 	return true;
 }
 
-/* Try the candidate once more without its TLS policy, if the message allows that
- * (RFC 8689 section 3). A certificate must verify nevertheless (promise P5). */
+/* Try the candidate once more without its TLS policy, if the message allows
+ * that (RFC 8689 section 3). A certificate must verify nevertheless (promise
+ * P5). */
 static bool
 put_policy_aside(struct delivery *delivery)
 {
@@ -385,7 +350,7 @@ delivery_connect(struct delivery *delivery)
 	return false;
 }
 
-/* ---- a message ------------------------------------------------------------- */
+/* ---- a message ----------------------------------------------------------- */
 
 /* A relay that rejects us has said nothing about the recipients. */
 static void
@@ -455,11 +420,11 @@ delivery_end(struct delivery *delivery)
 	/* To other messages a host that lacks something is as good as before:
 	 * the next one begins with the first host again. */
 	if (transfer->evidence.lack_count > 0)
-		close_connection(&delivery->connection);
+		connection_close(&delivery->connection);
 	return evidence_get_reach(&transfer->evidence);
 }
 
-/* ---- a destination --------------------------------------------------------- */
+/* ---- a destination ------------------------------------------------------- */
 
 struct delivery *
 delivery_new(const struct worker_config *config, const char *destination,
@@ -491,7 +456,7 @@ delivery_free(struct delivery *delivery)
 {
 	if (delivery == NULL)
 		return;
-	close_connection(&delivery->connection);
+	connection_close(&delivery->connection);
 	tls_memory_free(delivery->connection.memory);
 	free(delivery);
 }

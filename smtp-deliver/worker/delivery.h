@@ -21,14 +21,14 @@
  */
 struct delivery;
 
-/* The arguments are used as long as the delivery is, as in worker.h. Returns NULL
- * without memory. */
+/* The arguments are used as long as the delivery is, as in worker.h. Returns
+ * NULL without memory. */
 struct delivery *delivery_new(const struct worker_config *config,
     const char *destination, bool is_tls_optional, struct stsfetch *stsfetch);
 void delivery_free(struct delivery *delivery); /* NULL is fine */
 
-/* Begin to deliver a message. The job's verdicts are set from now on; it is used
- * until delivery_end(). */
+/* Begin to deliver a message. The job's verdicts are set from now on; it is
+ * used until delivery_end(). */
 void delivery_begin(struct delivery *delivery, struct job *job);
 
 /*
@@ -37,8 +37,8 @@ void delivery_begin(struct delivery *delivery, struct job *job);
  * first; then hosts in the order of the route, each with all its addresses.
  * Hosts and addresses that are not used are logged.
  *
- * Returns whether there is a connection: true, and a recipient is open, or false
- * if no other host may be tried now.
+ * Returns whether there is a connection: true, and a recipient is open, or
+ * false if no other host may be tried now.
  */
 bool delivery_connect(struct delivery *delivery);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * evidence.c - what the behaviour of a route's hosts says about the destination.
+ * evidence.c - what the behaviour of a route's hosts says about the
+ * destination.
  *
  * Collected by delivery.c while it tries them; judged here.
  */

@@ -11,7 +11,7 @@
 
 /* What the hosts of a route have done so far about one message. */
 struct evidence {
-	int host_count; /* that may take mail: they have, or may have, addresses */
+	int host_count; /* that may take mail: have addresses, or may */
 	bool was_dns_trouble; /* the DNS did not answer for one of them, */
 	bool was_other_family; /* or SMTP_IP_FAMILY rules its addresses out */
 	bool was_any_address; /* one has an address that could be tried, */
@@ -19,7 +19,7 @@ struct evidence {
 	unsigned failures; /* to connect, of enum connect_failure */
 	bool was_reached; /* one accepted a connection, */
 	bool was_offered; /* and the message was offered to it */
-	int lack_count; /* hosts that cannot give what the message needs, such as
+	int lack_count; /* hosts that lack what the message needs, such as
 			 * REQUIRETLS or 8BITMIME: nothing else is wrong with
 			 * them */
 	struct verdict lack; /* of the last of these */

@@ -90,7 +90,7 @@ print_verdict(const char *what, const struct verdict *verdict)
 	    verdict->reply);
 }
 
-/* ---- what is required of a host ---- */
+/* ---- what is required of a host ------------------------------------------ */
 
 /* Print what was found out about the domain's policy, or NULL. */
 static void
@@ -147,7 +147,7 @@ explain_requirement(struct sight *sight)
 	return true;
 }
 
-/* ---- a host ---- */
+/* ---- a host -------------------------------------------------------------- */
 
 static void
 print_addresses(const struct connect *connect)
@@ -278,7 +278,7 @@ explain_host(struct sight *sight)
 	print_line("    %s", sight->is_usable ? "usable" : "not usable");
 }
 
-/* ---- an address ---- */
+/* ---- an address ---------------------------------------------------------- */
 
 /* Returns whether a host can be used. Explains all that a worker might try. */
 static bool

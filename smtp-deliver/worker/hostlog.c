@@ -9,29 +9,20 @@
 #include <stdio.h>
 
 #include "lib/audit.h"
+#include "lib/text.h"
 #include "smtp-deliver/policy/level.h"
 #include "smtp-deliver/worker/hostlog.h"
-
-/* An empty field is left out of a record. */
-static const char *
-text_of(const char *field)
-{
-	return *field != '\0' ? field : NULL;
-}
 
 void
 hostlog_passed_over(const char *message_id, const struct verdict *verdict)
 {
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_HOST_PASSED_OVER,
-	    .message = message_id,
-	    .host = verdict->host,
-	    .policy = text_of(verdict->policy),
-	    .fingerprint = text_of(verdict->fingerprint),
-	    .status = verdict->status,
-	    .reply = text_of(verdict->reply),
-	    .reason = text_of(verdict->reason),
-	});
+	struct audit_record record = {
+		.event = AUDIT_HOST_PASSED_OVER,
+		.message = message_id,
+	};
+
+	verdict_fill_record(verdict, &record);
+	audit_write(&record);
 }
 
 void
@@ -45,6 +36,20 @@ hostlog_policy_missed(const char *message_id, const char *policy,
 	    .policy = policy,
 	    .reason = verdict->reason,
 	});
+}
+
+void
+hostlog_tested(const char *message_id, const struct client *client)
+{
+	struct verdict verdict;
+
+	if (client_is_secure(client))
+		return;
+	dialogue_begin_verdict(&client->dialogue, &verdict);
+	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
+	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
+	    "domain requires");
+	hostlog_policy_missed(message_id, level_name(LEVEL_STS), &verdict);
 }
 
 void
@@ -67,12 +72,10 @@ hostlog_policy(const struct stsfetch *policy)
 void
 hostlog_auth_failed(const struct verdict *verdict)
 {
-	audit_write(&(struct audit_record){
-	    .event = AUDIT_AUTH_FAILED,
-	    .host = verdict->host,
-	    .tls = text_of(verdict->tls),
-	    .status = verdict->status,
-	    .reply = text_of(verdict->reply),
-	    .reason = verdict->reason,
-	});
+	struct audit_record record = { .event = AUDIT_AUTH_FAILED };
+
+	verdict_fill_record(verdict, &record);
+	record.tls = text_or_null(verdict->tls);
+	record.policy = record.fingerprint = NULL;
+	audit_write(&record);
 }

@@ -3,6 +3,7 @@
 #ifndef HOSTLOG_H
 #define HOSTLOG_H
 
+#include "smtp-deliver/client/client.h"
 #include "smtp-deliver/policy/stsfetch.h"
 #include "smtp-deliver/verdict.h"
 
@@ -17,6 +18,10 @@ void hostlog_passed_over(const char *message_id, const struct verdict *verdict);
  * policy	its level, or NULL. */
 void hostlog_policy_missed(const char *message_id, const char *policy,
     const struct verdict *verdict);
+
+/* A host without TLS is used, which the domain's policy would forbid if it were
+ * not in testing mode; if that is so. */
+void hostlog_tested(const char *message_id, const struct client *client);
 
 /* The current MTA-STS policy of a domain could not be fetched, if that is so.
  *

@@ -22,10 +22,10 @@ struct worker_config {
 };
 
 /*
- * Turn this process, which has just been forked, into a worker for a destination:
- * it dies with its parent, has no other descriptors and no secrets that the
- * destination does not need, and enters the worker's sandbox. A process that
- * finds MTA-STS policies is forked before that.
+ * Turn this process, which has just been forked, into a worker for a
+ * destination: it dies with its parent, has no other descriptors and no secrets
+ * that the destination does not need, and enters the worker's sandbox. A
+ * process that finds MTA-STS policies is forked before that.
  *
  * destination	as nexthop_format() writes it.
  * parent	the process that forked this one.

@@ -80,8 +80,8 @@ requirements_check_client(const struct client *client,
 	    client->offers.has_requiretls, ret_verdict);
 }
 
-/* Not each message, and not each worker, asks a relay again that has rejected our
- * credential. */
+/* Not each message, and not each worker, asks a relay again that has rejected
+ * our credential. */
 static bool
 is_refused(const struct requirements *requirements,
     const struct route_host *host, struct requirement *requirement)

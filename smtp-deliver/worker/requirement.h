@@ -32,7 +32,7 @@ enum requirement_result {
 				* hosts */
 	REQUIREMENT_UNKNOWN, /* no: the policy that might vouch for its name is
 			      * unavailable */
-	REQUIREMENT_UNMET, /* no: the TLS policy forbids it, or is unavailable */
+	REQUIREMENT_UNMET, /* the TLS policy forbids it, or is unavailable */
 };
 
 /* What is required of a host. */
@@ -41,14 +41,13 @@ struct requirement {
 	struct verdict verdict; /* why the host may not be used */
 	struct trust trust; /* the TLS policy, if it may */
 	bool is_named; /* by the MTA-STS policy, which holds for it */
-	bool
-	    is_test_failed; /* a policy in testing mode would forbid the host, */
+	bool is_test_failed; /* a tested policy would forbid the host, */
 	struct verdict tested; /* for that reason */
 	const struct credential *credential; /* for the host, or NULL */
 };
 
-/* Whether TLS policies are put aside for the messages (RFC 8689 section 3). What
- * a relay or a route requires is not for a message to decide. */
+/* Whether TLS policies are put aside for the messages (RFC 8689 section 3).
+ * What a relay or a route requires is not for a message to decide. */
 static inline bool
 requirements_are_optional(const struct requirements *requirements)
 {
@@ -75,7 +74,8 @@ void requirements_find_default(const struct requirements *requirements,
 enum requiretls requirements_check_name(struct requirements *requirements,
     const struct route_host *host, struct verdict *ret_verdict);
 
-/* Check whether the connection meets REQUIRETLS. ret_verdict says why if not. */
+/* Check whether the connection meets REQUIRETLS. ret_verdict says why if
+ * not. */
 enum requiretls requirements_check_client(const struct client *client,
     struct verdict *ret_verdict);
 

@@ -11,8 +11,8 @@
 #include "smtp-deliver/worker/job.h"
 #include "smtp-deliver/worker/outgoing.h"
 
-/* One message on its way to the hosts of a destination: what is sent to them, and
- * what they have done so far. */
+/* One message on its way to the hosts of a destination: what is sent to them,
+ * and what they have done so far. */
 struct transfer {
 	struct job *job;
 	bool is_over; /* no other host may be tried now */
@@ -50,14 +50,15 @@ void transfer_pass_over_lacking(struct transfer *transfer,
     const struct verdict *verdict);
 
 /*
- * Get the message ready for a host that is connected: edit and sign it, once for
- * all hosts, and compare its needs with what the host offers.
+ * Get the message ready for a host that is connected: edit and sign it, once
+ * for all hosts, and compare its needs with what the host offers.
  *
  * dkim		the keys, or NULL.
  * masquerade	other names for senders, or NULL.
  *
- * Returns whether the host may get the message and can take it. If not, the host
- * is passed over; or no other host is tried, as the message cannot be prepared.
+ * Returns whether the host may get the message and can take it. If not, the
+ * host is passed over; or no other host is tried, as the message cannot be
+ * prepared.
  */
 bool transfer_prepare(struct transfer *transfer, const struct client *client,
     const struct dkim *dkim, const struct masquerade *masquerade);

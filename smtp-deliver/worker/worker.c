@@ -22,7 +22,7 @@ struct worker {
 	bool is_dismissed; /* the run does not listen any more */
 };
 
-/* ---- reports --------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------- */
 
 static bool
 send_report(struct worker *worker, const struct report *report)
@@ -50,8 +50,8 @@ report_sending(struct worker *worker)
 	return send_report(worker, &(struct report){ .kind = REPORT_SENDING });
 }
 
-/* Have final verdicts recorded before another host is tried (promise P2). Returns
- * whether it may be tried. */
+/* Have final verdicts recorded before another host is tried (promise P2).
+ * Returns whether it may be tried. */
 static bool
 report_so_far(struct worker *worker, const struct job *job)
 {
@@ -78,10 +78,10 @@ report_done(struct worker *worker, const struct job *job, enum reach reach)
 	    });
 }
 
-/* ---- jobs ------------------------------------------------------------------ */
+/* ---- jobs ---------------------------------------------------------------- */
 
-/* A worker that was dismissed stops at once: another one may have the message by
- * now. */
+/* A worker that was dismissed stops at once: another one may have the message
+ * by now. */
 static void
 do_job(struct worker *worker, struct job *job)
 {

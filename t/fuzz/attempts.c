@@ -75,12 +75,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *copy = fuzz_copy(data, size);
 	const char *text = copy, *end = copy + size;
-	struct unreached unreached;
+	struct unreachable unreachable;
 	struct attempt attempt;
 	size_t used;
 	int r;
 
-	(void)unreachable_parse(text, size, &unreached); /* looks by itself */
+	(void)unreachable_parse(text, size, &unreachable); /* looks by itself */
 	while ((r = attempt_parse(text, (size_t)(end - text), &attempt,
 		    &used)) != -EAGAIN) {
 		must(r == 0 || r == -EBADMSG);

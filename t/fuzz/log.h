@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef LOG_H
-#define LOG_H
+#ifndef LOG_OF_FUZZ_H
+#define LOG_OF_FUZZ_H
 
 /*
  * Look at what the audit trail writes, instead of writing it: a line must be

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
-#ifndef PEER_H
-#define PEER_H
+#ifndef PEER_OF_FUZZ_H
+#define PEER_OF_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>
