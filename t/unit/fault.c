@@ -12,13 +12,13 @@
 #include "t/unit/folder.h"
 
 static struct spool *spool;
-static char text[FAULT_SIZE];
+static char fault[FAULT_SIZE];
 static int64_t real_ms;
 
 static int
 read_deliver(void)
 {
-	return fault_read(spool, FAULT_DELIVER, text, &real_ms);
+	return fault_read(spool, FAULT_DELIVER, fault, &real_ms);
 }
 
 static void
@@ -36,14 +36,14 @@ what_is_left_is_read(void)
 	is_int(fault_leave(folder_path, FAULT_DELIVER, "why"), 0,
 	    "a fault can be written");
 	is_int(read_deliver(), 0, "and read");
-	is_str(text, "why", "as it was");
+	is_str(fault, "why", "as it was");
 	ok(real_ms > INT64_C(1700000000000), "with its time");
-	is_int(fault_read(spool, FAULT_SESSION, text, &real_ms), -ENOENT,
+	is_int(fault_read(spool, FAULT_SESSION, fault, &real_ms), -ENOENT,
 	    "each program has its own");
 	is_int(fault_leave(folder_path, FAULT_DELIVER, "a\r\nb\033"), 0,
 	    "it is replaced");
 	is_int(read_deliver(), 0, "by the next one");
-	is_str(text, "a??b?", "without control characters");
+	is_str(fault, "a??b?", "without control characters");
 	is_int(folder_count(NAME_FAULTS), 1, "in one file");
 }
 
@@ -57,7 +57,7 @@ what_is_long_is_cut(void)
 	is_int(fault_leave(folder_path, FAULT_DELIVER, long_text), 0,
 	    "a long fault is written");
 	is_int(read_deliver(), 0, "and can be read");
-	is_int((int)strlen(text), FAULT_SIZE - 2, "to its length");
+	is_int((int)strlen(fault), FAULT_SIZE - 2, "to its length");
 }
 
 static void
