@@ -54,14 +54,12 @@ static const char *const readable[] = {
 /* Where workers connect to: remote hosts, or the relays in their place. */
 static void
 allow_remote_ports(struct sandbox *sandbox,
-    const struct deliver_settings *settings, const struct rules *rules)
+    const struct deliver_settings *settings, const struct sandbox_ports *ports)
 {
-	size_t count;
-	const uint16_t *ports = rules_ports(rules, &count);
-
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < ports->count; i++)
 		sandbox_allow_port(sandbox,
-		    ports[i] != 0 ? ports[i] : (uint16_t)settings->remote_port);
+		    ports->ports[i] != 0 ? ports->ports[i]
+					 : (uint16_t)settings->remote_port);
 }
 
 static void
@@ -92,7 +90,7 @@ allow_fetching(struct sandbox *sandbox)
 
 int
 sandbox_enter_run(struct spool *spool, const struct deliver_settings *settings,
-    const struct rules *rules, unsigned *ret_missing)
+    const struct sandbox_ports *ports, unsigned *ret_missing)
 {
 	struct sandbox sandbox;
 	int r;
@@ -102,7 +100,7 @@ sandbox_enter_run(struct spool *spool, const struct deliver_settings *settings,
 		return r;
 	allow_network(&sandbox, settings);
 	allow_fetching(&sandbox);
-	allow_remote_ports(&sandbox, settings, rules);
+	allow_remote_ports(&sandbox, settings, ports);
 	*ret_missing = sandbox_enter(&sandbox);
 	return 0;
 }
@@ -131,13 +129,13 @@ sandbox_get_pathstate(const struct deliver_settings *settings)
 
 void
 sandbox_enter_worker(const struct deliver_settings *settings,
-    const struct rules *rules)
+    const struct sandbox_ports *ports)
 {
 	struct sandbox sandbox;
 
 	sandbox_begin(&sandbox, SANDBOX_WORKER);
 	allow_network(&sandbox, settings);
-	allow_remote_ports(&sandbox, settings, rules);
+	allow_remote_ports(&sandbox, settings, ports);
 	(void)sandbox_enter(&sandbox);
 }
 

@@ -154,14 +154,39 @@ variables() {
 		xargs grep -nE "$pattern" | nothing
 }
 
-@test "only queue/ and main.c know the spool's queue, only main.c queue/" {
+# A room of smtp-deliver, and the rooms below it that it may include.
+rooms="queue: worker client content route policy net
+worker: client content route policy net
+client: content route policy net
+content: route policy net
+route: policy net
+policy: net
+net:"
+
+@test "a room of smtp-deliver includes only from rooms below it" {
+	local room below
+
+	include 'smtp-deliver/net/' | grep -q '^smtp-deliver/policy/'
+	while IFS=: read -r room below; do
+		[ -d "smtp-deliver/$room" ]
+		grep -hoE '^#include "smtp-deliver/[a-z]+/' \
+			"smtp-deliver/$room"/*.[ch] | sed 's,.*/\(.*\)/,\1,' |
+			grep -vxF "$(tr ' ' '\n' <<<"$room$below")" |
+			sed "s,^,$room/ includes ,"
+	done <<<"$rooms" | nothing
+	# What belongs to all rooms includes none of them; only main.c has all.
+	include 'smtp-deliver/[a-z]+/' |
+		grep -E '^smtp-deliver/(verdict|settings)\.' | nothing
+	[ "$(include smtp-deliver/queue/ |
+		grep -v '^smtp-deliver/queue/')" = smtp-deliver/main.c ]
+}
+
+@test "only queue/ and main.c of smtp-deliver know the spool's queue" {
 	local pattern='lib/spool/(claim|draft|queue|repair|scan)\.h'
 
 	include "$pattern" | grep -q '^smtp-deliver/queue/'
 	include "$pattern" | grep '^smtp-deliver/' |
 		grep -vE '^smtp-deliver/(queue/|main\.c$)' | nothing
-	[ "$(include smtp-deliver/queue/ |
-		grep -v '^smtp-deliver/queue/')" = smtp-deliver/main.c ]
 }
 
 # The lines of more than 80 columns in the files named on stdin, as file:line:

@@ -255,7 +255,7 @@ claim_open(struct spool *spool, const struct queue_entry *entry,
     struct claim **ret_claim)
 {
 	struct claim *claim;
-	struct stat st;
+	struct stat st = { .st_nlink = 0 };
 	int fd, r;
 
 	if (!is_id(entry->name))

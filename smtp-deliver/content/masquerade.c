@@ -401,6 +401,6 @@ masquerade_content(const struct masquerade *masquerade, struct content *content)
 		take_octets(&header, buffer, buffer + n);
 		position += (uint64_t)n;
 	}
-	take_event(&header, fields_end(&header.fields), NULL, 0);
+	take_event(&header, fields_end(&header.fields), "", 0);
 	return 0;
 }

@@ -295,12 +295,14 @@ run_catch_signals(void)
 static int
 work(struct run *run)
 {
+	struct sandbox_ports ports;
 	unsigned missing;
 	int r;
 
 	run->wall = sandbox_get_pathstate(run->settings);
 	run->day = clock_real_ms() / DAY_MS;
-	r = sandbox_enter_run(run->means.spool, run->settings, run->means.rules,
+	ports.ports = rules_ports(run->means.rules, &ports.count);
+	r = sandbox_enter_run(run->means.spool, run->settings, &ports,
 	    &missing);
 	if (r < 0)
 		return r;

@@ -58,6 +58,7 @@ process_enter(const struct worker_config *config, const char *destination,
 {
 	struct nexthop nexthop;
 	bool has_nexthop = nexthop_parse_name(destination, &nexthop) == 0;
+	struct sandbox_ports ports;
 	pid_t worker = getpid();
 
 	/* Nobody would record what an orphan does. */
@@ -72,6 +73,7 @@ process_enter(const struct worker_config *config, const char *destination,
 	keep_only(fd, ret_stsfetch->place.folder_fd);
 	if (stsfetch_fork(ret_stsfetch))
 		serve_policies(config, ret_stsfetch, worker);
-	sandbox_enter_worker(config->settings, config->rules);
+	ports.ports = rules_ports(config->rules, &ports.count);
+	sandbox_enter_worker(config->settings, &ports);
 	dns_start();
 }

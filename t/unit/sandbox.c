@@ -36,6 +36,7 @@
 #include "lib/spool/repair.h"
 #include "lib/spool/scan.h"
 #include "lib/spool/sandbox.h"
+#include "smtp-deliver/route/rules.h"
 #include "smtp-deliver/sandbox.h"
 #include "t/unit/message.h"
 
@@ -789,21 +790,25 @@ make_rules(void)
 static unsigned
 close_wall(enum sandbox_role role)
 {
-	struct rules *rules = make_rules();
+	struct sandbox_ports ports;
 	struct sandbox sandbox;
 	unsigned missing = 0;
 
+	ports.ports = rules_ports(make_rules(), &ports.count);
 	switch (role) {
 	case SANDBOX_DELIVERY:
-		need(sandbox_enter_run(spool, &settings, rules, &missing) == 0);
+		need(
+		    sandbox_enter_run(spool, &settings, &ports, &missing) == 0);
 		return missing;
 	case SANDBOX_WORKER:
-		need(sandbox_enter_run(spool, &settings, rules, &missing) == 0);
+		need(
+		    sandbox_enter_run(spool, &settings, &ports, &missing) == 0);
 		keep_what_workers_keep();
-		sandbox_enter_worker(&settings, rules);
+		sandbox_enter_worker(&settings, &ports);
 		return missing;
 	case SANDBOX_STSFETCH:
-		need(sandbox_enter_run(spool, &settings, rules, &missing) == 0);
+		need(
+		    sandbox_enter_run(spool, &settings, &ports, &missing) == 0);
 		keep_what_fetchers_keep();
 		sandbox_enter_stsfetch(&settings, place.folder_fd);
 		return missing;
