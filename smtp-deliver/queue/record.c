@@ -192,12 +192,12 @@ judge(struct task_job *job, size_t i)
 }
 
 void
-record_verdicts(struct task_job *job, int64_t earliest)
+record_verdicts(struct task_job *job, int64_t earliest_minute)
 {
 	struct task *task = job->task;
 	int64_t minute = own_minute(task);
 
-	plan(task, minute > earliest ? minute : earliest);
+	plan(task, minute > earliest_minute ? minute : earliest_minute);
 	for (size_t i = 0; i < job->work.recipient_count; i++)
 		if (job->work.verdicts[i].outcome != OUTCOME_NONE)
 			judge(job, i);
