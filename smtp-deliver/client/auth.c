@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * auth.c - tell a relay who we are (RFC 4954).
+ * auth.c - authenticate to a relay (RFC 4954).
  *
  *	AUTH MECHANISM [first response] -> 334 challenge -> response -> ...
  *	-> 235
  *
- * What is said here never becomes a part of a verdict, nor does what the host
- * repeats of it.
+ * Nothing that is sent here becomes part of a verdict, even if the host repeats
+ * it.
  */
 
 #include "config.h"
@@ -23,33 +23,35 @@
 #include "smtp-deliver/client/auth.h"
 #include "smtp-deliver/client/scram.h"
 
-/* A command line with its CRLF (RFC 5321 section 4.5.3.1.4): what does not fit
- * comes in a line of its own (RFC 4954 section 4). */
+/* A command line with its CRLF (RFC 5321 section 4.5.3.1.4). An initial
+ * response that does not fit follows in a line of its own (RFC 4954 section
+ * 4). */
 #define COMMAND_OCTETS 512
 #define RESPONSE_SIZE (CREDENTIAL_SECRET_SIZE + 2 * CREDENTIAL_USER_SIZE + 64)
 #define NONCE_OCTETS 18
 
-/* What a host repeats of so many octets that we have said is not logged. */
+/* A reply that repeats this many octets of what we sent is not logged. */
 #define ECHO_OCTETS 6
 
 struct exchange {
 	const struct dialogue *dialogue;
 	const struct credential *credential;
 	const struct mechanism *mechanism;
-	unsigned turn; /* how many responses were made */
-	bool is_pending; /* the first one is to be said */
-	size_t lines; /* of the reply that is being heard */
-	char challenge[REPLY_LINE_MAX]; /* its last one; then decoded */
+	unsigned turn; /* number of responses so far */
+	bool is_pending; /* the first response has not been sent */
+	size_t lines; /* of the current reply */
+	char challenge[REPLY_LINE_MAX]; /* the last line; decoded later */
 	char response[RESPONSE_SIZE];
 	size_t response_length;
 	char line[BASE64_SIZE(RESPONSE_SIZE)];
 	struct scram scram;
-	const char *problem; /* with what the host says */
+	const char *problem; /* with the host's challenge */
 };
 
-/* A way to say it. respond() makes a response to the challenge, for the first
- * turn there is none; 0, -ENODATA if nothing can be said before a challenge, or
- * -EPROTO if the host says what has no place in the exchange. */
+/* A mechanism. respond() makes the response to the challenge; there is no
+ * challenge in the first turn. It returns 0, -ENODATA if the mechanism needs a
+ * challenge first, or -EPROTO for a challenge that does not belong in the
+ * exchange. */
 struct mechanism {
 	enum credential_mechanism bit;
 	const char *name;
@@ -118,7 +120,7 @@ respond_scram(struct exchange *exchange)
 	return r < 0 ? r : respond_with(exchange, message);
 }
 
-/* RFC 4616: on nobody's behalf but our own. */
+/* RFC 4616: without an authorization identity. */
 static int
 respond_plain(struct exchange *exchange)
 {
@@ -132,7 +134,7 @@ respond_plain(struct exchange *exchange)
 	return 0;
 }
 
-/* The host asks for two things, in words that may be any. */
+/* The host asks for user and password, in any wording. */
 static int
 respond_login(struct exchange *exchange)
 {
@@ -148,8 +150,8 @@ respond_login(struct exchange *exchange)
 	}
 }
 
-/* A host that does not like the token says why, in JSON, and what that means
- * once it has had an empty response. */
+/* A host that rejects the token explains in JSON, and gives its final reply
+ * after an empty response. */
 static int
 respond_xoauth2(struct exchange *exchange)
 {
@@ -205,7 +207,7 @@ choose(unsigned usable)
 
 /* ---- what must not be told ----------------------------------------------- */
 
-/* Whether a text has some octets in a row that a secret has, too. */
+/* Whether a text has a run of octets in common with a secret. */
 static bool
 has_part(const char *text, const char *secret, size_t length)
 {
@@ -221,7 +223,7 @@ has_part(const char *text, const char *secret, size_t length)
 	return false;
 }
 
-/* Hosts have been seen to repeat what they do not like. */
+/* Some hosts repeat what they reject. */
 static void
 hide_secret(const struct exchange *exchange, struct verdict *verdict)
 {
@@ -242,7 +244,7 @@ hide_secret(const struct exchange *exchange, struct verdict *verdict)
 
 /* ---- the exchange -------------------------------------------------------- */
 
-/* Trouble that a person has to look after. */
+/* Set a verdict about trouble that an administrator must resolve. */
 static void
 set_trouble(const struct exchange *exchange, const char *problem,
     struct verdict *ret_verdict)
@@ -263,7 +265,7 @@ send_line(struct exchange *exchange, const char *command, const char *text,
 	const struct dialogue *dialogue = exchange->dialogue;
 	int r = dialogue_check_step(dialogue);
 
-	/* Not by dialogue_send(), which would leave a copy. */
+	/* Not by dialogue_send(), which would leave a copy in memory. */
 	if (r < 0 ||
 	    (r = stream_put(dialogue->stream, command, strlen(command))) < 0 ||
 	    (r = stream_put(dialogue->stream, text, strlen(text))) < 0 ||
@@ -307,7 +309,7 @@ send_command(struct exchange *exchange, struct verdict *ret_verdict)
 }
 
 static void
-see_challenge(void *context, const char *text)
+on_challenge(void *context, const char *text)
 {
 	struct exchange *exchange = context;
 
@@ -315,7 +317,7 @@ see_challenge(void *context, const char *text)
 	(void)strlcpy(exchange->challenge, text, sizeof(exchange->challenge));
 }
 
-/* Decode a challenge where it is. LOGIN's are for people, whatever they are. */
+/* Decode a challenge in place. LOGIN's are for people: any text will do. */
 static int
 decode_challenge(struct exchange *exchange)
 {
@@ -333,9 +335,9 @@ decode_challenge(struct exchange *exchange)
 	return 0;
 }
 
-/* The host wants to hear more. */
+/* The host expects another response. */
 static int
-go_on(struct exchange *exchange, struct verdict *ret_verdict)
+continue_exchange(struct exchange *exchange, struct verdict *ret_verdict)
 {
 	int r = 0;
 
@@ -347,9 +349,10 @@ go_on(struct exchange *exchange, struct verdict *ret_verdict)
 	return r;
 }
 
-/* The host is content. So are we, if it had to prove something and has. */
+/* The host accepts us. Accept the host, unless it had to prove something and
+ * did not. */
 static int
-end_well(const struct exchange *exchange, struct verdict *ret_verdict)
+accept_host(const struct exchange *exchange, struct verdict *ret_verdict)
 {
 	if (exchange->mechanism->bit != CREDENTIAL_SCRAM_SHA_256 ||
 	    exchange->scram.is_proven)
@@ -359,8 +362,7 @@ end_well(const struct exchange *exchange, struct verdict *ret_verdict)
 	return -EPROTO;
 }
 
-/* What a person can do something about; all but 432 say it will not be better
- * by itself. */
+/* An administrator can resolve these; all but 432 are permanent. */
 static void
 refuse(const struct exchange *exchange, struct verdict *verdict)
 {
@@ -375,23 +377,23 @@ refuse(const struct exchange *exchange, struct verdict *verdict)
 	verdict->is_auth_trouble = is_lasting;
 }
 
-/* Returns 1 if there is more to say. */
+/* Returns 1 if another response is due. */
 static int
-hear(struct exchange *exchange, struct verdict *ret_verdict)
+take_reply(struct exchange *exchange, struct verdict *ret_verdict)
 {
 	int r;
 
 	exchange->lines = 0;
-	r = dialogue_see_reply(exchange->dialogue, STEP_AUTH, see_challenge,
+	r = dialogue_read_reply(exchange->dialogue, STEP_AUTH, on_challenge,
 	    exchange, ret_verdict);
 	if (r < 0) {
 		hide_secret(exchange, ret_verdict);
 		return r;
 	}
 	if (verdict_is_good(ret_verdict))
-		return end_well(exchange, ret_verdict);
+		return accept_host(exchange, ret_verdict);
 	if (strncmp(ret_verdict->reply, "334 ", 4) == 0) {
-		r = go_on(exchange, ret_verdict);
+		r = continue_exchange(exchange, ret_verdict);
 		return r < 0 ? r : 1;
 	}
 	refuse(exchange, ret_verdict);
@@ -420,7 +422,7 @@ auth_run(const struct dialogue *dialogue, const struct credential *credential,
 	r = send_command(&exchange, ret_verdict);
 	if (r == 0)
 		do
-			r = hear(&exchange, ret_verdict);
+			r = take_reply(&exchange, ret_verdict);
 		while (r == 1);
 	explicit_bzero(&exchange, sizeof(exchange));
 	return r;

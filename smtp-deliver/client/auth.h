@@ -9,28 +9,28 @@
 #include "smtp-deliver/client/dialogue.h"
 #include "smtp-deliver/verdict.h"
 
-/* The mechanisms that a host offers, which stand behind AUTH in its reply to
- * EHLO: those of enum credential_mechanism. */
+/* Parse the mechanisms that follow AUTH in a host's reply to EHLO. Returns bits
+ * of enum credential_mechanism. */
 unsigned auth_parse_offer(const char *text);
 
 /*
- * Authenticate to a relay (RFC 4954): by the strongest mechanism that is
- * offered and that the credential allows, and by no other if that fails. The
- * caller has seen to it that there is TLS, and that the relay's certificate has
- * verified.
+ * Authenticate to a relay (RFC 4954) by the strongest mechanism that is offered
+ * and that the credential allows, and by no other if that fails. The connection
+ * must have TLS, with a certificate that has verified.
  *
  * Returns 0, -EHOSTUNREACH if the host refuses us, or another negative errno if
- * the connection is of no more use; then ret_verdict tells why. If a person has
- * to look after it, is_auth_trouble is set.
+ * the connection is unusable. ret_verdict says why; its is_auth_trouble is set
+ * if an administrator must act.
  */
 int auth_run(const struct dialogue *dialogue,
     const struct credential *credential, unsigned offered,
     struct verdict *ret_verdict);
 
 /*
- * A relay may say only in a transaction that it wants to know who we are (530,
- * RFC 4954 section 6), or that it does not like how it knows: that is not about
- * the recipients, who are deferred. Returns whether it was so.
+ * Judge a verdict of a relay: it may ask for authentication (530, RFC 4954
+ * section 6), or reject ours, in the midst of a transaction. That is not about
+ * the recipients, so such a verdict becomes a deferral. Returns whether it was
+ * one.
  */
 bool auth_judge(struct verdict *verdict);
 

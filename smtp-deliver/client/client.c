@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * client.c - from a connection to where messages can be sent over it, and its
- * end (RFC 5321 sections 3.1, 3.2, 4.1.1; RFC 3207).
+ * client.c - open and end a session with a remote host (RFC 5321 sections 3.1,
+ * 3.2, 4.1.1; RFC 3207).
  *
- *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
- *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
+ *  *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
+ *  *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
  *
- * A connection that is lost, or on which something was said that we do not
- * understand, is not used any further.
+ * A connection that is lost, or over which something unintelligible came, is
+ * not used again.
  */
 
 #include "config.h"
@@ -29,7 +29,7 @@
 #define HANDSHAKE_SEC 60
 #define BLOCK_SEC 180 /* for each block of the message: section 4.5.3.2.5 */
 
-/* Whether an offer is of that keyword, whatever stands behind it. */
+/* Whether an offer has that keyword, with any parameters. */
 static bool
 is_keyword(const char *text, const char *keyword)
 {
@@ -39,9 +39,9 @@ is_keyword(const char *text, const char *keyword)
 	    (text[length] == '\0' || text[length] == ' ');
 }
 
-/* A line of the reply to EHLO: what the host offers. */
+/* Take what a line of the reply to EHLO offers. */
 static void
-see_offer(void *context, const char *text)
+on_offer(void *context, const char *text)
 {
 	struct client_offers *offers = context;
 
@@ -65,9 +65,9 @@ see_offer(void *context, const char *text)
 	}
 }
 
-/* EHLO, or HELO where that is not known. */
+/* Send EHLO, or HELO to a host that does not know EHLO. */
 static int
-say_hello(struct client *client, struct verdict *ret_verdict)
+send_ehlo(struct client *client, struct verdict *ret_verdict)
 {
 	struct dialogue *dialogue = &client->dialogue;
 	const char *hostname = dialogue->settings->hostname;
@@ -77,20 +77,20 @@ say_hello(struct client *client, struct verdict *ret_verdict)
 	r = dialogue_send(dialogue, STEP_EHLO, ret_verdict, "EHLO %s",
 	    hostname);
 	if (r == 0)
-		r = dialogue_see_reply(dialogue, STEP_EHLO, see_offer,
+		r = dialogue_read_reply(dialogue, STEP_EHLO, on_offer,
 		    &client->offers, ret_verdict);
 	if (r == 0 && ret_verdict->outcome == OUTCOME_FAILED) {
-		/* What stood in the refusal was no offer. */
+		/* The lines of the refusal were no offers. */
 		client->offers =
 		    (struct client_offers){ .has_starttls = false };
-		r = dialogue_say(dialogue, STEP_HELO, ret_verdict, "HELO %s",
-		    hostname);
+		r = dialogue_exchange(dialogue, STEP_HELO, ret_verdict,
+		    "HELO %s", hostname);
 	}
 	return r == 0 && !verdict_is_good(ret_verdict) ? -EHOSTUNREACH : r;
 }
 
 static int
-shake_hands(struct client *client, const struct trust *trust,
+handshake(struct client *client, const struct trust *trust,
     struct verdict *ret_verdict)
 {
 	struct dialogue *dialogue = &client->dialogue;
@@ -121,16 +121,16 @@ start_tls(struct client *client, const struct trust *trust,
 {
 	int r;
 
-	r = dialogue_say(&client->dialogue, STEP_STARTTLS, ret_verdict,
+	r = dialogue_exchange(&client->dialogue, STEP_STARTTLS, ret_verdict,
 	    "STARTTLS");
 	if (r < 0 || !verdict_is_good(ret_verdict))
 		return r < 0 ? r : -EHOSTUNREACH;
-	if ((r = shake_hands(client, trust, ret_verdict)) < 0)
+	if ((r = handshake(client, trust, ret_verdict)) < 0)
 		return r;
-	return say_hello(client, ret_verdict);
+	return send_ehlo(client, ret_verdict);
 }
 
-/* Start TLS, or know that this host may do without. */
+/* Start TLS, unless the host may be used without. */
 static int
 secure(struct client *client, const struct trust *trust,
     struct verdict *ret_verdict)
@@ -153,7 +153,7 @@ secure(struct client *client, const struct trust *trust,
 	return 0;
 }
 
-/* Tell a relay who we are, where nobody else can hear it. */
+/* Authenticate to a relay, over TLS only. */
 static int
 authenticate(const struct client *client, const struct trust *trust,
     const struct credential *credential, struct verdict *ret_verdict)
@@ -172,27 +172,28 @@ authenticate(const struct client *client, const struct trust *trust,
 	return -EHOSTUNREACH;
 }
 
-/* From the greeting up to where messages can be sent. */
+/* Take the session from the greeting to the point where messages can be
+ * sent. */
 static int
-introduce(struct client *client, const struct trust *trust,
+open_session(struct client *client, const struct trust *trust,
     const struct credential *credential, struct verdict *ret_verdict)
 {
 	int r;
 
 	if (trust->is_tls_first &&
-	    (r = shake_hands(client, trust, ret_verdict)) < 0)
+	    (r = handshake(client, trust, ret_verdict)) < 0)
 		return r;
 	r = dialogue_get_reply(&client->dialogue, STEP_GREETING, ret_verdict);
 	if (r < 0 || !verdict_is_good(ret_verdict))
 		return -EHOSTUNREACH;
-	if ((r = say_hello(client, ret_verdict)) < 0)
+	if ((r = send_ehlo(client, ret_verdict)) < 0)
 		return r;
 	if ((r = secure(client, trust, ret_verdict)) < 0)
 		return r;
 	return authenticate(client, trust, credential, ret_verdict);
 }
 
-/* Who the dialogue is with: a name and an address, and its policy. */
+/* Set whom the dialogue is with: name, address and policy. */
 static void
 set_host(struct dialogue *dialogue, const struct trust *trust,
     const struct addrinfo *address)
@@ -219,8 +220,8 @@ client_set_unconnected(const struct trust *trust,
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.1", "%s", reason);
 }
 
-/* What went wrong before or in the introduction makes no recipient fail: the
- * host may have its reasons today. */
+/* Trouble before MAIL is never permanent for a recipient: the host may refuse
+ * everybody today. */
 static void
 make_temporary(struct verdict *verdict)
 {
@@ -252,10 +253,10 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 	    dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
 	    &client->dialogue.stream);
 	if (r == 0)
-		r = introduce(client, trust, credential, ret_verdict);
+		r = open_session(client, trust, credential, ret_verdict);
 	if (r < 0) {
 		make_temporary(ret_verdict);
-		/* Whoever has just refused us is told goodbye (RFC 5321 section
+		/* A host that refused us gets a QUIT (RFC 5321 section
 		 * 4.1.1.10). */
 		if (r == -EHOSTUNREACH && client->dialogue.stream != NULL)
 			client_quit(client);
@@ -285,6 +286,6 @@ client_quit(struct client *client)
 
 	if (client == NULL)
 		return;
-	(void)dialogue_say(&client->dialogue, STEP_QUIT, &ignored, "QUIT");
+	(void)dialogue_exchange(&client->dialogue, STEP_QUIT, &ignored, "QUIT");
 	client_drop(client);
 }

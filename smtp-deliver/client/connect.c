@@ -258,7 +258,7 @@ begin_next(struct connect *connect)
 /* Wait until something has happened, or has to. ret_pfds has an entry for each
  * attempt, which is ignored if its descriptor is -1. */
 static void
-await_attempts(struct connect *connect,
+wait_for_attempts(struct connect *connect,
     struct pollfd ret_pfds[CONNECT_ADDRESSES_MAX])
 {
 	int64_t until_mono_ms = find_attempt(connect, CONNECT_WAITING) != NULL
@@ -360,7 +360,7 @@ connect_next(struct connect *connect, struct connect_event *ret_event)
 			continue;
 		if (find_attempt(connect, CONNECT_UNDER_WAY) == NULL)
 			return false;
-		await_attempts(connect, pfds);
+		wait_for_attempts(connect, pfds);
 		check_attempts(connect, pfds);
 	}
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * credentials.c - who we are for which relay, by SMTP_AUTH_FILE.
+ * credentials.c - the lines of SMTP_AUTH_FILE: how to authenticate to relays.
  */
 
 #include "config.h"
@@ -22,15 +22,15 @@
 #include "smtp-deliver/route/relays.h"
 
 #define BLANKS " \t"
-#define WORD_SIZE 320 /* of a host with its port, or a mechanism */
+#define WORD_SIZE 320 /* of a host with port, or of a mechanism */
 #define LINE_SIZE (WORD_SIZE + CREDENTIAL_USER_SIZE + CREDENTIAL_SECRET_SIZE)
 #define GROW 16
 
-/* For so long nobody tries again what was refused. */
+/* How long rejected credentials are not tried again. */
 #define REFUSED_MS INT64_C(600000)
 
-/* A slot for each line, and one for hosts without. Workers share them with the
- * run, by fork(2). */
+/* A slot for each line, and one for hosts without a line. Workers share the
+ * slots with the run, by fork(2). */
 struct credentials_refusals {
 	size_t size_bytes;
 	struct {
@@ -52,7 +52,8 @@ static const struct mechanism_name {
 
 /* ---- a line -------------------------------------------------------------- */
 
-/* Take a word off a line. Returns false if there is none, or it is too long. */
+/* Take a word from a line. Returns false if no word is left, or it is too
+ * long. */
 static bool
 take_word(const char **line, char *ret_word, size_t size)
 {
@@ -95,7 +96,7 @@ parse_mechanism(const char *word, struct credential *ret_credential)
 	return false;
 }
 
-/* A token is one of RFC 6750 section 2.1. */
+/* A bearer token (RFC 6750 section 2.1). */
 static bool
 is_token(const char *text)
 {
@@ -134,20 +135,20 @@ parse_line(const char *line, struct credential *ret_credential)
 	if (!take_word(&line, word, sizeof(word)) ||
 	    !parse_mechanism(word, ret_credential))
 		return "password, scram-sha-256, plain, login or xoauth2 "
-		       "behind the host";
+		       "after the host";
 	if (!take_word(&line, user, sizeof(user)) ||
 	    password_prepare(user, ret_credential->user,
 		sizeof(ret_credential->user)) < 0)
 		return "a user, in UTF-8 and without blanks, behind the "
 		       "mechanism";
 	if (*line == '\0')
-		return "a secret behind the user";
+		return "a secret after the user";
 	if (strchr(BLANKS, line[strlen(line) - 1]) != NULL)
 		return "no blank at its end";
 	if (!parse_secret(line, ret_credential))
 		return ret_credential->mechanisms == CREDENTIAL_XOAUTH2
-		    ? "a token of OAuth 2 behind the user"
-		    : "a password in UTF-8 behind the user";
+		    ? "a token of OAuth 2 after the user"
+		    : "a password in UTF-8 after the user";
 	return NULL;
 }
 
@@ -167,7 +168,7 @@ is_same_place(const struct credential *a, const struct credential *b)
 	return strcasecmp(a->host, b->host) == 0 && a->port == b->port;
 }
 
-/* Room for one more. */
+/* Make room for one more line. */
 static bool
 grow(struct credentials *credentials)
 {
@@ -194,11 +195,11 @@ add_line(struct credentials *credentials, const char *text, unsigned number)
 	if (credentials->count == CREDENTIALS_MAX)
 		return "no more than 1000 hosts";
 	if (!grow(credentials))
-		return "memory, which there is none of";
+		return "more memory";
 	credential = &credentials->entries[credentials->count];
 	credential->line = number;
 	expected = parse_line(text, credential);
-	credentials->count++; /* half a line is freed as well */
+	credentials->count++; /* so that half a line is freed as well */
 	if (expected != NULL)
 		return expected;
 	for (size_t i = 0; i + 1 < credentials->count; i++)
@@ -207,7 +208,7 @@ add_line(struct credentials *credentials, const char *text, unsigned number)
 	return NULL;
 }
 
-/* One line, without its end. */
+/* Take one line, without its LF. */
 static const char *
 take_line(struct credentials *credentials, const char *text, size_t length,
     unsigned number)
@@ -252,7 +253,7 @@ credentials_parse(const char *text, size_t length,
 	unsigned number = 0;
 
 	if (credentials == NULL)
-		return fail(ret_error, 0, "memory, which there is none of");
+		return fail(ret_error, 0, "more memory");
 	while (expected == NULL && length > 0) {
 		const char *end = memchr(text, '\n', length);
 		size_t used = end != NULL ? (size_t)(end - text) : length;
@@ -263,7 +264,7 @@ credentials_parse(const char *text, size_t length,
 		length -= used;
 	}
 	if (expected == NULL && make_refusals(credentials) < 0)
-		expected = "memory, which there is none of";
+		expected = "more memory";
 	if (expected != NULL) {
 		credentials_close(credentials);
 		return fail(ret_error, number, expected);

@@ -17,27 +17,27 @@
 #define CREDENTIAL_USER_SIZE 256
 #define CREDENTIAL_SECRET_SIZE 8192
 
-/* How a secret may be shown (the strongest first): bits. */
+/* Mechanisms by which a secret may be proven, the strongest first: bits. */
 enum credential_mechanism {
 	CREDENTIAL_SCRAM_SHA_256 = 1, /* RFC 7677 */
 	CREDENTIAL_PLAIN = 2, /* RFC 4616 */
-	CREDENTIAL_LOGIN = 4, /* as many hosts have it, and no RFC */
-	CREDENTIAL_XOAUTH2 = 8, /* as Google and Microsoft have it */
+	CREDENTIAL_LOGIN = 4, /* common, and in no RFC */
+	CREDENTIAL_XOAUTH2 = 8, /* as Google and Microsoft define it */
 };
 #define CREDENTIAL_PASSWORD \
 	(CREDENTIAL_SCRAM_SHA_256 | CREDENTIAL_PLAIN | CREDENTIAL_LOGIN)
 
-/* Who we are for a relay. */
+/* A line of SMTP_AUTH_FILE: how we authenticate to a relay. */
 struct credential {
 	char host[DNS_NAME_SIZE]; /* as the DNS has it, or an IP address */
 	uint16_t port; /* 0: any */
-	unsigned mechanisms; /* that may be used */
+	unsigned mechanisms; /* allowed ones */
 	unsigned line; /* of the file */
 	char user[CREDENTIAL_USER_SIZE];
 	char *secret; /* a password, prepared; or a token */
 };
 
-/* Those of SMTP_AUTH_FILE. */
+/* All of SMTP_AUTH_FILE. */
 struct credentials {
 	size_t count;
 	struct credential *entries;
@@ -45,47 +45,47 @@ struct credentials {
 };
 
 /*
- * Read the file that SMTP_AUTH_FILE names, which is before a wall closes;
- * whoever forks hands them on.
+ * Read the file that SMTP_AUTH_FILE names, before the sandbox is entered.
+ * Forked processes inherit the result.
  *
  * Returns 0, or -ENOKEY with ret_error naming the file, the line and what was
- * expected there; never what was found, which may be a secret.
+ * expected; never the text found, which may be a secret.
  */
 int credentials_open(const struct deliver_settings *settings,
     struct credentials **ret_credentials,
     char ret_error[CREDENTIALS_ERROR_SIZE]);
 void credentials_close(struct credentials *credentials); /* NULL is fine */
 
-/* Wipe them out of this process's memory: there are none then. */
+/* Wipe all of them from this process's memory. */
 void credentials_forget(struct credentials *credentials);
 
 /*
- * Parse what such a file holds: a line for each relay,
+ * Parse the contents of such a file: a line for each relay,
  *
- *	HOST[:PORT] MECHANISM USER SECRET
+ *  *	HOST[:PORT] MECHANISM USER SECRET
  *
- * with what nexthop.h calls a NAME, [NAME] or [IP] for a host; and comments,
- * lines that begin with "#". MECHANISM is password (any of those three), or
- * scram-sha-256, plain, login or xoauth2 alone. SECRET is the rest of the line.
+ * where HOST is a NAME, [NAME] or [IP] as in relays.h; lines that begin with
+ * "#" are comments. MECHANISM is password (any of the first three), or one of
+ * scram-sha-256, plain, login and xoauth2. SECRET is the rest of the line.
  *
- * Returns the same; ret_error names the line.
+ * Returns as credentials_open() does; ret_error names the line.
  */
 int credentials_parse(const char *text, size_t length,
     struct credentials **ret_credentials, char ret_error[SECRET_ERROR_SIZE]);
 
-/* Those for the host that is connected to; a line with that port counts more
- * than one without. NULL: there are none. */
+/* Find the line for the host that is connected to. A line with the port comes
+ * before one without. Returns NULL if there is no line. */
 const struct credential *credentials_find(const struct credentials *credentials,
     const char *host, int port);
 
 /*
- * What a run and its workers know of each other: that a host refuses us. Nobody
- * asks it again for a while with the same credentials, for many hosts lock out
- * who does.
+ * Share between a run and its workers that a host has rejected a credential. It
+ * is not tried again for a while: many hosts lock out clients that do.
  *
- * credential	NULL: the hosts that there are none for.
+ * credential	NULL: the hosts without a line.
  *
- * credentials_note_refusal()	returns whether it is the first of this run.
+ * credentials_note_refusal() returns whether this is the run's first rejection
+ * of it.
  */
 bool credentials_note_refusal(const struct credentials *credentials,
     const struct credential *credential);

@@ -17,9 +17,9 @@
 #include "smtp-deliver/client/dialogue.h"
 
 struct step_rule {
-	const char *name; /* for people: "... to <name>" */
+	const char *name; /* for texts such as "no reply to <name>" */
 	int timeout_sec;
-	int expected; /* class of the reply that lets us go on */
+	int expected; /* class of an accepted reply */
 };
 
 static const struct step_rule rules[] = {
@@ -97,7 +97,7 @@ reply_outcome(const struct remote_reply *reply, enum step step)
 	return reply->code / 100 == 5 ? OUTCOME_FAILED : OUTCOME_DEFERRED;
 }
 
-/* A verdict in the host's own words. */
+/* Set a verdict from the host's reply. */
 static void
 set_from_reply(const struct dialogue *dialogue, enum step step,
     const struct remote_reply *reply, struct verdict *ret_verdict)
@@ -106,7 +106,7 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 	ret_verdict->outcome = reply_outcome(reply, step);
 	(void)strlcpy(ret_verdict->status, reply->status,
 	    sizeof(ret_verdict->status));
-	/* Whatever the host has called it. */
+	/* Whatever status the host gave. */
 	if (ret_verdict->outcome == OUTCOME_DEFERRED)
 		ret_verdict->status[0] = '4';
 	(void)strlcpy(ret_verdict->reply, reply->text,
@@ -117,7 +117,7 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 }
 
 int
-dialogue_see_reply(const struct dialogue *dialogue, enum step step,
+dialogue_read_reply(const struct dialogue *dialogue, enum step step,
     reply_line *see_line, void *context, struct verdict *ret_verdict)
 {
 	struct remote_reply reply;
@@ -130,7 +130,7 @@ dialogue_see_reply(const struct dialogue *dialogue, enum step step,
 		return r;
 	}
 	set_from_reply(dialogue, step, &reply, ret_verdict);
-	/* 421 to anything: it is about to hang up. */
+	/* 421 to any command: the host is about to close. */
 	return reply.code == 421 ? -ECONNRESET : 0;
 }
 
@@ -138,7 +138,7 @@ int
 dialogue_get_reply(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict)
 {
-	return dialogue_see_reply(dialogue, step, NULL, NULL, ret_verdict);
+	return dialogue_read_reply(dialogue, step, NULL, NULL, ret_verdict);
 }
 
 int
@@ -201,7 +201,7 @@ dialogue_send(const struct dialogue *dialogue, enum step step,
 }
 
 int
-dialogue_say(const struct dialogue *dialogue, enum step step,
+dialogue_exchange(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
 {
 	va_list args;

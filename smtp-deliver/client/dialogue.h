@@ -10,7 +10,7 @@
 #include "smtp-deliver/client/reply.h"
 #include "smtp-deliver/verdict.h"
 
-/* What is said to a remote host, or waited for. */
+/* A command to a remote host, or a reply to wait for. */
 enum step {
 	STEP_GREETING,
 	STEP_EHLO,
@@ -25,8 +25,8 @@ enum step {
 	STEP_QUIT,
 };
 
-/* A dialogue with a remote host over a stream of ours: commands go out, replies
- * come in, and become verdicts about that host. */
+/* A dialogue with a remote host over a stream: commands go out, replies come in
+ * and become verdicts that name the host. */
 struct dialogue {
 	const struct deliver_settings *settings;
 	struct stream *stream;
@@ -36,35 +36,36 @@ struct dialogue {
 	char fingerprint[TLS_FINGERPRINT_SIZE];
 };
 
-/* So many seconds, but no more than SMTP_REMOTE_TIMEOUT; and when that will be
- * over. */
+/* Limit a number of seconds to SMTP_REMOTE_TIMEOUT; return that, or when it
+ * ends. */
 int dialogue_bound(const struct dialogue *dialogue, int seconds);
 int64_t dialogue_deadline(const struct dialogue *dialogue, int seconds);
 
-/* Say who the verdict is about, and that the host has said nothing. */
+/* Begin a verdict that names the host, without a reply of the host. */
 void dialogue_begin_verdict(const struct dialogue *dialogue,
     struct verdict *ret_verdict);
 
-/* A step that got no reply which can be used, for that negative errno. */
+/* Set the verdict for a step without a usable reply; error is a negative
+ * errno. */
 void dialogue_set_broken(const struct dialogue *dialogue, enum step step,
     int error, struct verdict *ret_verdict);
 
-/* A host that has said more than it was asked for is out of step: what it says
- * would be taken for the reply to what comes next, which it has not seen.
- * Returns 0 or -EBADE. */
+/* Check that the host has sent nothing beyond the replies to its commands: it
+ * would be taken for the reply to the next command, which the host has not
+ * seen. Returns 0 or -EBADE. */
 int dialogue_check_step(const struct dialogue *dialogue);
 
 /*
- * Send a command; add one to those that go out together when a reply is waited
- * for (RFC 2920), of which the first was sent, and was checked; get the reply
- * to a step, within its time of RFC 5321 section 4.5.3.2; or send, and then
- * get.
+ * Send a command; add one to a group that goes out when a reply is waited for
+ * (RFC 2920), after dialogue_send() of the group's first; get the reply to a
+ * step, within the time that RFC 5321 section 4.5.3.2 gives it; or send a
+ * command and get its reply.
  *
  * see_line	called with context for each line of the reply.
- * ret_verdict	what the reply means for what was asked, or what went wrong;
- *		unchanged after a command was sent.
+ * ret_verdict	what the reply means for the command, or what went wrong;
+ *  *		unchanged if a command was only sent.
  *
- * Return 0, or a negative errno if the connection is of no more use.
+ * Return 0, or a negative errno if the connection is unusable.
  */
 int dialogue_send(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
@@ -74,9 +75,9 @@ int dialogue_add(const struct dialogue *dialogue, enum step step,
     __attribute__((format(printf, 4, 5)));
 int dialogue_get_reply(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict);
-int dialogue_see_reply(const struct dialogue *dialogue, enum step step,
+int dialogue_read_reply(const struct dialogue *dialogue, enum step step,
     reply_line *see_line, void *context, struct verdict *ret_verdict);
-int dialogue_say(const struct dialogue *dialogue, enum step step,
+int dialogue_exchange(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -34,8 +34,8 @@ reply_parse_line(const char *line, int *ret_code, const char **ret_text)
 	return line[3] != '-';
 }
 
-/* The enhanced status code at the start of the text, if it is of the code's
- * class; else what the code alone tells. */
+/* Take the enhanced status code at the start of the text if its class is the
+ * code's; otherwise derive one from the code. */
 static void
 set_status(struct remote_reply *reply, const char *text)
 {
@@ -44,7 +44,7 @@ set_status(struct remote_reply *reply, const char *text)
 	int length = 0;
 
 	(void)snprintf(reply->status, sizeof(reply->status), "%c.0.0", class);
-	/* sscanf(3) takes spaces and signs as well. */
+	/* sscanf(3) accepts spaces and signs as well. */
 	if (*text == class &&
 	    /* NOLINTNEXTLINE(cert-err34-c): three digits always fit */
 	    sscanf(text + 1, ".%3u.%3u%n", &subject, &detail, &length) == 2 &&
@@ -54,7 +54,7 @@ set_status(struct remote_reply *reply, const char *text)
 		    class, subject % 1000, detail % 1000);
 }
 
-/* Lines of one reply become one line. What does not fit is left out. */
+/* Join the lines of a reply. What does not fit is dropped. */
 static void
 add_text(struct remote_reply *reply, const char *text)
 {

@@ -20,7 +20,7 @@ struct remote_reply {
 	char text[VERDICT_TEXT_SIZE]; /* "550 5.1.1 No such user", cut to fit */
 };
 
-/* Sees each line's text, behind the code. */
+/* Gets the text of each line, after the code. */
 typedef void reply_line(void *context, const char *text);
 
 /*
@@ -28,8 +28,8 @@ typedef void reply_line(void *context, const char *text);
  *
  * see_line	NULL, or called for each line.
  *
- * Returns 0, or a negative errno of the stream's, or -EPROTO for what is no
- * reply, or has too many lines.
+ * Returns 0, a negative errno of the stream, or -EPROTO for something that is
+ * no reply or has too many lines.
  */
 int reply_read(struct stream *stream, int64_t deadline_ms, reply_line *see_line,
     void *context, struct remote_reply *ret_reply);
@@ -37,7 +37,7 @@ int reply_read(struct stream *stream, int64_t deadline_ms, reply_line *see_line,
 /*
  * Parse one line of a reply.
  *
- * ret_text	what stands behind the code and its separator, within line.
+ * ret_text	what follows the code and its separator, within line.
  *
  * Returns 1 for the last line of a reply, 0 for one before it, or -EPROTO.
  */

@@ -3,7 +3,7 @@
 /*
  * scram.c - the messages of SCRAM-SHA-256, as a client (RFC 5802, RFC 7677).
  *
- * Pure: no I/O, no memory; chance comes from the caller.
+ * Pure: no I/O, no memory; random octets come from the caller.
  */
 
 #include "config.h"
@@ -16,10 +16,10 @@
 #include "lib/base64.h"
 #include "smtp-deliver/client/scram.h"
 
-#define HEADER "n,," /* we know no channel binding */
+#define HEADER "n,," /* without channel binding */
 #define HEADER_BASE64 "biws"
 
-/* What server-first says. */
+/* The contents of server-first. */
 struct challenge {
 	char nonce[SCRAM_NONCE_MAX];
 	uint8_t salt[SCRAM_MESSAGE_SIZE];
@@ -34,7 +34,7 @@ fail(struct scram *scram, const char *problem)
 	return -EPROTO;
 }
 
-/* A name may hold what messages are made with (RFC 5802 section 5.1). */
+/* Escape the characters that separate attributes (RFC 5802 section 5.1). */
 static bool
 add_name(char *text, size_t size, const char *name)
 {
@@ -69,8 +69,8 @@ scram_begin(struct scram *scram, const char *user, const char *nonce,
 	return 0;
 }
 
-/* Take the value of that attribute off a message. Returns false if it is not
- * what comes next, or does not fit. */
+/* Take the value of an attribute from a message. Returns false if another one
+ * comes next, or the value does not fit. */
 static bool
 take(const char **message, char name, char *ret_value, size_t size)
 {
@@ -108,8 +108,8 @@ parse_iterations(const char *text, unsigned *ret_iterations)
 	return problem == NULL && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* server-first. Extensions may stand behind it; one that must be understood,
- * m=, would stand before it. */
+/* Parse server-first. Extensions may follow it; a mandatory one, m=, would
+ * precede it. */
 static int
 parse_challenge(struct scram *scram, const char *text,
     struct challenge *ret_challenge)
@@ -139,7 +139,7 @@ parse_challenge(struct scram *scram, const char *text,
 	return 0;
 }
 
-/* What both sides sign, AuthMessage; what we say is its end, up to the
+/* Make AuthMessage, which both sides sign. Its end is our message up to the
  * proof. */
 static bool
 make_text(const struct scram *scram, const char *server_first,
@@ -152,7 +152,7 @@ make_text(const struct scram *scram, const char *server_first,
 		   ret_final) < (int)size;
 }
 
-/* RFC 5802 section 3: the proof of ours, and the signature of the host's. */
+/* Compute our proof and the host's expected signature (RFC 5802 section 3). */
 static int
 prove(const char *password, const struct challenge *challenge, const char *text,
     uint8_t ret_proof[PASSWORD_HASH_SIZE],

@@ -13,27 +13,28 @@
 #define SCRAM_MESSAGE_SIZE 2048 /* octets of a message, with a NUL */
 #define SCRAM_FIRST_SIZE 1024 /* of our first one */
 
-/* RFC 7677 section 4 asks for no less; a host that wants more wants our CPU. */
+/* RFC 7677 section 4 requires the minimum; a host that asks for more than the
+ * maximum wastes our CPU. */
 #define SCRAM_ITERATIONS_MIN 4096
 #define SCRAM_ITERATIONS_MAX 1000000
 
 /*
- * The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), which shows a host
- * that we know the password, and us that the host does, while nobody says it.
- * Without channel binding: the host's certificate has verified.
+ * The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677). It proves to each
+ * side that the other knows the password, which is never sent. Channel binding
+ * is not used: the host's certificate has verified.
  *
- *	scram_begin() -> client-first -> host -> server-first -> scram_answer()
- *	-> client-final -> host -> server-final -> scram_check()
+ *  *	scram_begin() -> client-first -> host -> server-first -> scram_answer()
+ *  *	-> client-final -> host -> server-final -> scram_check()
  *
- * Each returns 0, or -EPROTO with .problem telling what is wrong with the
- * host's message, or with what is to be said.
+ * Each returns 0, or -EPROTO with .problem saying what is wrong with the host's
+ * message or with ours.
  */
 struct scram {
 	const char *problem;
-	bool is_proven; /* the host knows the password, too */
+	bool is_proven; /* the host knows the password as well */
 	char nonce[SCRAM_NONCE_MAX];
 	char first[SCRAM_FIRST_SIZE]; /* ours, without its header */
-	uint8_t signature[PASSWORD_HASH_SIZE]; /* that the host has to show */
+	uint8_t signature[PASSWORD_HASH_SIZE]; /* expected from the host */
 };
 
 /*

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * transaction.c - hand one message to a remote host (RFC 5321 sections 3.3,
+ * transaction.c - send one message to a remote host (RFC 5321 sections 3.3,
  * 4.1.1, 4.5.2; RFC 1870, 2920, 6152, 6531, 8689).
  *
- *	ready -> MAIL -> RCPT ... -> DATA -> CONTENT -> ready
+ *  *	ready -> MAIL -> RCPT ... -> DATA -> CONTENT -> ready
  *
- * Where the host offers PIPELINING, commands up to DATA go out in groups: first
- * a group is said, then its replies are heard, one for each command in turn.
+ * Where the host offers PIPELINING, commands up to DATA go out in groups: a
+ * group is sent, then its replies are read, one for each command in turn.
  */
 
 #include "config.h"
@@ -22,25 +22,25 @@
 
 #define READ_SIZE 65536
 
-/* When a group has so many octets it is said. That much is always taken from us
- * when all replies before it were heard: we do not wait for a host that waits
- * for us to hear it (RFC 2920 section 3.1). */
+/* A group of this many octets is sent. A host always accepts that much once all
+ * earlier replies have been read, so neither side waits for the other with full
+ * buffers (RFC 2920 section 3.1). */
 #define GROUP_OCTETS 4096
 
-/* A transaction under way. Its commands have numbers: MAIL is 0, then there is
- * a RCPT for each recipient, then DATA. */
+/* A transaction in progress. Its commands are numbered: MAIL is 0, then a RCPT
+ * for each recipient, then DATA. */
 struct transaction {
 	struct client *client;
 	const struct transaction_message *message;
 	struct verdict *verdicts; /* of the recipients */
-	size_t said; /* commands */
-	size_t heard; /* replies */
+	size_t sent; /* commands */
+	size_t answered; /* replies */
 	size_t accepted; /* recipients */
-	bool is_refused; /* MAIL was, and so everybody */
-	bool is_data_due; /* DATA was said, and 354 heard */
+	bool is_refused; /* MAIL was refused, and so all recipients */
+	bool is_data_due; /* 354 came in reply to DATA */
 };
 
-/* Octets of what is sent, but for dots (RFC 1870 section 3). */
+/* Octets of what is sent, without stuffed dots (RFC 1870 section 3). */
 static uint64_t
 size_sent(const struct transaction_message *message)
 {
@@ -157,7 +157,7 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 	    has_envid ? " ENVID=" : "", has_envid ? envelope->envid : "");
 }
 
-/* An ORCPT in UTF-8 can go only where that is known. */
+/* An ORCPT in UTF-8 needs a host with SMTPUTF8. */
 static bool
 can_pass_on(const struct client *client, const char *orcpt)
 {
@@ -193,14 +193,14 @@ recipient_of(const struct transaction *transaction, size_t number)
 	return transaction->message->recipients[number - 1];
 }
 
-/* Add the next command, and its octets to those of its group. */
+/* Add the next command to its group. */
 static int
 add_next(struct transaction *transaction, struct verdict *ret_verdict,
     size_t *octets)
 {
 	const struct dialogue *dialogue = &transaction->client->dialogue;
 	const struct envelope *envelope = transaction->message->envelope;
-	size_t number = transaction->said++, recipient;
+	size_t number = transaction->sent++, recipient;
 
 	switch (step_of(transaction, number)) {
 	case STEP_MAIL:
@@ -218,7 +218,7 @@ add_next(struct transaction *transaction, struct verdict *ret_verdict,
 	}
 }
 
-/* Replace the verdict of those that were accepted so far. */
+/* Replace the verdicts of the recipients accepted so far. */
 static void
 set_accepted(const struct transaction *transaction,
     const struct verdict *verdict)
@@ -228,20 +228,19 @@ set_accepted(const struct transaction *transaction,
 			transaction->verdicts[i] = *verdict;
 }
 
-/* The connection is of no use any more: that holds for the recipients that have
- * no reply yet, and for those that were accepted before. Who was refused stays
- * so. */
+/* The connection is unusable: the verdict applies to recipients without a reply
+ * and to accepted ones. Refused recipients stay refused. */
 static void
 set_lost(const struct transaction *transaction, const struct verdict *verdict)
 {
 	set_accepted(transaction, verdict);
-	for (size_t number = transaction->heard;
+	for (size_t number = transaction->answered;
 	     number < data_number(transaction); number++)
 		if (number > 0)
 			transaction->verdicts[number - 1] = *verdict;
 }
 
-/* What the reply to a command means. */
+/* Act on the reply to a command. */
 static void
 judge(struct transaction *transaction, size_t number,
     const struct verdict *verdict)
@@ -267,19 +266,19 @@ judge(struct transaction *transaction, size_t number,
 	}
 }
 
-/* Say one command, or as many as may go out together. */
+/* Send one command, or as many as may go out together. */
 static int
-say_group(struct transaction *transaction)
+send_group(struct transaction *transaction)
 {
 	const struct client *client = transaction->client;
-	enum step step = step_of(transaction, transaction->said);
+	enum step step = step_of(transaction, transaction->sent);
 	struct verdict verdict;
 	size_t octets = 0;
 	int r = dialogue_check_step(&client->dialogue);
 
 	if (r < 0)
 		dialogue_set_broken(&client->dialogue, step, r, &verdict);
-	while (r == 0 && transaction->said <= data_number(transaction)) {
+	while (r == 0 && transaction->sent <= data_number(transaction)) {
 		r = add_next(transaction, &verdict, &octets);
 		if (!client->offers.has_pipelining || octets >= GROUP_OCTETS)
 			break;
@@ -289,7 +288,8 @@ say_group(struct transaction *transaction)
 	return r;
 }
 
-/* A reply that no host gives to that command: it was meant for another one. */
+/* Whether no host gives that reply to that command: it belongs to another
+ * one. */
 static bool
 is_out_of_step(const struct verdict *verdict)
 {
@@ -298,9 +298,9 @@ is_out_of_step(const struct verdict *verdict)
 }
 
 static int
-hear_reply(struct transaction *transaction)
+read_reply(struct transaction *transaction)
 {
-	size_t number = transaction->heard;
+	size_t number = transaction->answered;
 	enum step step = step_of(transaction, number);
 	struct verdict verdict;
 	int r =
@@ -313,17 +313,16 @@ hear_reply(struct transaction *transaction)
 	}
 	if (is_out_of_step(&verdict))
 		return -EBADE;
-	transaction->heard++;
+	transaction->answered++;
 	judge(transaction, number, &verdict);
 	if (step == STEP_DATA)
 		transaction->is_data_due = verdict_is_good(&verdict);
 	return 0;
 }
 
-/* The host has said more than was asked, unless it says that it is about to
- * hang up. */
+/* The host has sent an extra reply. It is an error unless it is a 421. */
 static int
-hear_more(struct transaction *transaction)
+read_extra_reply(struct transaction *transaction)
 {
 	struct verdict verdict;
 	int r = dialogue_get_reply(&transaction->client->dialogue, STEP_CONTENT,
@@ -335,42 +334,42 @@ hear_more(struct transaction *transaction)
 	return r;
 }
 
-/* Nobody knows which reply of the group was meant for whom: they count for
- * nothing. */
+/* It is unknown which reply of the group belongs to which command: ignore them
+ * all. */
 static void
-forget_group(struct transaction *transaction, size_t first)
+ignore_group(struct transaction *transaction, size_t first)
 {
 	struct verdict verdict;
 
 	dialogue_begin_verdict(&transaction->client->dialogue, &verdict);
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.5.0",
 	    "replies that do not belong to the commands");
-	transaction->heard = first;
+	transaction->answered = first;
 	set_lost(transaction, &verdict);
 }
 
 static int
-hear_group(struct transaction *transaction)
+read_group(struct transaction *transaction)
 {
-	size_t first = transaction->heard;
+	size_t first = transaction->answered;
 	int r = 0;
 
-	while (r == 0 && transaction->heard < transaction->said)
-		r = hear_reply(transaction);
-	/* After a single command the next one is not said, see say_group(). */
-	if (r == 0 && transaction->said - first > 1 &&
+	while (r == 0 && transaction->answered < transaction->sent)
+		r = read_reply(transaction);
+	/* After a single command the next one is not sent: see send_group(). */
+	if (r == 0 && transaction->sent - first > 1 &&
 	    dialogue_check_step(&transaction->client->dialogue) < 0)
-		r = hear_more(transaction);
+		r = read_extra_reply(transaction);
 	if (r == -EBADE)
-		forget_group(transaction, first);
+		ignore_group(transaction, first);
 	return r;
 }
 
 /* Whether there is another command to say. */
 static bool
-is_to_go_on(const struct transaction *transaction)
+has_more_commands(const struct transaction *transaction)
 {
-	size_t said = transaction->said, last = data_number(transaction);
+	size_t said = transaction->sent, last = data_number(transaction);
 
 	if (transaction->is_refused || said > last)
 		return false;
@@ -430,19 +429,20 @@ send_content(struct client *client, const struct transaction_message *message)
 	return 0;
 }
 
-/* Bring the host back to where a transaction can begin. */
+/* Return the session to the state before MAIL. */
 static enum transaction_end
 reset(struct client *client)
 {
 	struct verdict verdict;
 
-	if (dialogue_say(&client->dialogue, STEP_RSET, &verdict, "RSET") < 0 ||
+	if (dialogue_exchange(&client->dialogue, STEP_RSET, &verdict, "RSET") <
+		0 ||
 	    !verdict_is_good(&verdict))
 		return TRANSACTION_LOST;
 	return TRANSACTION_READY;
 }
 
-/* The dot, and what the host says to it. */
+/* Send the dot and take the reply. */
 static int
 end_content(const struct client *client, struct verdict *ret_verdict)
 {
@@ -456,13 +456,14 @@ end_content(const struct client *client, struct verdict *ret_verdict)
 	r = dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
 	if (r < 0 || !is_out_of_step(ret_verdict))
 		return r;
-	/* Neither yes nor no: it may have the message. */
+	/* Neither accepted nor refused: the host may have the message. */
 	dialogue_set_broken(&client->dialogue, STEP_CONTENT, -EPROTO,
 	    ret_verdict);
 	return -EPROTO;
 }
 
-/* The host waits for a message to nobody (RFC 2920 section 3.1). */
+/* The host expects a message although it has accepted no recipient (RFC 2920
+ * section 3.1). */
 static enum transaction_end
 send_nothing(const struct client *client)
 {
@@ -472,7 +473,7 @@ send_nothing(const struct client *client)
 						 : TRANSACTION_READY;
 }
 
-/* The message and the dot. */
+/* Send the message and the dot. */
 static enum transaction_end
 send_message(const struct transaction *transaction)
 {
@@ -512,11 +513,12 @@ transaction_run(struct client *client,
 
 	assert(!message->envelope->is_requiretls ||
 	    (client_is_secure(client) && client->offers.has_requiretls));
-	/* Nobody has said anything yet. */
+	/* No recipient has a verdict yet. */
 	dialogue_begin_verdict(&client->dialogue, &verdict);
 	set_all(&verdict, message, ret_verdicts);
-	while (is_to_go_on(&transaction))
-		if (say_group(&transaction) < 0 || hear_group(&transaction) < 0)
+	while (has_more_commands(&transaction))
+		if (send_group(&transaction) < 0 ||
+		    read_group(&transaction) < 0)
 			return TRANSACTION_LOST;
 	if (!transaction.is_data_due)
 		return reset(client);

@@ -14,32 +14,32 @@
 /* A message for some of its recipients. */
 struct transaction_message {
 	const struct envelope *envelope;
-	const char *sender; /* the envelope's, or what relays are told */
+	const char *sender; /* the envelope's, or its masquerade */
 	const struct content *content;
-	const char *fields; /* of its header, to be sent before it; may be "" */
+	const char
+	    *fields; /* header fields to send before the content; may be "" */
 	const size_t *recipients; /* which of the envelope's */
 	size_t recipient_count;
 };
 
 enum transaction_end {
 	TRANSACTION_READY, /* the connection can be used for another message */
-	TRANSACTION_LOST, /* it cannot */
-	TRANSACTION_UNSURE, /* it broke when the host may have had the message:
-			     * it is not to be offered elsewhere at once
-			     * (RFC 1047) */
+	TRANSACTION_LOST, /* the connection is unusable */
+	TRANSACTION_UNSURE, /* it broke when the host may have had the message,
+			     * which must not go elsewhere now (RFC 1047) */
 };
 
-/* Whether the host offers what the message needs: room, 8BITMIME, SMTPUTF8.
- * Without MIME conversion of ours it cannot go there else; ret_verdict, which
- * is for those who no host is left for, says what is lacking. */
+/* Whether the host offers what the message needs: size, 8BITMIME, SMTPUTF8.
+ * Messages are not converted, so it cannot go there otherwise. ret_verdict says
+ * what the host lacks, for recipients that no other host is left for. */
 bool transaction_can_take(const struct client *client,
     const struct transaction_message *message, struct verdict *ret_verdict);
 
 /*
- * Hand a message over, in one transaction (RFC 5321 section 3.3).
+ * Send a message in one transaction (RFC 5321 section 3.3).
  *
- * client	one that can take it, and for a message with REQUIRETLS one that
- *		may have it: requiretls.h.
+ * client	can take the message, and may have it if that has REQUIRETLS
+ *		(requiretls.h).
  * ret_verdicts	one for each of message->recipients.
  */
 enum transaction_end transaction_run(struct client *client,
