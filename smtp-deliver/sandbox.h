@@ -25,18 +25,18 @@ int sandbox_enter_run(struct spool *spool,
     const struct deliver_settings *settings, const struct sandbox_ports *ports,
     unsigned *ret_missing);
 
-/* The state of the sandbox's paths (lib/pathstate.h). When it changes, something
- * is there that this run and its workers cannot reach. */
+/* The state of the sandbox's paths (lib/pathstate.h). When it changes,
+ * something is there that this run and its workers cannot reach. */
 uint64_t sandbox_get_pathstate(const struct deliver_settings *settings);
 
-/* Enter the narrower sandbox of a worker: it resolves names, reads trust anchors,
- * connects to hosts, and changes no file. */
+/* Enter the narrower sandbox of a worker: it resolves names, reads trust
+ * anchors, connects to hosts, and changes no file. */
 void sandbox_enter_worker(const struct deliver_settings *settings,
     const struct sandbox_ports *ports);
 
 /* Enter the sandbox of a worker's process for MTA-STS policies: it connects to
- * web servers instead of mail hosts, and writes in one folder of the spool, unless
- * that is -1. */
+ * web servers instead of mail hosts, and writes in one folder of the spool,
+ * unless that is -1. */
 void sandbox_enter_stsfetch(const struct deliver_settings *settings,
     int policies_fd);
 

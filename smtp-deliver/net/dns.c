@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * dns.c - questions to the resolver: glibc's, as resolv.conf(5) sets it up.
+ * dns.c - queries to the resolver: glibc's, as resolv.conf(5) configures it.
  */
 
 #include "config.h"
@@ -47,7 +47,7 @@ dns_has_trust(void)
 	return (_res.options & RES_TRUSTAD) != 0;
 }
 
-/* An answer of the DNS, whole. */
+/* A whole answer of the DNS. */
 struct response {
 	unsigned char *octets;
 	size_t length;
@@ -61,7 +61,7 @@ free_response(struct response *message)
 	message->octets = NULL;
 }
 
-/* Ask a question. The caller frees the message, if it is DNS_FOUND. */
+/* Send a query. The caller frees the message after DNS_FOUND. */
 static enum dns_answer
 ask(const char *name, int type, struct response *ret_message)
 {
@@ -75,7 +75,7 @@ ask(const char *name, int type, struct response *ret_message)
 	}
 	length =
 	    res_nquery(&state, name, ns_c_in, type, message.octets, NS_MAXMSG);
-	/* What cannot be relied upon has lost its mark in there. */
+	/* res_nquery() clears the bit where the resolver is not trusted. */
 	message.is_secure = length != -1 &&
 	    (state.options & RES_TRUSTAD) != 0 &&
 	    dnsmessage_is_authentic(message.octets, (size_t)length);
@@ -172,9 +172,9 @@ dns_find_alias(const char *name, bool *ret_is_secure)
 	return find_owner(name, ns_t_cname, ignored, ret_is_secure);
 }
 
-/* getaddrinfo(3) says that there is no address if one kind is not there and the
- * question for the other got no answer. Returns whether either has none, or is
- * there after all: the trouble was a short one. */
+/* getaddrinfo(3) reports that there is no address if one family has none and
+ * the query for the other got no answer. Ask again: returns whether a query
+ * gets no answer, or finds an address after all, so the trouble was short. */
 static bool
 is_in_doubt(const char *host)
 {

@@ -20,7 +20,7 @@ enum dns_answer {
 	DNS_FOUND,
 	DNS_NO_DATA, /* the domain exists and has no such record */
 	DNS_NO_DOMAIN, /* it does not exist */
-	DNS_TROUBLE, /* no answer, or none that can be trusted: ask later */
+	DNS_TROUBLE, /* no answer, or an untrustworthy one: ask later */
 };
 
 struct dns_mx {
@@ -28,12 +28,12 @@ struct dns_mx {
 	char host[DNS_NAME_SIZE]; /* "" is the root, as in a null MX */
 };
 
-/* Get ready: names are looked up as they are, whatever resolv.conf(5) would
- * have searched or added. */
+/* Initialize the resolver: names are looked up as they are, without the search
+ * list of resolv.conf(5). */
 void dns_start(void);
 
-/* Whether resolv.conf(5) says that the resolver is to be believed when it says
- * that an answer is authentic (trust-ad). No answer is secure without that. */
+/* Whether resolv.conf(5) says that the resolver's claims of authentic answers
+ * can be trusted (trust-ad). Without that no answer is secure. */
 bool dns_has_trust(void);
 
 /*
@@ -55,8 +55,8 @@ enum dns_answer dns_find_tlsa(const char *name,
     struct tls_tlsa ret_records[DNS_TLSA_MAX], size_t *ret_count,
     bool *ret_is_secure);
 
-/* Ask for the one TXT record of a name that begins with a text. Several such
- * records are none. */
+/* Ask for the one TXT record of a name that begins with a prefix. Several such
+ * records count as no record. */
 enum dns_answer dns_find_text(const char *name, const char *prefix,
     char ret_text[DNS_TEXT_SIZE]);
 

@@ -17,8 +17,8 @@
 
 #define TLSA_HEADER_SIZE 3
 
-/* An MX record's data: preference, then the host's name (RFC 1035 section
- * 3.3.9). Returns whether it is no damaged one. */
+/* Take the data of an MX record: preference, then the host's name (RFC 1035
+ * section 3.3.9). Returns whether it is intact. */
 static bool
 parse_mx(ns_msg *message, const ns_rr *record, struct dns_mx *ret_mx)
 {
@@ -35,8 +35,7 @@ parse_mx(ns_msg *message, const ns_rr *record, struct dns_mx *ret_mx)
 	return true;
 }
 
-/* Keep a record. When there is no room it takes the place of the one that would
- * be tried last, if it is better. */
+/* Keep a record. Without room it replaces the worst one, if it is better. */
 static void
 keep_record(const struct dns_mx *record, struct dns_mx records[DNS_MX_MAX],
     size_t *count)
@@ -54,11 +53,11 @@ keep_record(const struct dns_mx *record, struct dns_mx records[DNS_MX_MAX],
 		records[place] = *record;
 }
 
-/* What is done with a record. Returns whether it is no damaged one. */
+/* Takes a record. Returns whether it is intact. */
 typedef bool take_record(ns_msg *message, const ns_rr *record, void *context);
 
-/* Take all records of a type. Returns how many there were, or -1 for what is no
- * message or is damaged. */
+/* Take all records of a type. Returns how many there were, or -1 for a damaged
+ * message. */
 static int
 take_records(const unsigned char *answer, size_t length, int type,
     take_record *take, void *context)
@@ -141,7 +140,7 @@ take_tlsa(ns_msg *message, const ns_rr *rr, void *context)
 	record->selector = data[1];
 	record->matching = data[2];
 	record->size_bytes = length - TLSA_HEADER_SIZE;
-	/* A certificate that is longer is none that we could compare. */
+	/* A longer certificate could not be compared. */
 	if (record->size_bytes > TLSA_DATA_MAX)
 		record->size_bytes = 0;
 	memcpy(record->data, data + TLSA_HEADER_SIZE, record->size_bytes);
@@ -168,8 +167,9 @@ struct text_search {
 	size_t found;
 };
 
-/* A TXT record's data: strings of up to 255 octets, which are one (RFC 1035
- * section 3.3.14). Returns whether it is no damaged one, and fits. */
+/* Take the data of a TXT record: strings of up to 255 octets, which are
+ * concatenated (RFC 1035 section 3.3.14). Returns whether it is intact and
+ * fits. */
 static bool
 join_strings(const ns_rr *rr, char ret_text[DNS_TEXT_SIZE])
 {
@@ -198,7 +198,7 @@ take_text(ns_msg *message, const ns_rr *rr, void *context)
 	char text[DNS_TEXT_SIZE];
 
 	(void)message;
-	/* What is too long, or odd, is not what is looked for. */
+	/* A record that is too long or odd cannot be the one. */
 	if (!join_strings(rr, text) ||
 	    strncmp(text, search->prefix, strlen(search->prefix)) != 0)
 		return true;

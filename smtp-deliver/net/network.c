@@ -22,8 +22,8 @@
 #include "lib/ip.h"
 #include "smtp-deliver/net/network.h"
 
-/* Of networks that nobody has (RFC 5737, RFC 3849): only a default route leads
- * there. */
+/* Addresses of documentation networks (RFC 5737, RFC 3849): only a default
+ * route leads there. */
 #define ANY_IP4 "198.51.100.1"
 #define ANY_IP6 "2001:db8:ffff::1"
 
@@ -33,7 +33,7 @@ union any_address {
 	struct sockaddr_in6 ip6;
 };
 
-/* A socket that what is sent goes to an address by, or a negative errno. */
+/* Connect a UDP socket to an address. Returns it or a negative errno. */
 static int
 open_socket(const struct sockaddr *address, socklen_t length)
 {
@@ -83,7 +83,7 @@ network_has_any_route(void)
 
 /* ---- the resolver ---- */
 
-/* What glibc has of a nameserver. Returns its length. */
+/* Get a nameserver's address from glibc. Returns its length. */
 static socklen_t
 get_server(const struct __res_state *state, int number,
     union any_address *ret_address)
@@ -108,8 +108,7 @@ is_on_this_host(const union any_address *address)
 	    : is_loopback_ip6(&address->ip6.sin6_addr);
 }
 
-/* Ask for the nameservers of the root: one question, in one packet (RFC 1035
- * section 4.1). */
+/* Ask for the nameservers of the root, in one packet (RFC 1035 section 4.1). */
 static bool
 ask(int fd, uint16_t id)
 {
@@ -130,7 +129,7 @@ has_answer(int fd, uint16_t id)
 	    answer[0] == id >> 8 && answer[1] == (id & 0xff);
 }
 
-/* Wait until one of them answers, or none will. */
+/* Wait until a nameserver answers, or none can any more. */
 static bool
 await_answer(struct pollfd *pfds, nfds_t count, uint16_t id, int seconds)
 {
@@ -157,7 +156,7 @@ await_answer(struct pollfd *pfds, nfds_t count, uint16_t id, int seconds)
 	return false;
 }
 
-/* Ask all that may know something. */
+/* Ask all nameservers that may have an answer. */
 static nfds_t
 ask_servers(const struct __res_state *state, uint16_t id,
     struct pollfd ret_pfds[MAXNS])

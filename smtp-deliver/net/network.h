@@ -8,22 +8,22 @@
 #include <stdbool.h>
 
 /*
- * Whether there is a network to deliver over. Where there is none nothing was
- * tried, and that is no fault of the other hosts'. Nothing but a question to
- * the resolver is sent to find out.
+ * Whether this host has a network. Without one, nothing was tried, and other
+ * hosts are not at fault. Nothing but a query to the resolver is sent to find
+ * out.
  */
 
-/* Whether this host knows a way to an address. */
+/* Whether this host has a route to an address. */
 bool network_has_route(const struct sockaddr *address, socklen_t length);
 
-/* Whether it knows a way to the Internet, by IPv4 or IPv6. */
+/* Whether it has a route to the Internet, by IPv4 or IPv6. */
 bool network_has_any_route(void);
 
 /*
- * Whether the resolver can be asked: a nameserver of resolv.conf(5) gives any
- * answer. One on this host, which may say that it knows nothing, does not count
- * without a way to others. Takes as long as resolv.conf(5) has the resolver
- * wait. After dns_start().
+ * Whether the resolver works: a nameserver of resolv.conf(5) gives any answer.
+ * A nameserver on this host, which may answer without knowing anything, does
+ * not count without a route to others. Takes as long as resolv.conf(5) lets the
+ * resolver wait. Call dns_start() first.
  */
 bool network_has_resolver(void);
 

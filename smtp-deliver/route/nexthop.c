@@ -45,7 +45,7 @@ fail(char ret_error[NEXTHOP_ERROR_SIZE], const char *format, ...)
 	return -EINVAL;
 }
 
-/* The first word "tls", or NULL. */
+/* Find the first word "tls". Returns NULL if there is no such word. */
 static char *
 find_tls(char *text)
 {
@@ -62,23 +62,23 @@ find_tls(char *text)
 	}
 }
 
-/* Take the words "tls LEVEL" off the end of the text, if they are there. */
+/* Take the words "tls LEVEL" from the end of the text, if they are there. */
 static int
-take_level(char *text, struct nexthop *ret_way,
+take_level(char *text, struct nexthop *ret_nexthop,
     char ret_error[NEXTHOP_ERROR_SIZE])
 {
 	char *tls = find_tls(text), *word;
 	size_t length;
 
-	ret_way->has_level = tls != NULL;
-	ret_way->level = LEVEL_VERIFY;
+	ret_nexthop->has_level = tls != NULL;
+	ret_nexthop->level = LEVEL_VERIFY;
 	if (tls == NULL)
 		return 0;
 	*tls = '\0';
 	word = tls + 3 + strspn(tls + 3, BLANKS);
 	length = strcspn(word, BLANKS);
 	for (enum level i = LEVEL_NONE; i < LEVELS; i++) {
-		ret_way->level = i;
+		ret_nexthop->level = i;
 		if (strlen(levels[i]) == length &&
 		    strncasecmp(levels[i], word, length) == 0 &&
 		    word[length + strspn(word + length, BLANKS)] == '\0')
@@ -86,14 +86,14 @@ take_level(char *text, struct nexthop *ret_way,
 	}
 	return fail(ret_error,
 	    "tls \"%.64s\"; expected dane, sts, verify or none, and nothing "
-	    "behind it",
+	    "after it",
 	    word);
 }
 
 /* ---- what a level can be asked of ---- */
 
-/* Promise P5: only for whom an administrator has named may anything be weaker
- * than for everybody. */
+/* Promise P5: only hosts that the administrator named may have weaker
+ * requirements than others. */
 static int
 check_none(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
 {
@@ -169,7 +169,7 @@ is_mx(const char *text)
 	    text[2 + strspn(text + 2, BLANKS)] == '\0';
 }
 
-/* In lower case: a name is the same host in whatever case. */
+/* Convert names to lower case, in which they are compared. */
 static void
 lower_names(struct relays *relays)
 {
@@ -199,21 +199,22 @@ parse_relays(const char *text, struct nexthop *nexthop,
 }
 
 int
-nexthop_parse(const char *text, struct nexthop *ret_way,
+nexthop_parse(const char *text, struct nexthop *ret_nexthop,
     char ret_error[NEXTHOP_ERROR_SIZE])
 {
 	char copy[NEXTHOP_SIZE];
 	int r;
 
-	*ret_way = (struct nexthop){ .is_relayed = false };
+	*ret_nexthop = (struct nexthop){ .is_relayed = false };
 	if (strlcpy(copy, text, sizeof(copy)) >= sizeof(copy))
 		return fail(ret_error, "%zu octets; expected %zu at the most",
 		    strlen(text), sizeof(copy) - 1);
-	if ((r = take_level(copy, ret_way, ret_error)) < 0)
+	if ((r = take_level(copy, ret_nexthop, ret_error)) < 0)
 		return r;
-	if (!is_mx(copy) && (r = parse_relays(copy, ret_way, ret_error)) < 0)
+	if (!is_mx(copy) &&
+	    (r = parse_relays(copy, ret_nexthop, ret_error)) < 0)
 		return r;
-	return ret_way->has_level ? check_level(ret_way, ret_error) : 0;
+	return ret_nexthop->has_level ? check_level(ret_nexthop, ret_error) : 0;
 }
 
 /* ---- names of destinations ---- */
@@ -250,25 +251,25 @@ nexthop_format(const struct nexthop *nexthop, char ret_name[NEXTHOP_SIZE])
 }
 
 int
-nexthop_parse_name(const char *name, struct nexthop *ret_way)
+nexthop_parse_name(const char *name, struct nexthop *ret_nexthop)
 {
 	char copy[NEXTHOP_SIZE], error[NEXTHOP_ERROR_SIZE], *rest;
 
-	/* Not so where that is a domain: "via", "via tls dane". */
+	/* "via" may be a domain: "via", "via tls dane". */
 	if (strncmp(name, VIA, strlen(VIA)) == 0 &&
-	    nexthop_parse(name + strlen(VIA), ret_way, error) == 0)
-		return ret_way->is_relayed ? 0 : -EINVAL;
-	*ret_way = (struct nexthop){ .is_relayed = false };
+	    nexthop_parse(name + strlen(VIA), ret_nexthop, error) == 0)
+		return ret_nexthop->is_relayed ? 0 : -EINVAL;
+	*ret_nexthop = (struct nexthop){ .is_relayed = false };
 	if (strlcpy(copy, name, sizeof(copy)) >= sizeof(copy))
 		return -EINVAL;
 	rest = copy + strcspn(copy, BLANKS);
 	if (*rest != '\0')
 		*rest++ = '\0';
-	if (take_level(rest, ret_way, error) < 0 ||
+	if (take_level(rest, ret_nexthop, error) < 0 ||
 	    rest[strspn(rest, BLANKS)] != '\0')
 		return -EINVAL;
-	return strlcpy(ret_way->domain, copy, sizeof(ret_way->domain)) <
-		sizeof(ret_way->domain)
+	return strlcpy(ret_nexthop->domain, copy, sizeof(ret_nexthop->domain)) <
+		sizeof(ret_nexthop->domain)
 	    ? 0
 	    : -EINVAL;
 }

@@ -13,34 +13,34 @@
 #define NEXTHOP_ERROR_SIZE 512
 #define NEXTHOP_SIZE 2560 /* eight relays, each with a port, and a level */
 
-/* Where mail goes: to the hosts of a domain, or to relays; and what is asked of
- * these. */
+/* Where mail goes: to the MX hosts of a domain, or to relays; and the TLS that
+ * is required of them. */
 struct nexthop {
 	bool is_relayed;
-	char domain[ADDRESS_DOMAIN_MAX + 1]; /* or an address literal; "" as
-					      * long as it is every domain */
+	char domain[ADDRESS_DOMAIN_MAX + 1]; /* or an address literal; "" for
+					      * the recipient's domain */
 	struct relays relays;
-	bool has_level; /* TLS is to be as good as that, or none */
+	bool has_level; /* TLS must be of that level, or is not used */
 	enum level level;
 };
 
 /*
- * Parse a way as an administrator writes it:
+ * Parse a next hop as an administrator writes it:
  *
- *	mx [tls LEVEL]		the hosts of the recipient's domain
- *	RELAY... [tls LEVEL]	what relays_parse() takes
+ *  *	mx [tls LEVEL]		the hosts of the recipient's domain
+ *  *	RELAY... [tls LEVEL]	what relays_parse() takes
  *
  * where LEVEL is dane, sts, verify, or none for relays that are hosts.
  *
- * Returns 0, or -EINVAL with ret_error telling in printable words what was
- * found and what was expected; ret_way is then unspecified.
+ * Returns 0, or -EINVAL with ret_error saying, in printable characters, what
+ * was found and what was expected; ret_nexthop is then unspecified.
  */
-int nexthop_parse(const char *text, struct nexthop *ret_way,
+int nexthop_parse(const char *text, struct nexthop *ret_nexthop,
     char ret_error[NEXTHOP_ERROR_SIZE]);
 
 /*
- * A way as the name of a destination: that of one that leads to the same hosts,
- * asking the same of them, is the same.
+ * Write a next hop as the name of a destination. Next hops with the same hosts
+ * and the same requirements have the same name.
  *
  *	example.org			the hosts of a domain
  *	example.org tls dane
@@ -48,12 +48,12 @@ int nexthop_parse(const char *text, struct nexthop *ret_way,
  */
 void nexthop_format(const struct nexthop *nexthop, char ret_name[NEXTHOP_SIZE]);
 
-/* What nexthop_format() wrote. Returns 0, or -EINVAL if it did not. */
-int nexthop_parse_name(const char *name, struct nexthop *ret_way);
+/* Parse what nexthop_format() wrote. Returns 0, or -EINVAL for other text. */
+int nexthop_parse_name(const char *name, struct nexthop *ret_nexthop);
 
-/* The domain whose MTA-STS policy says what is asked of its hosts: that of the
- * recipients, or of a relay where the administrator wants it (RFC 8461 section
- * 2, "Policy Domain"). NULL: no policy is of interest. */
+/* The domain whose MTA-STS policy applies: that of the recipients, or of a
+ * relay if the administrator asks for it (RFC 8461 section 2, "Policy Domain").
+ * NULL: no policy applies. */
 const char *nexthop_policy_domain(const struct nexthop *nexthop);
 
 #endif

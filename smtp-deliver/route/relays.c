@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * relays.c - the notation for who takes mail in place of MX hosts.
+ * relays.c - the notation for hosts that take mail instead of MX hosts.
  *
- * Pure: no I/O, no memory; who a name belongs to is for route.c to find out.
+ * Pure: no I/O, no memory; route.c looks the names up.
  */
 
 #include "config.h"
@@ -21,7 +21,7 @@
 #define IPV6_TAG "IPv6:"
 #define HOP_SIZE (ADDRESS_DOMAIN_MAX + sizeof("[]:65535"))
 
-/* A name that can be looked up; digits and dots alone are a typing error. */
+/* Whether a name can be looked up. Digits and dots alone are a mistake. */
 static bool
 is_name(const char *text)
 {
@@ -41,30 +41,30 @@ parse_port(const char *text, uint16_t *ret_port)
 	return problem == NULL && text[digits] == '\0';
 }
 
-/* [NAME] or [IP]; text is what is between the brackets. */
+/* Parse [NAME] or [IP]; text is between the brackets. */
 static bool
-parse_host(const char *text, struct relay *ret_hop)
+parse_host(const char *text, struct relay *ret_relay)
 {
 	if (strncasecmp(text, IPV6_TAG, strlen(IPV6_TAG)) == 0)
 		text += strlen(IPV6_TAG);
-	ret_hop->is_domain = false;
+	ret_relay->is_domain = false;
 	return (is_ip(text) || is_name(text)) &&
-	    strlcpy(ret_hop->name, text, sizeof(ret_hop->name)) <
-	    sizeof(ret_hop->name);
+	    strlcpy(ret_relay->name, text, sizeof(ret_relay->name)) <
+	    sizeof(ret_relay->name);
 }
 
 static bool
-parse_domain(const char *text, struct relay *ret_hop)
+parse_domain(const char *text, struct relay *ret_relay)
 {
-	ret_hop->is_domain = true;
+	ret_relay->is_domain = true;
 	return is_name(text) &&
-	    strlcpy(ret_hop->name, text, sizeof(ret_hop->name)) <
-	    sizeof(ret_hop->name);
+	    strlcpy(ret_relay->name, text, sizeof(ret_relay->name)) <
+	    sizeof(ret_relay->name);
 }
 
-/* One next hop, which is changed meanwhile. */
+/* Parse one relay; text is modified. */
 static bool
-parse_hop(char *text, struct relay *ret_hop)
+parse_relay(char *text, struct relay *ret_relay)
 {
 	bool is_host = *text == '[';
 	char *end = text + strcspn(text, is_host ? "]" : ":"), *port = end;
@@ -73,14 +73,14 @@ parse_hop(char *text, struct relay *ret_hop)
 		*port++ = '\0';
 	else if (is_host)
 		return false;
-	ret_hop->port = 0;
-	if (*port == ':' && !parse_port(port + 1, &ret_hop->port))
+	ret_relay->port = 0;
+	if (*port == ':' && !parse_port(port + 1, &ret_relay->port))
 		return false;
 	if (*port != ':' && *port != '\0')
 		return false;
 	*end = '\0';
-	return is_host ? parse_host(text + 1, ret_hop)
-		       : parse_domain(text, ret_hop);
+	return is_host ? parse_host(text + 1, ret_relay)
+		       : parse_domain(text, ret_relay);
 }
 
 static int
@@ -95,12 +95,12 @@ fail(char ret_error[RELAYS_ERROR_SIZE], const char *found, size_t length)
 }
 
 int
-relays_parse(const char *text, struct relays *ret_hops,
+relays_parse(const char *text, struct relays *ret_relays,
     char ret_error[RELAYS_ERROR_SIZE])
 {
 	const char *start = text;
 
-	ret_hops->count = 0;
+	ret_relays->count = 0;
 	for (;;) {
 		char hop[HOP_SIZE];
 		size_t length;
@@ -109,15 +109,15 @@ relays_parse(const char *text, struct relays *ret_hops,
 		if (*text == '\0')
 			break;
 		length = strcspn(text, SEPARATORS);
-		if (length >= sizeof(hop) || ret_hops->count == RELAYS_MAX)
+		if (length >= sizeof(hop) || ret_relays->count == RELAYS_MAX)
 			return fail(ret_error, text, length);
 		memcpy(hop, text, length);
 		hop[length] = '\0';
-		if (!parse_hop(hop, &ret_hops->relay[ret_hops->count++]))
+		if (!parse_relay(hop, &ret_relays->relay[ret_relays->count++]))
 			return fail(ret_error, text, length);
 		text += length;
 	}
-	if (ret_hops->count == 0)
+	if (ret_relays->count == 0)
 		return fail(ret_error, start, strlen(start));
 	return 0;
 }

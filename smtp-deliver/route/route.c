@@ -4,9 +4,9 @@
  * route.c - which hosts take mail for a destination (RFC 5321 section 5.1).
  *
  * MX records by preference; without any, the domain itself; an address literal
- * is its own host. A null MX (RFC 7505) or no such domain ends it at once.
+ * is its own host. A null MX (RFC 7505) or a missing domain is a failure.
  *
- * Relays that take their place are used one after the other.
+ * Relays that replace them are used one after the other.
  */
 
 #include "config.h"
@@ -34,7 +34,7 @@ void
 route_order(struct dns_mx *records, size_t count)
 {
 	/* Shuffle all, then sort: glibc's qsort(3) may not be stable, which
-	 * does no harm to a shuffled order. */
+	 * does not matter for a shuffled order. */
 	for (size_t i = count; i > 1; i--) {
 		size_t j = arc4random_uniform((uint32_t)i);
 		struct dns_mx swap = records[i - 1];
@@ -45,8 +45,8 @@ route_order(struct dns_mx *records, size_t count)
 	qsort(records, count, sizeof(*records), compare_preferences);
 }
 
-/* Add a host that is like another, but for its name, and for being that much
- * worse. Where there is no room for one there are enough. */
+/* Add a host like another one, with a name of its own and a preference that is
+ * worse by so much. Without room it is dropped: there are enough. */
 static void
 add_host(struct route *route, const struct route_host *like, const char *name,
     unsigned preference)
@@ -68,7 +68,8 @@ route_set_loop(struct verdict *ret_verdict)
 	    "mail loops back to myself");
 }
 
-/* Hosts of a preference and all worse ones are this host, or behind it. */
+/* Remove the hosts of a preference and all worse ones: this host is among
+ * them. */
 static void
 cut(struct route *route, unsigned preference)
 {
@@ -86,7 +87,7 @@ cut(struct route *route, unsigned preference)
 	route->is_loop = true;
 }
 
-/* Cut the route before the host that has our name. */
+/* Cut the route before a host with our name. */
 static int
 cut_at_own_name(struct route *route, const struct deliver_settings *settings,
     struct verdict *ret_verdict)
@@ -122,13 +123,13 @@ route_look_up(struct route *route, size_t host)
 		route->known_count++;
 		look_up(route, route->known_count - 1);
 	}
-	/* What had no answer for the last message may have one now. */
+	/* A host without an answer for the last message may have one now. */
 	if (is_known && route->answers[host] == DNS_TROUBLE)
 		look_up(route, host);
 	return host < route->host_count;
 }
 
-/* A null MX is to be alone; two of them name no host, either. */
+/* A null MX must be the only record; two of them name no host either. */
 static bool
 has_no_host(const struct dns_mx *records, size_t count)
 {
@@ -156,7 +157,7 @@ add_mx(struct route *route, const struct route_host *like,
 	return 0;
 }
 
-/* The hosts of like's domain. */
+/* Add the hosts of like's domain. */
 static int
 add_domain(struct route *route, struct route_host *like,
     struct verdict *ret_verdict)
@@ -174,7 +175,8 @@ add_domain(struct route *route, struct route_host *like,
 	case DNS_FOUND:
 		return add_mx(route, like, records, count, ret_verdict);
 	case DNS_NO_DATA:
-		/* Whoever has forged that must be the domain itself. */
+		/* A forger of that answer must still show the domain's own
+		 * certificate. */
 		like->is_name_secure = true;
 		add_host(route, like, ascii, 0);
 		return 0;
@@ -190,25 +192,25 @@ add_domain(struct route *route, struct route_host *like,
 	return -EHOSTUNREACH;
 }
 
-/* Those of one next hop come before those of the next. A next hop that cannot
- * be used now leaves the others. */
+/* Add the hosts of a relay, after those of earlier ones. An unusable relay
+ * leaves the others. */
 static int
-add_hop(struct route *route, const struct relay *hop, unsigned number,
+add_relay(struct route *route, const struct relay *relay, unsigned number,
     int default_port, struct verdict *ret_verdict)
 {
 	struct route_host like = {
-		.port = hop->port != 0 ? hop->port : default_port,
+		.port = relay->port != 0 ? relay->port : default_port,
 		.preference = number << 16,
 		.is_name_secure = true,
 	};
 	char name[DNS_NAME_SIZE];
 
 	like.is_tls_first = like.port == RELAYS_PORT_TLS;
-	(void)strlcpy(like.domain, hop->name, sizeof(like.domain));
-	if (hop->is_domain)
+	(void)strlcpy(like.domain, relay->name, sizeof(like.domain));
+	if (relay->is_domain)
 		return add_domain(route, &like, ret_verdict);
-	if (idna_to_ascii(hop->name, name) < 0)
-		(void)strlcpy(name, hop->name, sizeof(name)); /* IPv6 */
+	if (idna_to_ascii(relay->name, name) < 0)
+		(void)strlcpy(name, relay->name, sizeof(name)); /* IPv6 */
 	add_host(route, &like, name, 0);
 	return 0;
 }
@@ -223,8 +225,8 @@ set_relay_trouble(const char *name, struct verdict *verdict)
 	    reason);
 }
 
-/* The relays that are to be had. Without any the mail waits, whatever the DNS
- * says of them: it is not the recipient who is wrong. */
+/* Find the relays' hosts. Without any the mail waits, whatever the DNS says
+ * about them: it is not about the recipients. */
 static int
 find_relays(const struct relays *relays,
     const struct deliver_settings *settings, struct route *ret_route,
@@ -233,7 +235,7 @@ find_relays(const struct relays *relays,
 	for (size_t i = 0; i < relays->count; i++) {
 		const struct relay *relay = &relays->relay[i];
 
-		if (add_hop(ret_route, relay, (unsigned)i,
+		if (add_relay(ret_route, relay, (unsigned)i,
 			settings->remote_port, ret_verdict) < 0)
 			set_relay_trouble(relay->name, ret_verdict);
 	}

@@ -20,51 +20,51 @@ struct route_host {
 	int port;
 	bool is_tls_first; /* TLS from the first octet (RFC 8314) */
 	bool is_name_secure; /* nobody can have forged it: DNSSEC vouches for
-			      * the MX record, or there is none */
+			      * the MX record, or there is no MX record */
 	unsigned preference;
 };
 
-/* The hosts that take mail for a destination, the one to try first first. */
+/* The hosts that take mail for a destination, in the order to try them. */
 struct route {
-	bool has_level; /* so much is asked of TLS there, or nothing */
+	bool has_level; /* TLS of that level is required, or none is used */
 	enum level level;
-	bool is_relayed; /* by the administrator's word, not the recipient's:
-			  * what is wrong with it makes nobody fail */
+	bool is_relayed; /* the administrator's choice, not the recipient's:
+			  * trouble with its hosts is never permanent */
 	size_t host_count;
 	struct route_host hosts[ROUTE_HOSTS_MAX];
-	bool has_mx; /* the preferences mean something */
-	bool is_literal; /* somebody has named the host's address */
-	bool is_loop; /* it went on to this host, and was cut before that */
+	bool has_mx; /* the hosts have preferences */
+	bool is_literal; /* the destination is an address literal */
+	bool is_loop; /* it was cut before this host, which it led to */
 	size_t known_count; /* hosts whose addresses were looked up */
 	enum dns_answer answers[ROUTE_HOSTS_MAX];
-	struct addrinfo *addresses[ROUTE_HOSTS_MAX]; /* with DNS_FOUND; ours */
+	struct addrinfo *addresses[ROUTE_HOSTS_MAX]; /* with DNS_FOUND; owned */
 };
 
 /*
- * Find the way to a destination (RFC 5321 section 5.1, RFC 7505), or by the
- * relays that are to be used in its place.
+ * Find the hosts of a destination (RFC 5321 section 5.1, RFC 7505), or of the
+ * relays that replace them.
  *
  * destination	a name as nexthop_format() writes it: a domain, an address
  *		literal, or relays.
- * settings	SMTP_HOSTNAME: where the route would lead to that name it is
- *		cut. Relays may be there.
+ * settings	SMTP_HOSTNAME: the route is cut before a host of that name. A
+ *		relay may have it.
  *
- * Returns 0, or -EHOSTUNREACH with ret_verdict telling why there is no way
+ * Returns 0, or -EHOSTUNREACH with ret_verdict saying why the route has no host
  * now (deferred) or at all (failed).
  */
 int route_find(const char *destination, const struct deliver_settings *settings,
     struct route *ret_route, struct verdict *ret_verdict);
 
 /*
- * Look up the addresses of a host and of all that have its preference. If one
- * of them is this host itself, these and all worse ones leave the route.
+ * Look up the addresses of a host and of all hosts of its preference. If one of
+ * them is this host itself, these and all worse ones leave the route.
  *
- * Returns whether there still is such a host.
+ * Returns whether the route still has that host.
  */
 bool route_look_up(struct route *route, size_t host);
 
-/* Whether the MTA-STS policy of the destination is of interest. A relay is not
- * the recipients' choice: their domain's is not. */
+/* Whether the MTA-STS policy of the destination applies. Relays are not the
+ * recipients' choice, so the policy of their domain does not. */
 static inline bool
 route_has_policy(const struct route *route)
 {
@@ -72,11 +72,11 @@ route_has_policy(const struct route *route)
 	    (route->has_level && route->level == LEVEL_STS);
 }
 
-/* That a route has only led to this host (RFC 5321 section 5.1). */
+/* Set the verdict for a route that leads to this host only (RFC 5321 section
+ * 5.1). */
 void route_set_loop(struct verdict *ret_verdict);
 
-/* Put records into the order in which they are to be tried: by preference,
- * equal ones shuffled. */
+/* Sort records by preference, and shuffle those of equal preference. */
 void route_order(struct dns_mx *records, size_t count);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * rules.c - the routes file: which way mail goes, by whom it is to or from.
+ * rules.c - the routes file: next hops by recipient and sender.
  *
- *	to example.org		via [mail.example.org]:587 tls verify
- *	from app@example.net	via mx tls dane
- *	all			via relay.example.com
+ *  *	to example.org		via [mail.example.org]:587 tls verify
+ *  *	from app@example.net	via mx tls dane
+ *  *	all			via relay.example.com
  *
- * The first rule that matches counts. To find it, rules are sorted by what they
- * match: there is one key for each way in which an address can be matched (the
- * address, its domain, each domain above that), and of the rules that have one
- * of these keys, that of the least line is the first one.
+ * The first rule that matches applies. To find it, rules are sorted by their
+ * keys. An address is looked up by each key that can match it (the address, its
+ * domain, each domain above that); of the rules found, the one of the lowest
+ * line is the first.
  */
 
 #include "config.h"
@@ -41,7 +41,7 @@ enum side {
 	SIDE_FROM,
 };
 
-/* A rule, and what it matches. */
+/* A rule with its key. */
 struct entry {
 	struct rule rule;
 	enum side side;
@@ -51,15 +51,15 @@ struct entry {
 };
 
 struct rules {
-	struct entry last; /* behind all others */
+	struct entry last; /* after all others */
 	size_t count;
 	size_t room;
-	struct entry *entries; /* as they stand in the file; then sorted */
+	struct entry *entries; /* in the order of the file; sorted later */
 	size_t port_count;
 	uint16_t *ports;
 };
 
-/* A file that is being read. */
+/* A file while it is read. */
 struct reading {
 	struct rules *rules;
 	unsigned line;
@@ -84,8 +84,8 @@ tell(struct reading *reading, bool is_mistake, const char *format, ...)
 
 /* ---- keys ---- */
 
-/* Write a domain or an address in the one form that is compared: without regard
- * to case, a domain as the DNS has it. */
+/* Write a domain or an address in the form in which it is compared: in lower
+ * case, domains as the DNS has them. */
 static void
 make_key(const char *text, char ret_key[KEY_SIZE])
 {
@@ -125,7 +125,7 @@ compare_entries(const void *a, const void *b)
 	    (left->rule.line < right->rule.line);
 }
 
-/* The first rule with a key, if it comes before another one. */
+/* Return the first rule with a key, if it precedes another rule. */
 static const struct entry *
 find_before(const struct rules *rules, enum side side, const char *key,
     const struct entry *other)
@@ -150,8 +150,8 @@ find_before(const struct rules *rules, enum side side, const char *key,
 	return found;
 }
 
-/* The first rule that matches all that a key stands for, if it comes before
- * another one. */
+/* Return the first rule that matches everything that a key matches, if it
+ * precedes another rule. */
 static const struct entry *
 find_first(const struct rules *rules, enum side side, const char *key,
     const struct entry *other)
@@ -169,8 +169,8 @@ find_first(const struct rules *rules, enum side side, const char *key,
 
 /* ---- a line ---- */
 
-/* Take the next word. NULL: there is none before the end or a comment. A quoted
- * string is part of a word, whatever is in it. */
+/* Take the next word. Returns NULL at the end or at a comment. A quoted string
+ * is part of a word with all its characters. */
 static char *
 take_word(char **line)
 {
@@ -229,7 +229,7 @@ take_side(const char *word, enum side *ret_side)
 	return false;
 }
 
-/* What is matched: the first words of a rule. */
+/* Parse the first words of a rule: what it matches. */
 static bool
 parse_who(struct reading *reading, char **line, enum side *ret_side,
     char ret_key[KEY_SIZE])
@@ -246,7 +246,7 @@ parse_who(struct reading *reading, char **line, enum side *ret_side,
 	word = take_word(line);
 	if (word == NULL || !is_pattern(*ret_side, word)) {
 		tell(reading, true,
-		    "\"%.64s\" behind \"%s\"; expected a domain, .domain for "
+		    "\"%.64s\" after \"%s\"; expected a domain, .domain for "
 		    "all below it, or an address%s",
 		    word != NULL ? word : "",
 		    *ret_side == SIDE_TO ? "to" : "from",
@@ -257,7 +257,7 @@ parse_who(struct reading *reading, char **line, enum side *ret_side,
 	return true;
 }
 
-/* Where it goes: the rest of the rule. */
+/* Parse the rest of a rule: the next hop. */
 static bool
 parse_way(struct reading *reading, char **line, struct nexthop *ret_way)
 {
@@ -407,7 +407,7 @@ rules_close(struct rules *rules)
 
 /* ---- the file ---- */
 
-/* Take a line of the file, without its end. */
+/* Take a line of the file, without its LF. */
 static void
 take_line(struct reading *reading, char *line)
 {
@@ -462,7 +462,7 @@ read_line(struct reading *reading, FILE *file,
 	return true;
 }
 
-/* The first rule that matches whatever an entry matches. */
+/* Return the first rule that matches everything that an entry matches. */
 static const struct entry *
 find_shadow(const struct rules *rules, const struct entry *entry)
 {
@@ -474,7 +474,7 @@ find_shadow(const struct rules *rules, const struct entry *entry)
 	    : find_first(rules, entry->side, entry->key, first);
 }
 
-/* Tell of rules that can never match, in the order of the file. */
+/* Report rules that can never match, in the order of the file. */
 static void
 tell_shadowed(struct reading *reading)
 {
@@ -482,7 +482,7 @@ tell_shadowed(struct reading *reading)
 	size_t *order = reallocarray(NULL, rules->count + 1, sizeof(*order));
 
 	if (order == NULL)
-		return; /* it is a warning only */
+		return; /* these are only warnings */
 	for (size_t i = 0; i < rules->count; i++)
 		order[rules->entries[i].number] = i;
 	for (size_t i = 0; i < rules->count; i++) {
@@ -554,7 +554,7 @@ rules_name_destination(const struct rule *rule, const char *recipient,
 	size_t length = strlen(DIRECT);
 	const char *level = rule->nexthop + length;
 
-	/* A relay may have a name that begins like that. */
+	/* The name of a relay may begin like that. */
 	if (strncmp(rule->nexthop, DIRECT, length) == 0 &&
 	    (*level == '\0' || *level == ' '))
 		(void)snprintf(ret_name, NEXTHOP_SIZE, "%s%s",

@@ -3,9 +3,9 @@
 /*
  * self.c - whether a host is this one (RFC 5321 section 5.1).
  *
- * The kernel is asked: what it would send from to an address of its own is that
- * very address. Nothing is sent for that; to list its addresses would take a
- * socket that a worker's wall has no place for.
+ * The kernel knows: the source address for packets to one of its own addresses
+ * is that address. Nothing is sent to find out. Listing the addresses would
+ * need a socket that a worker's sandbox does not allow.
  */
 
 #include "config.h"
@@ -26,7 +26,7 @@ self_has_name(const struct deliver_settings *settings, const char *host)
 	return strcasecmp(settings->hostname, host) == 0;
 }
 
-/* A connection to the unspecified address goes to this host, too. */
+/* A connection to the unspecified address reaches this host as well. */
 static bool
 is_internal_ip4(const struct in_addr *ip4)
 {
@@ -58,7 +58,7 @@ is_internal(const union any_address *address)
 	    : is_internal_ip6(&address->ip6.sin6_addr);
 }
 
-/* Whether a socket that is connected to an address has that address too. */
+/* Whether a socket connected to an address has the same local address. */
 static bool
 is_own(const union any_address *address, socklen_t length)
 {

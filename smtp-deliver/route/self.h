@@ -8,7 +8,7 @@
 
 #include "smtp-deliver/settings.h"
 
-/* Whether a host of a route is called what we call ourselves. */
+/* Whether a host of a route has our SMTP_HOSTNAME. */
 bool self_has_name(const struct deliver_settings *settings, const char *host);
 
 /* Whether one of the addresses leads to this host: its own, a loopback address,
