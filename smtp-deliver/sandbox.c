@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sandbox.c - the walls around a run and around its workers.
+ * sandbox.c - the sandboxes of a run, its workers and their processes.
  */
 
 #include "config.h"
@@ -51,7 +51,7 @@ static const char *const readable[] = {
 	"/dev/urandom",
 };
 
-/* Where workers connect to: remote hosts, or the relays in their place. */
+/* Allow the ports of remote hosts, or of relays. */
 static void
 allow_remote_ports(struct sandbox *sandbox,
     const struct deliver_settings *settings, const struct sandbox_ports *ports)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * accept.c - what a client asks for in its Accept field (RFC 9110 section
- * 12.5.1).
+ * accept.c - evaluate an Accept field (RFC 9110 section 12.5.1).
  *
  * A field is a list of media ranges, each with parameters and a quality:
- * "text/plain;version=0.0.4, application/json;q=0.5". Of the ranges that a type
- * falls into the most specific one counts. A range that cannot be understood
- * is as if it were not there; so are parameters other than version and q.
- * Pure.
+ * "text/plain;version=0.0.4, application/json;q=0.5". Of the ranges that match
+ * a type the most specific one applies. Invalid ranges are ignored, and so are
+ * parameters other than version and q. Pure.
  */
 
 #include "config.h"
@@ -22,7 +20,7 @@
 #define FIELD_SIZE 4096
 #define BLANKS " \t"
 
-/* How closely a range describes a type: the closer, the greater. */
+/* How closely a range matches a type: the closer, the greater. */
 enum closeness {
 	CLOSENESS_NONE,
 	CLOSENESS_ANY,
@@ -68,7 +66,7 @@ parse_quality(const char *text)
 	return (int)(quality * ACCEPT_QUALITY_MAX + 0.5);
 }
 
-/* Take one range of the list apart, in place. */
+/* Parse one range of the list, in place. */
 static struct range
 parse_range(char *text)
 {

@@ -7,11 +7,12 @@
 #define ACCEPT_QUALITY_MAX 1000
 
 /*
- * How much a client wants a media type: 0, not at all, to ACCEPT_QUALITY_MAX.
+ * How much a client prefers a media type: from 0, not acceptable, to
+ * ACCEPT_QUALITY_MAX.
  *
- * accept	the request's Accept field; empty: it wants anything.
+ * accept	the request's Accept field; empty: it accepts anything.
  * type		such as "text/plain".
- * version	the value of the type's version parameter; NULL: it has none.
+ * version	the value of the type's version parameter; NULL: no version.
  */
 int accept_quality(const char *accept, const char *type, const char *version);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * health.c - whether mail can be taken and goes out.
+ * health.c - check that mail can be accepted and is delivered.
  *
- * Looks at what a client or a sender would meet: a spool that is away, full or
- * cannot be written to, and mail that is due but that nobody tries. The spool
- * is opened anew each time, as every program that is started opens it.
+ * Looks for what a client or a sender would notice: a spool that is missing,
+ * full or not writable, and mail that is due and not tried. The spool is opened
+ * for each check, as every program opens it when it starts.
  */
 
 #include "config.h"
@@ -27,7 +27,7 @@
 #define FINDING_SIZE (FAULT_SIZE + 64)
 #define REFUSED_AGE_MS (15 * MINUTE_MS)
 
-/* Say what is wrong. Returns r. */
+/* Set the reason. Returns r. */
 static int
 explain(int r, const char *trouble, char ret_finding[FINDING_SIZE])
 {

@@ -5,11 +5,11 @@
 
 #include <limits.h>
 
-/* Room for the spool's path and what is wrong. */
+/* Room for the spool's path and the reason. */
 #define HEALTH_REASON_SIZE (PATH_MAX + 1280)
 
 /*
- * Check that mail can be taken and goes out.
+ * Check that mail can be accepted and is delivered.
  *
  * Returns 0, or a negative errno with ret_reason set: one line for people,
  * which names the spool.

@@ -3,10 +3,9 @@
 /*
  * http.c - serve pages over HTTP, on one thread.
  *
- * The only place that sees libmicrohttpd, which does the protocol and is used
- * without threads: the loop is ours. A connection is for one request and has
- * one deadline for all of it, so that a peer cannot hold us by dripping
- * octets.
+ * The only file that knows libmicrohttpd, which does the protocol and is used
+ * without threads: the loop is ours. A connection serves one request and has
+ * one deadline for all of it, so that a peer cannot hold us by dripping octets.
  */
 
 #include "config.h"
@@ -45,8 +44,8 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct connection connections[CONNECTIONS_MAX];
 	size_t connection_count;
-	int64_t idle_since_ms; /* when the last connection was closed */
-	sigset_t wait_mask; /* signals get through only while we wait */
+	int64_t idle_since_mono_ms; /* when the last connection was closed */
+	sigset_t wait_mask; /* signals arrive only while we wait */
 };
 
 static volatile sig_atomic_t is_told_to_stop;
@@ -58,8 +57,8 @@ note_signal(int signal_number)
 	is_told_to_stop = 1;
 }
 
-/* SIGTERM and SIGINT are blocked, but for the time that we wait: none is lost
- * between a look at is_told_to_stop and the wait. */
+/* SIGTERM and SIGINT are blocked except during the wait: none is lost between
+ * the check of is_told_to_stop and the wait. */
 static void
 catch_signals(struct server *server)
 {
@@ -89,7 +88,7 @@ find_page(const struct http_page *pages, const char *path)
 	return NULL;
 }
 
-/* Write what a request is answered with. Returns the status. */
+/* Write the response to a request. Returns the status. */
 static unsigned
 write_answer(const struct server *server, struct MHD_Connection *connection,
     const char *path, const char *method, FILE *out, const char **ret_type)
@@ -130,8 +129,8 @@ queue_response(struct MHD_Connection *connection, unsigned status,
 }
 
 /*
- * An MHD_AccessHandlerCallback: answer a request as soon as its fields are
- * there; a body is of no interest. MHD leaves a HEAD's answer without one.
+ * An MHD_AccessHandlerCallback: respond to a request as soon as its fields have
+ * come; its body is ignored. MHD omits the body of a response to HEAD.
  *
  * MHD_NO closes the connection.
  */
@@ -190,7 +189,7 @@ open_connection(struct server *server, int fd)
 	return NULL;
 }
 
-/* An MHD_NotifyConnectionCallback. MHD holds to CONNECTIONS_MAX. */
+/* An MHD_NotifyConnectionCallback. MHD enforces CONNECTIONS_MAX. */
 static void
 note_connection(void *cls, struct MHD_Connection *mhd_connection,
     void **connection_context, enum MHD_ConnectionNotificationCode code)
@@ -209,7 +208,7 @@ note_connection(void *cls, struct MHD_Connection *mhd_connection,
 	}
 	connection->is_open = false;
 	server->connection_count--;
-	server->idle_since_ms = clock_mono_ms();
+	server->idle_since_mono_ms = clock_mono_ms();
 }
 
 /* Shut connections that are past their deadlines: MHD then finds their end and
@@ -236,8 +235,7 @@ shut_late_connections(struct server *server, int64_t now_ms)
 
 /* ---- the loop ---- */
 
-/* Wait until there is something to do, at the longest until the deadline, and
- * do it. */
+/* Wait for work, until the deadline at the longest, and do it. */
 static int
 run_until(struct server *server, int64_t now_ms, int64_t deadline_ms)
 {
@@ -253,7 +251,7 @@ run_until(struct server *server, int64_t now_ms, int64_t deadline_ms)
 	if (MHD_get_fdset(server->daemon, &read_set, &write_set, &except_set,
 		&max_fd) != MHD_YES)
 		return -EMFILE;
-	/* Else MHD would accept one more, and close it. */
+	/* Otherwise MHD would accept one more and close it. */
 	if (server->connection_count == CONNECTIONS_MAX)
 		FD_CLR(server->listen_fd, &read_set);
 	if (MHD_get_timeout(server->daemon, &mhd_wait_ms) == MHD_YES &&
@@ -287,7 +285,7 @@ serve(struct server *server, int64_t idle_ms)
 		int64_t deadline_ms = shut_late_connections(server, now_ms);
 
 		if (server->connection_count == 0 && idle_ms >= 0) {
-			deadline_ms = server->idle_since_ms + idle_ms;
+			deadline_ms = server->idle_since_mono_ms + idle_ms;
 			if (deadline_ms <= now_ms)
 				break;
 		}
@@ -296,7 +294,7 @@ serve(struct server *server, int64_t idle_ms)
 	return r;
 }
 
-/* Serve those who are connected, not for long: somebody waits for our end. */
+/* Serve connected clients, not for long: the next process may be waiting. */
 static int
 finish(struct server *server)
 {
@@ -316,7 +314,7 @@ http_serve(int listen_fd, const struct http_site *site, int64_t idle_ms)
 	struct server server = {
 		.site = site,
 		.listen_fd = listen_fd,
-		.idle_since_ms = clock_mono_ms(),
+		.idle_since_mono_ms = clock_mono_ms(),
 	};
 	int r;
 
@@ -330,7 +328,7 @@ http_serve(int listen_fd, const struct http_site *site, int64_t idle_ms)
 	if (server.daemon == NULL)
 		return -ENOMEM;
 	r = serve(&server, idle_ms);
-	/* The socket is not ours alone: without this MHD would close it. */
+	/* The socket is shared: MHD would close it otherwise. */
 	(void)MHD_quiesce_daemon(server.daemon);
 	if (r == 0)
 		r = finish(&server);

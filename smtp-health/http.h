@@ -23,11 +23,11 @@ struct http_page {
 	    const char **ret_type);
 };
 
-/* What is served. */
+/* The pages, and when to stop serving them. */
 struct http_site {
 	const struct http_page *pages; /* the last one's path is NULL */
-	/* Whether to leave before the next client is let in: he waits in the
-	 * socket for whoever comes after us. */
+	/* Whether to exit before accepting the next client, which waits in the
+	 * socket for the next process. */
 	bool (*is_outdated)(void *context);
 	void *context; /* handed to the functions */
 };
@@ -36,11 +36,10 @@ struct http_site {
 
 /*
  * Serve pages until told to stop by SIGTERM or SIGINT, until they are outdated,
- * or until nobody has asked for any for a while. Requests that came before are
- * still answered.
+ * or after a time without requests. Earlier requests are still answered.
  *
- * listen_fd	stays the caller's, and open: who comes later waits in it.
- * idle_ms	how long "a while" is, or -1: for ever.
+ * listen_fd	stays the caller's, and open: later clients wait in it.
+ * idle_ms	that time, or -1: for ever.
  *
  * Returns 0 or a negative errno.
  */

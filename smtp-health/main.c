@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * main.c - smtp-health: tell over HTTP how the mail on this host is doing.
+ * main.c - smtp-health: report the state of this host's mail over HTTP.
  *
- *	/healthz	200, or 503 and why
- *	/metrics	counters and gauges
+ *  *	/healthz	200, or 503 and why
+ *  *	/metrics	counters and gauges
  *
- * Takes its listening socket from systemd and leaves when nobody asks any
- * more; systemd starts it again for the next one.
+ * Takes its listening socket from systemd and exits when idle; systemd starts
+ * it again for the next client.
  */
 
 #include "config.h"
@@ -44,7 +44,7 @@ struct program {
 	char **argv;
 	struct sandbox_view view;
 	bool is_outdated;
-	bool is_trouble_known; /* it is in the audit trail */
+	bool is_trouble_known; /* it has been reported */
 };
 
 static unsigned write_health(void *context, const char *accept, FILE *out,
@@ -59,8 +59,8 @@ static const struct http_page pages[] = {
 	{ NULL, NULL },
 };
 
-/* A spool that was made or mounted after our wall was closed is for another
- * process to look at. */
+/* A spool that was made or mounted after we entered the sandbox can be checked
+ * by a new process only. */
 static bool
 is_outdated(void *context)
 {
@@ -95,7 +95,7 @@ write_health(void *context, const char *accept, FILE *out,
 		(void)fputs("OK\n", out);
 		return 200;
 	}
-	/* Once, not at each of a monitor's requests. */
+	/* Once, not for each request of a monitor. */
 	if (!program->is_trouble_known)
 		audit_write(&(struct audit_record){ .event = AUDIT_TROUBLE,
 		    .reason = reason });
@@ -189,7 +189,7 @@ main(int argc, char *argv[])
 	fd = take_socket();
 	audit_write_unknown_variables();
 	supervise();
-	tzset(); /* reads a file that is out of reach later */
+	tzset(); /* reads a file that the sandbox does not allow */
 	/* Root must not leave files in the spool that its owner cannot use. */
 	if ((r = privileges_become_owner(program.spool_path)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", program.spool_path);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * metrics.c - read the metrics and write them as clients want them.
+ * metrics.c - read the metrics and write them in the formats of clients.
  *
- * Counters are the spool's, gauges are found when asked for. Names are an
+ * Counters are the spool's, gauges are determined on request. Names are an
  * interface: dashboards and alerts use them.
  */
 

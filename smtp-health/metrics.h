@@ -22,17 +22,16 @@ struct metric {
 /* Read all metrics. Returns 0 or a negative errno. */
 int metrics_read(struct spool *spool, struct metric ret_metrics[METRICS]);
 
-/* How they can be written; of two that a client wants as much as each other
- * it gets the first. */
+/* Formats, the preferred one first where a client accepts several equally. */
 enum metrics_format {
-	METRICS_EXPVAR, /* JSON as Go's expvar has it */
+	METRICS_EXPVAR, /* JSON as in Go's expvar */
 	METRICS_OPENMETRICS, /* OpenMetrics 1.0 */
 	METRICS_PROMETHEUS, /* the Prometheus text format, 0.0.4 */
 	METRICS_FORMATS,
 };
 
-/* The format that a client wants most by its Accept field. One that wants
- * none of ours gets METRICS_EXPVAR. */
+/* Choose a format by a client's Accept field; METRICS_EXPVAR if the client
+ * accepts none. */
 enum metrics_format metrics_choose_format(const char *accept);
 const char *metrics_content_type(enum metrics_format format);
 

@@ -227,7 +227,7 @@ try_addresses(struct sight *sight, struct connect *connect)
 {
 	const struct requirement *requirement = &sight->requirement;
 	struct connect_event event;
-	struct client *client;
+	struct client *client = NULL;
 	struct verdict verdict = { .outcome = OUTCOME_NONE };
 
 	while (!sight->is_usable && connect_next(connect, &event)) {
@@ -241,7 +241,7 @@ try_addresses(struct sight *sight, struct connect *connect)
 		if (!sight->is_usable)
 			print_verdict("not used", &verdict);
 	}
-	if (!sight->is_usable)
+	if (client == NULL)
 		return;
 	explain_client(sight, client);
 	client_quit(client);

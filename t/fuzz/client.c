@@ -27,12 +27,12 @@
 
 #define LINE_MAX_OCTETS 2048
 
-static const char text[] = "Subject: dots\r\n"
-			   "\r\n"
-			   ".\r\n"
-			   "..\r\n"
-			   "\xc3\xbc\r\n"
-			   ".\r\n";
+static const char message_text[] = "Subject: dots\r\n"
+				   "\r\n"
+				   ".\r\n"
+				   "..\r\n"
+				   "\xc3\xbc\r\n"
+				   ".\r\n";
 static const char stuffed[] = "Subject: dots\r\n"
 			      "\r\n"
 			      "..\r\n"
@@ -84,8 +84,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	must(setenv("SMTP_HOSTNAME", "mail.test", 1) == 0);
 	must(deliver_settings_load(&settings, error) == 0);
 	message_fd = memfd_create("message", MFD_CLOEXEC);
-	must(write(message_fd, text, sizeof(text) - 1) ==
-	    (ssize_t)sizeof(text) - 1);
+	must(write(message_fd, message_text, sizeof(message_text) - 1) ==
+	    (ssize_t)sizeof(message_text) - 1);
 	return 0;
 }
 
@@ -217,7 +217,7 @@ send_message(struct client *client, enum transaction_end *ret_state)
 	static const size_t indices[] = { 0, 1 };
 	const struct message stored = {
 		.fd = message_fd,
-		.content_size_bytes = sizeof(text) - 1,
+		.content_size_bytes = sizeof(message_text) - 1,
 	};
 	const struct content content = { .message = &stored };
 	struct transaction_message message = {
