@@ -264,7 +264,7 @@ run_until(struct server *server, int64_t now_ms, int64_t deadline_ms)
 		&server->wait_mask) == -1)
 		return errno == EINTR ? 0 : -errno;
 	if (FD_ISSET(server->listen_fd, &read_set) &&
-	    server->site->is_outdated(server->site->context)) {
+	    server->site->check_outdated(server->site->context)) {
 		is_told_to_stop = 1;
 		FD_CLR(server->listen_fd, &read_set);
 	}

@@ -28,7 +28,7 @@ struct http_site {
 	const struct http_page *pages; /* the last one's path is NULL */
 	/* Whether to exit before accepting the next client, which waits in the
 	 * socket for the next process. */
-	bool (*is_outdated)(void *context);
+	bool (*check_outdated)(void *context);
 	void *context; /* handed to the functions */
 };
 

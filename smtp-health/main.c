@@ -51,7 +51,7 @@ static unsigned write_health(void *context, const char *accept, FILE *out,
     const char **ret_type);
 static unsigned write_metrics(void *context, const char *accept, FILE *out,
     const char **ret_type);
-static bool is_outdated(void *context);
+static bool check_outdated(void *context);
 
 static const struct http_page pages[] = {
 	{ "/healthz", write_health },
@@ -62,7 +62,7 @@ static const struct http_page pages[] = {
 /* A spool that was made or mounted after we entered the sandbox can be checked
  * by a new process only. */
 static bool
-is_outdated(void *context)
+check_outdated(void *context)
 {
 	struct program *program = context;
 
@@ -71,7 +71,7 @@ is_outdated(void *context)
 }
 
 static void
-close_wall(struct program *program)
+enter_sandbox(struct program *program)
 {
 	struct sandbox sandbox;
 
@@ -179,7 +179,7 @@ main(int argc, char *argv[])
 	struct program program = { .argv = argv };
 	struct health_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
-	const struct http_site site = { pages, is_outdated, &program };
+	const struct http_site site = { pages, check_outdated, &program };
 	int fd, r;
 
 	if (health_settings_load(&settings, error) < 0)
@@ -193,7 +193,7 @@ main(int argc, char *argv[])
 	/* Root must not leave files in the spool that its owner cannot use. */
 	if ((r = privileges_become_owner(program.spool_path)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", program.spool_path);
-	close_wall(&program);
+	enter_sandbox(&program);
 	r = http_serve(fd, &site, is_staying ? -1 : IDLE_MS);
 	if (r < 0)
 		errc(EX_OSERR, -r, "serving HTTP");

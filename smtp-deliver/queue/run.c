@@ -38,7 +38,8 @@ struct run {
 	struct task_means means;
 	struct dispatch dispatch;
 	const struct deliver_settings *settings;
-	uint64_t wall; /* the paths that the sandbox allows, as they were */
+	uint64_t
+	    pathstate; /* the paths that the sandbox allows, as they were */
 	int64_t day; /* it allows names in the folder of that day */
 	bool is_outdated; /* is_replaced() */
 	bool is_watching;
@@ -211,7 +212,7 @@ static bool
 is_replaced(const struct run *run)
 {
 	return spool_is_gone(run->means.spool) ||
-	    sandbox_get_pathstate(run->settings) != run->wall ||
+	    sandbox_get_pathstate(run->settings) != run->pathstate ||
 	    (run->is_watching && clock_real_ms() / DAY_MS != run->day);
 }
 
@@ -299,7 +300,7 @@ work(struct run *run)
 	unsigned missing;
 	int r;
 
-	run->wall = sandbox_get_pathstate(run->settings);
+	run->pathstate = sandbox_get_pathstate(run->settings);
 	run->day = clock_real_ms() / DAY_MS;
 	ports.ports = rules_ports(run->means.rules, &ports.count);
 	r = sandbox_enter_run(run->means.spool, run->settings, &ports,

@@ -36,7 +36,7 @@ static const struct http_page pages[] = {
 	{ NULL, NULL },
 };
 static const struct http_site site = { .pages = pages,
-	.is_outdated = is_never_outdated };
+	.check_outdated = is_never_outdated };
 
 static struct metric metrics[METRICS];
 

@@ -788,7 +788,7 @@ make_rules(void)
 }
 
 static unsigned
-close_wall(enum sandbox_role role)
+enter_sandbox(enum sandbox_role role)
 {
 	struct sandbox_ports ports;
 	struct sandbox sandbox;
@@ -842,7 +842,7 @@ try_all(enum sandbox_role role)
 	need(message_fd >= 0);
 	tzset();
 
-	findings.missing = close_wall(role);
+	findings.missing = enter_sandbox(role);
 	for (size_t i = 0; i < TRIALS; i++)
 		findings.results[i] = (trials[i].tried_by & (1U << role)) != 0
 		    ? trials[i].act()
@@ -1025,7 +1025,7 @@ show_cost(void)
 
 /* A build for sanitizers or coverage. */
 static void
-test_build_without_walls(void)
+test_build_without_sandboxes(void)
 {
 	struct sandbox sandbox;
 
@@ -1038,7 +1038,7 @@ int
 main(void)
 {
 	if (!HAS_WALLS) {
-		test_build_without_walls();
+		test_build_without_sandboxes();
 		return done_testing();
 	}
 	for (enum sandbox_role role = 0; role < SANDBOX_ROLES; role++) {
