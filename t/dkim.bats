@@ -464,7 +464,7 @@ refused() {
 	SMTP_DKIM_KEY_PATH=$dir/text refused SMTP_DKIM_KEY_PATH "$dir/text"
 	cp "$keys/rsa.pem" "$dir/open.pem"
 	chmod 604 "$dir/open.pem"
-	SMTP_DKIM_KEY_PATH=$dir/open.pem refused SMTP_DKIM_KEY_PATH everybody
+	SMTP_DKIM_KEY_PATH=$dir/open.pem refused SMTP_DKIM_KEY_PATH everyone
 	for option in -traditional ''; do
 		# shellcheck disable=SC2086
 		openssl rsa -aes256 -passout pass:secret $option \

@@ -127,7 +127,7 @@ explain_requirement(struct sight *sight)
 {
 	const struct requirement *requirement = &sight->requirement;
 	const struct trust *trust = &requirement->trust;
-	enum level level = trust->level;
+	enum level level;
 
 	requirements_find(sight->requirements,
 	    &sight->route->hosts[sight->number], false, &sight->requirement);
@@ -140,8 +140,9 @@ explain_requirement(struct sight *sight)
 		print_verdict("not used", &requirement->verdict);
 		return false;
 	}
-	if (level == LEVEL_VERIFY && trust->is_tls_required)
-		level = LEVEL_STS;
+	level = trust->level == LEVEL_VERIFY && trust->is_tls_required
+	    ? LEVEL_STS
+	    : trust->level;
 	print_line("    policy %s: %s", level_name(trust->level),
 	    required[level]);
 	return true;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * tlsrequired.c - messages that may have a TLS-Required field: whoever asks for
- * his policies to be put aside has said so once, in the header and nowhere
- * else.
+ * tlsrequired.c - messages that may have a TLS-Required field: a message that
+ * puts policies aside says so once, in the header and nowhere else.
  */
 
 #include "config.h"
