@@ -226,7 +226,7 @@ policy() {
 	told "$id" delivered policy=sts
 	id=$(send_from a@here.test a@tested.test)
 	deliver
-	told "$id" deferred "nor an MTA-STS policy that is enforced"
+	told "$id" deferred "nor an enforced MTA-STS policy"
 	is_deferred "$id"
 	run -69 network_exec sender "$(program smtp-deliver)" --explain \
 		a@tested.test a@relayed.test
