@@ -3,8 +3,8 @@
 /*
  * main.c - smtp-health: report the state of this host's mail over HTTP.
  *
- *  *	/healthz	200, or 503 and why
- *  *	/metrics	counters and gauges
+ *	/healthz	200, or 503 and why
+ *	/metrics	counters and gauges
  *
  * Takes its listening socket from systemd and exits when idle; systemd starts
  * it again for the next client.

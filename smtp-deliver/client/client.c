@@ -4,8 +4,8 @@
  * client.c - open and end a session with a remote host (RFC 5321 sections 3.1,
  * 3.2, 4.1.1; RFC 3207).
  *
- *  *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
- *  *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
+ *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
+ *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
  *
  * A connection that is lost, or over which something unintelligible came, is
  * not used again.

@@ -62,7 +62,7 @@ void credentials_forget(struct credentials *credentials);
 /*
  * Parse the contents of such a file: a line for each relay,
  *
- *  *	HOST[:PORT] MECHANISM USER SECRET
+ *	HOST[:PORT] MECHANISM USER SECRET
  *
  * where HOST is a NAME, [NAME] or [IP] as in relays.h; lines that begin with
  * "#" are comments. MECHANISM is password (any of the first three), or one of

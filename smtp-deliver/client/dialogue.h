@@ -63,7 +63,7 @@ int dialogue_check_step(const struct dialogue *dialogue);
  *
  * see_line	called with context for each line of the reply.
  * ret_verdict	what the reply means for the command, or what went wrong;
- *  *		unchanged if a command was only sent.
+ *		unchanged if a command was only sent.
  *
  * Return 0, or a negative errno if the connection is unusable.
  */

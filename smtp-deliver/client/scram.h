@@ -23,8 +23,8 @@
  * side that the other knows the password, which is never sent. Channel binding
  * is not used: the host's certificate has verified.
  *
- *  *	scram_begin() -> client-first -> host -> server-first -> scram_answer()
- *  *	-> client-final -> host -> server-final -> scram_check()
+ *	scram_begin() -> client-first -> host -> server-first -> scram_answer()
+ *	-> client-final -> host -> server-final -> scram_check()
  *
  * Each returns 0, or -EPROTO with .problem saying what is wrong with the host's
  * message or with ours.

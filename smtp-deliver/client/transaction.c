@@ -4,7 +4,7 @@
  * transaction.c - send one message to a remote host (RFC 5321 sections 3.3,
  * 4.1.1, 4.5.2; RFC 1870, 2920, 6152, 6531, 8689).
  *
- *  *	ready -> MAIL -> RCPT ... -> DATA -> CONTENT -> ready
+ *	ready -> MAIL -> RCPT ... -> DATA -> CONTENT -> ready
  *
  * Where the host offers PIPELINING, commands up to DATA go out in groups: a
  * group is sent, then its replies are read, one for each command in turn.

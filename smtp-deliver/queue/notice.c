@@ -3,11 +3,11 @@
 /*
  * notice.c - the text of DSNs (RFC 3464, 6522, 6533).
  *
- *  *	multipart/report
- *  *	    text/plain			for people
- *  *	    message/delivery-status	for programs
- *  *	    text/rfc822-headers		the header of the message, or
- *  *	    message/rfc822		the message
+ *	multipart/report
+ *	    text/plain			for people
+ *	    message/delivery-status	for programs
+ *	    text/rfc822-headers		the header of the message, or
+ *	    message/rfc822		the message
  *
  * Pure. Texts of remote hosts and clients are made printable and folded, so
  * that they cannot forge a line, and no line is too long.

@@ -27,8 +27,8 @@ struct nexthop {
 /*
  * Parse a next hop as an administrator writes it:
  *
- *  *	mx [tls LEVEL]		the hosts of the recipient's domain
- *  *	RELAY... [tls LEVEL]	what relays_parse() takes
+ *	mx [tls LEVEL]		the hosts of the recipient's domain
+ *	RELAY... [tls LEVEL]	what relays_parse() takes
  *
  * where LEVEL is dane, sts, verify, or none for relays that are hosts.
  *

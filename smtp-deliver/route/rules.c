@@ -3,9 +3,9 @@
 /*
  * rules.c - the routes file: next hops by recipient and sender.
  *
- *  *	to example.org		via [mail.example.org]:587 tls verify
- *  *	from app@example.net	via mx tls dane
- *  *	all			via relay.example.com
+ *	to example.org		via [mail.example.org]:587 tls verify
+ *	from app@example.net	via mx tls dane
+ *	all			via relay.example.com
  *
  * The first rule that matches applies. To find it, rules are sorted by their
  * keys. An address is looked up by each key that can match it (the address, its
