@@ -230,7 +230,7 @@ policy() {
 	is_deferred "$id"
 	run -69 network_exec sender "$(program smtp-deliver)" --explain \
 		a@tested.test a@relayed.test
-	[[ $output == *"not used mx.sts.test: 4.7.0 tls sts is asked for"* ]]
+	[[ $output == *"not used mx.sts.test: 4.7.0 a route requires tls sts"* ]]
 	[[ $output == *"policy sts: TLS, and"*"  usable"* ]]
 	with_certificate odd2 anything
 	id=$(send_from a@here.test a@dane.test)

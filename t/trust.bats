@@ -367,7 +367,7 @@ fingerprint() {
 }
 
 @test "DANE-TA: no message for a certificate of another name" {
-	defers ta.signed.test other-leaf dane "another name"
+	defers ta.signed.test other-leaf dane "another host name"
 }
 
 @test "DANE-TA: no message for an expired certificate" {
