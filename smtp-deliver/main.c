@@ -105,6 +105,22 @@ raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Open the spool as its owner: root must not leave files there that the owner
+ * cannot use. The owner may have no access to the path. */
+static int
+open_as_owner(const char *path, struct spool **ret_spool)
+{
+	int fd = spool_open_folder(path), r;
+
+	if (fd < 0)
+		return fd;
+	if ((r = privileges_become_owner(path)) < 0) {
+		close(fd);
+		return r;
+	}
+	return spool_open_at(fd, ret_spool);
+}
+
 /* Open the spool. Its file system must have what a spool needs. */
 static struct spool *
 open_spool(const char *path)
@@ -113,9 +129,7 @@ open_spool(const char *path)
 	const char *lacking;
 	int r;
 
-	/* Root must not leave files there that the owner cannot use. */
-	if ((r = privileges_become_owner(path)) < 0 ||
-	    (r = spool_open(path, &spool)) < 0)
+	if ((r = open_as_owner(path, &spool)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", path);
 	if ((r = probe_check(spool, &lacking)) == -EOPNOTSUPP)
 		errx(EX_CONFIG,
@@ -278,9 +292,8 @@ explain(char *const addresses[], const char *sender)
 	if (sender != NULL && strcmp(sender, "<>") == 0)
 		sender = "";
 	/* A user who may not read the spool does without its policies. */
-	if (spool_exists(settings->queue_path) &&
-	    privileges_become_owner(settings->queue_path) == 0)
-		(void)spool_open(settings->queue_path, &spool);
+	if (spool_exists(settings->queue_path))
+		(void)open_as_owner(settings->queue_path, &spool);
 	/* This user may not be allowed to read the credentials. */
 	if (credentials_open(settings, &credentials, auth_error) < 0)
 		warnx("%s; relays are tried without credentials", auth_error);

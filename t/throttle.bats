@@ -242,7 +242,7 @@ try_now() {
 
 	remember $((5 * 86400 + 4000)) 20 $((5 * 86400 + 2900))
 	ahead=$((5 * 86400 + 3000)) deliver
-	told "$id" failed "given up"
+	told "$id" failed "expired"
 	told "$id" notice
 	[ "$(place "$id")" = "" ]
 	grep -rqF "Connection refused" "$spool/queue/new" "$spool/queue/retry"
@@ -348,7 +348,7 @@ teardown() {
 	link_up
 	ahead=$((7 * 86400 + 300)) deliver
 	told "$id" deferred "Connection refused"
-	told "$id" failed "given up"
+	told "$id" failed "expired"
 	told "$id" notice
 }
 

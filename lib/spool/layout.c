@@ -78,8 +78,8 @@ layout_open_folder(int parent_fd, const char *name)
 }
 
 /* Open the spool's folder; make it and its parents if they are missing. */
-static int
-open_root(const char *path)
+int
+layout_open_root(const char *path)
 {
 	char partial[PATH_MAX];
 	int fd = open_folder(AT_FDCWD, path);
@@ -101,15 +101,13 @@ open_root(const char *path)
 }
 
 int
-layout_open(struct spool *spool, const char *path)
+layout_open(struct spool *spool, int root_fd)
 {
 	int fd;
 
 	for (int i = 0; i < FOLDERS; i++)
 		spool->folders[i] = -1;
-	if ((fd = open_root(path)) < 0)
-		return fd;
-	spool->folders[FOLDER_ROOT] = fd;
+	spool->folders[FOLDER_ROOT] = root_fd;
 	fd = layout_folder(spool, FOLDER_NEW);
 	return fd < 0 ? fd : 0;
 }

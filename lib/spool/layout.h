@@ -38,9 +38,14 @@ struct spool {
 	struct spool_key key;
 };
 
-/* Open the folders of a spool, making those that are missing. Returns 0 or a
- * negative errno; layout_close() is due in both cases. */
-int layout_open(struct spool *spool, const char *path);
+/* Open the folder that a spool is in, making it and its parents if they are
+ * missing. Returns a descriptor, which is the caller's, or a negative errno. */
+int layout_open_root(const char *path);
+
+/* Open the folders of a spool below its own, which is taken in any case, making
+ * those that are missing. Returns 0 or a negative errno; layout_close() is due in
+ * both cases. */
+int layout_open(struct spool *spool, int root_fd);
 void layout_close(struct spool *spool);
 
 /* The path of a folder below the spool. */

@@ -24,15 +24,31 @@
 #include "lib/spool/names.h"
 
 int
+spool_open_folder(const char *path)
+{
+	return layout_open_root(path);
+}
+
+int
 spool_open(const char *path, struct spool **ret_spool)
+{
+	int fd = layout_open_root(path);
+
+	return fd < 0 ? fd : spool_open_at(fd, ret_spool);
+}
+
+int
+spool_open_at(int folder_fd, struct spool **ret_spool)
 {
 	struct spool *spool = malloc(sizeof(*spool));
 	int r;
 
-	if (spool == NULL)
+	if (spool == NULL) {
+		close(folder_fd);
 		return -ENOMEM;
+	}
 	*spool = (struct spool){ .day_fd = -1 };
-	if ((r = layout_open(spool, path)) < 0) {
+	if ((r = layout_open(spool, folder_fd)) < 0) {
 		spool_close(spool);
 		return r;
 	}

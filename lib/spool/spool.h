@@ -25,9 +25,15 @@ struct spool;
 /*
  * Open a spool. Make missing folders with mode 0700, and missing parents of the
  * path with 0755. They belong to the user of this process: one of root's calls
- * privileges_become_owner() first.
+ * privileges_become_owner() first. If that user may lose access to the path, it
+ * opens the spool's folder before, and the rest below it.
+ *
+ * folder_fd	of spool_open_folder(), which returns it or a negative errno;
+ *		taken in any case.
  */
 int spool_open(const char *path, struct spool **ret_spool);
+int spool_open_folder(const char *path);
+int spool_open_at(int folder_fd, struct spool **ret_spool);
 void spool_close(struct spool *spool);
 
 /* Whether the path is a spool that has been used. False if that cannot be
