@@ -72,13 +72,13 @@ static bool
 parse_host(const char *word, struct credential *ret_credential)
 {
 	char error[RELAYS_ERROR_SIZE];
-	struct relays hops;
+	struct relays relays;
 
-	if (relays_parse(word, &hops, error) < 0 || hops.count != 1)
+	if (relays_parse(word, &relays, error) < 0 || relays.count != 1)
 		return false;
-	ret_credential->port = hops.relay[0].port;
-	if (idna_to_ascii(hops.relay[0].name, ret_credential->host) < 0)
-		(void)strlcpy(ret_credential->host, hops.relay[0].name,
+	ret_credential->port = relays.entries[0].port;
+	if (idna_to_ascii(relays.entries[0].name, ret_credential->host) < 0)
+		(void)strlcpy(ret_credential->host, relays.entries[0].name,
 		    sizeof(ret_credential->host)); /* IPv6 */
 	return true;
 }

@@ -103,15 +103,15 @@ check_none(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
 		    "[NAME] or [IP]: which hosts MX records name is not yours "
 		    "to say");
 	for (size_t i = 0; i < nexthop->relays.count; i++) {
-		const struct relay *hop = &nexthop->relays.relay[i];
+		const struct relay *relay = &nexthop->relays.entries[i];
 
-		if (hop->is_domain)
+		if (relay->is_domain)
 			return fail(ret_error,
 			    "tls none with \"%.64s\"; expected it for relays "
 			    "that are hosts, such as [%.64s]: which hosts MX "
 			    "records name is not yours to say",
-			    hop->name, hop->name);
-		if (hop->port == RELAYS_PORT_TLS)
+			    relay->name, relay->name);
+		if (relay->port == RELAYS_PORT_TLS)
 			return fail(ret_error,
 			    "tls none with port %d; expected another port: "
 			    "that one begins with TLS",
@@ -124,7 +124,8 @@ static int
 check_sts(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
 {
 	if (nexthop->is_relayed &&
-	    (nexthop->relays.count != 1 || !nexthop->relays.relay[0].is_domain))
+	    (nexthop->relays.count != 1 ||
+		!nexthop->relays.entries[0].is_domain))
 		return fail(ret_error,
 		    "tls sts with %s; expected it with mx or with one NAME: "
 		    "an MTA-STS policy is that of a domain",
@@ -137,11 +138,11 @@ check_dane(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
 {
 	for (size_t i = 0; nexthop->is_relayed && i < nexthop->relays.count;
 	     i++)
-		if (is_ip(nexthop->relays.relay[i].name))
+		if (is_ip(nexthop->relays.entries[i].name))
 			return fail(ret_error,
 			    "tls dane with [%s]; expected a name: an address "
 			    "has no TLSA records",
-			    nexthop->relays.relay[i].name);
+			    nexthop->relays.entries[i].name);
 	return 0;
 }
 
@@ -174,7 +175,7 @@ static void
 lower_names(struct relays *relays)
 {
 	for (size_t i = 0; i < relays->count; i++)
-		for (char *p = relays->relay[i].name; *p != '\0'; p++)
+		for (char *p = relays->entries[i].name; *p != '\0'; p++)
 			*p = (char)tolower((unsigned char)*p);
 }
 
@@ -189,9 +190,9 @@ parse_relays(const char *text, struct nexthop *nexthop,
 		return fail(ret_error, "%s, or mx", error);
 	lower_names(&nexthop->relays);
 	for (size_t i = 0; i < nexthop->relays.count; i++)
-		if (nexthop->relays.relay[i].is_domain &&
-		    nexthop->relays.relay[i].port == 0 &&
-		    strcmp(nexthop->relays.relay[i].name, "mx") == 0)
+		if (nexthop->relays.entries[i].is_domain &&
+		    nexthop->relays.entries[i].port == 0 &&
+		    strcmp(nexthop->relays.entries[i].name, "mx") == 0)
 			return fail(ret_error,
 			    "\"mx\" among relays; expected it alone, or [mx] "
 			    "for a host of that name");
@@ -225,14 +226,14 @@ format_relays(const struct relays *relays, char ret_name[NEXTHOP_SIZE])
 	size_t used = strlcpy(ret_name, "via", NEXTHOP_SIZE);
 
 	for (size_t i = 0; i < relays->count; i++) {
-		const struct relay *hop = &relays->relay[i];
+		const struct relay *relay = &relays->entries[i];
 		char port[8] = "";
 
-		if (hop->port != 0)
-			(void)snprintf(port, sizeof(port), ":%u", hop->port);
+		if (relay->port != 0)
+			(void)snprintf(port, sizeof(port), ":%u", relay->port);
 		used += (size_t)snprintf(ret_name + used, NEXTHOP_SIZE - used,
-		    " %s%s%s%s", hop->is_domain ? "" : "[", hop->name,
-		    hop->is_domain ? "" : "]", port);
+		    " %s%s%s%s", relay->is_domain ? "" : "[", relay->name,
+		    relay->is_domain ? "" : "]", port);
 	}
 	return used;
 }
@@ -280,6 +281,6 @@ nexthop_policy_domain(const struct nexthop *nexthop)
 	if (!nexthop->is_relayed)
 		return nexthop->domain;
 	if (nexthop->has_level && nexthop->level == LEVEL_STS)
-		return nexthop->relays.relay[0].name;
+		return nexthop->relays.entries[0].name;
 	return NULL;
 }

@@ -19,7 +19,7 @@
 
 #define SEPARATORS ", \t"
 #define IPV6_TAG "IPv6:"
-#define HOP_SIZE (ADDRESS_DOMAIN_MAX + sizeof("[]:65535"))
+#define WORD_SIZE (ADDRESS_DOMAIN_MAX + sizeof("[]:65535"))
 
 /* Whether a name can be looked up. Digits and dots alone are a mistake. */
 static bool
@@ -102,18 +102,19 @@ relays_parse(const char *text, struct relays *ret_relays,
 
 	ret_relays->count = 0;
 	for (;;) {
-		char hop[HOP_SIZE];
+		char word[WORD_SIZE];
 		size_t length;
 
 		text += strspn(text, SEPARATORS);
 		if (*text == '\0')
 			break;
 		length = strcspn(text, SEPARATORS);
-		if (length >= sizeof(hop) || ret_relays->count == RELAYS_MAX)
+		if (length >= sizeof(word) || ret_relays->count == RELAYS_MAX)
 			return fail(ret_error, text, length);
-		memcpy(hop, text, length);
-		hop[length] = '\0';
-		if (!parse_relay(hop, &ret_relays->relay[ret_relays->count++]))
+		memcpy(word, text, length);
+		word[length] = '\0';
+		if (!parse_relay(word,
+			&ret_relays->entries[ret_relays->count++]))
 			return fail(ret_error, text, length);
 		text += length;
 	}

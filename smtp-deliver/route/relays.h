@@ -23,7 +23,7 @@ struct relay {
 /* Relays, in the order in which they are tried. */
 struct relays {
 	size_t count;
-	struct relay relay[RELAYS_MAX];
+	struct relay entries[RELAYS_MAX];
 };
 
 /*

@@ -233,7 +233,7 @@ find_relays(const struct relays *relays,
     struct verdict *ret_verdict)
 {
 	for (size_t i = 0; i < relays->count; i++) {
-		const struct relay *relay = &relays->relay[i];
+		const struct relay *relay = &relays->entries[i];
 
 		if (add_relay(ret_route, relay, (unsigned)i,
 			settings->remote_port, ret_verdict) < 0)

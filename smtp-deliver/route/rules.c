@@ -342,7 +342,7 @@ add_ports(struct rules *rules, const struct nexthop *nexthop)
 	if (!nexthop->is_relayed)
 		return add_port(rules, 0);
 	for (size_t i = 0; i < nexthop->relays.count && r == 0; i++)
-		r = add_port(rules, nexthop->relays.relay[i].port);
+		r = add_port(rules, nexthop->relays.entries[i].port);
 	return r;
 }
 

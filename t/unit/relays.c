@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * relays.c - next hops are names, names or addresses in brackets, and ports;
+ * relays.c - relays are names, names or addresses in brackets, and ports;
  * anything else is refused and shown.
  */
 
@@ -59,32 +59,32 @@ static const struct { const char *text, *shown; } errors[] = {
 /* clang-format on */
 
 static void
-print(const struct relays *hops, char *ret_text, size_t size)
+print(const struct relays *relays, char *ret_text, size_t size)
 {
 	size_t used = 0;
 
 	*ret_text = '\0';
-	for (size_t i = 0; i < hops->count; i++)
+	for (size_t i = 0; i < relays->count; i++)
 		used += (size_t)snprintf(ret_text + used, size - used,
 		    "%s%s %s %u", i > 0 ? ", " : "",
-		    hops->relay[i].is_domain ? "mx" : "host",
-		    hops->relay[i].name, hops->relay[i].port);
+		    relays->entries[i].is_domain ? "mx" : "host",
+		    relays->entries[i].name, relays->entries[i].port);
 }
 
 int
 main(void)
 {
 	char error[RELAYS_ERROR_SIZE], text[4096];
-	struct relays hops;
+	struct relays relays;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		is_int(relays_parse(rows[i].text, &hops, error), 0,
+		is_int(relays_parse(rows[i].text, &relays, error), 0,
 		    "\"%s\" is understood", rows[i].text);
-		print(&hops, text, sizeof(text));
+		print(&relays, text, sizeof(text));
 		is_str(text, rows[i].expected, "as %s", rows[i].expected);
 	}
 	for (size_t i = 0; i < COUNT(errors); i++) {
-		is_int(relays_parse(errors[i].text, &hops, error), -EINVAL,
+		is_int(relays_parse(errors[i].text, &relays, error), -EINVAL,
 		    "row %zu is refused", i);
 		ok(strstr(error, errors[i].shown) != NULL, "%s", error);
 	}
