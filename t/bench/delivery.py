@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
-"""delivery - how fast queued mail gets out: smtp-deliver beside Postfix.
+"""delivery - how fast queued mail is delivered by smtp-deliver and by Postfix.
 
-Each of them has the same messages in its queue, on the same disk, and the same
-limits: so many processes, and so many for a destination. Its own delivery does
-not run while they come in. Then it is released; the clock runs from there until
-the last message has been received. For Postfix, that is a rename of what it
-holds into its incoming queue and a kick to its queue manager, which runs; for
-us it is the start of smtp-deliver.
+Both have the same messages in their queues, on the same disk, and the same
+limits on processes, in total and for each destination. Nothing is delivered
+while the queue is filled. The queue is then released, and the time is taken
+from there until the last message has been received. To release Postfix's queue,
+its held mail is renamed into the incoming queue and its running queue manager
+is flushed; ours is released by the start of smtp-deliver.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ SINK_BACKLOG = 1024
 
 
 class Postfix(servers.Postfix):
-    """Takes mail and holds it, until it is released: then it is delivered."""
+    """Takes mail and holds it until its release; then it delivers."""
 
     services = servers.Postfix.services + """
 smtp unix - - n - {processes} smtp
@@ -90,7 +90,7 @@ class Ours(servers.Listening):
 # ---- filling -----------------------------------------------------------------
 
 def fill(server, domains, each):
-    """So many messages for each domain, a turn for all of them at a time."""
+    """Queue as many messages for each domain, in turns over the domains."""
     server.start()
     recipients = [f"recipient@{domain}" for _ in range(each)
                   for domain in domains]
@@ -112,14 +112,15 @@ def fill(server, domains, each):
     for thread in threads:
         thread.join()
     if failures:
-        raise servers.Trouble(f"{server.name} cannot be filled: {failures[0]}")
+        raise servers.Trouble(
+            f"cannot fill the queue of {server.name}: {failures[0]}")
     subprocess.run(["sync", "--file-system", server.folder], check=True)
 
 
-# ---- who receives ------------------------------------------------------------
+# ---- receivers ---------------------------------------------------------------
 
 def start_sink(dns, count):
-    """Postfix's own, which ends after so many messages."""
+    """Postfix's smtp-sink, which exits after that many messages."""
     process = subprocess.Popen(
         ["smtp-sink", "-u", "nobody", "-m", str(SINK_BACKLOG), "-M",
          str(count), "inet:0.0.0.0:25", str(SINK_BACKLOG)],
@@ -131,7 +132,7 @@ def start_sink(dns, count):
 
 def is_listening(dns, process):
     if process.poll() is not None:
-        raise servers.Trouble(f"{process.args[0]} has ended")
+        raise servers.Trouble(f"{process.args[0]} has exited")
     return subprocess.run(
         ["ss", "-Hltn", "sport = :25"], check=True, stdout=subprocess.PIPE,
         preexec_fn=dns.go_there).stdout != b""
@@ -162,7 +163,7 @@ class Delivery:
 
     @contextlib.contextmanager
     def sender(self, kind, limits):
-        """Gone, with all it had, before the next one comes."""
+        """A sender, which is removed with its queue afterwards."""
         self.made += 1
         sender = kind(self.bench, self.bench.folder / f"delivery-{self.made}",
                       limits)
@@ -189,7 +190,7 @@ class Delivery:
                     sink.wait()
 
     def to_many(self, number, section, row, domains, each, limits):
-        """Messages a second to many hosts, each of which takes its time."""
+        """Messages a second to many hosts, each of which is slow."""
         names = [f"d{i}.test" for i in range(domains)]
         self.dns.serve([(name, network.address(i))
                         for i, name in enumerate(names)])
@@ -201,8 +202,8 @@ class Delivery:
                             domains * each / (max(times) - start))
 
     def with_dead(self, number, section, is_dead, domains, each, limits):
-        """Latency of messages, from their release, while one destination of all
-        is dead or is not."""
+        """Latency of messages from their release, with and without a dead
+        destination among the others."""
         names = [f"d{i}.test" for i in range(domains)]
         records = [(name, network.address(i)) for i, name in enumerate(names)]
         if is_dead:
@@ -219,8 +220,8 @@ class Delivery:
                             1000 * (max(times) - start))
 
     def receive(self, sender, delay_ms, names, each):
-        """Release what is queued. Returns when that was, and when each message
-        for these domains was received."""
+        """Release the queue. Returns when that was, and when each message for
+        these domains was received."""
         hosts = start_hosts(self.dns, self.here, delay_ms,
                             len(names) * each, names)
         try:

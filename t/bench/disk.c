@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * disk.c - what a disk can do at most, for the benchmark.
+ * disk.c - measure the upper limit of a disk, for the benchmark.
  *
  *	disk PROCESSES SIZE WARM-SEC SEC MOST FOLDER
  *
- * Each process makes a file, writes it, gives it a second name and flushes it,
- * again and again: the least that any server has to do for a message. Prints
- * one line of JSON: how many were flushed within the time that is counted. The
- * files stay; with MOST of them it ends all the same.
+ * Each process creates a file, writes it, links a second name and flushes it,
+ * in a loop: the minimum that a server has to do for a message. Prints one line
+ * of JSON: how many files were flushed in the counted time. Stops early after
+ * MOST files. The files are not removed.
  */
 
 #include "config.h"
@@ -54,7 +54,7 @@ make_file(const char *data, size_t size, unsigned long process,
 		err(EX_IOERR, "%s", name);
 }
 
-/* Returns how many were made within the time that is counted. */
+/* Return how many files were made in the counted time. */
 static unsigned long
 work(const char *data, size_t size, unsigned long process, unsigned long most,
     int64_t counting_ns, int64_t end_ns)
@@ -78,7 +78,7 @@ seconds(const char *text)
 	double value = strtod(text, NULL);
 
 	if (!(value >= 0 && value <= 3600))
-		errx(EX_USAGE, "an hour is the most: %s", text);
+		errx(EX_USAGE, "%s: expected 0 to 3600 seconds", text);
 	return value;
 }
 

@@ -6,12 +6,11 @@
  *	fill SPOOL later COUNT
  *	fill SPOOL due COUNT
  *
- * "later": names of queue entries in the buckets of the minutes that retries
- * are planned for, none due in the next FIRST_MINUTE minutes. They are links
- * to a few messages, for no run opens what is not due.
+ * "later": queue entries in the buckets of retry minutes, none due in the next
+ * FIRST_MINUTE minutes. The entries are links to a few messages, because no run
+ * opens a message that is not due.
  *
- * "due": whole messages for recipient@[127.0.0.1] that have been due for a
- * minute.
+ * "due": complete messages for recipient@[127.0.0.1], due since a minute ago.
  */
 
 #include "config.h"
@@ -31,8 +30,8 @@
 #include "lib/spool/queue.h"
 #include "lib/spool/scan.h"
 
-/* Further ahead than any benchmark takes, nearer than what counts as a clock
- * that was set back. */
+/* Later than the end of any benchmark, but not so late that smtp-deliver
+ * assumes a clock that was set back. */
 #define FIRST_MINUTE 40
 #define MINUTES (SCAN_RETRY_MAX_MINUTES - 10 - FIRST_MINUTE)
 #define LINKS_MAX 30000 /* ext4 allows 65000 */
@@ -41,7 +40,7 @@
 static const char text[] = "From: <sender@example.com>\r\n"
 			   "Subject: benchmark\r\n\r\nOne of many.\r\n";
 
-/* Put a message into the queue, deferred to a minute; ret_entry tells where. */
+/* Queue a message that is deferred to a minute; ret_entry is its entry. */
 static void
 put_deferred(struct spool *spool, struct queue *queue, int64_t minute,
     struct queue_entry *ret_entry)
@@ -72,7 +71,7 @@ put_deferred(struct spool *spool, struct queue *queue, int64_t minute,
 	claim_release(claim);
 }
 
-/* Give a message that is queued more names beside it. */
+/* Link a queued message to more names in the same bucket. */
 static void
 link_more(int spool_fd, const struct queue_entry *entry, size_t count)
 {

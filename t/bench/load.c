@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * load.c - many SMTP clients at once, for the benchmark.
+ * load.c - concurrent SMTP clients for the benchmark.
  *
  *	load [OPTION...] PORT
  *
  *	-c N	clients (1)
- *	-k N	messages a connection; 0: as many as there is time for (0)
- *	-s N	octets a message, with its header (4096)
+ *	-k N	messages per connection; 0 for as many as time allows (0)
+ *	-s N	octets per message, header included (4096)
  *	-w SEC	time to warm up, not counted (0)
- *	-t SEC	time that is counted (1)
- *	-n N	messages, or connections, after which to end all the same
- *	-p	pipeline: all commands of a message in one write, and those of
- *		the next behind its dot
- *	-q	no messages: connect, say QUIT, read to the end
+ *	-t SEC	time to count (1)
+ *	-n N	stop after this many messages, or connections with -q
+ *	-p	pipeline: write all commands of a message at once, and those of
+ *		the next one together with its dot
+ *	-q	no messages: connect, send QUIT, read to the end
  *
- * Talks to 127.0.0.1 only. One process that waits for all its clients with
- * epoll(7), each of which waits for a reply before it goes on. Prints one line
- * of JSON: what was answered 250 within the time that is counted, and in all.
- * When the time is over each client ends what it has begun.
+ * Connects to 127.0.0.1 only. One process serves all clients with epoll(7);
+ * each client waits for a reply before it continues. Prints one line of JSON:
+ * messages answered with 250 in the counted time, and in total. When the time
+ * is over each client finishes its message.
  */
 
 #include "config.h"
@@ -53,7 +53,7 @@
 #define ENVELOPE ENVELOPE_MAIL ENVELOPE_RCPT ENVELOPE_DATA
 #define QUIT "QUIT\r\n"
 
-/* The reply that a client waits for; ECHO is whatever comes before the end. */
+/* The reply that a client waits for; ECHO is any input until the end. */
 enum step {
 	STEP_GREETING,
 	STEP_EHLO,
@@ -71,10 +71,10 @@ static const char *const codes[] = { "220", "250", "250", "250", "354", "250",
 struct client {
 	int fd;
 	enum step step;
-	bool is_shut_after; /* send nothing after this output */
+	bool is_shut_after; /* shut down for writing after this output */
 	bool goes_on; /* another message follows this one */
-	unsigned long left; /* messages of this connection */
-	int64_t begin_ns; /* of the message */
+	unsigned long left; /* messages left for this connection */
+	int64_t begin_ns; /* start of the message */
 	const char *output;
 	size_t output_left;
 	size_t input_used;
@@ -88,7 +88,7 @@ static struct {
 	struct sockaddr_in server;
 } options = { .clients = 1, .size = 4096, .most = 1000000000, .sec = 1 };
 
-/* A message with what a client may say behind it in the same write. */
+/* A message, and the same with the commands that may follow it in one write. */
 static struct blob {
 	char *data;
 	size_t length;
@@ -121,7 +121,7 @@ make_blob(const char *text, size_t size, const char *more)
 	return blob;
 }
 
-/* A message with the fields that mail has, in lines of 78 octets. */
+/* Make a message with typical header fields, in lines of 78 octets. */
 static void
 make_messages(void)
 {
@@ -204,7 +204,7 @@ client_say_line(struct client *client, const char *line)
 	client_say(client, line, strlen(line));
 }
 
-/* Wait for input, and for room if output is left. */
+/* Wait for input, and for writability if output is left. */
 static void
 watch(struct client *client, int operation)
 {
@@ -217,7 +217,7 @@ watch(struct client *client, int operation)
 		err(EX_OSERR, "epoll_ctl");
 }
 
-/* Whether there is time for one more; it is begun then. */
+/* Begin one more if there is time; return whether it was begun. */
 static bool
 begin_one(void)
 {
@@ -270,7 +270,7 @@ client_connect(struct client *client)
 	watch(client, EPOLL_CTL_ADD);
 }
 
-/* The message of this connection that was begun. */
+/* Send the first commands of a message that begin_one() has counted. */
 static void
 begin_message(struct client *client)
 {
@@ -280,7 +280,7 @@ begin_message(struct client *client)
 	    options.is_pipelining ? ENVELOPE : ENVELOPE_MAIL);
 }
 
-/* Decide whether another message follows, and send this one. */
+/* Decide whether another message follows, and send the content of this one. */
 static void
 send_message(struct client *client)
 {
@@ -309,7 +309,7 @@ end_message(struct client *client)
 		begin_message(client);
 }
 
-/* Handle the reply that was waited for. */
+/* Handle the expected reply. */
 static void
 client_advance(struct client *client)
 {
@@ -356,7 +356,7 @@ client_take_line(struct client *client, const char *line)
 		client_advance(client);
 }
 
-/* Handle the input by lines, and keep the rest of the last one. */
+/* Handle complete lines of input, and keep an incomplete one. */
 static void
 client_take_input(struct client *client)
 {
@@ -384,7 +384,7 @@ client_take_end(struct client *client)
 	if (client->step == STEP_ECHO)
 		count_one(client->begin_ns);
 	else if (client->step != STEP_BYE)
-		client_fail(client, "the server hung up");
+		client_fail(client, "the server closed the connection");
 	if (client->fd >= 0)
 		close(client->fd);
 	client_connect(client);
@@ -536,7 +536,7 @@ read_options(int argc, char *argv[])
 		errx(EX_USAGE, "see load.c");
 	if (!(options.warm_sec >= 0 && options.warm_sec <= 3600 &&
 		options.sec >= 0 && options.sec <= 3600))
-		errx(EX_USAGE, "an hour is the most");
+		errx(EX_USAGE, "-w and -t: at most 3600 seconds");
 	options.server.sin_family = AF_INET;
 	options.server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	options.server.sin_port = htons((uint16_t)number(argv[optind], 65535));

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""network - two hosts of the benchmark's own, and a DNS server.
+"""network - two hosts in network namespaces, and a DNS server.
 
-Within network.own() this process, and whoever it starts, is in a network
-namespace from where a link leads to another one, which has all addresses of
-HOSTS. What is sent to DEAD gets lost without a word. A Knot on 127.0.0.1 serves
-the root: domains that it does not know do not exist. Needs root.
+Within network.own() this process and its children are in a network namespace
+that is linked to another one, which has all addresses of HOSTS. Packets to DEAD
+are dropped silently. A Knot on 127.0.0.1 serves the root zone: domains that
+it does not know do not exist. Needs root.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def enter(descriptor):
 
 @contextlib.contextmanager
 def own(folder):
-    """Yields a DNS server. The folder is for its files."""
+    """Yields a DNS server that keeps its files in the folder."""
     cwd = os.getcwd()
     before = [open_namespace("net"), open_namespace("mnt")]
     dns = None
@@ -77,7 +77,8 @@ def build(there):
                     "addr add 192.0.2.2/24 dev uplink",
                     "link set uplink up",
                     f"route add {HOSTS} via 192.0.2.1",
-                    # Nobody has to be asked for: it is there, and silent.
+                    # A static neighbour, so that packets vanish without an
+                    # ICMP error.
                     "neigh add 192.0.2.3 lladdr 02:00:00:00:00:01 dev uplink"
                     " nud permanent",
                     f"route add {DEAD} via 192.0.2.3"):
@@ -119,12 +120,12 @@ zone:
         self.process = None
 
     def go_there(self):
-        """Where HOSTS are: for a process that is to be one of them."""
+        """Enter the namespace of HOSTS, in a process that acts as a host."""
         enter(self.there)
 
     def serve(self, records):
-        """From now on there are these domains: pairs of a name and the address
-        of its one MX host."""
+        """Serve these domains: pairs of a name and the address of its one MX
+        host."""
         lines = ["$ORIGIN .", "$TTL 300",
                  "@ SOA dns.test. root.test. 1 60 60 60 60",
                  "@ NS dns.test."]

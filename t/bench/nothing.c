@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * nothing.c - does nothing, linked with libc and libsystemd: what a program
- * costs before it begins, for t/bench/instructions to compare with.
+ * nothing.c - an empty program that is linked with libc and libsystemd: the
+ * base cost of a program, with which t/bench/instructions compares.
  */
 
 #include "config.h"
@@ -13,6 +13,6 @@ int
 main(int argc, char *argv[])
 {
 	(void)argv;
-	/* Not called with arguments, but the linker does not know that. */
+	/* Never true, but keeps the linker from dropping libsystemd. */
 	return argc > 1 ? sd_booted() : 0;
 }

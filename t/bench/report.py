@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""report - what the benchmark says: a table, JSON and a plot."""
+"""report - the results of the benchmark as a table, JSON and a plot."""
 
 import dataclasses
 import json
@@ -8,10 +8,10 @@ import statistics
 
 @dataclasses.dataclass
 class Section:
-    """Figures of the same kind, of the same subjects.
+    """Figures of one kind for the same subjects.
 
     ratios   pairs of subjects: how much better the first is than the second
-    rows     by name: a list of figures for each subject, one a round
+    rows     by name: a list of figures for each subject, one per round
     """
 
     title: str
@@ -56,7 +56,7 @@ def format_figure(figure):
     return f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"
 
 
-# What a column is headed by, beside others.
+# Short names for the heads of ratio columns.
 SHORT = {"listening": "list.", "per-connection": "conn."}
 
 
@@ -98,7 +98,7 @@ PANEL_WIDTH, PANEL_HEIGHT, MARGIN, TOP = 400, 300, 70, 60
 
 
 def nice_step(top):
-    """A round number that divides a scale into four to ten."""
+    """A round step that divides a scale into four to ten parts."""
     step = 1
     while top / step > 10:
         step *= 2 if str(step)[0] in "15" else 2.5

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
-"""scale - what a run of smtp-deliver costs where the queue is long.
+"""scale - the cost of a run of smtp-deliver over a long queue.
 
-CPU time is that of the run and of all its workers, as a cgroup of their own has
-counted it. Memory is asked for while the run goes on: VmHWM of the run itself,
-and the most that it and its workers were seen to have together (PSS).
+CPU time is that of the run and of all its workers, counted by their cgroup.
+Memory is sampled during the run: VmHWM of the run itself, and the maximum of
+what it and its workers had together (PSS).
 """
 
 import contextlib
@@ -22,7 +22,7 @@ GONE = (FileNotFoundError, ProcessLookupError)
 
 
 class Cost:
-    """Of a process and its children, from when it is started to its end."""
+    """CPU time and memory of a process and its children."""
 
     def __init__(self, folder):
         self.group = folder / f"bench-{os.getpid()}"
@@ -30,7 +30,7 @@ class Cost:
         self.own_kib = self.all_kib = 0
 
     def measure(self, command, patience, **options):
-        """Run a command to its end, which is to be good."""
+        """Run a command to its end; raise Trouble if it fails."""
         self.group.mkdir()
         try:
             process = subprocess.Popen(
@@ -72,7 +72,7 @@ class Cost:
 
 
 def peak_kib(pid):
-    """The most that a process had; 0 if it has ended."""
+    """Peak memory of a process; 0 if it has ended."""
     with contextlib.suppress(*GONE):
         for line in pathlib.Path(f"/proc/{pid}/status").read_text(
                 ).splitlines():
@@ -82,7 +82,7 @@ def peak_kib(pid):
 
 
 def mount_groups(folder):
-    """Until our mount namespace ends."""
+    """Mount the cgroups; the mount ends with our mount namespace."""
     folder.mkdir()
     network.call("mount", "-t", "cgroup2", "none", folder)
     return folder
@@ -115,7 +115,7 @@ class Scale:
 
     @contextlib.contextmanager
     def sink(self):
-        """Who takes it all."""
+        """A host that takes all mail."""
         process = delivery.start_sink(self.dns, ENDLESS)
         try:
             yield
@@ -132,7 +132,7 @@ class Scale:
         memory.add("with its workers", subject, cost.all_kib / 1024)
 
     def among_others(self, sections, due, others, subject):
-        """Messages for one host while others are not due."""
+        """Measure messages for one host while others are not due."""
         self.dns.serve([("one.test", network.address(0))])
         with self.sender() as sender:
             sender.start()
@@ -144,7 +144,7 @@ class Scale:
             check_queue(sender, others)
 
     def to_many(self, sections, domains, count, subject):
-        """Messages for many domains, each with an address of its own."""
+        """Measure messages for many domains, each with its own address."""
         names = [f"d{i}.test" for i in range(domains)]
         self.dns.serve([(name, network.address(i))
                         for i, name in enumerate(names)])
@@ -156,7 +156,7 @@ class Scale:
 
 
 def check_queue(sender, expected):
-    """All has gone that was to go."""
+    """Raise Trouble unless just the expected number is still queued."""
     queue = sender.folder / "spool/queue"
     left = (len(os.listdir(queue / "new")) +
             sum(len(files) for _, _, files in os.walk(queue / "retry")))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""servers - what the benchmark measures: each is started, stopped, cleaned and
-asked what it has cost in the same way."""
+"""servers - the servers under test, with one interface to start, stop and clean
+them and to measure their cost."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import subprocess
 import time
 
 SESSIONS_MAX = 1500
-PATIENCE = 30       # seconds for anything that is waited for
+PATIENCE = 30       # seconds: the limit of every wait
 TICKS = os.sysconf("SC_CLK_TCK")
 SENDER, RECIPIENT = "sender@example.com", "recipient@example.net"
 
@@ -36,7 +36,7 @@ def wait_for(what, condition):
 
 
 def run_json(*command):
-    """Returns what a program reports in a line of JSON."""
+    """Run a program that prints a line of JSON. Returns its value."""
     ended = subprocess.run([str(word) for word in command], text=True,
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, timeout=600)
@@ -48,7 +48,7 @@ def run_json(*command):
 # ---- processes ---------------------------------------------------------------
 
 def read_stat(pid):
-    """Parent, and CPU seconds of a process and of its children that ended."""
+    """Parent of a process, and CPU seconds of it and its ended children."""
     try:
         text = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -58,7 +58,7 @@ def read_stat(pid):
 
 
 def family(root):
-    """A process and all that descend from it, with their CPU seconds."""
+    """A process and all its descendants, with their CPU seconds."""
     stats = {int(name): stat for name in os.listdir("/proc")
              if name.isdigit() and (stat := read_stat(name))}
     members = {root: stats[root][1]} if root in stats else {}
@@ -79,7 +79,7 @@ def command_name(pid):
 
 
 def pss_kib(pid):
-    """The memory of a process, with its part of what it shares."""
+    """Memory of a process, with its share of shared pages."""
     try:
         text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
@@ -90,10 +90,10 @@ def pss_kib(pid):
     return 0
 
 
-# ---- a client of our own -----------------------------------------------------
+# ---- a client ----------------------------------------------------------------
 
 class Client:
-    """One SMTP session, a step at a time."""
+    """One SMTP session, step by step."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
@@ -106,7 +106,7 @@ class Client:
         while True:
             line = self.file.readline()
             if not line.startswith(code):
-                raise Trouble(f"a server says {line!r}, not {code!r}")
+                raise Trouble(f"a server sent {line!r}, expected {code!r}")
             if line[3:4] != b"-":
                 return
 
@@ -135,10 +135,10 @@ class Client:
 # ---- the servers -------------------------------------------------------------
 
 class Server:
-    """What takes mail on a port of 127.0.0.1."""
+    """A server that takes mail on a port of 127.0.0.1."""
 
     name = ""
-    session_names = ()  # of processes that serve one session
+    session_names = ()  # names of processes that serve one session
 
     def __init__(self, bench, folder):
         self.bench = bench
@@ -156,7 +156,7 @@ class Server:
 
     def answers(self):
         if self.process.poll() is not None:
-            raise Trouble(f"{self.name} has ended: {self.process.returncode}")
+            raise Trouble(f"{self.name} exited with {self.process.returncode}")
         try:
             Client(self.port).close()
         except ConnectionRefusedError:
@@ -187,7 +187,7 @@ class Server:
                 and command_name(pid) in self.session_names]
 
     def load(self, *options):
-        """Returns the report of load, with the CPU time per message."""
+        """Run load. Returns its report, with the CPU time per message."""
         self.start()
         before = self.cpu_seconds()
         report = run_json(self.bench.tool("load"), *options, self.port)
@@ -198,7 +198,7 @@ class Server:
         return report
 
     def clean(self):
-        """Away with the mail, and with what the disk still has to do."""
+        """Remove all mail, and flush what the disk still has to write."""
         for path in self.mail_folders():
             with os.scandir(path) as entries:
                 for entry in entries:
@@ -207,7 +207,7 @@ class Server:
 
 
 class Ours(Server):
-    """Handed a socket as systemd does it, with the settings of our unit."""
+    """smtp-session with a socket as systemd passes it, set as by our units."""
 
     session_names = ("smtp-session",)
     activation = ()
@@ -245,7 +245,7 @@ class PerConnection(Ours):
 
     @property
     def activation(self):
-        """It passes no more of its environment on than it is told to."""
+        """systemd-socket-activate passes on only variables that are named."""
         variables = self.environment().items()
         return ["systemd-socket-activate", "--accept", "--inetd",
                 *(f"--setenv={name}={value}" for name, value in variables)]
@@ -256,8 +256,8 @@ class Listening(Ours):
 
 
 class Postfix(Server):
-    """An instance of its own, with its defaults, but that mail is held once it
-    has been accepted: nobody delivers here."""
+    """A separate instance with default settings, except that accepted mail is
+    held and not delivered."""
 
     name = "Postfix"
     session_names = ("smtpd", "cleanup")
@@ -285,12 +285,12 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
 alias_database =
-# As many sessions, and as large a message, as the others are given.
+# The same limits on sessions and message size as the other servers.
 default_process_limit = {sessions}
 message_size_limit = 20480000
 """
-    # Mail waits where it was accepted; and as nobody takes it from there,
-    # cleanup is not to wait for that. Or all is delivered, to nowhere.
+    # Either hold mail, and keep cleanup from waiting for a delivery that never
+    # comes, or discard it.
     afterwards = {
         "holds": "smtpd_client_restrictions = check_client_access static:HOLD\n"
                  "in_flow_delay = 0\n",
@@ -328,7 +328,7 @@ message_size_limit = 20480000
             env={**os.environ, "MAIL_CONFIG": str(self.folder / "etc")})
 
     def stop(self):
-        """All of it: master ends without waiting for its children."""
+        """Stop all processes: master exits without waiting for its children."""
         members = family(self.process.pid) if self.process else {}
         super().stop()
         for pid in members:
@@ -344,7 +344,7 @@ message_size_limit = 20480000
 
 
 class Disk:
-    """No server: what the disk does at most."""
+    """Not a server, but the upper limit of the disk."""
 
     name = "disk"
 
