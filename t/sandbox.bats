@@ -307,12 +307,12 @@ journal() {
 
 @test "a sandboxed session logs to stderr what the journal does not take" {
 	journal gone 3
-	[ "$output" = "3 accepted, 3 told of" ]
+	[ "$output" = "3 accepted, 3 logged" ]
 }
 
 @test "a journal that nobody reads holds up no mail" {
 	# What its socket takes, and two more.
 	journal unread $(($(cat /proc/sys/net/unix/max_dgram_qlen) + 3))
-	[[ $output =~ ^([0-9]+)" accepted, "([0-9]+)" told of"$ ]]
+	[[ $output =~ ^([0-9]+)" accepted, "([0-9]+)" logged"$ ]]
 	[ "${BASH_REMATCH[1]}" -eq "${BASH_REMATCH[2]}" ]
 }

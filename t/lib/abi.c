@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * abi.c - preloaded: Landlock seems to be of version LANDLOCK_ABI.
+ * abi.c - preloaded: pretend that Landlock has version LANDLOCK_ABI.
  */
 
 #include <sys/syscall.h>

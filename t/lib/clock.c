@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * clock.c - let a program believe that it is later than it is.
+ * clock.c - preloaded: set a program's real-time clock ahead.
  *
- * Preloaded, it adds CLOCK_AHEAD seconds to the real-time clock that the
- * program asks for; clocks that are never set, and so all deadlines, stay as
- * they are. For tests of what happens minutes and days from now.
+ * Adds CLOCK_AHEAD seconds to what the program reads from the real-time clock.
+ * Monotonic clocks, and thus all deadlines, are unchanged. For tests of what
+ * happens minutes or days from now.
  */
 
 #include <sys/syscall.h>

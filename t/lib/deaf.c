@@ -2,8 +2,8 @@
 
 /*
  * deaf.c - preloaded: a worker that reports its first job as done again and
- * again, takes no other, and does not go home. The run's sockets have room for
- * a few orders, which saves sending a thousand.
+ * again, takes no other job, and does not exit. Also shrinks the run's socket
+ * buffers to a few orders, so that a test can fill them.
  */
 
 #include <sys/socket.h>
@@ -19,7 +19,7 @@ socketpair(int domain, int type, int protocol, int fds[2])
 {
 	int (*real_socketpair)(int, int, int, int[2]) =
 	    (int (*)(int, int, int, int[2]))dlsym(RTLD_NEXT, "socketpair");
-	static const int octets = 1; /* the kernel makes some thousand of it */
+	static const int octets = 1; /* the kernel raises it to its minimum */
 	int r = real_socketpair(domain, type, protocol, fds);
 
 	if (r == 0)

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * inject.c - run a program and spoil one of its system calls.
+ * inject.c - run a program and inject a fault into one of its system calls.
  *
  *	inject [-l FILE] [-t] [-a PROCESS:CALL:NUMBER:ACTION] COMMAND
  *	[ARGUMENT...]
  *
- * Processes are counted from 0 in the order in which they were made, calls of
- * each kind in each from 1: 0:openat:3 is the program's third openat(2). ACTION
- * is done to that one call:
+ * Processes are numbered from 0 in the order of their creation, and in each
+ * process the calls of each kind from 1: 0:openat:3 is the program's third
+ * openat(2). ACTION applies to that call alone:
  *
- *	kill		SIGKILL in its place
- *	error=NUMBER	it is not done and fails with that errno
- *	late=NUMBER	it is done and fails nevertheless
- *	lie		it is not done and says that it was
- *	short		half of the octets, at least one, are asked for
+ *	kill		SIGKILL instead of the call
+ *	error=NUMBER	it is not executed and fails with that errno
+ *	late=NUMBER	it is executed, but fails with that errno
+ *	lie		it is not executed, but reports success
+ *	short		it asks for half of the octets, at least one
  *
  *	-l FILE		write "PROCESS CALL NUMBER DETAIL" for each call
- *	-t		there is no O_TMPFILE: it fails with EOPNOTSUPP
+ *	-t		O_TMPFILE fails with EOPNOTSUPP, as if not supported
  *
- * The call that was spoilt is written to the file that FAULT_FILE names, in
- * the same form. Exits as the program does, 128 + n for signal n; 120 is
- * trouble of its own. When it ends all that it has started ends with it.
+ * The call with the fault is written to the file that FAULT_FILE names, in the
+ * same form. Exits with the program's status, 128 + n after signal n, or 120
+ * for errors of its own. When it ends, all processes of the program end.
  */
 
 #include <sys/ptrace.h>
@@ -48,15 +48,15 @@
 #endif
 
 #define PROCESSES_MAX 256
-#define CALLS_MAX 512 /* above all numbers of calls */
+#define CALLS_MAX 512 /* greater than any system call number */
 #define EXIT_TROUBLE 120
 
 enum action { ACTION_NONE, KILL, ERROR, LATE, LIE, SHORT };
 
 struct process {
 	pid_t pid;
-	int calls[CALLS_MAX]; /* the count of each so far */
-	int is_new; /* its first stop is not passed on */
+	int calls[CALLS_MAX]; /* how often each was called so far */
+	int is_new; /* the signal of its first stop is not passed on */
 	int is_gone;
 	int has_result; /* of the call it is in */
 	int64_t result;
@@ -146,7 +146,7 @@ set_size(pid_t pid, uint64_t size)
 	poke(pid, offsetof(struct user_regs_struct, rdx), size);
 }
 
-/* ---- what is logged ------------------------------------------------------ */
+/* ---- the log ------------------------------------------------------------- */
 
 /* Read a path from the program's memory, as far as possible. */
 static const char *
@@ -297,7 +297,7 @@ handle_call(int number)
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, process->pid, sizeof(info),
 		&info) == -1)
-		return; /* it was killed meanwhile */
+		return; /* the process was killed meanwhile */
 	if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
 		enter_call(number, &info);
 	else if (info.op == PTRACE_SYSCALL_INFO_EXIT && process->has_result) {
@@ -402,7 +402,7 @@ parse_action(const char *text)
 {
 	char word[16];
 
-	/* NOLINTNEXTLINE(cert-err34-c): from who wrote the test */
+	/* NOLINTNEXTLINE(cert-err34-c): the test's author wrote the number */
 	if (sscanf(text, "%d:%23[a-z0-9_]:%d:%15[a-z]=%d", &at_process, at_call,
 		&at_number, word, &action_errno) < 4)
 		errx(EXIT_TROUBLE, "%s: not PROCESS:CALL:NUMBER:ACTION", text);

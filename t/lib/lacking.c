@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * lacking.c - a file system that lacks something.
+ * lacking.c - a FUSE file system that lacks one ability.
  *
  *	lacking nothing|flock|exclusion|link|rename FOLDER MOUNTPOINT
  *
- * Passes everything on to the folder, but what it lacks fails with ENOTSUP;
- * without exclusion each lock is granted to everybody. Stays in the foreground,
- * until it is unmounted. For tests of what a spool must not be put on.
+ * Passes all operations on to the folder, except that the missing one fails
+ * with ENOTSUP; without exclusion every lock is granted. Runs in the foreground
+ * until it is unmounted. For tests of file systems that a spool must refuse.
  */
 
 #define FUSE_USE_VERSION 31
@@ -45,8 +45,8 @@ static void *
 do_init(struct fuse_conn_info *connection, struct fuse_config *config)
 {
 	(void)connection;
-	config->use_ino = 1; /* all names of a file are the same file */
-	config->hard_remove = 1; /* unlink(2) is not turned into a rename */
+	config->use_ino = 1; /* all links to a file have one inode number */
+	config->hard_remove = 1; /* do not turn unlink(2) into a rename */
 	config->nullpath_ok = 1;
 	return NULL;
 }

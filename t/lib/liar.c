@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * liar.c - preloaded: a worker whose reports cannot be true.
+ * liar.c - preloaded: a worker that sends invalid reports.
  *
- * LIE says in which way:
+ * LIE chooses the fault:
  *
  *	outcome		a verdict has an outcome that does not exist
- *	recipient	it is about a recipient that the job does not have
- *	endless		its text has no end
- *	silent		no verdict is reported, and then the job is done
- *	final		who has the message has failed a moment later
- *	kind		a report of no known kind comes before it
+ *	recipient	a verdict names a recipient that the job does not have
+ *	endless		a verdict's text is not terminated
+ *	silent		the job is reported as done without a verdict
+ *	final		a delivered recipient is then reported as failed
+ *	kind		a report of an unknown kind precedes the verdict
  */
 
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * no-flock.c - a broken flock(2), preloaded: everybody gets every lock.
+ * no-flock.c - preloaded: a broken flock(2) that grants every lock.
  */
 
 #include <sys/file.h>

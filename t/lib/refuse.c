@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * refuse.c - run a program on a kernel that seems to lack sandboxes.
+ * refuse.c - run a program as on a kernel without Landlock or seccomp.
  *
  *	refuse landlock|seccomp|both PROGRAM [ARGUMENT...]
  *
- * Those system calls fail with EPERM, as in a container whose manager does not
+ * The system calls fail with EPERM, as in a container whose manager does not
  * know them.
  */
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 #
-# sources.bash - which files are the source: load lib/sources
+# sources.bash - list the source files: load lib/sources
 #
-# For tests of the source itself; they are in its top folder.
+# For tests of the source itself, which run in its top folder.
 
-# sources NAME...: all files of ours with such a name, and none that was made.
+# sources PATTERN...: the source files with such a name, no generated ones.
 sources() {
 	local name args=()
 
@@ -18,7 +18,7 @@ sources() {
 		-o -type f \( -false "${args[@]}" \) -printf '%P\n' | sort
 }
 
-# programs_for INTERPRETER: those whose first line names it, a pattern.
+# programs_for PATTERN: the files whose first line names such an interpreter.
 programs_for() {
 	local file
 
@@ -40,7 +40,7 @@ python_sources() {
 	programs_for '[ /]python3'
 }
 
-# Whether there is no input; otherwise it is shown.
+# Fail if there is input, and show it.
 nothing() {
 	! grep .
 }
