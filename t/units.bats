@@ -113,7 +113,7 @@ are_drop_ins_of() {
 	local limit tasks
 
 	limit=$(sed -n 's/^#define SETTINGS_SESSIONS_MAX //p' \
-		"$SMTPSERVER_SOURCE/lib/settings.h")
+		"$SMTPSERVER_SOURCE/smtp-session/settings.h")
 	tasks=$(sed -n 's/^TasksMax=//p' "$unit_dir/smtpserver-listener.service")
 	[ "$tasks" -gt "$limit" ]
 }

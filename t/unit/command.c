@@ -231,11 +231,11 @@ check_rcpts(void)
 	for (size_t i = 0; i < COUNT(rcpts); i++) {
 		char *argument = copy_of(rcpts[i].argument);
 		struct rcpt_arguments rcpt;
-		int r =
+		enum command_result result =
 		    command_parse_rcpt(argument, rcpts[i].is_smtputf8, &rcpt);
 
-		is_int(r, rcpts[i].result, "RCPT %s", rcpts[i].argument);
-		if (r == 0)
+		is_int(result, rcpts[i].result, "RCPT %s", rcpts[i].argument);
+		if (result == COMMAND_OK)
 			is_str(rcpt.recipient.text, rcpts[i].recipient, "is %s",
 			    rcpts[i].recipient);
 		free(argument);
