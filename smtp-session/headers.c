@@ -2,12 +2,13 @@
 
 /*
  * headers.c - add Date and Message-ID to a message that lacks them (RFC 5321
- * section 6.4, RFC 6409 section 8).
+ * section 6.4, RFC 6409 section 8), and remove the fields that must not leave
+ * this host.
  *
- * The message is passed on as it comes; the fields are added at the end of its
- * header section. A message that begins with no header at all gets one. Pure:
- * what comes out goes to the caller's function; the body and the size of the
- * message are not looked at.
+ * The rest of the message is passed on as it comes; fields are added at the end
+ * of its header section. A message that begins with no header at all gets one.
+ * Pure: what comes out goes to the caller's function; the body and the size of
+ * the message are not looked at.
  */
 
 #include "config.h"
@@ -18,6 +19,12 @@
 
 #define FIELD_SIZE 512
 
+/* Removed with their folded lines, as Postfix does: blind copies (RFC 5322
+ * section 3.6.3), the field that the last host writes (RFC 5321 section 4.4),
+ * and a size that is wrong once the message has changed. */
+static const char *const removed[] = { "Bcc", "Resent-Bcc", "Return-Path",
+	"Content-Length" };
+
 void
 headers_start(struct headers *headers, headers_write *write, void *context,
     const char *date, const char *message_id)
@@ -26,7 +33,7 @@ headers_start(struct headers *headers, headers_write *write, void *context,
 	headers->context = context;
 	headers->date = date;
 	headers->message_id = message_id;
-	headers->is_over = false;
+	headers->is_over = headers->is_removing = false;
 	headers->has_date = headers->has_message_id = false;
 	headers->received = 0;
 	fields_start(&headers->fields);
@@ -61,11 +68,23 @@ write_start(struct headers *headers)
 	    headers->fields.start_length);
 }
 
+static bool
+is_removed(const struct fields *fields)
+{
+	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]); i++)
+		if (fields_has_name(fields, removed[i]))
+			return true;
+	return false;
+}
+
 static int
 begin_field(struct headers *headers)
 {
 	const struct fields *fields = &headers->fields;
 
+	headers->is_removing = is_removed(fields);
+	if (headers->is_removing)
+		return 0;
 	headers->has_date |= fields_has_name(fields, "Date");
 	headers->has_message_id |= fields_has_name(fields, "Message-ID");
 	headers->received += fields_has_name(fields, "Received");
@@ -103,6 +122,8 @@ pass_some(struct headers *headers, const char **position, const char *end)
 	case FIELDS_NAME:
 		return begin_field(headers);
 	case FIELDS_TEXT:
+		if (headers->is_removing)
+			return 0;
 		return headers->write(headers->context, text,
 		    (size_t)(*position - text));
 	case FIELDS_BLANK:

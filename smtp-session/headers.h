@@ -19,6 +19,7 @@ struct headers {
 	const char *message_id;
 	struct fields fields;
 	bool is_over; /* the header section is */
+	bool is_removing; /* the field that is being read */
 	bool has_date;
 	bool has_message_id;
 	unsigned received; /* how many Received fields there are */

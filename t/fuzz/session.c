@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include <ctype.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "smtp-session/settings.h"
@@ -115,6 +116,17 @@ check_content(const char *text, size_t length)
 	}
 }
 
+/* No field of the header is a blind copy. */
+static void
+check_header(const char *text)
+{
+	while (strncmp(text, "\r\n", 2) != 0 && *text != '\0') {
+		must(strncasecmp(text, "Bcc:", 4) != 0);
+		must(strncasecmp(text, "Resent-Bcc:", 11) != 0);
+		text = strstr(text, "\r\n") + 2;
+	}
+}
+
 /* The fields that we have added have no control characters. */
 static void
 check_trace(const char *text)
@@ -136,6 +148,7 @@ check_message(const struct claim *claim)
 		 (off_t)claim->message.content_offset) == (ssize_t)length);
 	text[length] = '\0';
 	check_content(text, length);
+	check_header(text);
 	check_trace(text);
 	free(text);
 	/* A name for each recipient, and the queue's. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * headers.c - Date and Message-ID are added where they are missing, and nothing
- * else of a message changes, in whatever pieces it comes.
+ * headers.c - Date and Message-ID are added where they are missing, Bcc and its
+ * like are removed, and nothing else of a message changes, in whatever pieces
+ * it comes.
  */
 
 #include "config.h"
@@ -69,6 +70,16 @@ static const struct { const char *input, *output; unsigned received; } rows[] = 
 	/* names as long as a line, and longer */
 	{ X70 "xxxxxxx: y\r\n\r\n", X70 "xxxxxxx: y\r\n" DATE ID "\r\n", 0 },
 	{ X70 X10 ": y\r\n\r\n", DATE ID "\r\n" X70 X10 ": y\r\n\r\n", 0 },
+
+	/* fields that are removed, with their folded lines */
+	{ "Bcc: x\r\nSubject: x\r\n\r\nb\r\n", "Subject: x\r\n" DATE ID "\r\nb\r\n", 0 },
+	{ "Subject: x\r\nBCC : x,\r\n y,\r\n\tz\r\nTo: y\r\n\r\nb\r\n", "Subject: x\r\nTo: y\r\n" DATE ID "\r\nb\r\n", 0 },
+	{ "bcc:\r\nResent-Bcc: x\r\nreturn-path: <x>\r\nContent-Length: 9\r\n\r\nb\r\n", DATE ID "\r\nb\r\n", 0 },
+	{ "Bcc: x\r\n \r\n y\r\n\r\nb\r\n", DATE ID "\r\nb\r\n", 0 },
+	{ "Bcc: x\r\nhello\r\n", DATE ID "\r\nhello\r\n", 0 },
+	{ "Bcc: x\r\n y\r\n", DATE ID, 0 },
+	{ "Subject: x\r\n Bcc: x\r\nX-Bcc: x\r\nBccs: x\r\nResent-Cc: x\r\n\r\nBcc: x\r\n",
+	    "Subject: x\r\n Bcc: x\r\nX-Bcc: x\r\nBccs: x\r\nResent-Cc: x\r\n" DATE ID "\r\nBcc: x\r\n", 0 },
 
 	/* Received is counted */
 	{ "Received: x\r\nreceived : y\r\n\tReceived: z\r\nX-Received: x\r\n\r\nReceived: x\r\n",
