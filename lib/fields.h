@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* RFC 5322 section 2.1.1: a line should have no more octets, so a field's name
+/* RFC 5322 section 2.1.1: a line must have no more octets, so a field's name
  * with its colon must not. */
-#define FIELDS_START_MAX 78
+#define FIELDS_START_MAX 998
 
 enum fields_event {
 	FIELDS_MORE, /* all octets are taken, and the header goes on */

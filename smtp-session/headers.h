@@ -12,6 +12,9 @@
  * negative errno. */
 typedef int headers_write(void *context, const void *data, size_t size_bytes);
 
+/* Octets of lines that are held until the next one decides about them. */
+#define HEADERS_HELD_MAX 998
+
 struct headers {
 	headers_write *write;
 	void *context;
@@ -20,6 +23,9 @@ struct headers {
 	struct fields fields;
 	bool is_over; /* the header section is */
 	bool is_removing; /* the field that is being read */
+	bool is_in_mbox_line; /* which is held */
+	size_t held_length;
+	char held[HEADERS_HELD_MAX]; /* mbox lines before the header */
 	bool has_date;
 	bool has_message_id;
 	unsigned received; /* how many Received fields there are */

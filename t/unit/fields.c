@@ -14,6 +14,8 @@
 
 #define X10 "xxxxxxxxxx"
 #define X70 X10 X10 X10 X10 X10 X10 X10
+#define X330 X70 X70 X70 X70 X10 X10 X10 X10 X10
+#define X990 X330 X330 X330
 
 /*
  * What comes out: [name] and the text of each field, "|" at its end, "~" if it
@@ -76,12 +78,14 @@ static const struct { const char *input, *output; bool has_bare_lf; } rows[] = {
 
 	/* names as long as a line, and longer */
 	{ X70 "xxxxxxx:y\r\n\r\n", "[" X70 "xxxxxxx]y\r\n|=83", false },
-	{ X70 "xxxxxx :y\r\n\r\n", "[" X70 "xxxxxx]y\r\n|=83", false },
-	{ X70 "xxxxxxxx:y\r\n\r\n", "!" X70 "xxxxxxxx78", false },
+	{ X70 "xxxxxxxx:y\r\n\r\n", "[" X70 "xxxxxxxx]y\r\n|=84", false },
+	{ X990 "xxxxxxx:y\r\n\r\n", "[" X990 "xxxxxxx]y\r\n|=1003", false },
+	{ X990 "xxxxxx :y\r\n\r\n", "[" X990 "xxxxxx]y\r\n|=1003", false },
+	{ X990 "xxxxxxxx:y\r\n\r\n", "!" X990 "xxxxxxxx998", false },
 };
 /* clang-format on */
 
-static char out[1024];
+static char out[2048];
 static size_t used;
 
 static void

@@ -19,6 +19,8 @@
 #define ID "Message-ID: <I>\r\n"
 #define X10 "xxxxxxxxxx"
 #define X70 X10 X10 X10 X10 X10 X10 X10
+#define X100 X70 X10 X10 X10
+#define X900 X100 X100 X100 X100 X100 X100 X100 X100 X100
 
 static char out[4096];
 static size_t used;
@@ -55,7 +57,6 @@ static const struct { const char *input, *output; unsigned received; } rows[] = 
 	{ "hello\r\n\r\nworld\r\n", DATE ID "\r\nhello\r\n\r\nworld\r\n", 0 },
 	{ ": x\r\n", DATE ID "\r\n: x\r\n", 0 },
 	{ " Date: y\r\n", DATE ID "\r\n Date: y\r\n", 0 },
-	{ "From a@b Mon Jan  1\r\nDate: y\r\n", DATE ID "\r\nFrom a@b Mon Jan  1\r\nDate: y\r\n", 0 },
 	{ "\xc3\xbc: x\r\n", DATE ID "\r\n\xc3\xbc: x\r\n", 0 },
 	{ "\r\n", DATE ID "\r\n", 0 },
 	{ "", DATE ID, 0 },
@@ -69,7 +70,32 @@ static const struct { const char *input, *output; unsigned received; } rows[] = 
 
 	/* names as long as a line, and longer */
 	{ X70 "xxxxxxx: y\r\n\r\n", X70 "xxxxxxx: y\r\n" DATE ID "\r\n", 0 },
-	{ X70 X10 ": y\r\n\r\n", DATE ID "\r\n" X70 X10 ": y\r\n\r\n", 0 },
+	{ X70 X10 ": y\r\n\r\n", X70 X10 ": y\r\n" DATE ID "\r\n", 0 },
+	{ X900 X70 X10 X10 "xxxxxxx: y\r\n\r\n", X900 X70 X10 X10 "xxxxxxx: y\r\n" DATE ID "\r\n", 0 },
+	{ X900 X70 X10 X10 "xxxxxxxx: y\r\n\r\n", DATE ID "\r\n" X900 X70 X10 X10 "xxxxxxxx: y\r\n\r\n", 0 },
+
+	/* mbox lines before a header */
+	{ "From a@b Mon Jan  1\r\nDate: y\r\n\r\nb\r\n", "Date: y\r\n" ID "\r\nb\r\n", 0 },
+	{ ">From a@b\r\nDate: y\r\n\r\nb\r\n", "Date: y\r\n" ID "\r\nb\r\n", 0 },
+	{ ">From a\r\n>>From b\r\nFrom \t c\r\nDate: y\r\n", "Date: y\r\n" ID, 0 },
+	{ "From a: b\r\nBcc: y\r\n\r\nb\r\n", DATE ID "\r\nb\r\n", 0 },
+	{ "From " X900 "\r\nDate: y\r\n", "Date: y\r\n" ID, 0 },
+	{ "Date: y\r\nFrom a@b\r\nSubject: x\r\n", "Date: y\r\n" ID "\r\nFrom a@b\r\nSubject: x\r\n", 0 },
+
+	/* text that begins with From */
+	{ "From us all\r\n", DATE ID "\r\nFrom us all\r\n", 0 },
+	{ "From us all", DATE ID "\r\nFrom us all", 0 },
+	{ "From \r\n", DATE ID "\r\nFrom \r\n", 0 },
+	{ "From us all\r\n\r\nDate: y\r\n", DATE ID "\r\nFrom us all\r\n\r\nDate: y\r\n", 0 },
+	{ "From us\r\nFrom you\r\nhello\r\n", DATE ID "\r\nFrom us\r\nFrom you\r\nhello\r\n", 0 },
+	{ "From us\r\n Date: y\r\n", DATE ID "\r\nFrom us\r\n Date: y\r\n", 0 },
+	{ "From us\r\nhello", DATE ID "\r\nFrom us\r\nhello", 0 },
+	{ "From " X900 X100 "\r\nDate: y\r\n", DATE ID "\r\nFrom " X900 X100 "\r\nDate: y\r\n", 0 },
+	{ "From " X900 "\r\nFrom " X900 "\r\nDate: y\r\n", DATE ID "\r\nFrom " X900 "\r\nFrom " X900 "\r\nDate: y\r\n", 0 },
+	{ "From\r\nDate: y\r\n", DATE ID "\r\nFrom\r\nDate: y\r\n", 0 },
+	{ "> From a\r\nDate: y\r\n", DATE ID "\r\n> From a\r\nDate: y\r\n", 0 },
+	{ "from a\r\nDate: y\r\n", DATE ID "\r\nfrom a\r\nDate: y\r\n", 0 },
+	{ "From : x\r\nDate: y\r\n\r\n", "From : x\r\nDate: y\r\n" ID "\r\n", 0 },
 
 	/* fields that are removed, with their folded lines */
 	{ "Bcc: x\r\nSubject: x\r\n\r\nb\r\n", "Subject: x\r\n" DATE ID "\r\nb\r\n", 0 },
