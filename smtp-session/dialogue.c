@@ -95,7 +95,8 @@ refuse_line(const struct session *session, enum line_error error)
 static void
 count_error(struct session *session, struct reply *reply)
 {
-	if (reply->code < 500 || ++session->errors < ERRORS_MAX)
+	if (!is_error(reply) || reply->is_last || reply->is_excused ||
+	    ++session->errors < ERRORS_MAX)
 		return;
 	*reply = reply_make_last(421, "4.7.0", "too many errors, closing");
 	log_refusal(session, NULL, "", reply);

@@ -14,6 +14,7 @@ struct reply {
 	const char *status; /* RFC 3463 enhanced code, or NULL for none */
 	const char *text; /* a newline in it begins the next line */
 	bool is_last; /* the session ends after it */
+	bool is_excused; /* a refusal that is no error of the client */
 };
 
 /* A reply; one that ends the session. The text is not copied. */

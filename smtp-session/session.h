@@ -40,10 +40,10 @@ struct session {
 	enum session_state state;
 	bool is_esmtp; /* the client sent EHLO, not HELO */
 	bool is_tls;
-	int errors; /* replies of class 5 */
+	int errors; /* refusals since the last accepted message */
 	struct envelope envelope; /* of the transaction; its id names it */
 	char id[ID_SIZE];
-	char client_name[SESSION_NAME_SIZE];
+	char client_name[COMMAND_NAME_SIZE];
 	char text[SESSION_TEXT_SIZE]; /* of a reply that is not a constant */
 };
 

@@ -123,6 +123,11 @@ log_recipient(const struct session *session, const char *address)
 	audit_write(&record);
 }
 
+/* Clients that send all their recipients at once hear this many times (RFC 5321
+ * section 4.5.3.1.10). */
+static const struct reply too_many_recipients = { 452, "4.5.3",
+	"too many recipients, send the rest later", .is_excused = true };
+
 struct reply
 cmd_rcpt(struct session *session, char *argument)
 {
@@ -141,8 +146,7 @@ cmd_rcpt(struct session *session, char *argument)
 	address = rcpt.recipient.text;
 	r = envelope_add_request(envelope, address, rcpt.notify, rcpt.orcpt);
 	if (r == -E2BIG)
-		return reply_make(452, "4.5.3",
-		    "too many recipients, send the rest later");
+		return too_many_recipients;
 	if (r < 0)
 		return reply_local_error;
 	log_recipient(session, address);
@@ -208,6 +212,7 @@ commit_message(struct session *session, struct incoming *incoming)
 		log_spool_error(session, incoming->spool_error);
 	if (is_error(&reply))
 		return reply;
+	session->errors = 0;
 	counters_add(session->storage.counters, COUNTER_MESSAGES_QUEUED, 1);
 	log_accepted(session, incoming);
 	(void)snprintf(session->text, sizeof(session->text), "ok, queued as %s",
