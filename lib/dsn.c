@@ -173,6 +173,40 @@ is_dsn_orcpt(const char *value, bool is_utf8_allowed)
 	    is_xtext(value + length + 1, is_utf8 && is_utf8_allowed);
 }
 
+/* Whether an address has UTF-8, encoded in xtext or not. */
+static bool
+has_utf8(const char *address)
+{
+	for (; *address != '\0'; address++)
+		if ((unsigned char)*address >= 0x80 ||
+		    (*address == '+' && hex_octet(address) >= 0x80))
+			return true;
+	return false;
+}
+
+void
+dsn_normalize_orcpt(char *value)
+{
+	static const char utf8_type[] = "utf-8;";
+	size_t length = strcspn(value, ";");
+	const char *in = value + length + 1;
+	char *out = value + strlen(utf8_type);
+
+	if (value[length] == '\0' ||
+	    (strncasecmp(value, "rfc822;", length + 1) != 0 &&
+		strncasecmp(value, utf8_type, length + 1) != 0) ||
+	    !has_utf8(in))
+		return;
+	memcpy(value, utf8_type, strlen(utf8_type));
+	while (*in != '\0') {
+		int octet = *in == '+' ? hex_octet(in) : -1;
+
+		*out++ = octet >= 0x80 ? (char)octet : *in;
+		in += octet >= 0x80 ? 3 : 1;
+	}
+	*out = '\0';
+}
+
 void
 dsn_decode(const char *value, char ret_text[DSN_TEXT_SIZE])
 {

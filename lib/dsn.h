@@ -50,6 +50,11 @@ const char *dsn_return_name(enum dsn_return value);
 bool is_dsn_envid(const char *value);
 bool is_dsn_orcpt(const char *value, bool is_utf8_allowed);
 
+/* Give an ORCPT whose address has UTF-8, encoded in xtext or not, the form of
+ * RFC 6533 section 3, in place: UTF-8 after "utf-8;". Postfix sends
+ * "rfc822;gr+C3+BCn@...". Other values stay. */
+void dsn_normalize_orcpt(char *value);
+
 /* Decode the xtext (RFC 3461 section 4) of a valid ENVID or ORCPT. */
 void dsn_decode(const char *value, char ret_text[DSN_TEXT_SIZE]);
 

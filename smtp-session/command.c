@@ -192,17 +192,18 @@ parse_notify(const char *value, struct rcpt_arguments *rcpt)
 }
 
 static enum command_result
-parse_rcpt_parameter(const char *keyword, const char *value, bool is_smtputf8,
+parse_rcpt_parameter(const char *keyword, char *value, bool is_smtputf8,
     struct rcpt_arguments *rcpt)
 {
 	if (strcasecmp(keyword, "NOTIFY") == 0)
 		return parse_notify(value, rcpt);
 	if (strcasecmp(keyword, "ORCPT") != 0)
 		return COMMAND_UNKNOWN_PARAMETER;
-	if (value == NULL || rcpt->orcpt != NULL ||
-	    !is_dsn_orcpt(value, is_smtputf8))
-		return COMMAND_BAD_PARAMETER;
-	rcpt->orcpt = value;
+	if (value == NULL || rcpt->orcpt != NULL)
+		return COMMAND_OK;
+	dsn_normalize_orcpt(value);
+	if (is_dsn_orcpt(value, is_smtputf8))
+		rcpt->orcpt = value;
 	return COMMAND_OK;
 }
 

@@ -357,24 +357,33 @@ put_typed(FILE *file, const struct notice *notice, const char *name,
 	(void)fputs("\r\n", file);
 }
 
-/* Write an address with UTF-8 in ASCII (RFC 6533 section 3). */
-static void
-put_utf8_address(FILE *file, const char *address)
+/* Write the UTF-8 in an address as ASCII (RFC 6533 section 3), unless the
+ * notice may have UTF-8. Returns the text, what does not fit is cut off. */
+static const char *
+encode_address(const struct notice *notice, const char *address,
+    char ret_text[TEXT_SIZE])
 {
-	while (*address != '\0') {
+	size_t used = 0;
+
+	if (is_global(notice))
+		return address;
+	while (*address != '\0' && used < TEXT_SIZE - sizeof("\\x{10FFFF}")) {
 		size_t length = utf8_length(address);
 		unsigned long c;
 
 		if (length == 0) {
-			(void)fputc(*address++, file);
+			ret_text[used++] = *address++;
 			continue;
 		}
 		c = (unsigned char)*address & (0xffU >> (length + 1));
 		for (size_t i = 1; i < length; i++)
 			c = c << 6 | ((unsigned char)address[i] & 0x3f);
-		(void)fprintf(file, "\\x{%02lX}", c);
+		used += (size_t)snprintf(ret_text + used, TEXT_SIZE - used,
+		    "\\x{%02lX}", c);
 		address += length;
 	}
+	ret_text[used] = '\0';
+	return ret_text;
 }
 
 static void
@@ -382,16 +391,12 @@ put_recipient_field(FILE *file, const struct notice *notice,
     const char *address)
 {
 	bool is_utf8 = has_high_octet(address, strlen(address));
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE], encoded[TEXT_SIZE];
 
 	printable(address, true, text);
-	(void)fprintf(file, "Final-Recipient: %s; ",
-	    is_utf8 ? "utf-8" : "rfc822");
-	if (is_utf8 && !is_global(notice))
-		put_utf8_address(file, text);
-	else
-		(void)fputs(text, file);
-	(void)fputs("\r\n", file);
+	(void)fprintf(file, "Final-Recipient: %s; %s\r\n",
+	    is_utf8 ? "utf-8" : "rfc822",
+	    encode_address(notice, text, encoded));
 }
 
 /* Write a host by its name, or by its address if it has none. */
@@ -411,14 +416,15 @@ static void
 put_original_recipient(FILE *file, const struct notice *notice,
     const char *orcpt)
 {
-	char text[DSN_TEXT_SIZE], type[DSN_TEXT_SIZE];
+	char text[DSN_TEXT_SIZE], type[DSN_TEXT_SIZE], encoded[TEXT_SIZE];
 	size_t length = strcspn(orcpt, ";");
 
 	if (orcpt[length] == '\0')
 		return;
 	(void)snprintf(type, sizeof(type), "%.*s", (int)length, orcpt);
 	dsn_decode(orcpt + length + 1, text);
-	put_typed(file, notice, "Original-Recipient", type, text);
+	put_typed(file, notice, "Original-Recipient", type,
+	    encode_address(notice, text, encoded));
 }
 
 /* RFC 3464 section 2.3. */

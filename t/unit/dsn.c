@@ -79,6 +79,23 @@ static const struct {
 	{ "rfc822;" X250 X50 X50 X50 X50 X10 X10 X10 X10 "xxxx", false, false },
 };
 
+static const struct { const char *given, *value; } normalized[] = {
+	{ "rfc822;gr+C3+BCn+2Btag@example.org", "utf-8;gr\xc3\xbcn+2Btag@example.org" },
+	{ "RFC822;gr\xc3\xbcn@example.org", "utf-8;gr\xc3\xbcn@example.org" },
+	{ "UTF-8;gr+C3+BCn@example.org", "utf-8;gr\xc3\xbcn@example.org" },
+	{ "rfc822;+F0+9F+93+A7@example.org", "utf-8;\xf0\x9f\x93\xa7@example.org" },
+	{ "rfc822;gr+FCn@example.org", "utf-8;gr\xfcn@example.org" },
+	{ "rfc822;bob+2Btag@example.org", "rfc822;bob+2Btag@example.org" },
+	{ "utf-8;gr\\x{FC}n@example.org", "utf-8;gr\\x{FC}n@example.org" },
+	{ "x-other;gr+C3+BCn", "x-other;gr+C3+BCn" },
+	{ "rfc;gr+C3+BCn", "rfc;gr+C3+BCn" },
+	{ "rfc822", "rfc822" },
+	{ "rfc822;+", "rfc822;+" },
+	{ "rfc822;+C", "rfc822;+C" },
+	{ "+C3+BC", "+C3+BC" },
+	{ "", "" },
+};
+
 static const struct { const char *value, *text; } decoded[] = {
 	{ "QQ314159", "QQ314159" },
 	{ "a+20b+3Dc+2B", "a b=c+" },
@@ -131,6 +148,12 @@ main(void)
 	for (size_t i = 0; i < COUNT(orcpts); i++)
 		is_int(is_dsn_orcpt(orcpts[i].value, orcpts[i].is_utf8_allowed),
 		    orcpts[i].result, "ORCPT %zu", i);
+	for (size_t i = 0; i < COUNT(normalized); i++) {
+		(void)strlcpy(text, normalized[i].given, sizeof(text));
+		dsn_normalize_orcpt(text);
+		is_str(text, normalized[i].value, "ORCPT=%s",
+		    normalized[i].given);
+	}
 	for (size_t i = 0; i < COUNT(decoded); i++) {
 		dsn_decode(decoded[i].value, text);
 		is_str(text, decoded[i].text, "%s", decoded[i].value);

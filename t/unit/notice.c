@@ -198,7 +198,9 @@ recipient_in_utf8(void)
 	start();
 	recipient.address = "gr\xc3\xbcn@example.org";
 	recipient.reply = "550 K\xc3\xb6nig";
-	has("Final-Recipient: utf-8; gr\\x{FC}n@example.org\r\n");
+	recipient.orcpt = "utf-8;gr\xc3\xbcn+2Btag@example.org";
+	has("Original-Recipient: utf-8; gr\\x{FC}n+tag@example.org\r\n"
+	    "Final-Recipient: utf-8; gr\\x{FC}n@example.org\r\n");
 	has("  <gr=C3=BCn@example.org>\r\n");
 	can_be_sent(false, "a recipient in UTF-8");
 }
