@@ -14,9 +14,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/utf8.h"
 #include "smtp-session/command.h"
 
-#define CLIENT_NAME_MAX 255
 #define SIZE_DIGITS_MAX 20 /* RFC 1870 section 4 */
 
 void
@@ -24,7 +24,7 @@ command_split(char *line, const char **ret_verb, char **ret_argument)
 {
 	size_t length = strlen(line);
 
-	while (length > 0 && line[length - 1] == ' ')
+	while (length > 0 && isspace((unsigned char)line[length - 1]))
 		line[--length] = '\0';
 	*ret_verb = line;
 	line += strcspn(line, " ");
@@ -181,7 +181,8 @@ command_parse_mail(char *argument, struct mail_arguments *ret_mail)
 	return result;
 }
 
-/* NOTIFY and ORCPT (RFC 3461 sections 4.1 and 4.2). */
+/* NOTIFY and ORCPT (RFC 3461 sections 4.1 and 4.2). A notice does well without
+ * an ORCPT: one that is not valid is left out. */
 static enum command_result
 parse_notify(const char *value, struct rcpt_arguments *rcpt)
 {
@@ -225,18 +226,33 @@ command_parse_rcpt(char *argument, bool is_smtputf8,
 	return result;
 }
 
-bool
-is_client_name(const char *argument)
+static bool
+has_control(const char *text)
 {
-	size_t length = strlen(argument);
+	for (; *text != '\0'; text++)
+		if (iscntrl((unsigned char)*text))
+			return true;
+	return false;
+}
 
-	if (length == 0 || length > CLIENT_NAME_MAX)
+bool
+command_parse_name(const char *argument, char ret_name[COMMAND_NAME_SIZE])
+{
+	size_t used = 0;
+
+	if (*argument == '\0' || strlen(argument) >= COMMAND_NAME_SIZE ||
+	    has_control(argument))
 		return false;
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)argument[i];
+	while (*argument != '\0') {
+		size_t length = utf8_length(argument);
+		char c = *argument;
 
-		if (c >= 0x80 || (!isalnum(c) && strchr("-_.:[]", c) == NULL))
-			return false;
+		ret_name[used++] =
+		    isalnum((unsigned char)c) || strchr("-_.:[]", c) != NULL
+		    ? c
+		    : '?';
+		argument += length > 0 ? length : 1;
 	}
+	ret_name[used] = '\0';
 	return true;
 }

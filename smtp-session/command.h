@@ -14,6 +14,9 @@
  * to that (RFC 1870, 3461, 6152, 6531). */
 #define COMMAND_LINE_MAX 1024
 
+/* Room for the name of a client: RFC 5321 section 4.5.3.1.2, and a NUL. */
+#define COMMAND_NAME_SIZE 256
+
 /* Whether MAIL and RCPT can be understood, and why not. */
 enum command_result {
 	COMMAND_OK,
@@ -45,7 +48,7 @@ struct rcpt_arguments {
 
 /*
  * Split a command line into its verb and its argument, in place. A missing
- * argument is "". Spaces at the end are dropped.
+ * argument is "". White space at the end is dropped.
  */
 void command_split(char *line, const char **ret_verb, char **ret_argument);
 
@@ -64,9 +67,16 @@ enum command_result command_parse_mail(char *argument,
 enum command_result command_parse_rcpt(char *argument, bool is_smtputf8,
     struct rcpt_arguments *ret_rcpt);
 
-/* Whether the argument of HELO or EHLO can be used in a header. It need not be
- * a domain or an address literal: clients on this host often do not know their
- * name (RFC 5321 section 4.1.4). */
-bool is_client_name(const char *argument);
+/*
+ * Parse the argument of HELO or EHLO. It need not be a domain or an address
+ * literal: clients on this host often do not know their name (RFC 5321 section
+ * 4.1.4).
+ *
+ * ret_name	the name for a header: characters that no domain or literal has
+ *		are question marks.
+ *
+ * Returns false if the name is missing, too long or has a control character.
+ */
+bool command_parse_name(const char *argument, char ret_name[COMMAND_NAME_SIZE]);
 
 #endif

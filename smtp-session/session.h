@@ -9,11 +9,11 @@
 #include "lib/id.h"
 #include "lib/spool/envelope.h"
 #include "lib/stream.h"
+#include "smtp-session/command.h"
 #include "smtp-session/peer.h"
 #include "smtp-session/settings.h"
 #include "smtp-session/storage.h"
 
-#define SESSION_NAME_SIZE 256
 #define SESSION_TEXT_SIZE 1024
 
 /*

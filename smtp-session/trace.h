@@ -11,7 +11,7 @@
 
 /* The content of the Received field (RFC 5321 section 4.4). */
 struct trace {
-	const char *client_name; /* as the client gave it */
+	const char *client_name; /* as command_parse_name() has it */
 	const char *peer; /* its address */
 	const char *hostname; /* ours */
 	const char *id; /* the message's */

@@ -73,12 +73,11 @@ verb_find(const char *name)
 static struct reply
 greet_client(struct session *session, char *name)
 {
-	if (!is_client_name(name))
+	if (!command_parse_name(name, session->client_name))
 		return reply_make(501, "5.5.4",
 		    "expected the client's host name");
 	session_reset_transaction(session);
 	session->state = S_GREETED;
-	(void)strlcpy(session->client_name, name, sizeof(session->client_name));
 	(void)strlcpy(session->text, session->settings->hostname,
 	    sizeof(session->text));
 	return reply_make(250, NULL, session->text);

@@ -7,6 +7,8 @@
 
 #include "config.h"
 
+#include <ctype.h>
+
 #include "lib/utf8.h"
 #include "smtp-session/command.h"
 #include "t/fuzz/fuzz.h"
@@ -108,12 +110,14 @@ check_rcpt(const char *argument, bool is_smtputf8)
 static void
 check_client_name(const char *name)
 {
-	size_t length = strlen(name);
+	char shown[COMMAND_NAME_SIZE];
+	size_t length;
 
-	if (!is_client_name(name))
+	if (!command_parse_name(name, shown))
 		return;
-	must(length > 0 && length <= 255 && fuzz_is_printable(name, length));
-	must(strpbrk(name, " ()<>\"\\,;@") == NULL);
+	length = strlen(shown);
+	must(length > 0 && length <= 255 && fuzz_is_printable(shown, length));
+	must(strpbrk(shown, " ()<>\"\\,;@") == NULL);
 }
 
 int
@@ -132,7 +136,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(verb == line && strchr(verb, ' ') == NULL);
 	must(argument >= line && argument <= line + length);
 	must(*argument != ' ');
-	must(*argument == '\0' || argument[strlen(argument) - 1] != ' ');
+	must(*argument == '\0' ||
+	    !isspace((unsigned char)argument[strlen(argument) - 1]));
 	check_mail(argument);
 	check_rcpt(argument, false);
 	check_rcpt(argument, true);
