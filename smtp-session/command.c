@@ -226,11 +226,13 @@ command_parse_rcpt(char *argument, bool is_smtputf8,
 	return result;
 }
 
+/* Those of ASCII, and U+0080 to U+009F. */
 static bool
 has_control(const char *text)
 {
 	for (; *text != '\0'; text++)
-		if (iscntrl((unsigned char)*text))
+		if (iscntrl((unsigned char)*text) ||
+		    (text[0] == '\xc2' && (text[1] & 0xe0) == 0x80))
 			return true;
 	return false;
 }

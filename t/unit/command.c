@@ -172,6 +172,8 @@ static const struct { const char *argument, *name; } names[] = {
 	{ "a\tb", NULL },
 	{ "a\x01", NULL },
 	{ "a\x7f", NULL },
+	{ "a\xc2\x9b" "b", NULL },
+	{ "a\xc2\xa0" "b", "a?b" },
 	{ X250 "xxxxx", X250 "xxxxx" },
 	{ X250 "xxxxxx", NULL },
 };
