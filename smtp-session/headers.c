@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * headers.c - add Date and Message-ID to a message that lacks them (RFC 5321
- * section 6.4, RFC 6409 section 8), and remove the fields that must not leave
- * this host.
+ * headers.c - add From, Date and Message-ID to a message that lacks them (RFC
+ * 5321 section 6.4, RFC 6409 section 8), and remove the fields that must not
+ * leave this host.
  *
  * The rest of the message is passed on as it comes; fields are added at the end
  * of its header section. A message that begins with no header at all gets one.
@@ -30,16 +30,17 @@ static const char *const removed[] = { "Bcc", "Resent-Bcc", "Return-Path",
 
 void
 headers_start(struct headers *headers, headers_write *write, void *context,
-    const char *date, const char *message_id)
+    const char *from, const char *date, const char *message_id)
 {
 	headers->write = write;
 	headers->context = context;
+	headers->from = from;
 	headers->date = date;
 	headers->message_id = message_id;
 	headers->is_over = headers->is_removing = false;
 	headers->is_in_mbox_line = false;
 	headers->held_length = 0;
-	headers->has_date = headers->has_message_id = false;
+	headers->has_from = headers->has_date = headers->has_message_id = false;
 	headers->received = 0;
 	fields_start(&headers->fields);
 }
@@ -59,7 +60,9 @@ add_missing(struct headers *headers)
 	int r = 0;
 
 	headers->is_over = true;
-	if (!headers->has_date)
+	if (!headers->has_from)
+		r = add_field(headers, "From", headers->from);
+	if (r == 0 && !headers->has_date)
 		r = add_field(headers, "Date", headers->date);
 	if (r == 0 && !headers->has_message_id)
 		r = add_field(headers, "Message-ID", headers->message_id);
@@ -91,6 +94,7 @@ begin_field(struct headers *headers)
 	headers->is_removing = is_removed(fields);
 	if (headers->is_removing)
 		return 0;
+	headers->has_from |= fields_has_name(fields, "From");
 	headers->has_date |= fields_has_name(fields, "Date");
 	headers->has_message_id |= fields_has_name(fields, "Message-ID");
 	headers->received += fields_has_name(fields, "Received");
@@ -227,4 +231,35 @@ headers_end(struct headers *headers)
 		headers->held_length > 0
 	    ? end_abruptly(headers)
 	    : add_missing(headers);
+}
+
+/* Whether a local part can stand in a field as it is: it is quoted, or has its
+ * dots between other characters (RFC 5322 section 3.4.1). */
+static bool
+is_field_local_part(const char *local, size_t length)
+{
+	if (*local == '"')
+		return true;
+	return *local != '.' && local[length - 1] != '.' &&
+	    memmem(local, length, "..", 2) == NULL;
+}
+
+void
+headers_format_from(const char *sender, const char *hostname,
+    char ret_from[HEADERS_FROM_SIZE])
+{
+	const char *at = strrchr(sender, '@');
+	const char *quote = "";
+	size_t length;
+
+	if (at == NULL || at == sender) {
+		(void)snprintf(ret_from, HEADERS_FROM_SIZE, "MAILER-DAEMON@%s",
+		    hostname);
+		return;
+	}
+	length = (size_t)(at - sender);
+	if (!is_field_local_part(sender, length))
+		quote = "\"";
+	(void)snprintf(ret_from, HEADERS_FROM_SIZE, "%s%.*s%s%s", quote,
+	    (int)length, sender, quote, at);
 }

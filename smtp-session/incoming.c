@@ -68,12 +68,13 @@ incoming_begin(struct incoming *incoming, struct spool *spool,
 	incoming->size_bytes = incoming->taken_bytes = 0;
 	incoming->fault = INCOMING_FINE;
 	incoming->spool_error = 0;
+	headers_format_from(envelope->sender, trace->hostname, incoming->from);
 	clock_format_date(trace->real_ms, incoming->date);
 	(void)snprintf(incoming->message_id, sizeof(incoming->message_id),
 	    "<%s@%s>", trace->id, trace->hostname);
 	data_start(&incoming->data, bare_newline == BARE_NEWLINE_NORMALIZE);
-	headers_start(&incoming->headers, write_draft, incoming, incoming->date,
-	    incoming->message_id);
+	headers_start(&incoming->headers, write_draft, incoming, incoming->from,
+	    incoming->date, incoming->message_id);
 	return 0;
 }
 

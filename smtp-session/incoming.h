@@ -47,6 +47,7 @@ struct incoming {
 	uint64_t taken_bytes; /* from the stream, text or not */
 	enum incoming_fault fault;
 	int spool_error; /* of INCOMING_SPOOL_ERROR: a negative errno */
+	char from[HEADERS_FROM_SIZE];
 	char date[INCOMING_FIELD_SIZE];
 	char message_id[INCOMING_FIELD_SIZE];
 };

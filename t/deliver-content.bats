@@ -69,7 +69,7 @@ arrives() {
 }
 
 @test "a message with an empty body arrives as it was submitted" {
-	message empty | sed '5d' | arrives empty
+	message empty | sed '6d' | arrives empty
 }
 
 @test "a message of 2 MB arrives as it was submitted" {

@@ -57,7 +57,7 @@ run_under() {
 
 # message [SUBJECT [BODY]]: a message as a client sends it.
 message() {
-	printf '%s\r\n' "Subject: ${1:-test}" \
+	printf '%s\r\n' "From: sender@client.test" "Subject: ${1:-test}" \
 		"Date: Sun, 22 Nov 2026 12:00:00 +0000" \
 		"Message-ID: <${1:-test}.$BATS_TEST_NUMBER@client.test>" \
 		"" "${2:-text}"
