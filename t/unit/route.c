@@ -14,6 +14,8 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define TURNS 600
+#define X10 "xxxxxxxxxx"
+#define X60 X10 X10 X10 X10 X10 X10
 
 static const struct dns_mx records[] = {
 	{ 20, "c" },
@@ -111,6 +113,19 @@ static const struct {
 	const char *domain, *ascii;
 } domains[] = {
 	{ "a-b_c.test", "a-b_c.test" },
+	/* Letters, digits and hyphens need no IDNA, whatever it thinks. */
+	{ "ab--cd.test", "ab--cd.test" }, { "AB--CD.Test", "ab--cd.test" },
+	{ "xn--ls8h.test", "xn--ls8h.test" }, { "xn--a.test", "xn--a.test" },
+	{ "-a.b-.test", "-a.b-.test" },
+	{ "ab--cd.b\u00fccher.test", "ab--cd.xn--bcher-kva.test" },
+	{ "xn--ls8h.b\u00fccher.Test", "xn--ls8h.xn--bcher-kva.test" },
+	{ "a.test.", "a.test" }, { X60 "xxx.test", X60 "xxx.test" },
+	{ X60 "." X60 "." X60 "." X60 ".xxxxxxxxx",
+	    X60 "." X60 "." X60 "." X60 ".xxxxxxxxx" },
+	{ X60 "xxxx.test", NULL },
+	{ X60 "." X60 "." X60 "." X60 ".xxxxxxxxxx", NULL }, { "", NULL },
+	{ ".", NULL }, { "a..test", NULL }, { ".test", NULL },
+	{ "a.test..", NULL }, { "a b.test", NULL }, { "a/b.test", NULL },
 	{ "b\u00fccher.test", "xn--bcher-kva.test" },
 	{ "a\uff0eb.test", "a.b.test" },
 	{ "a\uff1bl\uff1d0.test", NULL }, /* ; = */
