@@ -26,7 +26,7 @@
 #include "lib/audit.h"
 #include "lib/sandbox.h"
 #include "lib/settings.h"
-#include "lib/utf8.h"
+#include "lib/text.h"
 
 #define VALUE_SIZE 1024 /* a longer value is cut and ends in "..." */
 #define LINE_SIZE 4096
@@ -229,21 +229,13 @@ audit_fd(void)
 	return journal_fd;
 }
 
-/* The number of octets at p that can be logged unchanged, or 0. Those are
- * printable ASCII except quotes and backslashes, which could end a value or
- * imitate our escapes, and UTF-8 except the control characters U+0080 to
- * U+009F, which terminals obey. */
+/* The number of octets at p that can be logged unchanged, or 0: those of
+ * printable characters, except quotes and backslashes, which could end a value
+ * or imitate our escapes. */
 static size_t
 plain_length(const char *p)
 {
-	size_t length = utf8_length(p);
-
-	if (length == 2 && (unsigned char)p[0] == 0xc2 &&
-	    (unsigned char)p[1] < 0xa0)
-		return 0;
-	if (length == 0 && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\')
-		return 1;
-	return length;
+	return *p == '"' || *p == '\\' ? 0 : text_printable_length(p);
 }
 
 /* Encode a value: octets that cannot be logged unchanged become \xNN. */

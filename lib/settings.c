@@ -81,7 +81,7 @@ settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(ret_error, SETTINGS_ERROR_SIZE, format, args);
 	va_end(args);
-	text_replace_controls(ret_error);
+	text_make_printable(ret_error);
 	return -EINVAL;
 }
 
@@ -304,7 +304,7 @@ describe_unknown(const char *name, size_t length,
 		    "%.*s is not a variable of smtpserver; smtpserver(7) lists "
 		    "them",
 		    shown, name);
-	text_replace_controls(ret_text);
+	text_make_printable(ret_text);
 }
 
 bool

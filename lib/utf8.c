@@ -44,6 +44,16 @@ utf8_length(const char *text)
 	return length > 0 && is_forbidden(u[0], u[1]) ? 0 : length;
 }
 
+uint32_t
+utf8_decode(const char *text, size_t length)
+{
+	uint32_t character = (unsigned char)*text & (0xffU >> (length + 1));
+
+	for (size_t i = 1; i < length; i++)
+		character = character << 6 | ((unsigned char)text[i] & 0x3f);
+	return character;
+}
+
 bool
 has_high_octet(const char *text, size_t length)
 {

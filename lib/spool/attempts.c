@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "lib/spool/attempts.h"
 
 /* The first row with a word is the state that it is read as. */
@@ -49,19 +50,13 @@ state_name(struct recipient_state state)
 size_t
 attempt_render(const struct attempt *attempt, char ret_line[ATTEMPT_LINE_SIZE])
 {
-	int length = snprintf(ret_line, ATTEMPT_LINE_SIZE,
-	    "%u %" PRId64 " %zu %s %s %s\n", attempt->number,
-	    attempt->time_real_ms, attempt->recipient,
-	    state_name(attempt->state), attempt->status, attempt->detail);
-	size_t used = (size_t)length;
-
-	if (used >= ATTEMPT_LINE_SIZE)
-		used = ATTEMPT_LINE_SIZE - 1;
-	for (size_t i = 0; i < used; i++)
-		if (iscntrl((unsigned char)ret_line[i]))
-			ret_line[i] = ' ';
-	ret_line[used - 1] = '\n';
-	return used;
+	(void)snprintf(ret_line, ATTEMPT_LINE_SIZE, "%u %" PRId64 " %zu %s %s ",
+	    attempt->number, attempt->time_real_ms, attempt->recipient,
+	    state_name(attempt->state), attempt->status);
+	/* A long detail is cut, to leave an octet for the newline. */
+	(void)strlcat(ret_line, attempt->detail, ATTEMPT_LINE_SIZE - 1);
+	text_make_printable(ret_line);
+	return strlcat(ret_line, "\n", ATTEMPT_LINE_SIZE);
 }
 
 /* The parts that are there are separated by colons. */

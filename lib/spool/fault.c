@@ -51,7 +51,7 @@ fault_leave(const char *spool_path, enum fault_program program,
 	if ((r = spool_open(spool_path, &spool)) < 0)
 		return r;
 	(void)strlcpy(line, text, sizeof(line) - 1);
-	text_replace_controls(line);
+	text_make_printable(line);
 	(void)strlcat(line, "\n", sizeof(line));
 	if ((r = find_place(spool, program, &place)) == 0)
 		r = cache_write(&place, line, strlen(line));
@@ -90,7 +90,7 @@ fault_read(struct spool *spool, enum fault_program program,
 		return (int)n;
 	ret_text[n] = '\0';
 	ret_text[strcspn(ret_text, "\n")] = '\0';
-	text_replace_controls(ret_text);
+	text_make_printable(ret_text);
 	*ret_real_ms = (int64_t)st.st_mtime * 1000;
 	return 0;
 }

@@ -33,7 +33,7 @@ fail(char ret_error[MASQUERADE_ERROR_SIZE], const char *found, size_t length)
 	    "\"%.*s\"; expected up to %d of NEW or OLD=NEW, domains or "
 	    "addresses, NEW in ASCII",
 	    (int)(length < 64 ? length : 64), found, MASQUERADE_MAX);
-	text_replace_controls(ret_error);
+	text_make_printable(ret_error);
 	return -EINVAL;
 }
 

@@ -55,8 +55,7 @@ dispatch_has_tasks(const struct dispatch *dispatch)
 	return dispatch->task_count > 0;
 }
 
-/* ---- tasks
- * ---------------------------------------------------------------- */
+/* ---- tasks --------------------------------------------------------------- */
 
 static void
 end_task(struct dispatch *dispatch, struct task *task)
@@ -106,8 +105,7 @@ has_unsettled(const struct dispatch *dispatch)
 	return dispatch->next_settle_mono_ms != INT64_MAX;
 }
 
-/* ---- jobs that come back
- * -------------------------------------------------- */
+/* ---- jobs that come back ------------------------------------------------- */
 
 /* Allow one more worker if a recipient's delivery succeeded. */
 static void
@@ -465,8 +463,7 @@ dispatch_hear(struct dispatch *dispatch)
 		}
 }
 
-/* ---- the end
- * -------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 /* Give back all jobs that wait for a worker. */
 static void
@@ -508,8 +505,7 @@ dispatch_abandon(struct dispatch *dispatch)
 	}
 }
 
-/* ---- time
- * ----------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------- */
 
 int64_t
 dispatch_next_mono_ms(const struct dispatch *dispatch)

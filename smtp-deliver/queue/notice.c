@@ -17,12 +17,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
 #include "lib/dsn.h"
+#include "lib/text.h"
 #include "lib/utf8.h"
 #include "smtp-deliver/queue/notice.h"
 
@@ -96,43 +98,23 @@ is_8bit(const struct notice *notice)
 	    has_high_octet(notice->original, notice->original_length);
 }
 
-/* ---- texts of hosts and clients
- * -------------------------------------------- */
-
-/* Return the octets of a printable character, or 0. The control characters of
- * UTF-8, U+0080 to U+009F, are not printable. */
-static size_t
-plain_length(const char *text, bool is_utf8_allowed)
-{
-	size_t length = utf8_length(text);
-
-	if (length == 2 && (unsigned char)text[0] == 0xc2 &&
-	    (unsigned char)text[1] < 0xa0)
-		return 0;
-	if (length > 0)
-		return is_utf8_allowed ? length : 0;
-	return *text >= ' ' && *text <= '~';
-}
+/* ---- texts of hosts and clients ------------------------------------------ */
 
 /* Make a text printable: replace other characters by question marks. */
 static const char *
 printable(const char *text, bool is_utf8_allowed, char ret_text[TEXT_SIZE])
 {
-	size_t used = 0;
+	size_t used = 0, length;
 
-	while (*text != '\0' && used < TEXT_SIZE - 8) {
-		size_t length = plain_length(text, is_utf8_allowed);
-
-		if (length == 0) {
-			size_t skipped = utf8_length(text);
-
+	for (; *text != '\0' && used < TEXT_SIZE - 8; text += length) {
+		length = text_character_length(text);
+		if (text_printable_length(text) == 0 ||
+		    (length > 1 && !is_utf8_allowed))
 			ret_text[used++] = '?';
-			text += skipped > 0 ? skipped : 1;
-			continue;
+		else {
+			memcpy(ret_text + used, text, length);
+			used += length;
 		}
-		memcpy(ret_text + used, text, length);
-		used += length;
-		text += length;
 	}
 	ret_text[used] = '\0';
 	return ret_text;
@@ -172,8 +154,7 @@ put_folded(FILE *file, size_t column, const char *indent, const char *text)
 	}
 }
 
-/* ---- parts
- * ----------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------- */
 
 static int
 part_open(struct part *part)
@@ -286,8 +267,7 @@ put_part(FILE *file, const struct notice *notice, const char *type,
 	(void)fputs("\r\n", file);
 }
 
-/* ---- for people
- * ------------------------------------------------------------ */
+/* ---- for people ---------------------------------------------------------- */
 
 static void
 put_explanation(FILE *file, const struct notice_recipient *recipient)
@@ -332,8 +312,7 @@ put_text(FILE *file, const struct notice *notice)
 	    notice->is_whole ? "your message" : "the header of your message");
 }
 
-/* ---- for programs
- * ---------------------------------------------------------- */
+/* ---- for programs -------------------------------------------------------- */
 
 static void
 put_date(FILE *file, const char *name, int64_t real_ms)
@@ -363,24 +342,19 @@ static const char *
 encode_address(const struct notice *notice, const char *address,
     char ret_text[TEXT_SIZE])
 {
-	size_t used = 0;
+	size_t used = 0, length;
 
 	if (is_global(notice))
 		return address;
-	while (*address != '\0' && used < TEXT_SIZE - sizeof("\\x{10FFFF}")) {
-		size_t length = utf8_length(address);
-		unsigned long c;
-
-		if (length == 0) {
-			ret_text[used++] = *address++;
-			continue;
-		}
-		c = (unsigned char)*address & (0xffU >> (length + 1));
-		for (size_t i = 1; i < length; i++)
-			c = c << 6 | ((unsigned char)address[i] & 0x3f);
-		used += (size_t)snprintf(ret_text + used, TEXT_SIZE - used,
-		    "\\x{%02lX}", c);
-		address += length;
+	for (; *address != '\0' && used < TEXT_SIZE - sizeof("\\x{10FFFF}");
+	     address += length) {
+		length = text_character_length(address);
+		if (utf8_length(address) > 0)
+			used += (size_t)snprintf(ret_text + used,
+			    TEXT_SIZE - used, "\\x{%02" PRIX32 "}",
+			    utf8_decode(address, length));
+		else
+			ret_text[used++] = *address;
 	}
 	ret_text[used] = '\0';
 	return ret_text;
@@ -475,8 +449,7 @@ put_status(FILE *file, const struct notice *notice)
 	}
 }
 
-/* ---- the whole
- * -------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------- */
 
 static void
 put_header(FILE *file, const struct notice *notice)

@@ -166,8 +166,7 @@ pool_start(struct pool *pool, struct destination *destination)
 	return 0;
 }
 
-/* ---- answers of the caller
- * ------------------------------------------------ */
+/* ---- answers of the caller ----------------------------------------------- */
 
 void
 pool_dismiss(struct pool *pool, struct pool_worker *worker)
@@ -202,8 +201,7 @@ pool_give_job(struct pool *pool, struct pool_worker *worker,
 		stop_hearing(pool, worker);
 }
 
-/* ---- reports
- * -------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------- */
 
 /* Count the recipients with that outcome. */
 static size_t
@@ -314,8 +312,7 @@ take_reports(struct pool_worker *worker, struct pool_event *ret_event)
 	return r;
 }
 
-/* ---- events
- * --------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------- */
 
 static bool
 is_kept(const struct pool_worker *worker)
@@ -448,8 +445,7 @@ pool_note_readable(struct pool *pool, const struct pollfd *pfds, nfds_t count)
 	}
 }
 
-/* ---- the end
- * -------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 void
 pool_close(struct pool *pool)

@@ -62,8 +62,7 @@ count_verdict(const struct task *task, const struct verdict *verdict)
 	    1);
 }
 
-/* ---- lines
- * ---------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------- */
 
 int
 record_write(struct task *task)
@@ -156,8 +155,7 @@ record_told(struct task *task, size_t recipient)
 		    "cannot record that the sender was notified", -ENOMEM);
 }
 
-/* ---- jobs
- * ----------------------------------------------------------------- */
+/* ---- jobs ---------------------------------------------------------------- */
 
 /* Plan the next attempt in that minute, unless it is planned for before. */
 static void

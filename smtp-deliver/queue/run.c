@@ -87,8 +87,7 @@ sweep_if_due(struct spool *spool, unsigned missing)
 		audit_write_trouble(NULL, "cannot sweep the spool", r);
 }
 
-/* ---- the end of a run
- * ----------------------------------------------------- */
+/* ---- the end of a run ---------------------------------------------------- */
 
 /* End the run when workers have finished what they are sending, or after that
  * time. */

@@ -18,8 +18,7 @@
 #include "smtp-deliver/queue/record.h"
 #include "smtp-deliver/queue/settle.h"
 
-/* ---- recipients
- * ----------------------------------------------------------- */
+/* ---- recipients ---------------------------------------------------------- */
 
 static bool
 is_delivered(struct recipient_state state)
@@ -68,8 +67,7 @@ has_failed(const struct task *task)
 	return false;
 }
 
-/* ---- expiry
- * --------------------------------------------------------------- */
+/* ---- expiry -------------------------------------------------------------- */
 
 /* Whether the message has expired, after its own attempts or those of others at
  * its destinations. */
@@ -99,8 +97,7 @@ expire(struct task *task)
 			record_verdict(task, i, &verdict);
 }
 
-/* ---- the sender
- * ----------------------------------------------------------- */
+/* ---- the sender ---------------------------------------------------------- */
 
 /* Whether there may be room later. Other trouble may last, and must not keep a
  * message in the queue for ever. */
@@ -150,8 +147,7 @@ notify_sender_of_all(struct task *task)
 		claim->is_delay_told = notify(task, NOTICE_DELAYED);
 }
 
-/* ---- the queue
- * ------------------------------------------------------------ */
+/* ---- the queue ----------------------------------------------------------- */
 
 /* The message has left the queue. */
 static void

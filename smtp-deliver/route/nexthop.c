@@ -41,7 +41,7 @@ fail(char ret_error[NEXTHOP_ERROR_SIZE], const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(ret_error, NEXTHOP_ERROR_SIZE, format, args);
 	va_end(args);
-	text_replace_controls(ret_error);
+	text_make_printable(ret_error);
 	return -EINVAL;
 }
 

@@ -90,7 +90,7 @@ fail(char ret_error[RELAYS_ERROR_SIZE], const char *found, size_t length)
 	    "\"%.*s\"; expected up to %d of NAME, [NAME] or [IP], each with "
 	    ":PORT or without",
 	    (int)(length < 64 ? length : 64), found, RELAYS_MAX);
-	text_replace_controls(ret_error);
+	text_make_printable(ret_error);
 	return -EINVAL;
 }
 

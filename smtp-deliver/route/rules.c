@@ -77,7 +77,7 @@ tell(struct reading *reading, bool is_mistake, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	text_replace_controls(text);
+	text_make_printable(text);
 	reading->has_mistake = reading->has_mistake || is_mistake;
 	reading->see(reading->context, reading->line, is_mistake, text);
 }

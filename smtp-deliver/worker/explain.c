@@ -12,7 +12,6 @@
 
 #include <sys/wait.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netdb.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "lib/address.h"
+#include "lib/text.h"
 #include "smtp-deliver/client/client.h"
 #include "smtp-deliver/client/connect.h"
 #include "smtp-deliver/worker/explain.h"
@@ -64,7 +64,7 @@ struct sight {
 	bool is_usable;
 };
 
-/* Print a line. Some of it comes from hosts: control characters become "?". */
+/* Print a line. Some of it comes from hosts and is made printable. */
 __attribute__((format(printf, 1, 2))) static void
 print_line(const char *format, ...)
 {
@@ -74,9 +74,7 @@ print_line(const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	for (char *p = line; *p != '\0'; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	text_make_printable(line);
 	(void)puts(line);
 	(void)fflush(stdout);
 }

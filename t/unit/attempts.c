@@ -34,7 +34,7 @@ static const struct { struct attempt attempt; const char *line; } lines[] = {
 	    "2 1 3 returned 2.0.0 \n" },
 	/* A reply cannot forge a line. */
 	{ { 1, 2, 3, { OUTCOME_FAILED, TOLD_NO }, "5.0.0", "no\r\n2 1 4 delivered 2.0.0 x\ty\x7f" },
-	    "2 1 3 failed 5.0.0 no  2 1 4 delivered 2.0.0 x y \n" },
+	    "2 1 3 failed 5.0.0 no??2 1 4 delivered 2.0.0 x?y?\n" },
 };
 
 static const struct { const char *line; int result; } damaged[] = {
