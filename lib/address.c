@@ -48,15 +48,16 @@ skip_atext(const char **p)
 	return length > 0;
 }
 
+/* A Dot-string, or one that has dots in a row or at its end: mailboxes have such
+ * names. */
 static bool
 skip_dot_string(const char **p)
 {
-	do {
-		if (!skip_atext(p))
-			return false;
-		while (skip_atext(p))
-			;
-	} while (**p == '.' && (*p)++);
+	if (!skip_atext(p))
+		return false;
+	do
+		*p += strspn(*p, ".");
+	while (skip_atext(p));
 	return true;
 }
 
@@ -92,8 +93,8 @@ skip_local_part(const char **p)
 	return **p == '"' ? skip_quoted_string(p) : skip_dot_string(p);
 }
 
-/* Letters, digits, UTF-8, and hyphens between them. The limit holds for the
- * label in the DNS: with UTF-8 it is checked after the conversion (RFC
+/* Letters, digits, underscores, UTF-8, and hyphens between them. The limit holds
+ * for the label in the DNS: with UTF-8 it is checked after the conversion (RFC
  * 5890). */
 static bool
 skip_label(const char **p)
@@ -104,7 +105,7 @@ skip_label(const char **p)
 	for (;;) {
 		size_t length = utf8_length(*p);
 
-		if (length == 0 && !is_alnum(**p) && **p != '-')
+		if (length == 0 && !is_alnum(**p) && **p != '-' && **p != '_')
 			break;
 		is_ascii &= length == 0;
 		*p += length > 0 ? length : 1;
@@ -113,14 +114,19 @@ skip_label(const char **p)
 	    start[0] != '-' && (*p)[-1] != '-';
 }
 
+/* Without the dot at its end, if it has one. */
 static bool
 skip_domain(const char **p)
 {
-	do {
-		if (!skip_label(p))
-			return false;
-	} while (**p == '.' && (*p)++);
-	return true;
+	const char *next = *p;
+
+	while (skip_label(&next)) {
+		*p = next;
+		if (*next != '.')
+			return true;
+		next++;
+	}
+	return **p == '.' && next == *p + 1;
 }
 
 static bool
@@ -167,9 +173,7 @@ set_mailbox(struct address *address, const char *local, const char *at,
 	size_t local_length = (size_t)(at - local);
 	size_t length = (size_t)(end - local);
 
-	if (local_length > ADDRESS_LOCAL_MAX ||
-	    length - local_length - 1 > ADDRESS_DOMAIN_MAX ||
-	    length + 2 > ADDRESS_PATH_MAX)
+	if (length + 2 > ADDRESS_PATH_MAX)
 		return -ENAMETOOLONG;
 	address->is_utf8 = has_high_octet(local, length);
 	if (address->is_utf8 && (flags & ADDRESS_UTF8) == 0)
@@ -211,7 +215,7 @@ int
 address_parse_path(const char *text, unsigned flags,
     struct address *ret_address, size_t *ret_used)
 {
-	const char *p = text, *local, *at;
+	const char *p = text, *local, *at, *end;
 	int r;
 
 	if (parse_special(text, flags, ret_address, ret_used))
@@ -222,9 +226,14 @@ address_parse_path(const char *text, unsigned flags,
 	if (!skip_local_part(&p) || *p != '@')
 		return -EBADMSG;
 	at = p++;
-	if (!skip_domain_or_literal(&p) || *p != '>')
+	if (!skip_domain_or_literal(&p))
 		return -EBADMSG;
-	if ((r = set_mailbox(ret_address, local, at, p, flags)) < 0)
+	end = p;
+	if (*p == '.' && at[1] != '[')
+		p++;
+	if (*p != '>')
+		return -EBADMSG;
+	if ((r = set_mailbox(ret_address, local, at, end, flags)) < 0)
 		return r;
 	*ret_used = (size_t)(p + 1 - text);
 	return 0;
@@ -243,7 +252,36 @@ address_parse(const char *text, unsigned flags, struct address *ret_address)
 		return -ENAMETOOLONG;
 	if ((r = address_parse_path(path, flags, ret_address, &used)) < 0)
 		return r;
-	return path[used] == '\0' ? 0 : -EBADMSG;
+	/* Callers compare the text as it is: it must have no dot at its end. */
+	return path[used] == '\0' && strlen(ret_address->text) == strlen(text)
+	    ? 0
+	    : -EBADMSG;
+}
+
+/* Whether a local part has dots that a Dot-string cannot have. */
+static bool
+has_odd_dots(const char *local, size_t length)
+{
+	if (length == 0 || *local == '"')
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (local[i] == '.' && (i + 1 == length || local[i + 1] == '.'))
+			return true;
+	return false;
+}
+
+const char *
+address_quote(const char *text, char ret_text[ADDRESS_SIZE])
+{
+	const char *at = strrchr(text, '@');
+	size_t length = at != NULL ? (size_t)(at - text) : 0;
+
+	if (!has_odd_dots(text, length) ||
+	    strlen(text) + strlen("<\"\">") > ADDRESS_PATH_MAX)
+		return text;
+	(void)snprintf(ret_text, ADDRESS_SIZE, "\"%.*s\"%s", (int)length, text,
+	    at);
+	return ret_text;
 }
 
 const char *

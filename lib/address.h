@@ -6,9 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* RFC 5321 section 4.5.3.1: octets of a path with its brackets, and parts. */
+/* RFC 5321 section 4.5.3.1: octets of a path with its brackets, and of a domain.
+ * The local part's limit of 64 is for its host to judge: VERP and SRS make
+ * longer ones. */
 #define ADDRESS_PATH_MAX 256
-#define ADDRESS_LOCAL_MAX 64
 #define ADDRESS_DOMAIN_MAX 255
 
 #define ADDRESS_SIZE (ADDRESS_PATH_MAX + 1)
@@ -31,27 +32,34 @@ struct address {
 
 /*
  * Parse a path (RFC 5321 section 4.1.2) at the start of a string. A source
- * route is accepted and left out (appendix C).
+ * route (appendix C) and a dot at the end of the domain are accepted and left
+ * out. What real hosts have is accepted, too: dots in a row or at the end of the
+ * local part, underscores in the domain.
  *
  * text		NUL-terminated; the path ends at its '>'.
  * flags	enum address_flags, or-ed.
  * ret_used	octets of text that the path took.
  *
- * Returns 0, or -EBADMSG for bad syntax, -ENAMETOOLONG for a path or a part
- * over its limit, -EILSEQ for UTF-8 where ADDRESS_UTF8 is not given.
+ * Returns 0, or -EBADMSG for bad syntax, -ENAMETOOLONG for a path over its
+ * limit, -EILSEQ for UTF-8 where ADDRESS_UTF8 is not given.
  */
 int address_parse_path(const char *text, unsigned flags,
     struct address *ret_address, size_t *ret_used);
 
-/* Parse an address without brackets or source route: all of the text. Returns
- * what address_parse_path() does. */
+/* Parse an address without brackets, source route or dot at its end: all of the
+ * text. Returns what address_parse_path() does. */
 int address_parse(const char *text, unsigned flags,
     struct address *ret_address);
 
 /* The domain of an address as address_parse_path() wrote it, or "". */
 const char *address_domain(const char *text);
 
-/* Whether the text is a domain or an address literal (section 4.1.2). */
+/* The address for a path or a header: with the local part in quotes if its dots
+ * need them, and the path allows that. Returns the text itself or ret_text. */
+const char *address_quote(const char *text, char ret_text[ADDRESS_SIZE]);
+
+/* Whether the text is a domain, underscores allowed, or an address literal
+ * (section 4.1.2). */
 bool is_domain(const char *text, bool is_utf8_allowed);
 
 /*

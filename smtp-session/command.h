@@ -22,7 +22,7 @@ enum command_result {
 	COMMAND_OK,
 	COMMAND_BAD_ARGUMENT, /* no FROM:<path> or TO:<path> */
 	COMMAND_BAD_PATH,
-	COMMAND_LONG_PATH, /* it, or a part of it, is over its limit */
+	COMMAND_LONG_PATH, /* it is over its limit */
 	COMMAND_NEEDS_SMTPUTF8, /* UTF-8 in an address without SMTPUTF8 */
 	COMMAND_UNKNOWN_PARAMETER,
 	COMMAND_BAD_PARAMETER, /* its value is, or it came twice */

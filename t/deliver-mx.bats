@@ -18,7 +18,7 @@ setup_file() {
 	for host in sender mx1 mx2 odd1 odd2 odd3; do
 		network_add_host "$host"
 	done
-	ca_issue mx1 mx1.hosts.test no-mx.test \
+	ca_issue mx1 mx1.hosts.test mx_1.hosts.test no-mx.test \
 		"$(network_ip4 mx1)" "$(network_ip6 mx1)"
 	ca_issue mx2 mx2.hosts.test
 	mta_start mx1 mx1
@@ -257,6 +257,33 @@ teardown_file() {
 	deliver
 	told "$id" failed status=5.1.2
 	grep -q "cannot be written for the DNS" "$trail"
+}
+
+@test "local parts that are odd or long reach their host" {
+	local long
+
+	long=$(printf '%0100d' 0)
+	odd_start odd1
+	id=$(send_from "bounce..$long@client.test" two..dots@odd.test \
+		dot.@odd.test "$long@odd.test.")
+	deliver
+	is_done "$id"
+	[ "$(odd_count odd1)" -eq 1 ]
+	has_got odd1 "MAIL FROM:<\"bounce..$long\"@client.test>"
+	has_got odd1 'RCPT TO:<"two..dots"@odd.test>'
+	has_got odd1 'RCPT TO:<"dot."@odd.test>'
+	has_got odd1 "RCPT TO:<$long@odd.test>"
+}
+
+@test "the domain and the host have underscores" {
+	dns <<-END
+		under_score.test.  MX 10 mx_1.hosts.test.
+		mx_1.hosts.test.   A $(network_ip4 mx1)
+	END
+	id=$(send bob@under_score.test)
+	deliver
+	is_done "$id"
+	told "$id" delivered 'tls="TLS1.3 '
 }
 
 @test "SMTP_REMOTE_PORT is the port of remote hosts" {

@@ -138,14 +138,14 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 	bool has_return =
 	    client->offers.has_dsn && envelope->dsn_return != DSN_RETURN_UNSAID;
 	bool has_envid = client->offers.has_dsn && envelope->envid != NULL;
-	char size[32] = "";
+	char size[32] = "", sender[ADDRESS_SIZE];
 
 	if (client->offers.has_size)
 		(void)snprintf(size, sizeof(size), " SIZE=%ju",
 		    (uintmax_t)size_sent(transaction->message));
 	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
-	    "MAIL FROM:<%s>%s%s%s%s%s%s%s%s", transaction->message->sender,
-	    size,
+	    "MAIL FROM:<%s>%s%s%s%s%s%s%s%s",
+	    address_quote(transaction->message->sender, sender), size,
 	    envelope->is_8bitmime && client->offers.has_8bitmime
 		? " BODY=8BITMIME"
 		: "",
@@ -179,10 +179,11 @@ add_rcpt(const struct transaction *transaction, const char *recipient,
 	const struct client *client = transaction->client;
 	bool has_notify = client->offers.has_dsn && request->notify != 0;
 	bool has_orcpt = can_pass_on(client, request->orcpt);
-	char notify[DSN_NOTIFY_SIZE];
+	char notify[DSN_NOTIFY_SIZE], path[ADDRESS_SIZE];
 
 	return dialogue_add(&client->dialogue, STEP_RCPT, ret_verdict,
-	    "RCPT TO:<%s>%s%s%s%s", recipient, has_notify ? " NOTIFY=" : "",
+	    "RCPT TO:<%s>%s%s%s%s", address_quote(recipient, path),
+	    has_notify ? " NOTIFY=" : "",
 	    has_notify ? dsn_format_notify(request->notify, notify) : "",
 	    has_orcpt ? " ORCPT=" : "", has_orcpt ? request->orcpt : "");
 }

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/address.h"
 #include "lib/clock.h"
 #include "lib/dsn.h"
 #include "lib/text.h"
@@ -454,7 +455,7 @@ put_status(FILE *file, const struct notice *notice)
 static void
 put_header(FILE *file, const struct notice *notice)
 {
-	char sender[TEXT_SIZE];
+	char sender[TEXT_SIZE], quoted[ADDRESS_SIZE];
 
 	put_date(file, "Date", notice->now_real_ms);
 	(void)fprintf(file,
@@ -468,7 +469,8 @@ put_header(FILE *file, const struct notice *notice)
 	    "\tboundary=\"=_%s\"\r\n"
 	    "Content-Transfer-Encoding: %s\r\n"
 	    "\r\n",
-	    notice->hostname, printable(notice->sender, true, sender),
+	    notice->hostname,
+	    printable(address_quote(notice->sender, quoted), true, sender),
 	    wording(notice)->subject, notice->id, notice->hostname,
 	    is_global(notice) ? "global-" : "", notice->id,
 	    is_global(notice) || is_8bit(notice) ? "8bit" : "7bit");

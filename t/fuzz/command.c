@@ -36,7 +36,7 @@ check_domain(const struct address *address)
 	must(strcmp(address_domain(address->text), address->domain) == 0);
 	if (*address->domain == '\0')
 		return;
-	must(before > 1 && before - 1 <= ADDRESS_LOCAL_MAX);
+	must(before > 1 && before - 1 < ADDRESS_PATH_MAX);
 	must(address->domain[-1] == '@');
 	must(is_domain(address->domain, true));
 	for (const char *p = address->domain; *p != '\0'; p++)
@@ -61,11 +61,26 @@ check_round_trip(const struct address *address)
 	must(again.is_utf8 == address->is_utf8);
 }
 
+/* Another name for the same mailbox, which needs no quotes of its own. */
+static void
+check_quoted(const struct address *address)
+{
+	char text[ADDRESS_SIZE], again[ADDRESS_SIZE];
+	const char *quoted = address_quote(address->text, text);
+	struct address other;
+
+	if (*address->domain == '\0')
+		return;
+	must(address_parse(quoted, ADDRESS_UTF8, &other) == 0);
+	must(strcmp(other.domain, address->domain) == 0);
+	must(address_quote(quoted, again) == quoted);
+}
+
 static void
 check_address(const struct address *address)
 {
 #ifdef FUZZ_PLANTED
-	char small[ADDRESS_LOCAL_MAX];
+	char small[64];
 
 	strcpy(small, address->text);
 	must(strlen(small) > 0 || *address->text == '\0');
@@ -73,6 +88,7 @@ check_address(const struct address *address)
 	check_text(address);
 	check_domain(address);
 	check_round_trip(address);
+	check_quoted(address);
 }
 
 static void

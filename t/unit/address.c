@@ -16,6 +16,7 @@
 #define A8 "aaaaaaaa"
 #define A64 A8 A8 A8 A8 A8 A8 A8 A8
 #define A63 A8 A8 A8 A8 A8 A8 A8 "aaaaaaa"
+#define A60 A8 A8 A8 A8 A8 A8 A8 "aaaa"
 #define A61 A8 A8 A8 A8 A8 A8 A8 "aaaaa"
 
 struct row {
@@ -53,8 +54,10 @@ static const struct row rows[] = {
 	{ "<a>", ANY, -EBADMSG },
 	{ "<a@b@c>", ANY, -EBADMSG },
 	{ "<.a@b>", ANY, -EBADMSG },
-	{ "<a.@b>", ANY, -EBADMSG },
-	{ "<a..b@c>", ANY, -EBADMSG },
+	{ "<..@b>", ANY, -EBADMSG },
+	{ "<a.@b>", 0, 0, "a.@b", "b" },
+	{ "<a..b@c>", 0, 0, "a..b@c", "c" },
+	{ "<a...b..@c>", 0, 0, "a...b..@c", "c" },
 	{ "<a(b)@c>", ANY, -EBADMSG },
 	{ "<a,b@c>", ANY, -EBADMSG },
 	{ "<a;b@c>", ANY, -EBADMSG },
@@ -67,13 +70,21 @@ static const struct row rows[] = {
 
 	/* domains */
 	{ "<a@.b>", ANY, -EBADMSG },
-	{ "<a@b.>", ANY, -EBADMSG },
+	{ "<a@b.>", 0, 0, "a@b", "b" },
+	{ "<a@b.c.>", 0, 0, "a@b.c", "b.c" },
+	{ "<a@b..>", ANY, -EBADMSG },
+	{ "<a@.>", ANY, -EBADMSG },
+	{ "<a@b-.>", ANY, -EBADMSG },
+	{ "<a@b.-.>", ANY, -EBADMSG },
+	{ "<a@[192.0.2.1].>", ANY, -EBADMSG },
 	{ "<a@b..c>", ANY, -EBADMSG },
 	{ "<a@-b>", ANY, -EBADMSG },
 	{ "<a@b->", ANY, -EBADMSG },
 	{ "<a@b-.c>", ANY, -EBADMSG },
 	{ "<a@b.-c>", ANY, -EBADMSG },
-	{ "<a@b_c>", ANY, -EBADMSG },
+	{ "<a@b_c>", 0, 0, "a@b_c", "b_c" },
+	{ "<a@_b.c_.d>", 0, 0, "a@_b.c_.d", "_b.c_.d" },
+	{ "<a@_-.d>", ANY, -EBADMSG },
 	{ "<a@b/c>", ANY, -EBADMSG },
 	{ "<a@../../etc>", ANY, -EBADMSG },
 
@@ -154,7 +165,9 @@ static const struct row rows[] = {
 
 	/* lengths */
 	{ "<" A64 "@b>", 0, 0, A64 "@b", "b" },
-	{ "<" A64 "a@b>", ANY, -ENAMETOOLONG },
+	{ "<" A64 "a@b>", 0, 0, A64 "a@b", "b" },
+	{ "<" A64 A64 A64 A60 "@b>", 0, 0, A64 A64 A64 A60 "@b", "b" },
+	{ "<" A64 A64 A64 A60 "a@bc>", ANY, -ENAMETOOLONG },
 	{ "<a@" A63 ">", 0, 0, "a@" A63, A63 },
 	{ "<a@" A64 ">", ANY, -EBADMSG },
 	{ "<a@" A63 "." A63 "." A63 "." A8 ".org>", 0, 0,
@@ -177,6 +190,7 @@ static const struct { const char *text; bool is_utf8, result; } domains[] = {
 	{ "", false, false },
 	{ "a b", false, false },
 	{ "example.org.", false, false },
+	{ "exam_ple.org", false, true },
 	{ "example.org\r", false, false },
 	{ "a@b", false, false },
 	{ "b\xc3\xbc.example", true, true },
@@ -208,6 +222,19 @@ static const struct { const char *text, *domain; } mailboxes[] = {
 	{ "a@[192.0.2.1]", "[192.0.2.1]" },
 	{ "postmaster", "" },
 	{ "", "" },
+};
+
+/* Addresses as paths and headers have them. */
+static const struct { const char *text, *quoted; } quotes[] = {
+	{ "a.b@c", "a.b@c" },
+	{ "a..b@c", "\"a..b\"@c" },
+	{ "a.@c..d", "\"a.\"@c..d" },
+	{ "\"a..b\"@c", "\"a..b\"@c" },
+	{ "postmaster", "postmaster" },
+	{ "a..b", "a..b" },
+	{ "", "" },
+	{ A64 A64 A64 A8 A8 A8 A8 A8 A8 "aaaaaaa..@bc", "\"" A64 A64 A64 A8 A8 A8 A8 A8 A8 "aaaaaaa..\"@bc" },
+	{ A64 A64 A64 A8 A8 A8 A8 A8 A8 "aaaaaaaa..@bc", A64 A64 A64 A8 A8 A8 A8 A8 A8 "aaaaaaaa..@bc" },
 };
 /* clang-format on */
 
@@ -266,6 +293,8 @@ static const struct bare_row bare[] = {
 	{ "a@example.org> b", -EBADMSG },
 	{ "a@example.org ", -EBADMSG },
 	{ "@example.net:a@example.org", -EBADMSG },
+	{ "a@example.org.", -EBADMSG },
+	{ "a..@example.org", 0 },
 };
 
 static void
@@ -287,6 +316,16 @@ bare_addresses_are_parsed(void)
 	    "a bare address that is too long");
 }
 
+static void
+check_quotes(void)
+{
+	char text[ADDRESS_SIZE];
+
+	for (size_t i = 0; i < COUNT(quotes); i++)
+		is_str(address_quote(quotes[i].text, text), quotes[i].quoted,
+		    "%s for a path", quotes[i].text);
+}
+
 int
 main(void)
 {
@@ -296,6 +335,7 @@ main(void)
 		check_path(&rows[i]);
 	is_utf8_is_set();
 	bare_addresses_are_parsed();
+	check_quotes();
 	for (size_t i = 0; i < COUNT(domains); i++)
 		is_int(is_domain(domains[i].text, domains[i].is_utf8),
 		    domains[i].result, "domain %s%s", domains[i].text,

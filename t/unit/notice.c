@@ -193,6 +193,15 @@ header_is_encoded_if_need_be(void)
 }
 
 static void
+sender_with_odd_dots(void)
+{
+	start();
+	notice.sender = "alice..@example.com";
+	has("\r\nTo: <\"alice..\"@example.com>\r\n");
+	can_be_sent(false, "a sender with odd dots");
+}
+
+static void
 recipient_in_utf8(void)
 {
 	start();
@@ -237,6 +246,7 @@ main(void)
 	remote_text_forges_nothing();
 	long_texts_are_folded();
 	header_is_encoded_if_need_be();
+	sender_with_odd_dots();
 	recipient_in_utf8();
 	sender_in_utf8();
 	last_word_of_many();
