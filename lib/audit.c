@@ -223,6 +223,12 @@ audit_open(const char *program, bool is_debug)
 	}
 }
 
+bool
+audit_shows_addresses(void)
+{
+	return is_debugging;
+}
+
 int
 audit_fd(void)
 {

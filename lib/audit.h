@@ -72,6 +72,9 @@ struct audit_record {
  */
 void audit_open(const char *program, bool is_debug);
 
+/* Whether addresses may be logged in clear, as is_debug says. */
+bool audit_shows_addresses(void);
+
 /* The descriptor that the journal is written to, or -1: to be kept open. */
 int audit_fd(void);
 

@@ -342,6 +342,39 @@ teardown_file() {
 	not told "$id" delivered
 }
 
+@test "the log names no address that a host names, unless SMTP_DEBUG is on" {
+	local step whom=zaphod reply
+
+	whom+="@odd.test"
+	for reply in "<$whom> $whom" "<${whom^^}> is unknown" "no user Zaphod" \
+		"<zaphod@\\n5.1.1 odd.test>" "sender@client.test to zaphod%40x"; do
+		for step in mail rcpt data dot; do
+			stop_started
+			: >"$trail"
+			odd_start odd1 "$step=550 5.1.1 $reply"
+			id=$(send "$whom")
+			deliver
+			was_returned "$id"
+			grep "message=$id event=failed .* reply=\"550 " "$trail"
+			not grep -i "zaphod\|sender@client" "$trail"
+		done
+	done
+	# A host that is not used at all.
+	stop_started
+	: >"$trail"
+	odd_start odd1 "banner=554 5.7.1 no mail for $whom"
+	id=$(send "$whom")
+	deliver
+	grep "message=$id event=host-passed-over .*no mail" "$trail"
+	not grep -i zaphod "$trail"
+
+	stop_started
+	odd_start odd1 "rcpt=550 5.1.1 $whom is unknown"
+	id=$(send "$whom")
+	SMTP_DEBUG=true deliver
+	told "$id" failed "$whom is unknown"
+}
+
 @test "a reply cannot forge a line of the log" {
 	odd_start odd1 "rcpt=raw 550 \\x1b[2J\"\\x00\\x0bx event=delivered \\r\\n"
 	id=$(send bob@odd.test)

@@ -18,6 +18,7 @@
 #include "lib/text.h"
 #include "smtp-deliver/queue/backoff.h"
 #include "smtp-deliver/queue/record.h"
+#include "smtp-deliver/redact.h"
 
 static const enum audit_event outcome_events[] = {
 	[OUTCOME_DELIVERED] = AUDIT_DELIVERED,
@@ -31,7 +32,13 @@ log_verdict(const struct task *task, size_t recipient,
 {
 	const char *address =
 	    task->claim->message.envelope.recipients[recipient];
+	struct redact redact = {
+		.spool = task->means->spool,
+		.sender = task->claim->message.envelope.sender,
+		.recipient = address,
+	};
 	char token[TOKEN_SIZE], next[CLOCK_DATE_SIZE];
+	char reply[REDACT_SIZE], reason[REDACT_SIZE];
 	struct audit_record record = {
 		.event = outcome_events[verdict->outcome],
 		.message = task->claim->message.envelope.id,
@@ -44,6 +51,8 @@ log_verdict(const struct task *task, size_t recipient,
 	};
 
 	verdict_fill_record(verdict, &record);
+	record.reply = redact_text(&redact, record.reply, reply);
+	record.reason = redact_text(&redact, record.reason, reason);
 	if (spool_token(task->means->spool, address, token) == 0)
 		record.recipient = token;
 	if (verdict->outcome == OUTCOME_DEFERRED) {

@@ -14,9 +14,11 @@
 
 #include "lib/audit.h"
 #include "lib/clock.h"
+#include "lib/text.h"
 #include "smtp-deliver/queue/backoff.h"
 #include "smtp-deliver/queue/record.h"
 #include "smtp-deliver/queue/throttle.h"
+#include "smtp-deliver/redact.h"
 
 #define UNUSABLE_MS 60000
 
@@ -72,12 +74,15 @@ throttle_update(struct spool *spool, struct destination *destination)
 }
 
 static void
-log_change(enum audit_event event, const struct destination *destination,
-    const char *message)
+log_change(struct spool *spool, enum audit_event event,
+    const struct destination *destination, const char *message)
 {
 	const struct unreachable *unreachable = &destination->unreachable;
 	struct attempt_detail detail;
-	char next[CLOCK_DATE_SIZE];
+	struct redact redact = { .spool = spool,
+		.sender = "",
+		.recipient = "" };
+	char next[CLOCK_DATE_SIZE], reason[REDACT_SIZE], reply[REDACT_SIZE];
 	struct audit_record record = {
 		.event = event,
 		.message = message,
@@ -86,12 +91,13 @@ log_change(enum audit_event event, const struct destination *destination,
 	};
 
 	attempt_get_detail(&unreachable->last, &detail);
-	record.host = *detail.host != '\0' ? detail.host : NULL;
+	record.host = text_or_null(detail.host);
 	if (event == AUDIT_UNREACHED) {
 		clock_format_date(unreachable->until_real_ms, next);
 		record.next = next;
-		record.reason = detail.reason;
-		record.reply = *detail.reply != '\0' ? detail.reply : NULL;
+		record.reason = redact_text(&redact, detail.reason, reason);
+		record.reply =
+		    redact_text(&redact, text_or_null(detail.reply), reply);
 	}
 	audit_write(&record);
 }
@@ -120,7 +126,7 @@ throttle_note_unreachable(struct spool *spool, struct destination *destination,
 	/* If the spool cannot keep it, this run still knows. */
 	(void)unreachable_remember(spool, destination->name, unreachable);
 	if (unreachable->last.number == 1)
-		log_change(AUDIT_UNREACHED, destination, message);
+		log_change(spool, AUDIT_UNREACHED, destination, message);
 }
 
 void
@@ -130,7 +136,7 @@ throttle_note_answer(struct spool *spool, struct destination *destination)
 		return;
 	destination->is_unreachable = destination->is_throttled = false;
 	(void)unreachable_forget(spool, destination->name);
-	log_change(AUDIT_REACHED_AGAIN, destination, NULL);
+	log_change(spool, AUDIT_REACHED_AGAIN, destination, NULL);
 }
 
 void

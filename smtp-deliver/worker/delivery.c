@@ -74,7 +74,7 @@ pass_over_address(struct delivery *delivery, const struct connect_event *event)
 	if (event->kind == CONNECT_EVENT_FAILED)
 		transfer_pass_over(&delivery->transfer, &verdict);
 	else
-		hostlog_passed_over(transfer_id(&delivery->transfer), &verdict);
+		hostlog_passed_over(delivery->transfer.job, &verdict);
 }
 
 /* A relay rejected our credential, or wants one. No worker asks it again for a

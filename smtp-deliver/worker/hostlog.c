@@ -11,18 +11,36 @@
 #include "lib/audit.h"
 #include "lib/text.h"
 #include "smtp-deliver/policy/level.h"
+#include "smtp-deliver/redact.h"
 #include "smtp-deliver/worker/hostlog.h"
 
-void
-hostlog_passed_over(const char *message_id, const struct verdict *verdict)
+/* A worker does not have the key for tokens. */
+static void
+write_verdict(struct audit_record *record, const struct verdict *verdict,
+    const struct redact *redact)
 {
+	char reply[REDACT_SIZE], reason[REDACT_SIZE];
+
+	verdict_fill_record(verdict, record);
+	record->reply = redact_text(redact, record->reply, reply);
+	record->reason = redact_text(redact, record->reason, reason);
+	audit_write(record);
+}
+
+void
+hostlog_passed_over(const struct job *job, const struct verdict *verdict)
+{
+	const struct envelope *envelope = &job->message->envelope;
 	struct audit_record record = {
 		.event = AUDIT_HOST_PASSED_OVER,
-		.message = message_id,
+		.message = envelope->id,
 	};
 
-	verdict_fill_record(verdict, &record);
-	audit_write(&record);
+	write_verdict(&record, verdict,
+	    &(struct redact){
+		.sender = envelope->sender,
+		.recipient = envelope->recipients[job->recipients[0]],
+	    });
 }
 
 void
@@ -72,10 +90,11 @@ hostlog_policy(const struct stsfetch *policy)
 void
 hostlog_auth_failed(const struct verdict *verdict)
 {
-	struct audit_record record = { .event = AUDIT_AUTH_FAILED };
+	struct audit_record record = {
+		.event = AUDIT_AUTH_FAILED,
+		.tls = text_or_null(verdict->tls),
+	};
 
-	verdict_fill_record(verdict, &record);
-	record.tls = text_or_null(verdict->tls);
-	record.policy = record.fingerprint = NULL;
-	audit_write(&record);
+	write_verdict(&record, verdict,
+	    &(struct redact){ .sender = "", .recipient = "" });
 }

@@ -6,11 +6,12 @@
 #include "smtp-deliver/client/client.h"
 #include "smtp-deliver/policy/stsfetch.h"
 #include "smtp-deliver/verdict.h"
+#include "smtp-deliver/worker/job.h"
 
 /* What a worker logs about hosts. The run logs what becomes of recipients. */
 
-/* A host, or an address of one, is not used for a message. */
-void hostlog_passed_over(const char *message_id, const struct verdict *verdict);
+/* A host, or an address of one, is not used for a job's message. */
+void hostlog_passed_over(const struct job *job, const struct verdict *verdict);
 
 /* A host that is used nevertheless does not meet a TLS policy, which is in
  * testing mode or put aside.

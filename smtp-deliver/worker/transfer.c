@@ -36,7 +36,7 @@ transfer_can_go_on(const struct transfer *transfer)
 void
 transfer_pass_over(struct transfer *transfer, const struct verdict *verdict)
 {
-	hostlog_passed_over(transfer_id(transfer), verdict);
+	hostlog_passed_over(transfer->job, verdict);
 	job_set_open(transfer->job, verdict);
 }
 
@@ -44,7 +44,7 @@ void
 transfer_pass_over_lacking(struct transfer *transfer,
     const struct verdict *verdict)
 {
-	hostlog_passed_over(transfer_id(transfer), verdict);
+	hostlog_passed_over(transfer->job, verdict);
 	transfer->evidence.lack = *verdict;
 	transfer->evidence.lack_count++;
 }
