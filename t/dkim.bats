@@ -294,9 +294,12 @@ send_one() {
 
 @test "a message is signed for its author's domain, if that is valid" {
 	odd_start odd1
-	local sender="sender@client.test SMTPUTF8"
+	local sender="sender@client.test SMTPUTF8" long
+
+	long=$(yes "A Name" | head -n 1000 | tr '\n' ' ')
 	for from in "a@client.test" "A <a@CLIENT.test>" "(x) \"b@c\" <a@sub.client.test>" \
-		"a@b$(printf '\303\274')cher.test" \
+		"a@b$(printf '\303\274')cher.test" "$long<a@client.test>" \
+		"=?utf-8?Q?Doe,_John?= <a@client.test>" \
 		"a@client.test, b@client.test" "Nobody: ;" "a" "a@[192.0.2.1]"; do
 		message_from "$from" | submit "$sender" somebody@odd.test
 	done

@@ -5,7 +5,7 @@
  * 3.6.2).
  *
  * Implements only the syntax that this needs: comments and white space are left
- * out, quoted strings may hold anything. A list or a group is not one author.
+ * out, quoted strings and encoded words may hold anything. A list or a group is not one author.
  * Pure.
  */
 
@@ -16,8 +16,9 @@
 #include <string.h>
 
 #include "smtp-deliver/content/author.h"
+#include "smtp-deliver/content/encoded.h"
 
-#define TEXT_SIZE 1024
+#define TEXT_SIZE 1024 /* of an address */
 
 /* The end of a quoted string whose '"' was taken; NULL if it has none. */
 static const char *
@@ -44,13 +45,57 @@ skip_comment(const char *p)
 	return NULL;
 }
 
-/* Write the text without comments and white space, and with a letter in place
- * of each quoted string. */
-static bool
-simplify(const char *p, char ret_text[TEXT_SIZE])
-{
-	size_t used = 0;
+/* An address as it is found: that within brackets, or all of the text. */
+struct mailbox {
+	size_t used;
+	bool is_full; /* there was no room for all of it */
+	bool has_open, has_close; /* the brackets */
+	char text[TEXT_SIZE];
+};
 
+/* Take a sign. Returns false if there is more than one address. */
+static bool
+take(struct mailbox *mailbox, char c)
+{
+	if (mailbox->has_close)
+		return false;
+	switch (c) {
+	case ',':
+	case ':':
+	case ';':
+		return false;
+	case '<':
+		/* What came before is a display name, of any length. */
+		mailbox->used = 0;
+		mailbox->is_full = false;
+		if (mailbox->has_open)
+			return false;
+		mailbox->has_open = true;
+		return true;
+	case '>':
+		mailbox->has_close = true;
+		return mailbox->has_open;
+	default:
+		break;
+	}
+	if (mailbox->used == TEXT_SIZE - 1)
+		mailbox->is_full = true;
+	else
+		mailbox->text[mailbox->used++] = c;
+	return true;
+}
+
+/* Find the one address: without comments and white space, and with a letter in
+ * place of each quoted string and encoded word. */
+static bool
+find_address(const char *p, struct mailbox *ret_mailbox)
+{
+	struct mailbox *mailbox = ret_mailbox;
+	const char *end = p + strlen(p);
+	size_t length;
+
+	mailbox->used = 0;
+	mailbox->is_full = mailbox->has_open = mailbox->has_close = false;
 	while (p != NULL && *p != '\0') {
 		char c = *p++;
 
@@ -63,41 +108,30 @@ simplify(const char *p, char ret_text[TEXT_SIZE])
 		if (c == '"') {
 			p = skip_quoted(p);
 			c = 'q';
+		} else if (c == '=' && !mailbox->has_open &&
+		    (length = encoded_word_length(p - 1,
+			 (size_t)(end - p) + 1)) > 0) {
+			p += length - 1;
+			c = 'q';
 		}
-		if (used == TEXT_SIZE - 1)
+		if (!take(mailbox, c))
 			return false;
-		ret_text[used++] = c;
 	}
-	ret_text[used] = '\0';
-	return p != NULL;
-}
-
-/* The address within its brackets, or that without any; NULL if there is more
- * than one. */
-static char *
-find_address(char *text)
-{
-	char *open = strchr(text, '<'), *close = strchr(text, '>');
-
-	if (text[strcspn(text, ",:;")] != '\0')
-		return NULL;
-	if (open == NULL && close == NULL)
-		return text;
-	if (open == NULL || close == NULL || close < open || close[1] != '\0')
-		return NULL;
-	*close = '\0';
-	return strchr(open + 1, '<') == NULL ? open + 1 : NULL;
+	mailbox->text[mailbox->used] = '\0';
+	return p != NULL && !mailbox->is_full &&
+	    mailbox->has_open == mailbox->has_close;
 }
 
 int
 author_find_domain(const char *body, char ret_domain[ADDRESS_DOMAIN_MAX + 1])
 {
-	char text[TEXT_SIZE], *address, *at;
+	struct mailbox mailbox;
+	const char *at;
 
-	if (!simplify(body, text) || (address = find_address(text)) == NULL)
+	if (!find_address(body, &mailbox))
 		return -EBADMSG;
-	at = strchr(address, '@');
-	if (at == NULL || at == address || strchr(at + 1, '@') != NULL ||
+	at = strchr(mailbox.text, '@');
+	if (at == NULL || at == mailbox.text || strchr(at + 1, '@') != NULL ||
 	    at[1] == '[' || !is_domain(at + 1, true) ||
 	    strlcpy(ret_domain, at + 1, ADDRESS_DOMAIN_MAX + 1) >
 		ADDRESS_DOMAIN_MAX)

@@ -32,7 +32,7 @@
 
 #define READ_SIZE 65536
 #define FIELDS_MAX 200 /* to be signed; a message with more is not */
-#define FROM_SIZE 4096
+#define FROM_SIZE 65536 /* of a From field; a message with more is not */
 #define LINE_OCTETS 76
 
 struct dkim {
@@ -325,14 +325,15 @@ static int
 find_signer(const struct dkim *dkim, const struct content *content,
     const struct first_pass *pass, char ret_domain[DNS_NAME_SIZE])
 {
-	char from[FROM_SIZE] = "", author[ADDRESS_DOMAIN_MAX + 1];
+	static char from[FROM_SIZE];
+	char author[ADDRESS_DOMAIN_MAX + 1];
 	char ascii[DNS_NAME_SIZE];
 	struct output text = { .data = from, .size = sizeof(from) };
 	const struct signed_field *field = pass->fields;
 	size_t above, own = strlen(dkim->domain);
 	int r;
 
-	*ret_domain = '\0';
+	*from = *ret_domain = '\0';
 	if (pass->is_odd || pass->from_count != 1)
 		return 0;
 	while (field->name != NAME_FROM)

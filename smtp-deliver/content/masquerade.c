@@ -18,6 +18,7 @@
 #include "lib/fields.h"
 #include "lib/utf8.h"
 #include "lib/text.h"
+#include "smtp-deliver/content/encoded.h"
 #include "smtp-deliver/content/masquerade.h"
 
 #define SEPARATORS ", \t"
@@ -252,7 +253,7 @@ take_angle(const struct mailboxes *field, size_t i)
 static size_t
 take_next(const struct mailboxes *field, size_t i, struct mailbox *mailbox)
 {
-	size_t next = i + 1;
+	size_t next = i + 1, encoded;
 
 	switch (field->text[i]) {
 	case ' ':
@@ -278,6 +279,10 @@ take_next(const struct mailboxes *field, size_t i, struct mailbox *mailbox)
 		*mailbox = (struct mailbox){ .is_any = false };
 		return next;
 	default:
+		encoded =
+		    encoded_word_length(field->text + i, field->length - i);
+		if (encoded > 0)
+			next = i + encoded;
 		break;
 	}
 	add_word(mailbox, i, next);

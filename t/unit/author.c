@@ -35,6 +35,16 @@ static const struct { const char *body, *domain; } bodies[] = {
 	{ "=?utf-8?Q?=C3=BC?= <a@b.test>", "b.test" },
 	{ "\xc3\xbc <\xc3\xbc@b\xc3\xbc.test>", "b\xc3\xbc.test" },
 	{ "a@localhost", "localhost" },
+	/* names may be long */
+	{ X1000 X1000 " <a@b.test>", "b.test" },
+	{ "\"" X1000 X1000 "\" <a@b.test>", "b.test" },
+	{ "a@b.test (" X1000 X1000 ")", "b.test" },
+	/* and an encoded word may have any sign */
+	{ "=?utf-8?Q?Doe,_John?= <a@b.test>", "b.test" },
+	{ "=?utf-8?q?a@x.test;?= =?UTF-8?Q?<b:c>?= <a@b.test>", "b.test" },
+	{ "Mr =?iso-8859-1*en?q?x(,\"?=, Sir <a@b.test>", NULL },
+	{ "=?utf-8?Q?a,?==?utf-8?Q?,b?=<a@b.test>", "b.test" },
+	{ "=?utf-8?B?LCw=?= <a@b.test>", "b.test" },
 	/* nobody, or several */
 	{ "", NULL },
 	{ "a", NULL },
@@ -58,7 +68,17 @@ static const struct { const char *body, *domain; } bodies[] = {
 	{ "(a <a@b.test>", NULL },
 	{ "\"a\\", NULL },
 	{ "a@" X100 X100 X100, NULL },
-	{ X1000 X1000 " <a@b.test>", NULL },
+	{ X1000 X1000 "@b.test", NULL },
+	{ "<" X1000 X1000 "@b.test>", NULL },
+	/* no encoded words */
+	{ "=?utf-8?Q?Doe, John?= <a@b.test>", NULL },
+	{ "=?utf-8?Q?Doe,_John <a@b.test>", NULL },
+	{ "=?utf-8?QQ?Doe,_John?= <a@b.test>", NULL },
+	{ "=?utf-8?Doe,_John?= <a@b.test>", NULL },
+	{ "=??Q?Doe,_John?= <a@b.test>", NULL },
+	{ "=?utf-8?Q?a?,_b?= <a@b.test>", NULL },
+	{ "<=?utf-8?Q?a@x.test,?=@b.test>", NULL },
+	{ "=?utf-8?Q?a,?=@b.test", NULL },
 };
 /* clang-format on */
 

@@ -56,6 +56,8 @@ static const struct { const char *old, *new; } letters[] = {
 	{ "Reply-To: root@my.internal\r\nX-From: root@my.internal\r\n", NULL },
 	{ "From: Cron Daemon\r\n", NULL },
 	{ "From: =?utf-8?q?root?=\r\n", NULL },
+	{ "From: =?utf-8?q?x,root,y?= <root@my.internal>\r\n", "From: =?utf-8?q?x,root,y?= <root@example.org>\r\n" },
+	{ "From: =?utf-8?q?<root>?= =?utf-8?q?;root;(?= <root@my.internal>\r\n", "From: =?utf-8?q?<root>?= =?utf-8?q?;root;(?= <root@example.org>\r\n" },
 	{ "From: root @ my.internal\r\n", NULL },
 	{ "From: <@a.b:root@my.internal>\r\n", NULL },
 	{ "From: x <root@my.internal\r\n", NULL },
