@@ -311,9 +311,9 @@ send_one() {
 	printf 'Subject: no author\r\n\r\ntext\r\n' |
 		submit "$sender" somebody@odd.test
 	deliver
-	[ "$(odd_count odd1)" -eq 10 ]
+	[ "$(odd_count odd1)" -eq 12 ]
 	[ "$(tally)" = "$(printf '%s\n' "5 none" \
-		"3 rsa-sha256/client.test/rsa/pass" \
+		"5 rsa-sha256/client.test/rsa/pass" \
 		"1 rsa-sha256/sub.client.test/rsa/pass" \
 		"1 rsa-sha256/xn--bcher-kva.test/rsa/pass")" ]
 }
