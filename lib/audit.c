@@ -54,6 +54,8 @@ static const struct event events[AUDIT_EVENTS] = {
 	    "24d8926dbf82428e9ce28bfc851c2c05", LOG_WARNING, false },
 	[AUDIT_SESSION_BROKEN] = { "session-broken",
 	    "a2d5329309344b19abb126d1e7be7b49", LOG_ERR, false },
+	[AUDIT_NEWLINES_NORMALIZED] = { "newlines-normalized",
+	    "f670bee6d6454b349c5f04087d7f0234", LOG_NOTICE, false },
 	[AUDIT_COMMAND_REFUSED] = { "command-refused",
 	    "158e83a5df044008b5bea3a896f86b7e", LOG_INFO, false },
 	[AUDIT_TLS_STARTED] = { "tls-started",

@@ -14,6 +14,7 @@ enum audit_event {
 	AUDIT_PEER_REFUSED, /* a client that is not local */
 	AUDIT_SESSION_REFUSED, /* clients got 421: too many sessions */
 	AUDIT_SESSION_BROKEN, /* a session's process was killed */
+	AUDIT_NEWLINES_NORMALIZED, /* a client sent a bare CR or LF */
 	AUDIT_COMMAND_REFUSED, /* a command got 4yz or 5yz */
 	AUDIT_TLS_STARTED, /* a client's STARTTLS succeeded */
 	AUDIT_TLS_FAILED, /* a client's STARTTLS did not */

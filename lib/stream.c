@@ -258,13 +258,21 @@ get_octet(struct stream *stream, int64_t deadline_mono_ms)
 	return (unsigned char)stream->in[stream->in_start++];
 }
 
-ssize_t
-stream_get_line(struct stream *stream, char *line, size_t size,
-    int64_t deadline_mono_ms)
-{
-	size_t length = 0;
-	bool is_too_long = false, has_bare_cr = false, is_after_cr = false;
+/* A line up to its LF. */
+struct raw_line {
+	size_t length; /* without the CRs that precede the LF */
+	size_t crs; /* how many those are */
+	bool has_bare_cr; /* before other octets */
+};
 
+/* Read up to LF. The first size octets are put into line. */
+static int
+read_to_lf(struct stream *stream, char *line, size_t size,
+    int64_t deadline_mono_ms, struct raw_line *raw)
+{
+	size_t count = 0;
+
+	*raw = (struct raw_line){ .length = 0 };
 	for (;;) {
 		int c = get_octet(stream, deadline_mono_ms);
 
@@ -272,20 +280,59 @@ stream_get_line(struct stream *stream, char *line, size_t size,
 			return c;
 		if (c == '\n')
 			break;
-		has_bare_cr |= is_after_cr;
-		is_after_cr = c == '\r';
-		if (length < size)
-			line[length++] = (char)c;
-		else
-			is_too_long = true;
+		if (c == '\r')
+			raw->crs++;
+		else {
+			raw->has_bare_cr |= raw->crs > 0;
+			raw->crs = 0;
+		}
+		if (count < size)
+			line[count] = (char)c;
+		count++;
 	}
-	/* The CR of the CRLF is in the line, or was one octet too many. */
-	if (has_bare_cr || !is_after_cr)
-		return -EBADMSG;
-	if (is_too_long)
+	raw->length = count - raw->crs;
+	return 0;
+}
+
+static ssize_t
+end_line(char *line, size_t size, const struct raw_line *raw)
+{
+	if (raw->length >= size)
 		return -EMSGSIZE;
-	line[--length] = '\0';
-	return (ssize_t)length;
+	line[raw->length] = '\0';
+	return (ssize_t)raw->length;
+}
+
+ssize_t
+stream_get_line(struct stream *stream, char *line, size_t size,
+    int64_t deadline_mono_ms)
+{
+	struct raw_line raw;
+	int r = read_to_lf(stream, line, size, deadline_mono_ms, &raw);
+
+	if (r < 0)
+		return r;
+	if (raw.has_bare_cr || raw.crs != 1)
+		return -EBADMSG;
+	return end_line(line, size, &raw);
+}
+
+ssize_t
+stream_get_any_line(struct stream *stream, char *line, size_t size,
+    int64_t deadline_mono_ms, bool *ret_is_crlf)
+{
+	struct raw_line raw;
+	int r = read_to_lf(stream, line, size, deadline_mono_ms, &raw);
+	ssize_t n;
+
+	if (r < 0)
+		return r;
+	if (raw.has_bare_cr)
+		return -EBADMSG;
+	n = end_line(line, size, &raw);
+	if (n >= 0)
+		*ret_is_crlf = raw.crs == 1;
+	return n;
 }
 
 ssize_t

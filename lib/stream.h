@@ -79,6 +79,14 @@ ssize_t stream_get_line(struct stream *stream, char *line, size_t size,
     int64_t deadline_mono_ms);
 
 /*
+ * The same, but the line may also end in LF alone, or in several CRs and LF.
+ *
+ * ret_is_crlf	whether it ended in CRLF; set on success only.
+ */
+ssize_t stream_get_any_line(struct stream *stream, char *line, size_t size,
+    int64_t deadline_mono_ms, bool *ret_is_crlf);
+
+/*
  * Show the octets in the input buffer, after waiting for one if it is empty.
  * They are valid until the next call.
  *

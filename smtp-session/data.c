@@ -11,13 +11,16 @@
  *	AT_LINE ---------> AFTER_DOT ---> AFTER_DOT_CR ---> the end
  *	   |                   | other         | other
  *	   | other             v               v
- *	   +------------> IN_LINE <--- (a bare CR)
- *	                   |   ^
- *	                CR v   | other (a bare CR)
- *	               AFTER_CR ---> LF: AT_LINE
+ *	   +------------> IN_LINE <-------- AFTER_CR ----+
+ *	                   ^   |     other   ^  | |      | CR
+ *	        other, "." |   +-------------+  | +------+
+ *	                   |   |      CR        +---> LF: AT_LINE
+ *	      AFTER_BARE_LF <--+ LF
  *
  * A bare CR or LF never leads to AT_LINE: what follows it cannot be the dot
- * that ends the message, nor is a dot there taken away.
+ * that ends the message. A dot after a bare LF is taken away, as one after a
+ * CRLF is, because clients that send bare LFs add it there; one after a bare CR
+ * stays. CRs before a CRLF belong to it.
  */
 
 #include "config.h"
@@ -43,16 +46,25 @@ data_start(struct data *data, bool is_normalizing)
 		.is_normalizing = is_normalizing };
 }
 
-/* A bare CR or LF was taken: refuse the message, or return CRLF instead. */
 static void
-take_bare_newline(struct data *data, const char **ret_text, size_t *ret_length)
+end_line(const char **ret_text, size_t *ret_length)
 {
-	if (!data->is_normalizing) {
-		data->is_refused = true;
-		return;
-	}
 	*ret_text = crlf;
 	*ret_length = 2;
+}
+
+static void
+note_bare_cr(struct data *data)
+{
+	data->has_bare_cr = true;
+	data->is_refused |= !data->is_normalizing;
+}
+
+static void
+note_bare_lf(struct data *data)
+{
+	data->has_bare_lf = true;
+	data->is_refused |= !data->is_normalizing;
 }
 
 static const char *
@@ -118,7 +130,7 @@ take_text(struct data *data, const char **position, const char *end)
 		if (p == end || *p == '\n')
 			return stop_at(data, DATA_IN_LINE, p, p, position);
 		if (*p == '\0') {
-			data->is_refused = true;
+			data->has_nul = data->is_refused = true;
 			p++;
 			continue;
 		}
@@ -129,6 +141,33 @@ take_text(struct data *data, const char **position, const char *end)
 		if (p == end || *p == '.')
 			return stop_at(data, DATA_AT_LINE, p, p, position);
 	}
+}
+
+/* Decide about CRs by the octet that follows them: they are one end of a line
+ * before an LF, an end each before any other. */
+static void
+take_after_cr(struct data *data, const char **position, const char **ret_text,
+    size_t *ret_length)
+{
+	if (**position == '\r') {
+		++*position;
+		data->more_crs++;
+		return;
+	}
+	end_line(ret_text, ret_length);
+	if (**position == '\n') {
+		++*position;
+		if (data->more_crs > 0)
+			note_bare_cr(data);
+		data->more_crs = 0;
+		data->state = DATA_AT_LINE;
+		return;
+	}
+	note_bare_cr(data);
+	if (data->more_crs == 0)
+		data->state = DATA_IN_LINE;
+	else
+		data->more_crs--;
 }
 
 /* Take at least one octet, or change the state without taking any. Returns
@@ -147,22 +186,20 @@ step(struct data *data, const char **position, const char *end,
 	case DATA_IN_LINE:
 		if (*p == '\n') {
 			++*position;
-			take_bare_newline(data, ret_text, ret_length);
+			note_bare_lf(data);
+			end_line(ret_text, ret_length);
+			data->state = DATA_AFTER_BARE_LF;
 			break;
 		}
 		*ret_text = p;
 		*ret_length = (size_t)(take_text(data, position, end) - p);
 		break;
 	case DATA_AFTER_CR:
-		if (*p == '\n') {
-			++*position;
-			data->state = DATA_AT_LINE;
-			*ret_text = crlf;
-			*ret_length = 2;
-			break;
-		}
+		take_after_cr(data, position, ret_text, ret_length);
+		break;
+	case DATA_AFTER_BARE_LF:
 		data->state = DATA_IN_LINE;
-		take_bare_newline(data, ret_text, ret_length);
+		*position += *p == '.';
 		break;
 	case DATA_AFTER_DOT:
 		data->state = *p == '\r' ? DATA_AFTER_DOT_CR : DATA_IN_LINE;
@@ -173,8 +210,7 @@ step(struct data *data, const char **position, const char *end,
 			++*position;
 			return true;
 		}
-		data->state = DATA_IN_LINE;
-		take_bare_newline(data, ret_text, ret_length);
+		data->state = DATA_AFTER_CR;
 		break;
 	}
 	return false;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum data_event {
 	DATA_TEXT, /* some text of the message */
@@ -17,13 +18,16 @@ enum data_state {
 	DATA_AT_LINE,
 	DATA_IN_LINE,
 	DATA_AFTER_CR,
+	DATA_AFTER_BARE_LF,
 	DATA_AFTER_DOT,
 	DATA_AFTER_DOT_CR,
 };
 
 struct data {
 	enum data_state state;
+	uint64_t more_crs; /* after a CR: how many before it are undecided */
 	bool is_normalizing; /* make a bare CR or LF a CRLF */
+	bool has_nul, has_bare_cr, has_bare_lf;
 	bool is_refused; /* there was a NUL, or a bare CR or LF unless
 			  * normalizing: the message must not be used */
 };

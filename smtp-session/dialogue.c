@@ -136,22 +136,39 @@ handle_line(struct session *session, char *line, size_t length)
 
 /* ---- a line -------------------------------------------------------------- */
 
+/* Get a line, whose end must be CRLF unless newlines are normalized. */
+static ssize_t
+get_line(struct session *session, int64_t deadline_mono_ms,
+    char line[COMMAND_LINE_MAX])
+{
+	bool is_crlf;
+	ssize_t n;
+
+	if (session->settings->bare_newline == BARE_NEWLINE_REJECT)
+		return stream_get_line(session->stream, line, COMMAND_LINE_MAX,
+		    deadline_mono_ms);
+	n = stream_get_any_line(session->stream, line, COMMAND_LINE_MAX,
+	    deadline_mono_ms, &is_crlf);
+	if (n >= 0 && !is_crlf)
+		session->newlines |= NEWLINE_COMMAND;
+	return n;
+}
+
 /* Read a command line. No command begins like TLS does; the end of such a line
  * is not waited for. Returns whether there is a line. */
 static bool
-read_line(struct stream *stream, int64_t deadline_mono_ms,
+read_line(struct session *session, int64_t deadline_mono_ms,
     char line[COMMAND_LINE_MAX], size_t *ret_length, enum line_error *ret_error)
 {
 	const char *input;
-	ssize_t n = stream_peek(stream, &input, deadline_mono_ms);
+	ssize_t n = stream_peek(session->stream, &input, deadline_mono_ms);
 
 	if (n > 0 && *input == TLS_HANDSHAKE) {
 		*ret_error = LINE_TLS;
 		return false;
 	}
 	if (n > 0)
-		n = stream_get_line(stream, line, COMMAND_LINE_MAX,
-		    deadline_mono_ms);
+		n = get_line(session, deadline_mono_ms, line);
 	switch (n) {
 	case -EMSGSIZE:
 		*ret_error = LINE_TOO_LONG;
@@ -183,7 +200,7 @@ wait_for_line(struct session *session, char line[COMMAND_LINE_MAX],
 	if (is_between)
 		stop_begin_wait();
 	if (!is_between || !stop_is_due())
-		has_line = read_line(session->stream, deadline_mono_ms, line,
+		has_line = read_line(session, deadline_mono_ms, line,
 		    ret_length, ret_error);
 	stop_end_wait();
 	return has_line;

@@ -150,9 +150,11 @@ incoming_commit(struct incoming *incoming)
 {
 	int r;
 
+	if (incoming->data.has_nul)
+		return reply_make(550, "5.6.11", "NUL in the message");
 	if (incoming->data.is_refused)
 		return reply_make(550, "5.6.11",
-		    "NUL, bare CR or bare LF in the message");
+		    "bare CR or LF in the message");
 	switch (incoming->fault) {
 	case INCOMING_TOO_LARGE:
 		return reply_make(552, "5.3.4", "message too large");

@@ -80,12 +80,41 @@ session_open(struct session *session, struct stream *stream,
 	return 0;
 }
 
+static void
+log_newlines(const struct session *session)
+{
+	static const struct {
+		unsigned newline;
+		const char *text;
+	} table[] = {
+		{ NEWLINE_COMMAND, "commands that do not end in CRLF" },
+		{ NEWLINE_BARE_LF, "bare LF in a message" },
+		{ NEWLINE_BARE_CR, "bare CR in a message" },
+	};
+	struct audit_record record =
+	    session_new_record(session, AUDIT_NEWLINES_NORMALIZED);
+	char text[128] = "";
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if ((session->newlines & table[i].newline) == 0)
+			continue;
+		if (*text != '\0')
+			(void)strlcat(text, ", ", sizeof(text));
+		(void)strlcat(text, table[i].text, sizeof(text));
+	}
+	record.message = NULL;
+	record.reason = text;
+	audit_write(&record);
+}
+
 void
 session_close(struct session *session)
 {
 	struct audit_record record =
 	    session_new_record(session, AUDIT_SESSION_CLOSED);
 
+	if (session->newlines != 0)
+		log_newlines(session);
 	record.message = NULL;
 	audit_write(&record);
 	envelope_clear(&session->envelope);

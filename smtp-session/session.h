@@ -32,6 +32,13 @@ enum session_state {
 	S_ANY = S_CONNECTED | S_GREETED | S_MAIL | S_RCPT,
 };
 
+/* What a client sent in place of CRLF, and was normalized. */
+enum session_newline {
+	NEWLINE_COMMAND = 1, /* commands that end otherwise */
+	NEWLINE_BARE_LF = 2, /* in a message */
+	NEWLINE_BARE_CR = 4,
+};
+
 struct session {
 	struct stream *stream;
 	const struct session_settings *settings;
@@ -40,6 +47,7 @@ struct session {
 	enum session_state state;
 	bool is_esmtp; /* the client sent EHLO, not HELO */
 	bool is_tls;
+	unsigned newlines; /* enum session_newline, or-ed */
 	int errors; /* refusals since the last accepted message */
 	struct envelope envelope; /* of the transaction; its id names it */
 	char id[ID_SIZE];

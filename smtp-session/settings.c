@@ -28,7 +28,7 @@ static const struct setting table[] = {
 	    SETTINGS_QUEUE_PATH },
 	{ "SMTP_TLS_CERT", SETTING_TEXT, AT(tls_cert) },
 	{ "SMTP_TLS_KEY", SETTING_TEXT, AT(tls_key) },
-	{ "SMTP_BARE_NEWLINE", SETTING_CHOICE, AT(bare_newline),
+	{ "SMTP_BARE_NEWLINE", SETTING_CHOICE, AT(bare_newline), "normalize",
 	    .names = bare_newline_names },
 	{ "SMTP_DEBUG", SETTING_FLAG, AT(is_debug), "0" },
 	{ "SMTP_COMMAND_TIMEOUT", SETTING_NUMBER, AT(command_timeout_sec),

@@ -244,6 +244,19 @@ receive_message(struct session *session, struct incoming *incoming)
 	return reply_hang_up;
 }
 
+/* Note what the client sent in place of CRLF, whatever became of the message:
+ * it may wait for a reply to LF "." LF. */
+static void
+note_newlines(struct session *session, const struct data *data)
+{
+	if (session->settings->bare_newline != BARE_NEWLINE_NORMALIZE)
+		return;
+	if (data->has_bare_lf)
+		session->newlines |= NEWLINE_BARE_LF;
+	if (data->has_bare_cr)
+		session->newlines |= NEWLINE_BARE_CR;
+}
+
 struct reply
 cmd_data(struct session *session, char *argument)
 {
@@ -262,6 +275,7 @@ cmd_data(struct session *session, char *argument)
 		return reply_spool_error(r);
 	}
 	reply = receive_message(session, &incoming);
+	note_newlines(session, &incoming.data);
 	incoming_free(&incoming);
 	session_reset_transaction(session);
 	return reply;

@@ -58,29 +58,33 @@ is_end(const struct input *input, size_t i)
 }
 
 /* By the book, with the whole in view (RFC 5321 sections 2.3.8, 4.1.1.4 and
- * 4.5.2). */
+ * 4.5.2): CRLF "." CRLF ends it; LF, and CRs before one, end a line, after which
+ * a dot is taken away; any other CR ends a line, after which none is. */
 static struct result
 read_simply(const struct input *input, bool is_normalizing)
 {
 	struct result result = new_result(input);
-	bool is_at_line = true;
+	bool is_at_line = true, is_after_lf = true;
 
 	for (size_t i = 0; i < input->length;) {
+		size_t crs = 0;
+
 		if (is_at_line && is_end(input, i)) {
 			result.has_ended = true;
 			result.used = i + 3;
 			break;
 		}
-		if (is_at_line && has_at(input, i, "."))
+		if (is_after_lf && has_at(input, i, "."))
 			i++;
-		is_at_line = has_at(input, i, "\r\n");
-		if (is_at_line) {
+		while (has_at(input, i + crs, "\r"))
+			crs++;
+		is_after_lf = has_at(input, i + crs, "\n");
+		is_at_line = is_after_lf && crs > 0;
+		if (is_after_lf || crs > 0) {
+			result.is_refused |=
+			    !is_normalizing && !(is_after_lf && crs == 1);
 			add(&result, "\r\n", 2);
-			i += 2;
-		} else if (has_at(input, i, "\r") || has_at(input, i, "\n")) {
-			result.is_refused |= !is_normalizing;
-			add(&result, "\r\n", 2);
-			i++;
+			i += is_after_lf ? crs + 1 : 1;
 		} else if (i < input->length) {
 			result.is_refused |= input->text[i] == '\0';
 			add(&result, input->text + i++, 1);

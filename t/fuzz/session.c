@@ -5,8 +5,8 @@
  * SMTP, and what it was told is queued is in the spool, whole, and nothing else
  * is. The spool is emptied after each input.
  *
- * An input that begins with "normalize\n" is for a session with
- * SMTP_BARE_NEWLINE=normalize. Where the client says STARTTLS there is no TLS,
+ * An input that begins with "reject\n" is for a session with
+ * SMTP_BARE_NEWLINE=reject. Where the client says STARTTLS there is no TLS,
  * but another transport that changes nothing: what was said before the
  * handshake must not be seen after it (RFC 3207 section 4.2).
  */
@@ -262,9 +262,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t length;
 
 	check_descriptors();
-	settings.bare_newline = fuzz_take(&data, &size, "normalize\n")
-	    ? BARE_NEWLINE_NORMALIZE
-	    : BARE_NEWLINE_REJECT;
+	settings.bare_newline = fuzz_take(&data, &size, "reject\n")
+	    ? BARE_NEWLINE_REJECT
+	    : BARE_NEWLINE_NORMALIZE;
 	hold_dialogue(data, size);
 	said = peer_end(&length);
 	must(strlen(said) == length);

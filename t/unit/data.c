@@ -32,6 +32,7 @@ struct result {
 	size_t used; /* octets of the input, with the end of the message */
 	bool has_ended;
 	bool is_refused;
+	bool has_bare_cr, has_bare_lf;
 	size_t length;
 	char text[ROOM];
 };
@@ -59,18 +60,34 @@ static const struct { const char *input, *rejecting, *normalizing; } rows[] = {
 	{ ". \r\n.\r\n", " \r\n", " \r\n" },
 
 	/* what is not the end */
-	{ "a\n.\n\r\n.\r\n", NULL, "a\r\n.\r\n\r\n" },
-	{ "a\n.\r\nb\r\n.\r\n", NULL, "a\r\n.\r\nb\r\n" },
+	{ "a\n.\n\r\n.\r\n", NULL, "a\r\n\r\n\r\n" },
+	{ "a\n.\r\nb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
 	{ "a\r\n.\nb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
 	{ "a\r.\rb\r\n.\r\n", NULL, "a\r\n.\r\nb\r\n" },
 	{ "a\r.\r\nb\r\n.\r\n", NULL, "a\r\n.\r\nb\r\n" },
 	{ "a\r\n.\rb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
-	{ "a\r\r\nb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
-	{ "\n.\r\nb\r\n.\r\n", NULL, "\r\n.\r\nb\r\n" },
+	{ "a\r\r\nb\r\n.\r\n", NULL, "a\r\nb\r\n" },
+	{ "\n.\r\nb\r\n.\r\n", NULL, "\r\n\r\nb\r\n" },
 	{ "a\n\r.\r\n.\r\n", NULL, "a\r\n\r\n.\r\n" },
 	{ "a\n\r\n.\r\n", NULL, "a\r\n\r\n" },
 	{ "a\rb\r\n.\r\n", NULL, "a\r\nb\r\n" },
 	{ "a\nb\r\n.\r\n", NULL, "a\r\nb\r\n" },
+	{ "a\n.\r\n.\r\n", NULL, "a\r\n\r\n" },
+	{ "a\r\n.\r\r\n.\r\n", NULL, "a\r\n\r\n" },
+	{ "a\r\r\n.\r\n", NULL, "a\r\n" },
+
+	/* dot stuffing after a bare LF, not after a bare CR */
+	{ "a\n..\r\n.\r\n", NULL, "a\r\n.\r\n" },
+	{ "a\n..b\n...\n.c\r\n.\r\n", NULL, "a\r\n.b\r\n..\r\nc\r\n" },
+	{ "\n..\n\n..\r\n.\r\n", NULL, "\r\n.\r\n\r\n.\r\n" },
+	{ "a\r..b\r.c\r\n.\r\n", NULL, "a\r\n..b\r\n.c\r\n" },
+	{ "a\r\r\n..b\r\n.\r\n", NULL, "a\r\n.b\r\n" },
+
+	/* several CRs */
+	{ "a\r\r\r\nb\r\n.\r\n", NULL, "a\r\nb\r\n" },
+	{ "a\r\r\rb\r\n.\r\n", NULL, "a\r\n\r\n\r\nb\r\n" },
+	{ "a\r\r\n\r\r\nb\r\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
+	{ "a\r\n.\r\rb\r\n.\r\n", NULL, "a\r\n\r\n\r\nb\r\n" },
 };
 /* clang-format on */
 
@@ -124,6 +141,8 @@ feed(const struct input *input, uint64_t cuts, bool is_normalizing)
 		start = i;
 	}
 	result.is_refused = data.is_refused;
+	result.has_bare_cr = data.has_bare_cr;
+	result.has_bare_lf = data.has_bare_lf;
 	return result;
 }
 
@@ -141,28 +160,33 @@ static struct result
 expect(const struct input *input, bool is_normalizing)
 {
 	struct result result = { .has_ended = true };
-	bool is_at_line = true;
+	bool is_at_line = true, is_after_lf = true;
 	size_t i = 0;
 
 	while (!(is_at_line && has_at(input, i, ".\r\n"))) {
-		if (is_at_line && has_at(input, i, "."))
+		size_t crs = 0;
+
+		if (is_after_lf && has_at(input, i, "."))
 			i++;
-		is_at_line = false;
-		if (has_at(input, i, "\r\n")) {
+		while (has_at(input, i + crs, "\r"))
+			crs++;
+		is_after_lf = has_at(input, i + crs, "\n");
+		is_at_line = crs > 0 && is_after_lf;
+		if (is_after_lf || crs > 0) {
+			if (crs == 0)
+				result.has_bare_lf = true;
+			else if (crs > 1 || !is_after_lf)
+				result.has_bare_cr = true;
 			memcpy(result.text + result.length, "\r\n", 2);
 			result.length += 2;
-			i += 2;
-			is_at_line = true;
-		} else if (has_at(input, i, "\r") || has_at(input, i, "\n")) {
-			result.is_refused |= !is_normalizing;
-			memcpy(result.text + result.length, "\r\n", 2);
-			result.length += 2;
-			i++;
+			i += is_after_lf ? crs + 1 : 1;
 		} else {
 			result.is_refused |= input->text[i] == '\0';
 			result.text[result.length++] = input->text[i++];
 		}
 	}
+	result.is_refused |=
+	    !is_normalizing && (result.has_bare_cr || result.has_bare_lf);
 	result.used = i + 3;
 	return result;
 }
@@ -174,6 +198,8 @@ is_as_expected(const struct result *got, const struct result *expected)
 	return got->used == expected->used &&
 	    got->has_ended == expected->has_ended &&
 	    got->is_refused == expected->is_refused &&
+	    got->has_bare_cr == expected->has_bare_cr &&
+	    got->has_bare_lf == expected->has_bare_lf &&
 	    (expected->is_refused ||
 		(got->length == expected->length &&
 		    memcmp(got->text, expected->text, got->length) == 0));

@@ -65,7 +65,7 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_DEBUG", "1", 3 },
 	{ "SMTP_DEBUG", "true", 3 },
 	{ "SMTP_DEBUG", "True", 3 },
-	{ "SMTP_BARE_NEWLINE", NULL, BARE_NEWLINE_REJECT },
+	{ "SMTP_BARE_NEWLINE", NULL, BARE_NEWLINE_NORMALIZE },
 	{ "SMTP_BARE_NEWLINE", "reject", BARE_NEWLINE_REJECT },
 	{ "SMTP_BARE_NEWLINE", "normalize", BARE_NEWLINE_NORMALIZE },
 };

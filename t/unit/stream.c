@@ -49,6 +49,24 @@ static const struct { const char *input; ssize_t result; const char *line; } lin
 	{ "12345678901\r\r\n", -EBADMSG },
 	{ "\xff\xfe\r\n", 2, "\xff\xfe" },
 };
+
+/* The same of stream_get_any_line(), and whether the line ended in CRLF. */
+static const struct { const char *input; ssize_t result; const char *line; bool is_crlf; } any_lines[] = {
+	{ "\r\n", 0, "", true },
+	{ "\n", 0, "", false },
+	{ "\r\r\n", 0, "", false },
+	{ "NOOP\r\n", 4, "NOOP", true },
+	{ "NOOP\n", 4, "NOOP", false },
+	{ "NOOP\r\r\n", 4, "NOOP", false },
+	{ "12345678901\n", 11, "12345678901", false },
+	{ "12345678901\r\r\r\n", 11, "12345678901", false },
+	{ "123456789012\n", -EMSGSIZE },
+	{ "123456789012\r\n", -EMSGSIZE },
+	{ "123456789012\r\r\n", -EMSGSIZE },
+	{ "NO\rOP\r\n", -EBADMSG },
+	{ "\rNOOP\n", -EBADMSG },
+	{ "123456789012345\r12345\n", -EBADMSG },
+};
 /* clang-format on */
 
 static int ours, theirs; /* the ends of a socket pair */
@@ -139,7 +157,30 @@ check_line(size_t row)
 	disconnect_stream();
 }
 
-/* The same, one octet at a time, from another process. */
+static void
+check_any_line(size_t row)
+{
+	char line[LINE_SIZE];
+	bool is_crlf = !any_lines[row].is_crlf;
+	ssize_t n;
+
+	connect_stream();
+	say(any_lines[row].input);
+	say("x");
+	n = stream_get_any_line(stream, line, sizeof(line), in_ms(1000),
+	    &is_crlf);
+	is_int(n, any_lines[row].result, "any line \"%s\"",
+	    any_lines[row].input);
+	if (n >= 0) {
+		is_str(line, any_lines[row].line, "is \"%s\"",
+		    any_lines[row].line);
+		is_int(is_crlf, any_lines[row].is_crlf, "CRLF");
+	}
+	ok(is_x_left(), "and the stream is after it");
+	disconnect_stream();
+}
+
+/* The same as check_line(), one octet at a time, from another process. */
 static void
 check_dripped_line(size_t row)
 {
@@ -578,6 +619,8 @@ main(void)
 	alarm(120);
 	for (size_t i = 0; i < COUNT(lines); i++)
 		check_line(i);
+	for (size_t i = 0; i < COUNT(any_lines); i++)
+		check_any_line(i);
 	for (size_t i = 0; i < COUNT(lines); i++)
 		check_dripped_line(i);
 	nul_is_an_octet();
