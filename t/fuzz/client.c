@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * client.c - our dialogue with remote hosts: whatever a host says, we say only
- * SMTP, the message ends but once, and every recipient gets a verdict.
+ * client.c - our dialogue with remote hosts: whatever a host sends, we send
+ * only SMTP, end the message only once, and set a verdict for each recipient.
  *
- * Where the host offers STARTTLS there is no TLS, but another transport that
- * changes nothing: what was said before the handshake must not be seen after
- * it (RFC 3207 section 4.2).
+ * STARTTLS starts not TLS, but a transport that changes nothing: octets that
+ * were received before the handshake must not be used after it (RFC 3207
+ * section 4.2).
  */
 
 #include "config.h"
@@ -49,7 +49,8 @@ static const struct addrinfo address = {
 };
 static int message_fd;
 
-/* Who we are, if the peer's octets begin so; that is no octet of theirs. */
+/* The credential to use, if the input begins with one of these lines, which the
+ * peer does not send. */
 #define SECRET "open sesame!"
 static struct {
 	const char *text;
@@ -106,9 +107,9 @@ __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
 	return 0;
 }
 
-/* ---- what was said ---- */
+/* ---- what was sent ---- */
 
-/* Only AUTH has such lines. */
+/* Only AUTH sends such lines. */
 static bool
 is_base64(const char *line, size_t length)
 {
@@ -138,8 +139,8 @@ is_command(const char *line, size_t length)
 	    (strncmp(line, "AUTH ", 5) == 0 || is_base64(line, length));
 }
 
-/* Commands, and perhaps the message behind DATA. Returns how often that was
- * said in whole. */
+/* Check the commands, and the message after DATA. Returns how often the message
+ * was sent completely. */
 static unsigned
 check_words(const char *said)
 {
@@ -196,7 +197,7 @@ check_verdict(const struct verdict *verdict)
 
 /* ---- a message ---- */
 
-/* Returns whether any recipient's was delivered. */
+/* Returns whether the message was delivered to any recipient. */
 static bool
 send_message(struct client *client, enum transaction_end *ret_state)
 {

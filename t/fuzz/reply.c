@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * reply.c - replies of remote hosts: whatever a host says, its reply has a
- * code and a status of three numbers, and can be logged and put on record.
+ * reply.c - replies of remote hosts: an accepted reply has a code and a status
+ * of three numbers, and can be logged and recorded.
  */
 
 #include "config.h"
@@ -30,7 +30,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* "4.4.1": the class is the code's. */
+/* The status is such as "4.4.1"; its class is that of the code. */
 static void
 check_status(const struct remote_reply *reply)
 {
