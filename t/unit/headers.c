@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * headers.c - Date and Message-ID are added where they are missing, and nothing
- * else of a message changes, in whatever pieces it comes.
+ * headers.c - missing Date and Message-ID fields are added, and nothing else of
+ * a message changes, however it is split.
  */
 
 #include "config.h"
@@ -61,7 +61,7 @@ static const struct { const char *input, *output; unsigned received; } rows[] = 
 	{ "Subject: x\r\n", "Subject: x\r\n" DATE ID, 0 },
 	{ "Date: y\r\nMessage-ID: <y>\r\n", "Date: y\r\nMessage-ID: <y>\r\n", 0 },
 
-	/* a header that a line ends which cannot be in one */
+	/* a header that ends at a line which is not a field */
 	{ "Date: y\r\nhello\r\nSubject: x\r\n", "Date: y\r\n" ID "\r\nhello\r\nSubject: x\r\n", 0 },
 	{ "Subject: x\r\nhello there: y\r\n", "Subject: x\r\n" DATE ID "\r\nhello there: y\r\n", 0 },
 	{ "Subject: x\r\nhello", "Subject: x\r\n" DATE ID "\r\nhello", 0 },
@@ -99,7 +99,7 @@ is_output(const char *expected)
 	return used == strlen(expected) && memcmp(out, expected, used) == 0;
 }
 
-/* In two pieces, cut at every place, and octet by octet. */
+/* Pass the message in two pieces, cut at every place, and octet by octet. */
 static unsigned
 count_wrong(const char *input, const char *output)
 {
@@ -136,7 +136,7 @@ check_row(size_t row)
 	is_int(headers.received, rows[row].received, "with %u Received",
 	    rows[row].received);
 	is_int(count_wrong(input, rows[row].output), 0,
-	    "and in whatever pieces it comes");
+	    "however the message is split");
 }
 
 static int
@@ -149,7 +149,7 @@ write_nothing(void *context, const void *data, size_t size_bytes)
 }
 
 static void
-trouble_is_passed_on(void)
+write_errors_are_returned(void)
 {
 	static const char *const texts[] = { "Subject: x\r\n", "\r\n",
 		"hello x" };
@@ -158,10 +158,11 @@ trouble_is_passed_on(void)
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		headers_start(&headers, write_nothing, NULL, "D", "<I>");
 		is_int(headers_pass(&headers, texts[i], strlen(texts[i])),
-		    -ENOSPC, "trouble with \"%s\" is passed on", texts[i]);
+		    -ENOSPC, "an error while \"%s\" is written is returned",
+		    texts[i]);
 	}
 	headers_start(&headers, write_nothing, NULL, "D", "<I>");
-	is_int(headers_end(&headers), -ENOSPC, "and trouble at the end");
+	is_int(headers_end(&headers), -ENOSPC, "and one at the end");
 }
 
 int
@@ -169,6 +170,6 @@ main(void)
 {
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check_row(i);
-	trouble_is_passed_on();
+	write_errors_are_returned();
 	return done_testing();
 }
