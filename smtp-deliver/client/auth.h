@@ -18,11 +18,10 @@ unsigned auth_parse_offer(const char *text);
  * and that the credential allows, and by no other if that fails. The connection
  * must have TLS, with a certificate that has verified.
  *
- * Returns 0, -EHOSTUNREACH if the host refuses us, or another negative errno if
- * the connection is unusable. ret_verdict says why; its is_auth_trouble is set
- * if an administrator must act.
+ * Returns DIALOGUE_OK, DIALOGUE_REFUSED or DIALOGUE_LOST. ret_verdict says why;
+ * its is_auth_trouble is set if an administrator must act.
  */
-int auth_run(const struct dialogue *dialogue,
+enum dialogue_result auth_run(const struct dialogue *dialogue,
     const struct credential *credential, unsigned offered,
     struct verdict *ret_verdict);
 

@@ -46,10 +46,9 @@ struct client {
  * memory	of TLS sessions (lib/tls.h), which the connection may resume and
  *		uses until it ends; or NULL.
  *
- * Returns 0, or -EHOSTUNREACH with ret_verdict saying why the host is not used
- * now.
+ * Returns whether the session is open. If not, ret_verdict says why.
  */
-int client_open(const struct trust *trust, int fd,
+bool client_open(const struct trust *trust, int fd,
     const struct addrinfo *address, const struct credential *credential,
     struct tls_memory *memory, const struct deliver_settings *settings,
     struct client **ret_client, struct verdict *ret_verdict);

@@ -25,6 +25,14 @@ enum step {
 	STEP_QUIT,
 };
 
+/* What became of a step, or of several. A verdict says why if the result is
+ * not DIALOGUE_OK. */
+enum dialogue_result {
+	DIALOGUE_OK,
+	DIALOGUE_REFUSED, /* the connection can be used for another step */
+	DIALOGUE_LOST, /* the connection is unusable */
+};
+
 /* A dialogue with a remote host over a stream: commands go out, replies come in
  * and become verdicts that name the host. */
 struct dialogue {
@@ -46,14 +54,15 @@ void dialogue_begin_verdict(const struct dialogue *dialogue,
     struct verdict *ret_verdict);
 
 /* Set the verdict for a step without a usable reply; error is a negative
- * errno. */
-void dialogue_set_broken(const struct dialogue *dialogue, enum step step,
-    int error, struct verdict *ret_verdict);
+ * errno. Returns DIALOGUE_LOST. */
+enum dialogue_result dialogue_set_broken(const struct dialogue *dialogue,
+    enum step step, int error, struct verdict *ret_verdict);
 
-/* Check that the host has sent nothing beyond the replies to its commands: it
- * would be taken for the reply to the next command, which the host has not
- * seen. Returns 0 or -EBADE. */
-int dialogue_check_step(const struct dialogue *dialogue);
+/* Check, before a step, that the host has sent nothing beyond the replies to
+ * earlier commands: it would be taken for the reply to a command that the host
+ * has not seen. Returns DIALOGUE_OK or DIALOGUE_LOST. */
+enum dialogue_result dialogue_check_step(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict);
 
 /*
  * Send a command; add one to a group that goes out when a reply is waited for
@@ -65,20 +74,22 @@ int dialogue_check_step(const struct dialogue *dialogue);
  * ret_verdict	what the reply means for the command, or what went wrong;
  *		unchanged if a command was only sent.
  *
- * Return 0, or a negative errno if the connection is unusable.
+ * Return DIALOGUE_OK, DIALOGUE_LOST, or DIALOGUE_REFUSED for a reply of a class
+ * that does not accept the command.
  */
-int dialogue_send(const struct dialogue *dialogue, enum step step,
-    struct verdict *ret_verdict, const char *format, ...)
+enum dialogue_result dialogue_send(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-int dialogue_add(const struct dialogue *dialogue, enum step step,
-    struct verdict *ret_verdict, const char *format, ...)
+enum dialogue_result dialogue_add(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-int dialogue_get_reply(const struct dialogue *dialogue, enum step step,
+enum dialogue_result dialogue_get_reply(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict);
+enum dialogue_result dialogue_read_reply(const struct dialogue *dialogue,
+    enum step step, reply_line *see_line, void *context,
     struct verdict *ret_verdict);
-int dialogue_read_reply(const struct dialogue *dialogue, enum step step,
-    reply_line *see_line, void *context, struct verdict *ret_verdict);
-int dialogue_exchange(const struct dialogue *dialogue, enum step step,
-    struct verdict *ret_verdict, const char *format, ...)
+enum dialogue_result dialogue_exchange(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -216,8 +216,7 @@ open_connection(struct delivery *delivery, const struct connect_event *event)
 
 	delivery->transfer.evidence.was_reached = true;
 	if (connection_open(connection, candidate->host,
-		&candidate->requirement, event, delivery->settings,
-		&verdict) == 0) {
+		&candidate->requirement, event, delivery->settings, &verdict)) {
 		if (candidate->requirement.trust.is_tested)
 			hostlog_tested(transfer_id(&delivery->transfer),
 			    connection->client);

@@ -237,7 +237,7 @@ try_addresses(struct sight *sight, struct connect *connect)
 			    event.address, event.reason, &verdict);
 		else if (client_open(&requirement->trust, event.fd,
 			     event.address, requirement->credential, NULL,
-			     sight->settings, &client, &verdict) == 0)
+			     sight->settings, &client, &verdict))
 			sight->is_usable = true;
 		if (!sight->is_usable)
 			print_verdict("not used", &verdict);
