@@ -210,16 +210,23 @@ set_host(struct dialogue *dialogue, const struct trust *trust,
 	    sizeof(dialogue->policy));
 }
 
-void
-client_set_unconnected(const struct trust *trust,
-    const struct addrinfo *address, const char *reason,
-    struct verdict *ret_verdict)
+static void
+set_unused(const struct trust *trust, const struct addrinfo *address,
+    const char *status, const char *reason, struct verdict *ret_verdict)
 {
 	struct dialogue dialogue = { .stream = NULL };
 
 	set_host(&dialogue, trust, address);
 	dialogue_begin_verdict(&dialogue, ret_verdict);
-	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.1", "%s", reason);
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, status, "%s", reason);
+}
+
+void
+client_set_unconnected(const struct trust *trust,
+    const struct addrinfo *address, const char *reason,
+    struct verdict *ret_verdict)
+{
+	set_unused(trust, address, "4.4.1", reason, ret_verdict);
 }
 
 /* Trouble before MAIL is never permanent for a recipient: the host may refuse
@@ -231,33 +238,46 @@ make_temporary(struct verdict *verdict)
 	verdict->status[0] = '4';
 }
 
+/* Make a client of a connection. Returns NULL without memory; the connection is
+ * closed then. */
+static struct client *
+make_client(const struct trust *trust, int fd, const struct addrinfo *address,
+    struct tls_memory *memory, const struct deliver_settings *settings)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (client == NULL) {
+		close(fd);
+		return NULL;
+	}
+	client->fd = fd;
+	client->memory = memory;
+	client->dialogue.settings = settings;
+	set_host(&client->dialogue, trust, address);
+	if (stream_open(fd, fd,
+		dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
+		&client->dialogue.stream) < 0) {
+		client_drop(client);
+		return NULL;
+	}
+	return client;
+}
+
 bool
 client_open(const struct trust *trust, int fd, const struct addrinfo *address,
     const struct credential *credential, struct tls_memory *memory,
     const struct deliver_settings *settings, struct client **ret_client,
     struct verdict *ret_verdict)
 {
-	struct client *client = calloc(1, sizeof(*client));
-	enum dialogue_result result = DIALOGUE_LOST;
+	struct client *client =
+	    make_client(trust, fd, address, memory, settings);
+	enum dialogue_result result;
 
 	if (client == NULL) {
-		close(fd);
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.0",
-		    "no memory");
+		set_unused(trust, address, "4.3.0", "no memory", ret_verdict);
 		return false;
 	}
-	client->fd = fd;
-	client->memory = memory;
-	client->dialogue.settings = settings;
-	set_host(&client->dialogue, trust, address);
-	dialogue_begin_verdict(&client->dialogue, ret_verdict);
-	if (stream_open(fd, fd,
-		dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
-		&client->dialogue.stream) == 0)
-		result = open_session(client, trust, credential, ret_verdict);
-	else
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.0",
-		    "no memory");
+	result = open_session(client, trust, credential, ret_verdict);
 	if (result == DIALOGUE_OK) {
 		*ret_client = client;
 		return true;
