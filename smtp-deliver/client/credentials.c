@@ -34,8 +34,8 @@
 struct credentials_refusals {
 	size_t size_bytes;
 	struct {
-		atomic_bool was_told;
-		_Atomic int64_t until_ms;
+		atomic_bool was_refused; /* in this run */
+		_Atomic int64_t until_mono_ms; /* not tried before then */
 	} slots[];
 };
 
@@ -368,9 +368,9 @@ credentials_note_refusal(const struct credentials *credentials,
 {
 	size_t slot = slot_of(credentials, credential);
 
-	credentials->refusals->slots[slot].until_ms =
+	credentials->refusals->slots[slot].until_mono_ms =
 	    clock_mono_ms() + REFUSED_MS;
-	return !atomic_exchange(&credentials->refusals->slots[slot].was_told,
+	return !atomic_exchange(&credentials->refusals->slots[slot].was_refused,
 	    true);
 }
 
@@ -380,5 +380,6 @@ credentials_are_refused(const struct credentials *credentials,
 {
 	size_t slot = slot_of(credentials, credential);
 
-	return clock_mono_ms() < credentials->refusals->slots[slot].until_ms;
+	return clock_mono_ms() <
+	    credentials->refusals->slots[slot].until_mono_ms;
 }

@@ -116,11 +116,11 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 
 enum dialogue_result
 dialogue_read_reply(const struct dialogue *dialogue, enum step step,
-    reply_line *see_line, void *context, struct verdict *ret_verdict)
+    reply_line *on_line, void *context, struct verdict *ret_verdict)
 {
 	struct remote_reply reply;
 	int r = reply_read(dialogue->stream,
-	    dialogue_deadline(dialogue, rules[step].timeout_sec), see_line,
+	    dialogue_deadline(dialogue, rules[step].timeout_sec), on_line,
 	    context, &reply);
 
 	if (r < 0)

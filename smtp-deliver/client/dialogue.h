@@ -70,7 +70,7 @@ enum dialogue_result dialogue_check_step(const struct dialogue *dialogue,
  * step, within the time that RFC 5321 section 4.5.3.2 gives it; or send a
  * command and get its reply.
  *
- * see_line	called with context for each line of the reply.
+ * on_line	called with context for each line of the reply.
  * ret_verdict	what the reply means for the command, or what went wrong;
  *		unchanged if a command was only sent.
  *
@@ -86,7 +86,7 @@ enum dialogue_result dialogue_add(const struct dialogue *dialogue,
 enum dialogue_result dialogue_get_reply(const struct dialogue *dialogue,
     enum step step, struct verdict *ret_verdict);
 enum dialogue_result dialogue_read_reply(const struct dialogue *dialogue,
-    enum step step, reply_line *see_line, void *context,
+    enum step step, reply_line *on_line, void *context,
     struct verdict *ret_verdict);
 enum dialogue_result dialogue_exchange(const struct dialogue *dialogue,
     enum step step, struct verdict *ret_verdict, const char *format, ...)

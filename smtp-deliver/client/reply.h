@@ -26,13 +26,13 @@ typedef void reply_line(void *context, const char *text);
 /*
  * Read a reply, however many lines it has.
  *
- * see_line	NULL, or called for each line.
+ * on_line	NULL, or called for each line.
  *
  * Returns 0, a negative errno of the stream, or -EPROTO for something that is
  * no reply or has too many lines.
  */
-int reply_read(struct stream *stream, int64_t deadline_ms, reply_line *see_line,
-    void *context, struct remote_reply *ret_reply);
+int reply_read(struct stream *stream, int64_t deadline_mono_ms,
+    reply_line *on_line, void *context, struct remote_reply *ret_reply);
 
 /*
  * Parse one line of a reply.

@@ -70,7 +70,7 @@ static const struct credential *credential; /* NULL: no credential */
 static const struct trust trust = { .level = LEVEL_VERIFY, .host = "mx.test" };
 
 int __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
-    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_memory *memory, int64_t deadline_mono_ms,
     struct tls_result *ret_result);
 
 int
@@ -94,12 +94,12 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int
 __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
-    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_memory *memory, int64_t deadline_mono_ms,
     struct tls_result *ret_result)
 {
 	must(strcmp(policy->host, "mx.test") == 0 &&
 	    policy->check == TLS_CHECK_NAME && policy->ca_file == NULL);
-	must(memory == NULL && deadline_ms > 0);
+	must(memory == NULL && deadline_mono_ms > 0);
 	*ret_result =
 	    (struct tls_result){ .protocol = "TLS", .cipher = "none" };
 	stream_start_transport(stream, &peer_transport, stream);

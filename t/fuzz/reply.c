@@ -107,13 +107,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	must(stream_open(fd, fd, TIMEOUT_MS, &stream) == 0);
 	do {
-		int64_t start_ms = clock_mono_ms();
+		int64_t start_mono_ms = clock_mono_ms();
 
 		lines = 0;
-		r = reply_read(stream, start_ms + TIMEOUT_MS, count_line,
+		r = reply_read(stream, start_mono_ms + TIMEOUT_MS, count_line,
 		    &lines, &reply);
 		must(lines <= REPLY_LINES_MAX);
-		must(clock_mono_ms() - start_ms <= TIMEOUT_MS);
+		must(clock_mono_ms() - start_mono_ms <= TIMEOUT_MS);
 		if (r == 0) {
 			must(lines > 0);
 			check_reply(&reply);

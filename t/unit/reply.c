@@ -83,7 +83,7 @@ static const struct { const char *input; int result, code; const char *status, *
 
 /* Read a reply from a host that sends the input and hangs up. */
 static int
-get_reply(const char *input, reply_line *see_line, void *context,
+get_reply(const char *input, reply_line *on_line, void *context,
     struct remote_reply *ret_reply)
 {
 	struct stream *stream;
@@ -93,7 +93,7 @@ get_reply(const char *input, reply_line *see_line, void *context,
 	need(write(fds[1], input, strlen(input)) == (ssize_t)strlen(input));
 	close(fds[1]);
 	need(stream_open(fds[0], fds[0], 1000, &stream) == 0);
-	r = reply_read(stream, clock_mono_ms() + 10000, see_line, context,
+	r = reply_read(stream, clock_mono_ms() + 10000, on_line, context,
 	    ret_reply);
 	stream_free(stream);
 	close(fds[0]);
