@@ -524,7 +524,7 @@ odd_fault() {
 	alarmed 1 "SCRAM-SHA-256 with line 1 of SMTP_AUTH_FILE: the host does not know"
 	: >"$trail"
 	odd_fault password --fault unsigned
-	alarmed 1 "has not shown that it knows the password"
+	alarmed 1 "has not proven that it knows the password"
 }
 
 @test "SCRAM needs our nonce, and a bounded number of iterations" {
@@ -540,11 +540,11 @@ odd_fault() {
 
 @test "invalid and endless challenges end the connection" {
 	odd_fault password --fault rubbish
-	told "$id" deferred "no base64"
+	told "$id" deferred "not text in base64"
 	odd_fault password --fault nul
-	told "$id" deferred "no base64"
+	told "$id" deferred "not text in base64"
 	odd_fault login --fault endless
-	told "$id" deferred "more than the mechanism has"
+	told "$id" deferred "more challenges than the mechanism has"
 	odd_fault password --fault long
 	told "$id" deferred "no SMTP reply to AUTH"
 	odd_fault login --fault early
@@ -565,7 +565,7 @@ odd_fault() {
 	alarmed 1 "the host offers no AUTH"
 	: >"$trail"
 	odd_fault scram-sha-256 --offer "PLAIN LOGIN"
-	alarmed 1 "does not offer what that allows"
+	alarmed 1 "offers no mechanism that the line allows"
 	[ "$(count_said ' AUTH')" -eq 0 ]
 }
 
@@ -586,12 +586,12 @@ odd_fault() {
 
 	for fault in echo decoded; do
 		odd_fault plain --fault "$fault"
-		told "$id" deferred "the host repeats what it was told"
+		told "$id" deferred "the host's reply repeats our credentials"
 	done
 	password=$(token "$user")
 	for fault in echo decoded; do
 		odd_fault xoauth2 --fault "$fault"
-		told "$id" deferred "the host repeats what it was told"
+		told "$id" deferred "the host's reply repeats our credentials"
 	done
 }
 

@@ -49,8 +49,8 @@ struct exchange {
 	const char *problem; /* with the host's challenge */
 };
 
-/* A mechanism. respond() makes the response to the challenge; there is no
- * challenge in the first turn. It returns 0, -ENODATA if the mechanism needs a
+/* A mechanism. respond() makes the response to the challenge; the first turn
+ * has no challenge. It returns 0, -ENODATA if the mechanism needs a
  * challenge first, or -EPROTO for a challenge that does not belong in the
  * exchange. */
 struct mechanism {
@@ -87,7 +87,8 @@ respond_with(struct exchange *exchange, const char *text)
 static int
 respond_too_often(struct exchange *exchange)
 {
-	exchange->problem = "the host asks for more than the mechanism has";
+	exchange->problem =
+	    "the host sends more challenges than the mechanism has";
 	return -EPROTO;
 }
 
@@ -206,7 +207,7 @@ choose(unsigned usable)
 	return NULL;
 }
 
-/* ---- what must not be told ----------------------------------------------- */
+/* ---- secrets in replies -------------------------------------------------- */
 
 /* Whether a text has a run of octets in common with a secret. */
 static bool
@@ -224,7 +225,8 @@ has_part(const char *text, const char *secret, size_t length)
 	return false;
 }
 
-/* Some hosts repeat what they reject. */
+/* Replace the text of a reply that repeats the secret: some hosts quote what
+ * they reject. */
 static void
 hide_secret(const struct exchange *exchange, struct verdict *verdict)
 {
@@ -239,7 +241,7 @@ hide_secret(const struct exchange *exchange, struct verdict *verdict)
 	explicit_bzero(base64, sizeof(base64));
 	if (is_secret)
 		(void)strlcpy(verdict->reply + strlen("235 "),
-		    "(the host repeats what it was told)",
+		    "(the host's reply repeats our credentials and is not shown)",
 		    sizeof(verdict->reply) - strlen("235 "));
 }
 
@@ -321,7 +323,7 @@ on_challenge(void *context, const char *text)
 	(void)strlcpy(exchange->challenge, text, sizeof(exchange->challenge));
 }
 
-/* Decode a challenge in place. LOGIN's are for people: any text will do. */
+/* Decode a challenge in place. LOGIN's are prompts in any wording. */
 static int
 decode_challenge(struct exchange *exchange)
 {
@@ -331,7 +333,7 @@ decode_challenge(struct exchange *exchange)
 		return 0;
 	n = base64_decode(exchange->challenge, exchange->challenge,
 	    sizeof(exchange->challenge) - 1);
-	exchange->problem = "the host's challenge is no base64 text";
+	exchange->problem = "the host's challenge is not text in base64";
 	if (n < 0 || exchange->lines != 1 ||
 	    memchr(exchange->challenge, '\0', (size_t)n) != NULL)
 		return -EPROTO;
@@ -353,8 +355,8 @@ continue_exchange(struct exchange *exchange, struct verdict *ret_verdict)
 	return DIALOGUE_LOST;
 }
 
-/* The host accepts us. Accept the host, unless it had to prove something and
- * did not. */
+/* The host has accepted the credential. With SCRAM it must have proven that it
+ * knows the password. */
 static enum dialogue_result
 accept_host(struct exchange *exchange, struct verdict *ret_verdict)
 {
@@ -363,11 +365,12 @@ accept_host(struct exchange *exchange, struct verdict *ret_verdict)
 	    exchange->scram.is_proven)
 		return DIALOGUE_OK;
 	set_trouble(exchange,
-	    "the host has not shown that it knows the password", ret_verdict);
+	    "the host has not proven that it knows the password", ret_verdict);
 	return DIALOGUE_LOST;
 }
 
-/* An administrator can resolve these; all but 432 are permanent. */
+/* Make a refusal a deferral. An administrator must resolve a permanent one, and
+ * 432, a password transition (RFC 4954 section 6). */
 static void
 refuse(const struct exchange *exchange, struct verdict *verdict)
 {
@@ -418,8 +421,9 @@ auth_run(const struct dialogue *dialogue, const struct credential *credential,
 
 	if (exchange.mechanism == NULL) {
 		set_trouble(&exchange,
-		    offered == 0 ? "the host offers no AUTH that we know"
-				 : "the host does not offer what that allows",
+		    offered == 0
+			? "the host offers no AUTH mechanism that we support"
+			: "the host offers no mechanism that the line allows",
 		    ret_verdict);
 		return DIALOGUE_REFUSED;
 	}

@@ -7,8 +7,8 @@
  *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
  *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
  *
- * A connection that is lost, or over which something unintelligible came, is
- * not used again.
+ * A connection is not used again after it was lost or an invalid reply came
+ * over it.
  */
 
 #include "config.h"
@@ -28,7 +28,7 @@
 #define HANDSHAKE_SEC 60
 #define BLOCK_SEC 180 /* for each block of the message: section 4.5.3.2.5 */
 
-/* Whether an offer has that keyword, with any parameters. */
+/* Whether an offer has the keyword, with or without parameters. */
 static bool
 is_keyword(const char *text, const char *keyword)
 {
@@ -80,7 +80,7 @@ send_ehlo(struct client *client, struct verdict *ret_verdict)
 		    &client->offers, ret_verdict);
 	if (result == DIALOGUE_REFUSED &&
 	    ret_verdict->outcome == OUTCOME_FAILED) {
-		/* The lines of the refusal were no offers. */
+		/* The lines of a refusal are not offers. */
 		client->offers =
 		    (struct client_offers){ .has_starttls = false };
 		result = dialogue_exchange(dialogue, STEP_HELO, ret_verdict,
@@ -129,7 +129,8 @@ start_tls(struct client *client, const struct trust *trust,
 	return result;
 }
 
-/* Start TLS, unless the host may be used without. */
+/* Start TLS if the host offers it and its policy is not none. Fail if the
+ * policy requires TLS and the host does not offer it. */
 static enum dialogue_result
 secure(struct client *client, const struct trust *trust,
     struct verdict *ret_verdict)
@@ -143,8 +144,8 @@ secure(struct client *client, const struct trust *trust,
 	if (trust->is_tls_required) {
 		dialogue_begin_verdict(dialogue, ret_verdict);
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
-		    "the host does not offer STARTTLS, which its policy asks "
-		    "for");
+		    "the host does not offer STARTTLS, which its policy "
+		    "requires");
 		return DIALOGUE_REFUSED;
 	}
 	(void)strlcpy(dialogue->policy, level_name(LEVEL_NONE),
@@ -164,8 +165,8 @@ authenticate(const struct client *client, const struct trust *trust,
 		    client->offers.auth, ret_verdict);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
-	    "no TLS with the host, without which line %u of SMTP_AUTH_FILE is "
-	    "not used",
+	    "no TLS with the host: line %u of SMTP_AUTH_FILE is not used "
+	    "without TLS",
 	    credential->line);
 	ret_verdict->is_auth_trouble = true;
 	return DIALOGUE_REFUSED;
@@ -183,7 +184,8 @@ open_session(struct client *client, const struct trust *trust,
 		result = handshake(client, trust, ret_verdict);
 	if (result != DIALOGUE_OK)
 		return result;
-	/* A host that does not greet us gets a QUIT, too. */
+	/* A host that refuses in place of a greeting, or sends none, gets a
+	 * QUIT, too. */
 	if (dialogue_get_reply(&client->dialogue, STEP_GREETING, ret_verdict) !=
 	    DIALOGUE_OK)
 		return DIALOGUE_REFUSED;
@@ -195,7 +197,7 @@ open_session(struct client *client, const struct trust *trust,
 	return result;
 }
 
-/* Set whom the dialogue is with: name, address and policy. */
+/* Set the host of the dialogue: name, address and policy. */
 static void
 set_host(struct dialogue *dialogue, const struct trust *trust,
     const struct addrinfo *address)
@@ -229,8 +231,8 @@ client_set_unconnected(const struct trust *trust,
 	set_unused(trust, address, "4.4.1", reason, ret_verdict);
 }
 
-/* Trouble before MAIL is never permanent for a recipient: the host may refuse
- * everybody today. */
+/* A failure before MAIL is never permanent for a recipient: the host may refuse
+ * all clients for a time. */
 static void
 make_temporary(struct verdict *verdict)
 {

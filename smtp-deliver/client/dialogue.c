@@ -104,7 +104,7 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 	ret_verdict->outcome = reply_outcome(reply, step);
 	(void)strlcpy(ret_verdict->status, reply->status,
 	    sizeof(ret_verdict->status));
-	/* Whatever status the host gave. */
+	/* The class follows the outcome, whatever the host's status is. */
 	if (ret_verdict->outcome == OUTCOME_DEFERRED)
 		ret_verdict->status[0] = '4';
 	(void)strlcpy(ret_verdict->reply, reply->text,

@@ -44,12 +44,12 @@ struct dialogue {
 	char fingerprint[TLS_FINGERPRINT_SIZE];
 };
 
-/* Limit a number of seconds to SMTP_REMOTE_TIMEOUT; return that, or when it
- * ends. */
+/* Limit a number of seconds to SMTP_REMOTE_TIMEOUT; return the result, or the
+ * time of clock_mono_ms() at which it ends. */
 int dialogue_bound(const struct dialogue *dialogue, int seconds);
 int64_t dialogue_deadline(const struct dialogue *dialogue, int seconds);
 
-/* Begin a verdict that names the host, without a reply of the host. */
+/* Begin a verdict that names the host, without its reply. */
 void dialogue_begin_verdict(const struct dialogue *dialogue,
     struct verdict *ret_verdict);
 
@@ -65,12 +65,16 @@ enum dialogue_result dialogue_check_step(const struct dialogue *dialogue,
     enum step step, struct verdict *ret_verdict);
 
 /*
- * Send a command; add one to a group that goes out when a reply is waited for
- * (RFC 2920), after dialogue_send() of the group's first; get the reply to a
- * step, within the time that RFC 5321 section 4.5.3.2 gives it; or send a
- * command and get its reply.
+ * dialogue_send()	check the step, and send a command.
+ * dialogue_add()	add a command to a group (RFC 2920), which goes out
+ *			when a reply is waited for. dialogue_check_step() must
+ *			come before the group.
+ * dialogue_get_reply()	get the reply to a step, within the time that RFC 5321
+ *			section 4.5.3.2 gives it.
+ * dialogue_read_reply()	the same; on_line is called with context for
+ *			each line of the reply.
+ * dialogue_exchange()	send a command and get its reply.
  *
- * on_line	called with context for each line of the reply.
  * ret_verdict	what the reply means for the command, or what went wrong;
  *		unchanged if a command was only sent.
  *

@@ -106,7 +106,7 @@ transaction_can_take(const struct client *client,
 	if (client->offers.size_max > 0 &&
 	    size_sent(message) > client->offers.size_max)
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.3.4",
-		    "the host takes %ju octets at the most",
+		    "the host accepts at most %ju octets",
 		    (uintmax_t)client->offers.size_max);
 	else if (envelope->is_smtputf8 && !client->offers.has_smtputf8 &&
 	    (has_utf8_address(message) || is_8bit(message)))
@@ -295,8 +295,8 @@ send_group(struct transaction *transaction)
 	return result;
 }
 
-/* Whether no host gives that reply to that command: it belongs to another
- * one. */
+/* Whether a reply neither accepts nor refuses its command: it belongs to
+ * another one. */
 static bool
 is_out_of_step(const struct verdict *verdict)
 {
@@ -349,7 +349,7 @@ ignore_group(struct transaction *transaction, size_t first)
 
 	dialogue_begin_verdict(&transaction->client->dialogue, &verdict);
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.5.0",
-	    "replies that do not belong to the commands");
+	    "the host's replies do not match the commands");
 	transaction->answered = first;
 	set_lost(transaction, &verdict);
 }
@@ -371,15 +371,15 @@ read_group(struct transaction *transaction)
 	return end;
 }
 
-/* Whether there is another command to say. */
+/* Whether there is another command to send. */
 static bool
 has_more_commands(const struct transaction *transaction)
 {
-	size_t said = transaction->sent, last = data_number(transaction);
+	size_t sent = transaction->sent, last = data_number(transaction);
 
-	if (transaction->is_refused || said > last)
+	if (transaction->is_refused || sent > last)
 		return false;
-	return said < last || transaction->accepted > 0;
+	return sent < last || transaction->accepted > 0;
 }
 
 /* ---- the message ---- */
@@ -424,7 +424,7 @@ put_content(const struct client *client,
 		ssize_t n = content_read(message->content, done, buffer,
 		    sizeof(buffer));
 
-		/* Half a message must not get its dot: hang up. */
+		/* An incomplete message must not get a dot: hang up. */
 		if (n <= 0)
 			return n == 0 ? -EIO : (int)n;
 		r = send_stuffed(client->dialogue.stream, buffer, (size_t)n,

@@ -59,8 +59,8 @@ static const struct { const char *text, *expected; } errors[] = {
 	{ "relay.example xoauth2 me a b", "line 1: expected a token" },
 	{ "relay.example xoauth2 me a\001b", "line 1: expected a token" },
 	{ "relay.example password me " X9000, "line 1: expected a shorter line" },
-	{ "a.example password me secret\nA.EXAMPLE plain me secret\n", "line 2: expected another host" },
-	{ "a.example password me secret\n[a.example]:1 plain me secret\na.example:1 plain me secret", "line 3: expected another host" },
+	{ "a.example password me secret\nA.EXAMPLE plain me secret\n", "line 2: expected a host that no" },
+	{ "a.example password me secret\n[a.example]:1 plain me secret\na.example:1 plain me secret", "line 3: expected a host that no" },
 };
 /* clang-format on */
 
