@@ -241,7 +241,8 @@ hide_secret(const struct exchange *exchange, struct verdict *verdict)
 	explicit_bzero(base64, sizeof(base64));
 	if (is_secret)
 		(void)strlcpy(verdict->reply + strlen("235 "),
-		    "(the host's reply repeats our credentials and is not shown)",
+		    "(the host's reply repeats our credentials and is not "
+		    "shown)",
 		    sizeof(verdict->reply) - strlen("235 "));
 }
 
