@@ -398,7 +398,7 @@ delivery_begin(struct delivery *delivery, struct job *job)
 	transfer_begin(transfer, job);
 	has_route = delivery->route.host_count > 0 ||
 	    route_find(delivery->destination, delivery->settings,
-		&delivery->route, &verdict) == 0;
+		&delivery->route, &verdict);
 	if (!has_route)
 		job_set_verdict(job, &verdict);
 	transfer->is_over = !has_route;

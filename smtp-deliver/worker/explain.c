@@ -355,7 +355,7 @@ explain_destination(const char *destination, struct stsfetch *stsfetch,
 		.credentials = config->credentials,
 	};
 
-	if (route_find(destination, config->settings, &route, &verdict) < 0) {
+	if (!route_find(destination, config->settings, &route, &verdict)) {
 		print_line("  no route: %s %s", verdict.status, verdict.reason);
 		return false;
 	}

@@ -65,9 +65,8 @@ literal_is_its_own_host(void)
 	struct route route;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		is_int(route_find(rows[i].destination, &settings, &route,
-			   &verdict),
-		    0, "there is a route to %s", rows[i].destination);
+		ok(route_find(rows[i].destination, &settings, &route, &verdict),
+		    "there is a route to %s", rows[i].destination);
 		is_int((int64_t)route.host_count, 1, "by one host");
 		is_str(route.hosts[0].name, rows[i].host, "which is %s",
 		    rows[i].host);
@@ -91,7 +90,7 @@ relays_take_the_place_of_destinations(void)
 	struct verdict verdict;
 	struct route route;
 
-	is_int(route_find(relays, &settings, &route, &verdict), 0,
+	ok(route_find(relays, &settings, &route, &verdict),
 	    "there is a route by relays");
 	is_int(route.is_relayed, true, "which is marked as relayed");
 	is_int((int64_t)route.host_count, COUNT(hosts), "by all of them");
