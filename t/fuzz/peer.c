@@ -24,7 +24,7 @@ static struct {
 	bool is_silent; /* does not half-close at its end */
 	size_t output_length;
 	char output[OUTPUT_SIZE];
-	int64_t now_ms;
+	int64_t now_mono_ms;
 } peer = { .fd = -1 };
 
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
@@ -106,7 +106,7 @@ void
 peer_pass_time(int64_t ms)
 {
 	if (ms > 0)
-		peer.now_ms += ms;
+		peer.now_mono_ms += ms;
 }
 
 const char *
@@ -123,16 +123,17 @@ peer_end(size_t *ret_length)
 
 static ssize_t
 receive_plain(void *context, void *buffer, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
-	return stream_receive_plain(context, buffer, size_bytes, deadline_ms);
+	return stream_receive_plain(context, buffer, size_bytes,
+	    deadline_mono_ms);
 }
 
 static int
 send_plain(void *context, const void *data, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
-	return stream_send_plain(context, data, size_bytes, deadline_ms);
+	return stream_send_plain(context, data, size_bytes, deadline_mono_ms);
 }
 
 static void
@@ -183,5 +184,5 @@ __wrap_read(int fd, void *buffer, size_t size_bytes)
 int64_t
 __wrap_clock_mono_ms(void)
 {
-	return peer.now_ms;
+	return peer.now_mono_ms;
 }

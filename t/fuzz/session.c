@@ -41,7 +41,7 @@ int __wrap_tls_identity_load(const char *cert_file, const char *key_file,
     struct tls_identity **ret_identity, struct tls_result *ret_result);
 void __wrap_tls_identity_free(struct tls_identity *identity);
 int __wrap_tls_accept(struct stream *stream, struct tls_identity *identity,
-    int64_t deadline_ms, struct tls_result *ret_result);
+    int64_t deadline_mono_ms, struct tls_result *ret_result);
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -84,9 +84,9 @@ __wrap_tls_identity_free(struct tls_identity *identity)
 
 int
 __wrap_tls_accept(struct stream *stream, struct tls_identity *identity,
-    int64_t deadline_ms, struct tls_result *ret_result)
+    int64_t deadline_mono_ms, struct tls_result *ret_result)
 {
-	must(identity == NULL && deadline_ms > 0);
+	must(identity == NULL && deadline_mono_ms > 0);
 	*ret_result =
 	    (struct tls_result){ .protocol = "TLS", .cipher = "none" };
 	if (!IS_PLANTED)
