@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What can happen. Each has a name, a priority and a fixed MESSAGE_ID, and its
- * text in units/smtpserver.catalog. */
+/* The events. Each has a name, a priority, a fixed MESSAGE_ID, and an entry in
+ * units/smtpserver.catalog. */
 enum audit_event {
 	AUDIT_SESSION_OPENED, /* a client was greeted */
 	AUDIT_SESSION_CLOSED, /* its session ended */
@@ -17,9 +17,9 @@ enum audit_event {
 	AUDIT_NEWLINES_NORMALIZED, /* a client sent a bare CR or LF */
 	AUDIT_COMMAND_REFUSED, /* a command got 4yz or 5yz */
 	AUDIT_TLS_STARTED, /* a client's STARTTLS succeeded */
-	AUDIT_TLS_FAILED, /* a client's STARTTLS did not */
+	AUDIT_TLS_FAILED, /* a client's STARTTLS failed */
 	AUDIT_MESSAGE_REFUSED, /* the message after DATA got 4yz or 5yz */
-	AUDIT_RECIPIENT_ACCEPTED, /* a recipient of it, when debugging */
+	AUDIT_RECIPIENT_ACCEPTED, /* a message's recipient, if debugging */
 	AUDIT_MESSAGE_ACCEPTED, /* a message is in the spool and got 250 */
 	AUDIT_DELIVERED, /* a remote host took a recipient's copy */
 	AUDIT_DEFERRED, /* one attempt for a recipient failed */
@@ -27,8 +27,8 @@ enum audit_event {
 	AUDIT_HOST_PASSED_OVER, /* a remote host was not used, and why */
 	AUDIT_UNREACHED, /* none of a destination's hosts answers */
 	AUDIT_REACHED_AGAIN, /* one of such a destination's hosts answers */
-	AUDIT_AUTH_FAILED, /* to a relay: refused, or not possible */
-	AUDIT_NO_NETWORK, /* nothing can be tried */
+	AUDIT_AUTH_FAILED, /* at a relay: refused, or impossible */
+	AUDIT_NO_NETWORK, /* this host has no network */
 	AUDIT_POLICY_MISSED, /* a domain's TLS policy could not be followed */
 	AUDIT_MESSAGE_DONE, /* a message left the queue */
 	AUDIT_NOTICE, /* a notice to a message's sender is in the spool */
@@ -48,60 +48,60 @@ struct audit_record {
 	const char *address; /* SMTP_ADDRESS: written only when debugging */
 	const char *sender; /* SMTP_SENDER: likewise */
 	const char *peer; /* SMTP_PEER: the client's address */
-	const char *host; /* SMTP_HOST: the remote host, [address] behind */
-	const char *policy; /* SMTP_POLICY: for TLS: dane, verify, ... */
+	const char *host; /* SMTP_HOST: the remote host and its [address] */
+	const char *policy; /* SMTP_POLICY: the TLS policy: dane, verify, ... */
 	const char *tls; /* SMTP_TLS: protocol and cipher */
 	const char *fingerprint; /* SMTP_FINGERPRINT: of a certificate */
-	const char *requiretls; /* SMTP_REQUIRETLS: "yes": it was asked for */
-	const char *is_signed; /* SMTP_SIGNED: "yes": it was sent so (DKIM) */
+	const char *requiretls; /* SMTP_REQUIRETLS: "yes": requested */
+	const char *is_signed; /* SMTP_SIGNED: "yes": has our DKIM signature */
 	const char *status; /* SMTP_STATUS: RFC 3463 code, such as 4.4.1 */
 	const char *reply; /* SMTP_REPLY: the reply as it was on the wire */
-	const char *reason; /* SMTP_REASON: what we have to say about it */
-	const char *next; /* SMTP_NEXT: when it will be tried again */
+	const char *reason; /* SMTP_REASON: our own description */
+	const char *next; /* SMTP_NEXT: the retry time */
 	const char *notice; /* SMTP_NOTICE: the id of a notice to the sender */
 	int64_t recipients; /* SMTP_RECIPIENTS: how many */
 	int64_t size_bytes; /* SMTP_SIZE: octets of the message */
-	int64_t attempt; /* SMTP_ATTEMPT: the how manieth */
+	int64_t attempt; /* SMTP_ATTEMPT: the number of the attempt */
 };
 
 /*
- * Choose where events go: to the journal with their fields if stderr is
- * connected to it, as it is in a unit, else to stderr, a line each.
+ * Choose the destination of events: the journal, with their fields, if stderr
+ * is connected to it, as in a unit; otherwise stderr, one line per event.
  *
- * program	a name that stays valid.
- * is_debug	write addresses, and events that are only of interest then.
+ * program	the program's name, which must stay valid.
+ * is_debug	also write addresses, and events that are for debugging only.
  */
 void audit_open(const char *program, bool is_debug);
 
 /* Whether addresses may be logged in clear, as is_debug says. */
 bool audit_shows_addresses(void);
 
-/* The descriptor that the journal is written to, or -1: to be kept open. */
+/* Return the descriptor of the journal, which must be kept open, or -1. */
 int audit_fd(void);
 
-/* Write one event. Never fails: where nobody listens there is nothing to do.
- * Text of a peer's is encoded here, so that it cannot forge a line. */
+/* Write one event. Never fails: write errors are ignored. Text from peers is
+ * encoded here, so that it cannot forge a line. */
 void audit_write(const struct audit_record *record);
 
 /*
  * Write AUDIT_TROUBLE with the reason "what: error".
  *
- * about	its other members, or NULL for none.
+ * about	the other members of the record, or NULL.
  * error	a negative errno.
  */
 void audit_write_trouble(const struct audit_record *about, const char *what,
     int error);
 
-/* Write an event for each missing part of a sandbox: what
- * sandbox_enter() returned. */
+/* Write an event for each part of a sandbox that the kernel lacks. pieces is
+ * the result of sandbox_enter(). */
 void audit_write_missing(unsigned pieces);
 
-/* Write an event for each variable of the environment that begins with SMTP_
- * and that no program has. */
+/* Write an event for each environment variable that begins with SMTP_ and that
+ * no program uses. */
 void audit_write_unknown_variables(void);
 
-/* Its name as SMTP_EVENT has it, and its MESSAGE_ID as 32 hexadecimal digits:
- * for the test that compares them with the catalog. */
+/* Return the name of an event, as in SMTP_EVENT, and its MESSAGE_ID as 32
+ * hexadecimal digits, for the test that compares them with the catalog. */
 const char *audit_event_name(enum audit_event event);
 const char *audit_event_id(enum audit_event event);
 

@@ -8,17 +8,17 @@
 
 #define SETTINGS_HOSTNAME_SIZE 256
 #define SETTINGS_ERROR_SIZE 256
-#define SETTINGS_QUEUE_PATH "./data/spool" /* where SMTP_QUEUE_PATH is unset */
+#define SETTINGS_QUEUE_PATH "./data/spool" /* the default of SMTP_QUEUE_PATH */
 
 /*
- * The configuration: variables of the environment that begin with SMTP_. Each
- * program has a table of those that it uses, so that a mistake in one stops the
- * programs that use it and no other. smtpserver(7) describes them all.
+ * The configuration: environment variables that begin with SMTP_. Each program
+ * has a table of the variables that it uses, so that an invalid value stops
+ * only the programs that use the variable. smtpserver(7) describes them all.
  *
- * A variable that is unset or empty has its initial value.
+ * An unset or empty variable has its initial value.
  */
 enum setting_type {
-	SETTING_TEXT, /* const char *, which belongs to environ */
+	SETTING_TEXT, /* const char *, owned by environ */
 	SETTING_NUMBER, /* int, from minimum to maximum */
 	SETTING_FLAG, /* bool */
 	SETTING_CHOICE, /* int or enum: the index of the name */
@@ -27,14 +27,15 @@ enum setting_type {
 struct setting {
 	const char *variable;
 	enum setting_type type;
-	size_t offset; /* of the member that it is stored in */
-	const char *initial; /* as text; NULL: the member stays as it is */
+	size_t offset; /* of the struct member that receives it */
+	const char *initial; /* as text; NULL: leave the member unchanged */
 	int minimum, maximum; /* of a number */
-	const char *const *names; /* of choices; NULL at the end */
+	const char *const *names; /* of the choices; ends in NULL */
 };
 
 /*
- * Read the variables of a table into the struct that it is about.
+ * Read the variables of a table into the settings struct that the table's
+ * offsets refer to.
  *
  * Returns 0, or -EINVAL with ret_error naming the variable, its value and what
  * was expected; the struct is then unspecified.
@@ -42,28 +43,29 @@ struct setting {
 int settings_read(const struct setting *table, size_t count, void *ret_settings,
     char ret_error[SETTINGS_ERROR_SIZE]);
 
-/* The value of a variable, or initial if it is unset or empty. */
+/* Return the value of a variable, or initial if it is unset or empty. */
 const char *settings_get(const char *variable, const char *initial);
 
-/* Read a host name as it may stand after EHLO; the default is the system's.
- * Returns what settings_read() does. */
+/* Read a host name that is a valid argument of EHLO; the default is the
+ * system's host name. Returns as settings_read() does. */
 int settings_read_hostname(const char *variable,
     char ret_hostname[SETTINGS_HOSTNAME_SIZE],
     char ret_error[SETTINGS_ERROR_SIZE]);
 
-/* Format an error. Control characters become "?", because it is logged.
- * Returns -EINVAL. */
+/* Format an error message. Control characters become "?", because the message
+ * is logged. Returns -EINVAL. */
 int settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Find the next variable of the environment that begins with SMTP_ and that no
- * program has.
+ * Find the next environment variable that begins with SMTP_ and that no program
+ * uses.
  *
- * position	0 at first, then as it was left.
- * ret_text	says so, with the nearest name that there is.
+ * position	0 for the first call; each call advances it.
+ * ret_text	a warning that names the variable, and the known variable with
+ *		the most similar name, if there is one.
  *
- * Returns false if there is no other.
+ * Returns false if there are no more such variables.
  */
 bool settings_next_unknown(size_t *position,
     char ret_text[SETTINGS_ERROR_SIZE]);

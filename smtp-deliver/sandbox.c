@@ -18,8 +18,9 @@
 #define DNS_PORT 53
 #define HTTPS_PORT 443
 
-/* What glibc's resolver with its modules, and GnuTLS with the system's trust
- * store, read: not all of /etc, where keys are. Links are followed. */
+/* Files that glibc's resolver, its modules, and GnuTLS with the system's trust
+ * store read. Not all of /etc, because it contains private keys. Symbolic links
+ * are followed. */
 static const char *const readable[] = {
 	/* libraries, modules, zones, tables */
 	"/usr",
@@ -38,7 +39,7 @@ static const char *const readable[] = {
 	"/run/NetworkManager",
 	"/run/resolvconf",
 	"/run/systemd/resolve",
-	/* trust anchors, and what is to be thought of ciphers */
+	/* trust anchors and cipher policies */
 	"/etc/ca-certificates",
 	"/etc/crypto-policies",
 	"/etc/gnutls",
@@ -77,7 +78,7 @@ allow_network(struct sandbox *sandbox, const struct deliver_settings *settings)
 	sandbox_allow_port(sandbox, DNS_PORT);
 }
 
-/* What libcurl is in, and where it connects to. */
+/* Allow the module that contains libcurl, and the port that it connects to. */
 static void
 allow_fetching(struct sandbox *sandbox)
 {

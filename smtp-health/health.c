@@ -49,10 +49,10 @@ static int
 check_session_fault(struct spool *spool, char ret_finding[FINDING_SIZE])
 {
 	char fault[FAULT_SIZE];
-	int64_t real_ms, now_ms = clock_real_ms();
+	int64_t real_ms, now_real_ms = clock_real_ms();
 
 	if (fault_read(spool, FAULT_SESSION, fault, &real_ms) < 0 ||
-	    now_ms - real_ms > REFUSED_AGE_MS)
+	    now_real_ms - real_ms > REFUSED_AGE_MS)
 		return 0;
 	return tell_fault("mail is refused", fault, ret_finding);
 }

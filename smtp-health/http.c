@@ -35,7 +35,7 @@
 struct connection {
 	bool is_open;
 	int fd; /* MHD's */
-	int64_t deadline_ms;
+	int64_t deadline_mono_ms;
 };
 
 struct server {
@@ -181,7 +181,7 @@ open_connection(struct server *server, int fd)
 			continue;
 		connection->is_open = true;
 		connection->fd = fd;
-		connection->deadline_ms =
+		connection->deadline_mono_ms =
 		    clock_mono_ms() + CONNECTION_TIMEOUT_MS;
 		server->connection_count++;
 		return connection;
@@ -214,33 +214,34 @@ note_connection(void *cls, struct MHD_Connection *mhd_connection,
 /* Shut connections that are past their deadlines: MHD then finds their end and
  * closes them. Returns the earliest deadline of the others. */
 static int64_t
-shut_late_connections(struct server *server, int64_t now_ms)
+shut_late_connections(struct server *server, int64_t now_mono_ms)
 {
-	int64_t earliest_ms = NO_DEADLINE;
+	int64_t earliest_mono_ms = NO_DEADLINE;
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connections[i];
 
 		if (!connection->is_open)
 			continue;
-		if (connection->deadline_ms <= now_ms) {
+		if (connection->deadline_mono_ms <= now_mono_ms) {
 			(void)shutdown(connection->fd, SHUT_RDWR);
-			connection->deadline_ms = NO_DEADLINE;
+			connection->deadline_mono_ms = NO_DEADLINE;
 		}
-		if (connection->deadline_ms < earliest_ms)
-			earliest_ms = connection->deadline_ms;
+		if (connection->deadline_mono_ms < earliest_mono_ms)
+			earliest_mono_ms = connection->deadline_mono_ms;
 	}
-	return earliest_ms;
+	return earliest_mono_ms;
 }
 
 /* ---- the loop ---- */
 
 /* Wait for work, until the deadline at the longest, and do it. */
 static int
-run_until(struct server *server, int64_t now_ms, int64_t deadline_ms)
+run_until(struct server *server, int64_t now_mono_ms, int64_t deadline_mono_ms)
 {
 	fd_set read_set, write_set, except_set;
-	int64_t wait_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+	int64_t wait_ms =
+	    deadline_mono_ms > now_mono_ms ? deadline_mono_ms - now_mono_ms : 0;
 	MHD_UNSIGNED_LONG_LONG mhd_wait_ms;
 	struct timespec wait;
 	int max_fd = -1;
@@ -281,15 +282,16 @@ serve(struct server *server, int64_t idle_ms)
 	int r = 0;
 
 	while (!is_told_to_stop && r == 0) {
-		int64_t now_ms = clock_mono_ms();
-		int64_t deadline_ms = shut_late_connections(server, now_ms);
+		int64_t now_mono_ms = clock_mono_ms();
+		int64_t deadline_mono_ms =
+		    shut_late_connections(server, now_mono_ms);
 
 		if (server->connection_count == 0 && idle_ms >= 0) {
-			deadline_ms = server->idle_since_mono_ms + idle_ms;
-			if (deadline_ms <= now_ms)
+			deadline_mono_ms = server->idle_since_mono_ms + idle_ms;
+			if (deadline_mono_ms <= now_mono_ms)
 				break;
 		}
-		r = run_until(server, now_ms, deadline_ms);
+		r = run_until(server, now_mono_ms, deadline_mono_ms);
 	}
 	return r;
 }
@@ -298,12 +300,14 @@ serve(struct server *server, int64_t idle_ms)
 static int
 finish(struct server *server)
 {
-	int64_t now_ms = clock_mono_ms(), end_ms = now_ms + FINISH_TIMEOUT_MS;
+	int64_t now_mono_ms = clock_mono_ms(),
+		end_mono_ms = now_mono_ms + FINISH_TIMEOUT_MS;
 	int r = 0;
 
-	while (server->connection_count > 0 && now_ms < end_ms && r == 0) {
-		r = run_until(server, now_ms, end_ms);
-		now_ms = clock_mono_ms();
+	while (server->connection_count > 0 && now_mono_ms < end_mono_ms &&
+	    r == 0) {
+		r = run_until(server, now_mono_ms, end_mono_ms);
+		now_mono_ms = clock_mono_ms();
 	}
 	return r;
 }

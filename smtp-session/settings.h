@@ -12,7 +12,7 @@ enum bare_newline {
 	BARE_NEWLINE_NORMALIZE,
 };
 
-/* What smtp-session takes from the environment. */
+/* The settings that smtp-session reads from the environment. */
 struct session_settings {
 	char hostname[SETTINGS_HOSTNAME_SIZE];
 	const char *banner;
@@ -23,9 +23,9 @@ struct session_settings {
 	bool is_debug;
 	int command_timeout_sec;
 	int data_timeout_sec;
-	int sessions; /* of a listener, at most */
+	int sessions; /* a listener's limit of concurrent sessions */
 	int sessions_per_client;
-	int idle_timeout_sec; /* a listener without a session stays so long */
+	int idle_timeout_sec; /* until a listener without sessions exits */
 };
 
 /* Returns 0, or -EINVAL with ret_error naming the variable, its value and what

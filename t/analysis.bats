@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: ISC
 #
-# analysis.bats - what analysers find in the source: nothing.
+# analysis.bats - static analysers find nothing in the source.
 #
 # An exception is explained where it is made: beside a NOLINT or a
-# cppcheck-suppress in the source; in .clang-tidy or here, if it is for all of
-# it. Each analyser has to find a fault that is planted for it, too.
+# cppcheck-suppress in the source, or in .clang-tidy or here if it applies to
+# the whole source. Each analyser must also find a planted fault.
 
 load lib/common
 load lib/sources
 
-# A machine may be busy with other things.
+# The machine may be busy.
 export BATS_TEST_TIMEOUT=900
 
 setup() {
@@ -21,7 +21,7 @@ setup() {
 		-I"$SMTPSERVER_BUILD" '-DPKGLIBDIR="/usr/lib/smtpserver"')
 }
 
-# plant NAME: a file with a fault in it, which is the input.
+# plant NAME: create a file with a fault from stdin.
 plant() {
 	fault=$BATS_TEST_TMPDIR/$1
 	cat >"$fault"
@@ -29,7 +29,7 @@ plant() {
 
 @test "gcc -fanalyzer finds nothing" {
 	need gcc
-	# It loses sight of what is kept in an array. clang-tidy, cppcheck and
+	# It loses track of pointers in an array. clang-tidy, cppcheck and
 	# LeakSanitizer look for leaks.
 	flags+=(-O2 -fanalyzer -Wno-analyzer-malloc-leak -Werror -c
 		-o /dev/null)
@@ -92,7 +92,7 @@ check_c() {
 	END
 	run -1 check_c --enable=unusedFunction "$fault" lib smtp-*
 	[[ $output == *"'useless' is never used"* ]]
-	# t/unit/audit.c uses the two that tell of events.
+	# t/unit/audit.c uses the two functions that describe events.
 	check_c --enable=unusedFunction --suppress=unusedFunction:lib/audit.c \
 		lib smtp-*
 }

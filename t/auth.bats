@@ -1,10 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# auth.bats - smtp-deliver authenticates to relays by SMTP_AUTH_FILE, over TLS
-# that has verified and only there: Postfix with Cyrus SASL, Postfix with
-# Dovecot, and a host that does it all wrong. Mail that they refuse waits, and
-# no secret is ever in the log.
+# auth.bats - smtp-deliver authenticates to relays by SMTP_AUTH_FILE, and only
+# over verified TLS: Postfix with Cyrus SASL, Postfix with Dovecot, and a host
+# that misbehaves. Refused mail is deferred, and no secret gets into the log.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -78,7 +77,7 @@ mta_ask() {
 sasl_by_cyrus() {
 	local sasl=$network_dir/mta-$1/etc/sasl
 
-	# Where Debian's Postfix looks, and others are told to.
+	# Debian's Postfix looks here; Dovecot gets the path.
 	mkdir -p "$sasl"
 	cat >"$sasl/smtpd.conf" <<-END
 		pwcheck_method: auxprop
@@ -153,7 +152,7 @@ base64url() {
 	base64 -w 0 | tr '+/' '-_' | tr -d =
 }
 
-# A token (RFC 7519) that Dovecot's key vouches for, for that user.
+# A token (RFC 7519) for a user, signed with Dovecot's key.
 token() {
 	local text now
 
@@ -171,7 +170,7 @@ mechanism() {
 		"$network_dir/mta-$1/log" | tail -n 1
 }
 
-# ---- the one that is wrong ---------------------------------------------------
+# ---- the misbehaving server --------------------------------------------------
 
 # auth_start [OPTION...]: t/lib/auth-server on odd, until the test ends.
 auth_start() {
@@ -198,25 +197,25 @@ count_said() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# credentials LINE...: what SMTP_AUTH_FILE holds. It is replaced.
+# credentials LINE...: replace the contents of SMTP_AUTH_FILE.
 credentials() {
 	(umask 077 && printf '%s\n' "$@" >"$SMTP_AUTH_FILE.new")
 	mv "$SMTP_AUTH_FILE.new" "$SMTP_AUTH_FILE"
 }
 
-# Whether the audit trail has auth-failed just that often, with that text.
+# Whether the audit trail has auth-failed that many times, with that text.
 alarmed() {
 	[ "$(grep -c "event=auth-failed" "$trail")" -eq "$1" ]
 	grep "event=auth-failed" "$trail" | grep -qF -- "$2"
 }
 
-# Whether a message was tried, and waits for another attempt.
+# Whether a message was tried and deferred.
 waits() {
 	is_deferred "$1" && told "$1" deferred && ! told "$1" failed
 }
 
-# Whether nothing that was written has a secret, as it is or in base64: with
-# what may stand before it for each way that three octets fall.
+# Whether no file that was written contains a secret, in plain text or in base64
+# at any of the three alignments.
 keeps_secrets() {
 	local secret before
 
@@ -231,7 +230,7 @@ keeps_secrets() {
 	done
 }
 
-# ---- what real servers take --------------------------------------------------
+# ---- mechanisms of real servers ----------------------------------------------
 
 @test "Postfix with Cyrus SASL takes SCRAM-SHA-256, one offer of several" {
 	credentials "cyrus.hosts.test password $user $password"
@@ -326,7 +325,7 @@ keeps_secrets() {
 	[[ $output == *"tried without credentials"* ]]
 }
 
-# ---- who is told, and when ---------------------------------------------------
+# ---- which hosts get credentials ---------------------------------------------
 
 @test "a host without STARTTLS gets no credentials, whatever it offers" {
 	auth_start --cert "" --bare "PLAIN LOGIN SCRAM-SHA-256"
@@ -380,13 +379,13 @@ has_secret() {
 	has_in_memory "$1" "$BATS_TEST_TMPDIR/octets"
 }
 
-# The worker of the run that is $started, when it waits for a silent odd.
+# The worker of the run $started, once it waits for the silent host odd.
 silent_worker() {
 	wait_for 20 grep -q connect "$(odd odd)/log"
 	pgrep -P "$started"
 }
 
-@test "a worker for such a host does not have the secret in memory" {
+@test "a worker for a domain's MX host has no secret in its memory" {
 	local worker
 
 	odd_start odd banner=silent
@@ -500,10 +499,10 @@ silent_worker() {
 	[ "$(count_said ' AUTH XOAUTH2$')" -eq 1 ]
 }
 
-# ---- hosts that do it wrong --------------------------------------------------
+# ---- hosts that misbehave ----------------------------------------------------
 
-# odd_fault MECHANISM OPTION...: a message to a host with that fault, which
-# waits.
+# odd_fault MECHANISM OPTION...: send a message to a host with that fault; it is
+# deferred.
 odd_fault() {
 	local mechanism=$1
 
@@ -524,7 +523,7 @@ odd_fault() {
 	alarmed 1 "SCRAM-SHA-256 with line 1 of SMTP_AUTH_FILE: the host does not know"
 	: >"$trail"
 	odd_fault password --fault unsigned
-	alarmed 1 "has not shown that it knows the password"
+	alarmed 1 "has not proven that it knows the password"
 }
 
 @test "SCRAM needs our nonce, and a bounded number of iterations" {
@@ -540,18 +539,18 @@ odd_fault() {
 
 @test "invalid and endless challenges end the connection" {
 	odd_fault password --fault rubbish
-	told "$id" deferred "no base64"
+	told "$id" deferred "not text in base64"
 	odd_fault password --fault nul
-	told "$id" deferred "no base64"
+	told "$id" deferred "not text in base64"
 	odd_fault login --fault endless
-	told "$id" deferred "more than the mechanism has"
+	told "$id" deferred "more challenges than the mechanism has"
 	odd_fault password --fault long
 	told "$id" deferred "no SMTP reply to AUTH"
 	odd_fault login --fault early
 	told "$id" deferred "a reply that came before AUTH"
 }
 
-@test "a connection cut after the challenge makes mail wait, without alarm" {
+@test "a connection cut after the challenge defers mail, not as auth-failed" {
 	odd_fault password --fault cut
 	told "$id" deferred "status=4.4.2"
 	odd_fault login --fault cut
@@ -565,7 +564,7 @@ odd_fault() {
 	alarmed 1 "the host offers no AUTH"
 	: >"$trail"
 	odd_fault scram-sha-256 --offer "PLAIN LOGIN"
-	alarmed 1 "does not offer what that allows"
+	alarmed 1 "offers no mechanism that the line allows"
 	[ "$(count_said ' AUTH')" -eq 0 ]
 }
 
@@ -586,18 +585,18 @@ odd_fault() {
 
 	for fault in echo decoded; do
 		odd_fault plain --fault "$fault"
-		told "$id" deferred "the host repeats what it was told"
+		told "$id" deferred "the host's reply repeats our credentials"
 	done
 	password=$(token "$user")
 	for fault in echo decoded; do
 		odd_fault xoauth2 --fault "$fault"
-		told "$id" deferred "the host repeats what it was told"
+		told "$id" deferred "the host's reply repeats our credentials"
 	done
 }
 
 # ---- mistakes in the file ----------------------------------------------------
 
-# mistake LINE...: nothing is sent, and the mistake is logged.
+# mistake LINE...: with these lines nothing is sent, and the mistake is logged.
 mistake() {
 	run -78 deliver_by "[dovecot.hosts.test]"
 	[ -e "$spool/queue/new/$id" ]

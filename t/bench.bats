@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# bench.bats - the benchmark works: make bench measures, this does not.
+# bench.bats - the benchmark works. Its figures here are meaningless.
 
 load lib/common
 
@@ -10,7 +10,7 @@ setup() {
 	need python3 postfix systemd-socket-activate losetup mkfs.ext4 unshare
 	mkdir "$BATS_TEST_TMPDIR/here"
 	cd "$BATS_TEST_TMPDIR/here" || return
-	# Postfix, which is not root, goes through them.
+	# Postfix, which does not run as root, needs access.
 	chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR" .
 }
 
@@ -21,14 +21,14 @@ bench() {
 	output=$(cat table)
 }
 
-# json EXPRESSION: whether Python finds it true of what was written as "it".
+# json EXPRESSION: whether a Python expression on the results, "it", is true.
 json() {
 	python3 -c 'import json, sys
 it = json.load(open("bench.json"))
 sys.exit(not eval(f"({sys.argv[1]})"))' "$1"
 }
 
-# Whether all figures are there, and nothing else was left.
+# Whether all figures are there, and no other file is left.
 is_whole() {
 	json 'all(row["medians"] for s in it["sections"] for row in s["rows"])'
 	json 'all(f >= 0 for s in it["sections"] for row in s["rows"]

@@ -9,7 +9,7 @@ load lib/common
 
 setup() {
 	need dpkg-query systemd-socket-activate python3 curl
-	# Not the $spool that our own processes are told of.
+	# Not $spool, which is in the environment of our own processes.
 	own_spool=$BATS_TEST_TMPDIR/own/spool
 	trail=$BATS_TEST_TMPDIR/trail
 	port=$(free_port)
@@ -17,13 +17,13 @@ setup() {
 	forbid apt-get sudo
 }
 
-# Whatever a test has started is gone after it, or the test has failed.
+# Fail if a process of the test is left.
 teardown() {
 	stop_started
 	wait_for 15 is_all_gone
 }
 
-# forbid NAME...: put programs that leave a mark before the real ones.
+# forbid NAME...: shadow these programs with ones that leave a mark.
 forbid() {
 	local name
 
@@ -36,8 +36,8 @@ forbid() {
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH
 }
 
-# bootstrap [NAME=VALUE...]: run it in place of this subshell. SIGINT is as it
-# is for a person: a shell has its background jobs ignore it.
+# bootstrap [NAME=VALUE...]: run ./bootstrap in place of this subshell, with the
+# default action for SIGINT, which a shell's background jobs ignore.
 bootstrap() {
 	exec env --default-signal=INT SMTP_QUEUE_PATH="$own_spool" SMTP_PORT="$port" \
 		SMTP_HEALTH_ADDR="$health" "$@" \
@@ -117,7 +117,7 @@ send_over_tcp() {
 	kill -TERM "$started"
 	wait_for 15 is_all_gone
 	wait "$started"
-	# A fault that shows before all of them are there.
+	# A fault that occurs before all of them are running.
 	run -1 bootstrap SMTP_QUEUE_WORKERS=many
 	grep -q "SMTP_QUEUE_WORKERS" "$trail"
 	is_all_gone

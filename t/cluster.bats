@@ -38,7 +38,7 @@ teardown() {
 	grep -E 'event=(trouble|set-aside)' "$trail"* >&2 || :
 }
 
-# start_on HOST COMMAND...: in the background, until the test ends.
+# start_on HOST COMMAND...: run it in the background until the test ends.
 start_on() {
 	local pid
 
@@ -53,7 +53,8 @@ start_sink() {
 	wait_for 10 network_is_listening gamma 2600
 }
 
-# start_source HOST ARGUMENT...: its messages are called HOST-1 and so on.
+# start_source HOST ARGUMENT...: run t/lib/source; its messages are named
+# HOST-1 and so on.
 start_source() {
 	local host=$1
 
@@ -85,7 +86,7 @@ nothing_queued() {
 		"$spool/queue/retry" -type f)" ]
 }
 
-# Deliver what is left from the first host, as if hours went by.
+# Deliver the rest from the first host, as if hours had passed.
 drain() {
 	local ahead
 
@@ -98,7 +99,7 @@ drain() {
 	nothing_queued
 }
 
-# tally ARGUMENT...: of all reports of this test.
+# tally ARGUMENT...: run t/lib/tally on all reports of this test.
 tally() {
 	cluster_exec alpha "$SMTPSERVER_SOURCE/t/lib/tally" --drained "$@" \
 		"$spool" "$BATS_TEST_TMPDIR"/{sink,source-*} \
@@ -147,7 +148,7 @@ try_lock() {
 	wait_for 120 has_accepted beta 50
 	cluster_lose_mount beta
 	sleep 3
-	# It may have found out, and ended.
+	# smtp-deliver may have noticed, and exited.
 	kill -KILL "$deliver" 2>/dev/null || :
 	stop_source_of beta
 	cluster_mount_again beta
@@ -165,11 +166,11 @@ try_lock() {
 	wait_for 120 has_accepted beta 50
 	cluster_kill beta
 	before=$(accepted alpha)
-	# The other one goes on.
+	# The other host goes on.
 	wait_for 60 has_accepted alpha $((before + 50))
 	stop_source_of alpha
 	drain
-	# One worker and one session were at work there.
+	# One worker and one session were active there.
 	tally --kills 1 --leftovers 1
 	[ "$(accepted beta)" -ge 50 ]
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# connect.bats - which of a host's addresses smtp-deliver connects to, and from
-# where, and which hosts it leaves alone. Orders are compared, and counts; how
-# long something took only where it must not have taken many times as long.
+# connect.bats - which of a host's addresses smtp-deliver connects to, from
+# which of ours, and which hosts it does not use. Tests compare orders and
+# counts; they measure time only where a failure takes many times as long.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -43,13 +43,13 @@ setup() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# passed_over ID: the addresses that were, in that order.
+# passed_over ID: the addresses that were passed over, in order.
 passed_over() {
 	sed -n "s/.*message=$1 event=host-passed-over .*host=[^[]*\[\([^]]*\)\].*/\1/p" \
 		"$trail"
 }
 
-# The families of the addresses that come on stdin, one after the other.
+# The families of the addresses on stdin, as a string of 4 and 6.
 families() {
 	sed 's/.*:.*/6/; s/.*\..*/4/' | tr -d '\n'
 }
@@ -124,7 +124,7 @@ families() {
 	id=$(send bob@crowd.test)
 	SECONDS=0
 	SMTP_REMOTE_TIMEOUT=5 deliver
-	# One after the other they would take 40 seconds.
+	# One after another they would take 40 seconds.
 	[ "$SECONDS" -lt 25 ]
 	is_deferred "$id"
 	[ "$(passed_over "$id" | sort -u | wc -l)" -eq 8 ]
@@ -210,7 +210,7 @@ families() {
 	done
 	not has_got odd2 connect
 
-	# And the better one is.
+	# The host with the better preference is used.
 	forget_unreached
 	odd_start odd1
 	id=$(send bob@address.test)
@@ -220,7 +220,7 @@ families() {
 }
 
 @test "mail for a domain whose host is this one fails at once" {
-	# Other programs may be listening.
+	# Even if another program listens there.
 	odd_start sender
 	dns <<-END
 		own-name.test. MX 10 sender.hosts.test.

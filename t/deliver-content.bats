@@ -31,8 +31,8 @@ teardown_file() {
 	network_stop
 }
 
-# arrives NAME [PARAMETER]: submit the message on stdin, deliver it to a real
-# MTA, compare. The parameter is for MAIL.
+# arrives NAME [PARAMETER]: submit the message on stdin with a parameter of
+# MAIL, deliver it to a real MTA, and compare.
 arrives() {
 	local file=$BATS_TEST_TMPDIR/$1 id
 
@@ -45,7 +45,7 @@ arrives() {
 	wait_for 10 mta_mail mx1 "Delivered-To: $1@real.test"
 	mta_content "$(mta_mail mx1 "Delivered-To: $1@real.test")" >"$file.got"
 	stored "$id" | tr -d '\r' | cmp - "$file.got"
-	# Except for our own Received it is what the client sent.
+	# Except for our Received field it is what the client sent.
 	mta_content "$file.got" >"$file.given"
 	[ "$(head -c 10 "$file.got")" = "Received: " ]
 	tr -d '\r' <"$file" | cmp - "$file.given"

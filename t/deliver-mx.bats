@@ -58,7 +58,7 @@ teardown_file() {
 	END
 	odd_start odd1
 	odd_start odd2
-	# A fair coin shows one side 20 times in a row once in 500000 rows.
+	# A fair coin shows one side 20 times in a row once in 500000 trials.
 	for run in {1..20}; do
 		send bob@equal.test >/dev/null
 		deliver

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# deliver-queue.bats - the queue: when messages are tried again and given up,
-# damaged files, runs and workers that are killed, several runs at once.
+# deliver-queue.bats - the queue: retries and expiry, damaged files, runs and
+# workers that are killed, concurrent runs.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -47,7 +47,7 @@ seconds_until() {
 	deliver
 	is_deferred "$id"
 	wait_sec=$(seconds_until "$(place "$id")")
-	# A minute, a quarter of jitter, rounded up to a minute of the clock.
+	# A minute plus a quarter of jitter, rounded up to a full minute.
 	[ "$wait_sec" -ge 55 ]
 	[ "$wait_sec" -le 140 ]
 	[ "$(counter 3)" -eq 1 ]
@@ -83,7 +83,7 @@ seconds_until() {
 	odd_start odd1 "rcpt=450 4.2.0 later"
 	id=$(message | submit "" bob@odd.test)
 	deliver
-	# A clock that was set forward is not enough.
+	# A clock that was set forward does not expire it.
 	ahead=$((6 * 86400)) deliver
 	for attempt in {3..8}; do
 		is_deferred "$id"
@@ -155,7 +155,7 @@ seconds_until() {
 	deliver_start
 	wait_for 10 has_got odd1 "-- content: deaf"
 	kill -KILL "$started"
-	# Its workers go with it.
+	# Its workers end with it.
 	wait_for 5 network_is_quiet sender
 	[ "$(place "$id")" = new ]
 	deliver
@@ -184,7 +184,7 @@ seconds_until() {
 	deliver
 	is_queue_empty
 	has_all odd1 450
-	# Connections are used again.
+	# Connections are reused.
 	[ "$(grep -c ' connect ' "$(odd odd1)/log")" -lt 20 ]
 }
 
@@ -214,8 +214,8 @@ seconds_until() {
 	[ "$(counter 2)" -eq 120 ]
 }
 
-# together HOST...: how many hosts had a connection at once, in the second that
-# their banner takes. The next worker does not wait for the reply to QUIT.
+# together HOST...: how many hosts had a connection at once, in the second
+# before their banner. The next worker does not wait for the reply to QUIT.
 together() {
 	local host
 
@@ -225,7 +225,7 @@ together() {
 		END { print most + 0 }'
 }
 
-# Three destinations, each of which takes its time.
+# Three slow destinations.
 deliver_to_three() {
 	for host in odd1 odd2 odd3; do odd_start "$host" "banner=wait 1"; done
 	send bob@odd.test >/dev/null

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# deliver-replies.bats - what smtp-deliver makes of a remote host's replies, of
-# the extensions it offers, and of connections that are cut or slow.
+# deliver-replies.bats - how smtp-deliver handles a remote host's replies, the
+# extensions it offers, and connections that are cut or slow.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -82,7 +82,7 @@ teardown_file() {
 	deliver
 	has_failed "$id"
 	told "$id" failed status=5.6.3
-	# What was announced as 8-bit and is not can go.
+	# A message declared as 8-bit that is 7-bit is sent.
 	is_done "$seven"
 	has_got odd1 DATA
 	[ "$(odd_count odd1)" -eq 1 ]
@@ -162,7 +162,7 @@ teardown_file() {
 	done
 }
 
-@test "the next MX host is asked for recipients whom the first defers" {
+@test "the next MX host is tried for recipients that the first defers" {
 	odd_start odd1 "rcpt:<two@=451 4.2.1 later"
 	id=$(send one@two.test two@two.test)
 	deliver
@@ -181,7 +181,7 @@ teardown_file() {
 	deliver
 	is_deferred "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
-	# One message went over for all of them.
+	# All of them were in one transaction.
 	[ "$(grep -c ' MAIL ' "$(odd odd1)/log")" -eq 1 ]
 	[ "$(grep -c "event=delivered" "$trail")" -eq 1 ]
 	[ "$(grep -c "event=deferred" "$trail")" -eq 1 ]
@@ -262,7 +262,7 @@ teardown_file() {
 		deliver
 		was_returned "$id"
 		[ "$(odd_count odd1)" -eq 1 ]
-		# What was final before it stays so.
+		# Replies that were final before it remain so.
 		[ "$(grep -c " RCPT TO:<never@" "$(odd odd1)/log")" -eq 1 ]
 		# No recipient follows, unless all were sent at once.
 		[ "$(grep -c " RCPT TO:<three@" "$(odd odd1)/log")" -eq \

@@ -40,8 +40,8 @@ teardown_file() {
 	network_stop
 }
 
-# refuses CERTIFICATE: a first MX host with it is passed over, and a message
-# for it alone waits; it never sees the message.
+# refuses CERTIFICATE: a first MX host with this certificate is passed over, and
+# mail for it alone is deferred; the host never sees the message.
 refuses() {
 	local id options
 
@@ -79,7 +79,7 @@ refuses() {
 	deliver
 	is_done "$id"
 	has_got odd1 "-- TLSv1.3"
-	# What was learnt before TLS is forgotten (RFC 3207 section 4.2).
+	# Extensions offered before TLS are forgotten (RFC 3207 section 4.2).
 	[ "$(grep -c ' EHLO ' "$(odd odd1)/log")" -eq 2 ]
 }
 

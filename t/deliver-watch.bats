@@ -45,7 +45,7 @@ teardown_file() {
 	id=$(send bob@odd.test)
 	deliver
 	is_deferred "$id"
-	# Three seconds before a minute begins; it is due when that begins.
+	# Start three seconds before the minute at which it is due.
 	ahead=$((60 - EPOCHSECONDS % 60 - 3))
 	bucket=$(date -u -d "@$((EPOCHSECONDS + ahead + 3))" +%Y%m%d%H%M)
 	from=$spool/queue/retry/$(place "$id")

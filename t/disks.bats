@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 # shellcheck disable=SC2030,SC2031,SC2154
 #
-# disks.bats - spools on disks that are full, odd, read-only or gone, clocks
-# that jump, and long queues.
+# disks.bats - spools on disks that are full, unusual, read-only or gone; clocks
+# that jump; long queues.
 
 load lib/common
 load lib/mail
@@ -21,7 +21,7 @@ setup() {
 	taken=$BATS_TEST_TMPDIR/taken
 	mkdir "$disk" "$taken"
 	export SMTP_QUEUE_PATH=$spool SMTP_HOSTNAME=here.test
-	# Clocks jump here, and the senders are nowhere.
+	# Clocks jump here, and the senders have no hosts.
 	export SMTP_DELAY_NOTICE=0
 	SMTP_REMOTE_PORT=$(free_port)
 	export SMTP_REMOTE_PORT
@@ -32,7 +32,7 @@ setup() {
 teardown() {
 	hang_up
 	mail_teardown
-	# The last one first.
+	# Unmount the last one first.
 	awk -v below="$BATS_TEST_TMPDIR/" \
 		'index($2, below) == 1 { print $2 }' /proc/self/mounts | tac |
 		xargs --no-run-if-empty umount --lazy
@@ -43,12 +43,12 @@ teardown() {
 
 # ---- disks -------------------------------------------------------------------
 
-# free_bytes: what is left on the disk.
+# free_bytes: the free space on the disk.
 free_bytes() {
 	echo $(($(stat --file-system --format='%a * %S' "$disk")))
 }
 
-# fill LEAVE: leave no more than so many octets free. empty undoes it.
+# fill LEAVE: leave at most that many octets free. empty undoes it.
 fill() {
 	head -c $(($(free_bytes) - $1)) /dev/zero >"$disk/ballast"
 }
@@ -57,7 +57,7 @@ empty() {
 	rm -rf "$disk/ballast"
 }
 
-# Leave no more than so many files.
+# Leave at most that many free inodes.
 fill_files() {
 	mkdir "$disk/ballast"
 	for ((left = $(stat --file-system --format=%d "$disk") - $1; left > 0; \
@@ -68,7 +68,7 @@ fill_files() {
 
 # ---- a client ----------------------------------------------------------------
 
-# call [COMMAND...]: begin a session, by default the program's own; say LINE
+# call [COMMAND...]: begin a session, by default with smtp-session; say LINE
 # leaves the last line of its reply in $reply.
 call() {
 	local command=("$@")
@@ -103,7 +103,7 @@ hang_up() {
 	caller=
 }
 
-# Up to the reply to DATA, or to what is refused.
+# Send commands up to DATA or to the first refusal.
 begin_message() {
 	local line
 
@@ -114,20 +114,20 @@ begin_message() {
 	done
 }
 
-# filler SIZE: a body of at least so many octets.
+# filler SIZE: print a body of at least that many octets.
 filler() {
 	{ head -c "$1" /dev/zero | tr '\0' x | fold -w 76 && echo; } |
 		sed 's/$/\r/'
 }
 
-# The rest: a message of so many octets at the least.
+# Send the content, of at least that many octets.
 end_message() {
 	printf 'Subject: %s\r\n\r\n' "${2:-hello}" >&"$to"
 	filler "${1:-100}" >&"$to"
 	say "."
 }
 
-# is_refused REPLY: whether that refuses a message, in a session of its own.
+# is_refused REPLY: whether a new session refuses a message with that reply.
 is_refused() {
 	call
 	begin_message
@@ -141,14 +141,14 @@ is_refused() {
 
 # ---- delivery ----------------------------------------------------------------
 
-# A host that takes all mail, a file for each.
+# Start a host that takes all mail, a file for each message.
 start_sink() {
 	start smtp-sink -u root -D "$taken/%M." \
 		"127.0.0.1:$SMTP_REMOTE_PORT" 100 >>"$trail" 2>&1
 	wait_for 5 is_listening "$SMTP_REMOTE_PORT"
 }
 
-# Every message came once, and nothing is left.
+# Every message was delivered once, and nothing is left.
 is_delivered() {
 	count_taken "$1"
 	is_queue_empty
@@ -175,7 +175,8 @@ start_health() {
 	wait_for 5 is_listening "$health_port"
 }
 
-# is_healthy [TEXT]: or not, for a reason with that text.
+# is_healthy [TEXT]: whether /healthz is OK or, with a text, unhealthy for a
+# reason that contains it.
 is_healthy() {
 	local status
 
@@ -202,7 +203,7 @@ is_healthy() {
 	fill 1000000
 	is_refused "452 4.3.1"
 	is_healthy "No space left on device"
-	# What is queued goes out meanwhile.
+	# Queued mail is delivered meanwhile.
 	deliver
 	is_delivered 1
 
@@ -224,7 +225,7 @@ is_healthy() {
 	[ -z "$(find "$spool" -name '*.eml')" ]
 	is_queue_empty
 
-	# The same session goes on when there is room.
+	# The same session goes on once there is room.
 	empty
 	begin_message
 	end_message 1000000
@@ -260,7 +261,7 @@ is_healthy() {
 @test "a deferral on a full disk loses nothing and sends nothing twice" {
 	mount -t tmpfs -o size=40m tmpfs "$disk"
 	start_sink
-	# One host takes it, the other has no listener.
+	# One host takes the message, the other has no listener.
 	call
 	say "EHLO client.test"
 	say "MAIL FROM:<sender@client.test>"
@@ -316,7 +317,7 @@ is_healthy() {
 
 # ---- read-only, gone ---------------------------------------------------------
 
-# An ext4 that gives up writing at the first error, as most are set up.
+# An ext4 that becomes read-only at the first error, as is usual.
 mount_ext4() {
 	need losetup mkfs.ext4 e2fsck
 	truncate -s 64M "$BATS_TEST_TMPDIR/image"
@@ -339,7 +340,7 @@ repair_disk() {
 	local image=$BATS_TEST_TMPDIR/repaired
 
 	umount "$disk"
-	# Somebody else's mount namespace may still hold the device.
+	# Another mount namespace may still hold the device.
 	cp --sparse=always "$BATS_TEST_TMPDIR/image" "$image"
 	e2fsck -p -f "$image" || [ $? -le 1 ]
 	loop=$(losetup --find --show "$image")
@@ -377,8 +378,8 @@ repair_disk() {
 	start_sink
 	send "$somebody" >/dev/null
 	break_disk
-	# Whether the run gives up or waits: the message must not go out again
-	# and again.
+	# Whether the run gives up or waits, it must not send the message
+	# repeatedly.
 	for _ in 1 2 3; do
 		timeout --kill-after=5 3 "$(program smtp-deliver)" \
 			2>>"$trail" || :
@@ -400,7 +401,7 @@ repair_disk() {
 	begin_message
 	rm -r "$spool"
 	end_message
-	# Its names would be in folders that nobody can reach.
+	# Otherwise its names are in folders that are no longer reachable.
 	[[ $reply == 4* ]]
 	hang_up
 	send "$somebody" >/dev/null
@@ -431,9 +432,9 @@ repair_disk() {
 	is_delivered 2
 }
 
-# ---- odd file systems --------------------------------------------------------
+# ---- unusual file systems ----------------------------------------------------
 
-# Sessions, a deferral, an attempt that is due, a delivery.
+# Run sessions, a deferral, a retry and a delivery.
 work_as_usual() {
 	start_health
 	for size in 100 200000; do
@@ -468,7 +469,7 @@ work_as_usual() {
 	mkdir "$BATS_TEST_TMPDIR"/{lower,upper}
 	mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/upper"
 	mkdir "$BATS_TEST_TMPDIR"/upper/{upper,work}
-	# An image that was made with mail in its queue.
+	# An image that was built with mail in its queue.
 	mount --bind "$BATS_TEST_TMPDIR/lower" "$disk"
 	send "$somebody" >/dev/null
 	umount "$disk"
@@ -485,7 +486,7 @@ work_as_usual() {
 	need bindfs python3
 	mkdir "$BATS_TEST_TMPDIR/below"
 	bindfs "$BATS_TEST_TMPDIR/below" "$disk"
-	# Else this test shows nothing.
+	# Otherwise this test shows nothing.
 	run ! python3 -c 'import os, sys
 os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR)' "$disk"
 	work_as_usual
@@ -504,20 +505,20 @@ os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR)' "$disk"
 day=86400
 year=$((365 * day))
 
-@test "a clock that is set back by a day keeps nothing waiting" {
+@test "a clock that is set back by a day does not delay mail" {
 	send "$somebody" >/dev/null
 	deliver
 	[ "$(find "$spool/queue/retry" -type f | wc -l)" -eq 1 ]
 	send "$somebody" >/dev/null
 	start_sink
-	# The new one at once; the other by the new clock, at the latest after
-	# the longest time between tries.
+	# The new message is tried at once; the other by the new clock, at most
+	# one maximum retry interval later.
 	ahead=-$day deliver
 	ahead=$((82 * 60 - day)) deliver
 	is_delivered 2
 }
 
-@test "a clock that was a year ahead for a while keeps nothing waiting" {
+@test "a clock that was a year ahead for a while does not delay mail" {
 	send "$somebody" >/dev/null
 	ahead=$year deliver
 	start_sink
@@ -564,7 +565,7 @@ year=$((365 * day))
 
 # ---- long queues -------------------------------------------------------------
 
-# Queue so many messages, over one connection.
+# Queue that many messages, over one connection.
 queue_many() {
 	python3 -c 'import sys
 print("EHLO client.test", end="\r\n")
@@ -588,11 +589,11 @@ delivered() {
 	need python3 strace
 	mount -t tmpfs -o size=1g tmpfs "$disk"
 	[ "$(queue_many 100000)" -eq 100000 ]
-	# They wait for a minute that is an hour from now.
+	# Defer them to a minute in an hour.
 	mv "$spool/queue/new" \
 		"$spool/queue/retry/$(date -u -d "+1 hour" +%Y%m%d%H%M)"
 	mkdir -m 700 "$spool/queue/new"
-	# The sweep of the day is over.
+	# The daily sweep is over.
 	deliver
 
 	start_sink

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# dkim.bats - smtp-deliver signs what it sends (RFC 6376, RFC 8463), as
-# verifiers see it that are not ours, with keys in a real DNS.
+# dkim.bats - smtp-deliver signs what it sends (RFC 6376, RFC 8463). Independent
+# verifiers check it, with keys in a real DNS.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -50,7 +50,7 @@ setup() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# make_key NAME ALGORITHM OPTION...: a private key in $keys/NAME.pem.
+# make_key NAME ALGORITHM OPTION...: make a private key, $keys/NAME.pem.
 make_key() {
 	local name=$1
 
@@ -60,12 +60,12 @@ make_key() {
 	chmod 600 "$keys/$name.pem"
 }
 
-# publish NAME KIND KEY: the record of a key (RFC 6376 section 3.6.1, RFC 8463
-# section 4), in strings that a TXT record can hold.
+# publish NAME KIND KEY: publish the record of a key (RFC 6376 section 3.6.1,
+# RFC 8463 section 4), split into strings of a TXT record.
 publish() {
 	local octets=0
 
-	# Of Ed25519 the key alone, without the structure around it.
+	# Ed25519: the raw key without its ASN.1 structure.
 	[ "$2" = rsa ] || octets=-32
 	printf '%s. TXT ' "$1"
 	{
@@ -85,8 +85,8 @@ message_from() {
 		"" "${2:-text}"
 }
 
-# signed [FILE...]: what python3-dkim makes of what odd1 has taken, or of other
-# files: sorted, without their names.
+# signed [FILE...]: python3-dkim's verdicts on the messages that odd1 has taken,
+# or on other files, sorted and without file names.
 signed() {
 	[ $# -gt 0 ] || set -- "$(odd odd1)"/*.eml
 	network_exec sender "$SMTPSERVER_SOURCE/t/lib/check-dkim" "$@" |
@@ -98,7 +98,7 @@ tally() {
 	signed | uniq -c | sed 's/^ *//'
 }
 
-# The other two verifiers: whether a message passes.
+# Whether a message passes the other two verifiers.
 opendkim_passes() {
 	network_exec sender opendkim-testmsg -C <"$1" >&2
 }
@@ -112,8 +112,7 @@ perl_passes() {
 		exit($verifier->result ne "pass");' <"$1"
 }
 
-# Submit and deliver a message to odd1, which is started; prints how it is
-# signed.
+# Start odd1, submit and deliver a message to it; print how it is signed.
 send_one() {
 	odd_start odd1
 	message_from | submit sender@client.test somebody@odd.test >/dev/null
@@ -131,7 +130,7 @@ send_one() {
 	told "$id" delivered " signed=yes "
 	told "$nobody" delivered
 	not told "$nobody" delivered signed=
-	# Also of one that a host refuses, maybe for that.
+	# Also for one that a host refuses, perhaps for lack of a signature.
 	stop_started
 	odd_start odd1 "dot=550 5.7.20 no"
 	id=$(message_from | submit sender@client.test somebody@odd.test)
@@ -139,7 +138,7 @@ send_one() {
 	told "$id" failed " signed=yes "
 }
 
-# ---- what verifiers say ------------------------------------------------------
+# ---- verification ------------------------------------------------------------
 
 @test "three verifiers accept an RSA signature, and no changed message" {
 	local changed=$BATS_TEST_TMPDIR/changed.eml file change
@@ -151,10 +150,10 @@ send_one() {
 	[ "$(signed)" = rsa-sha256/client.test/rsa/pass ]
 	opendkim_passes "$file"
 	perl_passes "$file"
-	# It is the first field, and there is one.
+	# It is the first field, and there is only one.
 	head -n 1 "$file" | grep '^DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;'
 	[ "$(grep -c ^DKIM-Signature: "$file")" -eq 1 ]
-	# No line is longer than RFC 5322 section 2.1.1 likes.
+	# Lines have the length that RFC 5322 section 2.1.1 recommends.
 	[ "$(sed '/^Received:/,$d' "$file" | tr -d '\r' | wc -L)" -le 78 ]
 
 	for change in 's/^text/texT/' 's/^Subject: test/Subject: best/'; do
@@ -164,7 +163,7 @@ send_one() {
 		not opendkim_passes "$changed"
 		not perl_passes "$changed"
 	done
-	# White space may change on the way (relaxed).
+	# White space may change in transit (relaxed).
 	sed 's/^text/text \t/; s/^Subject: test/SUBJECT:\ttest /' "$file" \
 		>"$changed"
 	[ "$(signed "$changed")" = rsa-sha256/client.test/rsa/pass ]
@@ -190,7 +189,7 @@ send_one() {
 	[ "$(send_one | tr ' ' '\n')" = "$(printf '%s\n' \
 		ed25519-sha256/client.test/ed/pass \
 		rsa-sha256/client.test/rsa/pass)" ]
-	# A verifier that knows RSA alone accepts it.
+	# A verifier that supports only RSA accepts it.
 	perl_passes "$(odd odd1)/1.eml"
 }
 
@@ -223,7 +222,7 @@ send_one() {
 	[ "$(odd_count odd1)" -eq "$count" ]
 	signed >"$BATS_TEST_TMPDIR/signed"
 	sort "$BATS_TEST_TMPDIR/signed" | uniq -c >&2
-	# The one that came with another signature, which is invalid.
+	# One was submitted with a signature already, which is invalid.
 	[ "$(grep -c 'rsa-sha256/x.test/x/fail$' "$BATS_TEST_TMPDIR/signed")" -eq 1 ]
 	[ "$(grep -c '^ed25519-sha256/client.test/ed/pass rsa-sha256/client.test/rsa/pass' \
 		"$BATS_TEST_TMPDIR/signed")" -eq "$count" ]
@@ -234,7 +233,7 @@ send_one() {
 
 @test "a field with a space before its colon is signed, too" {
 	odd_start odd1
-	# python3-dkim does not know that (RFC 5322 section 4.5).
+	# python3-dkim does not support that (RFC 5322 section 4.5).
 	{
 		printf 'SUBJECT : one  two\r\n'
 		message_from
@@ -266,7 +265,7 @@ send_one() {
 	done
 	not opendkim_passes "$dir/Subject.eml"
 	not perl_passes "$dir/Cc.eml"
-	# But not one that hosts and lists add with a right.
+	# But fields that hosts and lists legitimately add do not.
 	{
 		printf 'Received: from x by y; date\r\nSender: list@x.test\r\n'
 		cat "$(odd odd1)/1.eml"
@@ -276,13 +275,13 @@ send_one() {
 			"1 rsa-sha256/client.test/rsa/pass")" ]
 }
 
-@test "a signature outlives a real MTA" {
+@test "a signature survives a real MTA" {
 	local file
 
 	message_from | submit sender@client.test somebody@real.test
 	deliver
 	wait_for 10 mta_mail mx1 "<$BATS_TEST_NUMBER@client.test>"
-	# Without what it puts before the message for its mailbox.
+	# Without the lines that the MTA adds for its mailbox.
 	file=$(mta_mail mx1 "<$BATS_TEST_NUMBER@client.test>")
 	sed 's/$/\r/' "$file" >"$BATS_TEST_TMPDIR/mail.eml"
 	[ "$(signed "$BATS_TEST_TMPDIR/mail.eml")" = \
@@ -290,7 +289,7 @@ send_one() {
 	opendkim_passes "$BATS_TEST_TMPDIR/mail.eml"
 }
 
-# ---- who is signed for -------------------------------------------------------
+# ---- signing domains ---------------------------------------------------------
 
 @test "a message is signed for its author's domain, if that is valid" {
 	odd_start odd1
@@ -318,7 +317,7 @@ send_one() {
 		"1 rsa-sha256/xn--bcher-kva.test/rsa/pass")" ]
 }
 
-# What becomes ";", "=" and "/" when the domain is written for the DNS.
+# Characters that become ";", "=" and "/" in the domain's A-label.
 @test "an author's domain adds no tags to the signature" {
 	odd_start odd1
 	message_from "a@client.test；l＝0；y＝.z.test" |
@@ -328,7 +327,7 @@ send_one() {
 	[ "$(signed)" = none ]
 }
 
-@test "with SMTP_DKIM_DOMAIN only authors in and below it are signed for" {
+@test "SMTP_DKIM_DOMAIN limits signing to authors in and below that domain" {
 	export SMTP_DKIM_DOMAIN=Client.test
 
 	odd_start odd1
@@ -369,7 +368,7 @@ send_one() {
 	[ "$announced" -eq "$sent" ]
 	stop_started
 
-	# The same but for one octet of room. The other host cannot be reached.
+	# With room for one octet less. The other host is unreachable.
 	odd_start odd1 --offer "SIZE $((sent - 1))"
 	message_from | submit sender@client.test somebody@odd.test
 	deliver
@@ -392,8 +391,8 @@ send_one() {
 	[ "$(grep -c '^DKIM-Sig' "$(odd odd2)/1.eml")" -eq 1 ]
 }
 
-# most_memory: KiB that a run of smtp-deliver, or one of its workers, had at the
-# most.
+# most_memory: peak memory in KiB of a run of smtp-deliver or of one of its
+# workers.
 most_memory() {
 	# shellcheck disable=SC2016
 	network_exec sender python3 -c '
@@ -406,8 +405,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
 @test "memory does not grow with the body, a field or their number" {
 	local small large words
 
-	# A field is to be long, not to have many lines: python3-dkim copies all
-	# of it for each.
+	# The field is long, but has few lines: python3-dkim copies all of it
+	# for each line.
 	words=$(yes 'a word  and more' | head -n 50 | tr '\n' ' ')
 	odd_start odd1
 	message_from | submit sender@client.test somebody@odd.test
@@ -444,8 +443,8 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
 
 # ---- keys --------------------------------------------------------------------
 
-# refused TEXT...: whether smtp-deliver ends with EX_CONFIG and says all of that
-# in one line, before it touches the spool.
+# refused TEXT...: whether smtp-deliver exits with EX_CONFIG and prints all of
+# the texts in one line, before it touches the spool.
 refused() {
 	local text
 
@@ -495,13 +494,13 @@ refused() {
 		refused SMTP_DKIM_KEY_PATH "$dir/none"
 }
 
-@test "a selector without a key, or a key without one, is an error" {
+@test "a selector without a key, or a key without a selector, is an error" {
 	SMTP_DKIM_SELECTOR='' refused "SMTP_DKIM_SELECTOR is not set"
 	SMTP_DKIM_KEY_PATH='' refused "SMTP_DKIM_KEY_PATH is not set"
 	SMTP_DKIM_SELECTOR=a,b refused SMTP_DKIM_SELECTOR "a,b"
 }
 
-@test "a name without a slash is that of a credential" {
+@test "a key path without a slash names a systemd credential" {
 	export SMTP_DKIM_KEY_PATH=dkim-key
 
 	refused SMTP_DKIM_KEY_PATH dkim-key credential
@@ -512,7 +511,7 @@ refused() {
 	[ "$(send_one)" = rsa-sha256/client.test/rsa/pass ]
 }
 
-# ---- who has the key ---------------------------------------------------------
+# ---- processes that have the key ---------------------------------------------
 
 # Whether a process has the Ed25519 key in its memory.
 has_key() {
@@ -521,13 +520,13 @@ has_key() {
 	has_in_memory "$1" "$BATS_TEST_TMPDIR/octets"
 }
 
-@test "a worker has the key, the process that fetches policies has not" {
+@test "a worker has the key, the process that fetches policies does not" {
 	dns <<-END
 		sts.test.          MX 10 mx.odd.test.
 		_mta-sts.sts.test. TXT "v=STSv1; id=1;"
 		mta-sts.sts.test.  A $(network_ip4 odd2)
 	END
-	# Both wait for it.
+	# Both wait for the policy.
 	odd_start odd2 --port 443 banner=silent
 	export SMTP_DKIM_SELECTOR=ed SMTP_DKIM_KEY_PATH=$keys/ed.pem
 	message_from | submit sender@client.test somebody@sts.test

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# engine.bats - smtp-deliver where its parts meet: what is on record when, what
-# waits for what, and what happens when a part fails.
+# engine.bats - how the parts of smtp-deliver work together: what waits for
+# what, and what happens when a part fails.
 
 load lib/common
 load lib/network
@@ -36,17 +36,17 @@ is_connected() {
 	grep -q connect "$(odd "$1")/log"
 }
 
-# How often a host was asked to take mail for a recipient.
+# How often a host got RCPT for a recipient.
 tries() {
 	grep -c "RCPT TO:<$2" "$(odd "$1")/log" || :
 }
 
-# has_taken HOST NUMBER: whether it has so many messages.
+# has_taken HOST NUMBER: whether it has taken that many messages.
 has_taken() {
 	[ "$(odd_count "$1")" -ge "$2" ]
 }
 
-# Of everything that is stored.
+# fields NAME: that header field of all stored messages.
 fields() {
 	grep -ah "^$1:" "$spool"/20*/*.eml
 }
@@ -115,7 +115,7 @@ fields() {
 
 # ---- parts that fail ---------------------------------------------------------
 
-@test "with few descriptors there are fewer messages at a time" {
+@test "with few descriptors a run opens fewer messages at a time" {
 	odd_start odd1
 	for i in {1..30}; do send_many 4 "" "alice@d$i.one.test" >&2; done
 	network_exec sender timeout 60 prlimit --nofile=64:64 \
@@ -125,9 +125,9 @@ fields() {
 	not grep -q event=deferred "$trail"
 }
 
-@test "a message without a worker waits, which is not an attempt" {
+@test "if a worker cannot be started a message waits, without an attempt" {
 	odd_start odd1
-	# To an address: there is no policy that a second process asks for.
+	# An address literal has no policy, so no second process is started.
 	send "alice@[$(network_ip4 odd1)]" >&2
 	network_exec sender timeout 60 strace -f -o /dev/null \
 		-e inject=clone,clone3,fork,vfork:error=EAGAIN:when=1 \
@@ -148,8 +148,8 @@ fields() {
 
 # ---- the DNS -----------------------------------------------------------------
 
-# names_start: a DNS server that answers as the table on stdin says, until the
-# test ends; the host asker asks it.
+# names_start: start a DNS server that answers from the table on stdin, until
+# the test ends. The host asker uses it.
 names_start() {
 	cat >"$BATS_TEST_TMPDIR/table"
 	start ip netns exec "$network_id-names" \
@@ -170,7 +170,7 @@ names_start() {
 		SMTP_DESTINATION_WORKERS=1 SMTP_CONNECTION_MESSAGES=1 \
 		start ip netns exec "$network_id-asker" \
 		"$(program smtp-deliver)" 2>>"$trail"
-	# By the same worker, while the relay behind it has the first one.
+	# The same worker does so, while the next relay has the first message.
 	wait_for 10 has_got odd1 DATA
 	echo "mx.late.test A $(network_ip4 odd2)" >"$BATS_TEST_TMPDIR/table.new"
 	mv "$BATS_TEST_TMPDIR/table.new" "$BATS_TEST_TMPDIR/table"
@@ -179,7 +179,7 @@ names_start() {
 	[ "$(odd_count odd2)" -eq 1 ]
 }
 
-@test "an address lookup that fails defers, if the other has no address" {
+@test "a failed A or AAAA lookup defers mail if the other has no data" {
 	local domain
 
 	names_start <<-END
@@ -202,7 +202,7 @@ names_start() {
 	grep event=failed "$trail" | grep -q "address=none@"
 }
 
-# ---- what senders are told ---------------------------------------------------
+# ---- notices -----------------------------------------------------------------
 
 @test "a deferral has a status of class 4, whatever the host sent" {
 	odd_start odd1 "rcpt:<two@=552 5.2.2 full" "dot=354 go on"

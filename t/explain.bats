@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # explain.bats - smtp-deliver --explain prints the route to a recipient and what
-# its hosts offer, and sends nothing. What it prints of TLSA records and MTA-STS
-# is in trust.bats, of the routes file in routes.bats.
+# its hosts offer, and sends nothing. For TLSA records and MTA-STS see
+# trust.bats, for the routes file routes.bats.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -31,8 +31,8 @@ teardown_file() {
 	network_stop
 }
 
-# explain STATUS ADDRESS...: what it prints is in $output. Runs as nobody, which
-# has no access to the build directory, and without a spool.
+# explain STATUS ADDRESS...: run --explain without a spool, as the user nobody,
+# which has no access to the build directory; $output has what it prints.
 explain() {
 	local status=$1 program=$network_dir/smtp-deliver
 
@@ -43,12 +43,12 @@ explain() {
 		timeout 60 "$program" --explain "$@"
 }
 
-# line TEXT: whether a line is that, but for spaces before it.
+# line TEXT: whether a line is that text, apart from leading spaces.
 line() {
 	printf '%s\n' "$output" | sed 's/^ *//' | grep -qxF -- "$1"
 }
 
-# begins TEXT: whether a line begins with that, but for spaces before it.
+# begins TEXT: whether a line begins with that text, apart from leading spaces.
 begins() {
 	printf '%s\n' "$output" | sed 's/^ *//' | text=$1 awk '
 		index($0, ENVIRON["text"]) == 1 { found = 1 }
@@ -124,7 +124,7 @@ begins() {
 	not grep -q $'\x1b' <<<"$output"
 }
 
-@test "--explain without an address, or one without it, is an error" {
+@test "an address needs --explain, and --explain an address" {
 	run -64 "$(program smtp-deliver)" --explain
 	run -64 "$(program smtp-deliver)" bob@two.test
 	run -64 "$(program smtp-deliver)" --watch bob@two.test

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: ISC
 # shellcheck disable=SC2154
 #
-# faults.bats - every system call of a session and of a run, spoilt in turn.
+# faults.bats - a fault in every system call of a session and of a run in turn.
 #
-# What must hold is said in lib/faults, which does the work and prints how many
-# points it tried; `t/lib/faults --all session` tries all of them.
+# lib/faults does the work, lists what must hold and prints how many points it
+# tried; `t/lib/faults --all session` tries all of them.
 
 load lib/common
 
-# More than the other files' tests take: each is many hundreds of runs.
+# Longer than for other files: each test makes many hundreds of runs.
 export BATS_TEST_TIMEOUT=900
 
 setup_file() {
@@ -18,7 +18,7 @@ setup_file() {
 	export SMTPSERVER_INJECT=$BATS_FILE_TMPDIR/inject
 	cc -std=c17 -D_GNU_SOURCE -O1 -o "$SMTPSERVER_INJECT" \
 		"$SMTPSERVER_SOURCE/t/lib/inject.c"
-	# In memory: what a power cut leaves is not the question here.
+	# In memory: powercut.bats is about what a power cut leaves.
 	export fault_dir=$BATS_FILE_TMPDIR
 	if [ -w /dev/shm ]; then
 		fault_dir=$(mktemp -d /dev/shm/faults.XXXXXX)
@@ -31,7 +31,7 @@ teardown_file() {
 	fi
 }
 
-# Its last lines, the numbers of points, are shown in any case.
+# Always show its last lines, the numbers of points.
 faults() {
 	run "$SMTPSERVER_SOURCE/t/lib/faults" --directory "$fault_dir" "$@"
 	printf '%s\n' "$output"
@@ -47,7 +47,7 @@ faults() {
 	faults --kind error --kind late --kind short session
 }
 
-@test "smtp-session does the same without O_TMPFILE" {
+@test "smtp-session loses or invents no message without O_TMPFILE either" {
 	faults --no-tmpfile --share 40 session
 }
 
@@ -56,7 +56,7 @@ faults() {
 }
 
 @test "smtp-deliver: whatever call fails, everything is delivered once" {
-	# It waits for some seconds before it tries some things again.
+	# smtp-deliver waits for some seconds before some retries.
 	faults --jobs 16 --kind error --kind late --kind short deliver
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# flushes.bats - how often the disk is flushed, and what else a message asks of
-# the kernel. Flushes are most of its cost: a change that adds one fails here.
+# flushes.bats - how often the disk is flushed, and the other system calls of a
+# message. Flushes are most of its cost: a change that adds one fails here.
 #
 # shellcheck disable=SC2154 # common.bash sets more variables
 
@@ -33,14 +33,13 @@ setup() {
 	export SMTP_QUEUE_PATH=$spool SMTP_HOSTNAME=mail.test
 	SMTP_REMOTE_PORT=$(free_port)
 	export SMTP_REMOTE_PORT
-	# The first message makes the folders and the key, the first run sweeps.
+	# The first message creates folders and key, the first run sweeps.
 	send nobody@mail.test >/dev/null
 	find "$spool/queue" -type f -delete
 	deliver
 }
 
-# counted COMMAND...: leaves in $flushes how often the disk was flushed, by any
-# process.
+# counted COMMAND...: count in $flushes how often any process flushed the disk.
 counted() {
 	: >"$trail"
 	run_under strace -f -qq -e signal=none -e "trace=$calls" \
@@ -51,7 +50,7 @@ counted() {
 	cat "$BATS_TEST_TMPDIR/trace"
 }
 
-# ten_more PATTERN: how many more of those calls were made than in trace.1.
+# ten_more PATTERN: how many more of these calls were made than in trace.1.
 ten_more() {
 	local one eleven
 
@@ -60,14 +59,14 @@ ten_more() {
 	echo $((eleven - one))
 }
 
-# hold_dialogue: a session whose input is all there.
+# hold_dialogue: hold a session whose whole input is available at once.
 hold_dialogue() {
 	"${wrapper[@]}" "$(program smtp-session)" <"$BATS_TEST_TMPDIR/input" \
 		>"$BATS_TEST_TMPDIR/replies" 2>>"$trail"
 }
 
-# delivery COUNT RECIPIENT...: submit and deliver, counted. Again if the run
-# took so long that the queue's folders were flushed in its course.
+# delivery COUNT RECIPIENT...: submit and deliver, and count flushes. Repeat it
+# if the run took so long that it also flushed the queue's folders.
 delivery() {
 	local start tries
 
@@ -146,11 +145,11 @@ delivery() {
 	[ "$flushes" -eq 5 ]
 }
 
-@test "several messages deferred cost one flush more a minute's folder" {
+@test "several deferred messages cost one more flush per retry minute" {
 	host_start rcpt="450 later"
 	delivery 5 "one@[127.0.0.1]"
 	[ "$(grep -c 'event=deferred' "$trail")" -eq 5 ]
-	# Chance spreads them over a minute or two.
+	# Jitter spreads them over a minute or two.
 	buckets=$(find "$spool/queue/retry" -mindepth 1 -type d | wc -l)
 	[ "$flushes" -eq $((3 + buckets)) ]
 }

@@ -3,7 +3,7 @@
 #
 # fuzz.bats - the fuzz targets, each for a minute: `make fuzz` for longer.
 #
-# t/fuzz/fuzz does the work and prints what was tried, found and reached.
+# t/fuzz/fuzz does the work and prints runs, findings and coverage.
 
 load lib/common
 
@@ -14,14 +14,14 @@ setup_file() {
 	export fuzz_dir=$BATS_FILE_TMPDIR/build
 }
 
-# More at once than there are processors: they are nice, and share what the
+# More jobs than processors: they run at a low priority, and share what the
 # other tests leave.
 fuzz() {
 	run "$SMTPSERVER_SOURCE/t/fuzz/fuzz" --jobs 4 --build "$fuzz_dir" "$@"
 	printf '%s\n' "$output"
 }
 
-# row TARGET: its line of the table, as words.
+# row TARGET: print its line of the table, as words.
 row() {
 	local line
 
@@ -54,7 +54,7 @@ row() {
 
 # ---- tests of the test -------------------------------------------------------
 
-# planted TARGET: the same target with a fault in it finds that.
+# planted TARGET: whether the target finds a planted fault.
 planted() {
 	fuzz --seconds 60 "planted-$1"
 	[ "$status" -eq 1 ]

@@ -20,12 +20,12 @@ teardown() {
 	fi
 }
 
-# serve [ARGUMENT...]: listen on a free port and start smtp-health at the first
-# connection, on $spool. Its process id is $started then.
+# serve [ARGUMENT...]: listen on a free port and start smtp-health for $spool at
+# the first connection. Its process id is $started then.
 serve() {
 	local variable environment=(-E "SMTP_QUEUE_PATH=$spool")
 
-	# It passes nothing on that it is not told to.
+	# systemd-socket-activate passes on only variables that are named.
 	for variable in ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS; do
 		if [ -n "${!variable:-}" ]; then
 			environment+=(-E "$variable=${!variable}")
@@ -38,7 +38,7 @@ serve() {
 	wait_for 5 is_listening "$port"
 }
 
-# get [CURL'S OPTION...] PATH: the status, and the body in $body.
+# get [CURL'S OPTION...] PATH: print the status, and leave the body in $body.
 get() {
 	curl -sS --max-time 20 --noproxy '*' -o "$body" -w '%{http_code}\n' \
 		"${@:1:$#-1}" "http://127.0.0.1:$port${*: -1}"
@@ -77,7 +77,7 @@ expect_health() {
 	[[ $text == $2 ]]
 }
 
-# mount_spool OPTIONS: a file system of its own for the spool.
+# mount_spool OPTIONS: mount a separate file system for the spool.
 mount_spool() {
 	need_root
 	need mount
@@ -87,7 +87,7 @@ mount_spool() {
 	mounted=$spool
 }
 
-# Sessions read what is written to $to.
+# Start a session that reads what is written to $to.
 open_fifo() {
 	[ -x "$(program smtp-session)" ] || cannot_run "needs smtp-session"
 	mkfifo "$BATS_TEST_TMPDIR/to"
@@ -101,12 +101,12 @@ start_session() {
 		>"$log.session" 2>&1
 }
 
-# The id of a message that was accepted some minutes ago.
+# old_id MINUTES: the id of a message that was accepted that long ago.
 old_id() {
 	printf '%012x%012x\n' $(((${EPOCHREALTIME%[.,]*} - $1 * 60) * 1000)) 1
 }
 
-# The bucket of the minute that was some minutes ago, or that is to come.
+# bucket MINUTES: the bucket of that many minutes ago, or ahead if negative.
 bucket() {
 	date -u -d "@$((${EPOCHREALTIME%[.,]*} - $1 * 60))" +%Y%m%d%H%M
 }
@@ -236,7 +236,7 @@ put_into_retry() {
 	END
 }
 
-@test "cmdline is JSON whatever the program was called" {
+@test "cmdline is valid JSON whatever the program's name" {
 	# A quotation mark, a backslash, a newline, an octet that is not UTF-8.
 	strange=$BATS_TEST_TMPDIR/$'q"b\\n\nx\xff'
 	mkdir "$strange"
@@ -326,7 +326,7 @@ put_into_retry() {
 	expect "$open" 'Accept: application/openmetrics-text'
 	expect "$open" 'Accept: application/openmetrics-text; version=1.0.0'
 	expect "$json" 'Accept: application/openmetrics-text; version=2.0.0'
-	# What releases of Prometheus send: 2.20, 2.50, 3.0.
+	# The fields of Prometheus 2.20, 2.50 and 3.0.
 	expect "$text" 'Accept: application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
 	expect "$open" 'Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
 	expect "$open" 'Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1'
@@ -410,8 +410,8 @@ smtp_sessions_active 0
 	expect_health 200 OK
 }
 
-# ask TEXT: what a request of these octets, a Python string, is answered with
-# before the connection ends, by its first line.
+# ask TEXT: send a request of these octets, a Python string; print the first
+# line of the response.
 ask() {
 	timeout 30 python3 - "$port" "$1" <<-'END'
 		import ast, socket, sys
@@ -467,7 +467,7 @@ ask() {
 	[ "$(get /healthz)" = 200 ]
 	exec {connection}<>"/dev/tcp/127.0.0.1/$port"
 	printf 'GET /healthz HTTP/1.1\r\nHost: loc' >&"$connection"
-	# Connections are taken in their order: the one above is there now.
+	# Connections are accepted in order: the one above was.
 	[ "$(get /healthz)" = 200 ]
 	kill -TERM "$started"
 	wait_for 5 grep -qx $'ShdPnd:\t0*' "/proc/$started/status"
@@ -483,8 +483,8 @@ ask() {
 	timeout 60 python3 - "$(program smtp-health)" <<-'END'
 		import os, signal, socket, sys, urllib.request
 
-		# As systemd does: keep the socket, hand it to one after the
-		# other.
+		# Keep the socket as systemd does, and pass it to one process
+		# after another.
 		listener = socket.create_server(("127.0.0.1", 0))
 		url = "http://127.0.0.1:%d/healthz" % listener.getsockname()[1]
 		urllib.request.install_opener(urllib.request.build_opener(

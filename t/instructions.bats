@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# instructions.bats - what a session costs that does nothing.
+# instructions.bats - the cost of a session that does nothing.
 
 load lib/common
 
-# The figure to be at is 1.5; what is asked here is that nothing has crept in.
+# The target is 1.5; this limit only catches code that was added by accident.
 @test "a session with QUIT alone costs less than two empty programs" {
 	local counts=$BATS_TEST_TMPDIR/counts
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# listener.bats - smtp-session with a socket that listens: its children, their
-# bounds, and its end. systemd.bats has it under systemd.
+# listener.bats - smtp-session with a listening socket: its children, their
+# limits, and its exit. systemd.bats tests it under systemd.
 #
 # shellcheck disable=SC2154 # common.bash sets more variables
 
@@ -31,8 +31,9 @@ teardown() {
 	tail -n 30 "$log" >&2 || :
 }
 
-# Python that opens a listening socket as standard input, as inetd has it for
-# "wait", and is the command then: ADDRESS PORT COMMAND..., or PATH - COMMAND...
+# Python that opens a listening socket as standard input, as inetd does for
+# "wait", and executes the command: ADDRESS PORT COMMAND..., or PATH -
+# COMMAND...
 listen_py='
 import os, socket, sys
 if sys.argv[2] == "-":
@@ -48,19 +49,19 @@ os.dup2(s.fileno(), 0)
 s.close()
 os.execvp(sys.argv[3], sys.argv[3:])'
 
-# A listener on $port of 127.0.0.1; its process id is left in $started.
+# Start a listener on $port of 127.0.0.1; its process id is left in $started.
 listen() {
 	start /usr/bin/python3 -c "$listen_py" 127.0.0.1 "$port" \
 		"$(program smtp-session)" 2>>"$log"
 	wait_for 10 is_bound
 }
 
-# Without a connection, which would be a session.
+# Whether it listens, without a connection, which would start a session.
 is_bound() {
 	ss -Hltn "sport = :$port" | grep -q .
 }
 
-# connect NAME: a connection whose descriptor is left in the variable.
+# connect NAME: connect, and leave the descriptor in that variable.
 connect() {
 	local -n descriptor=$1
 
@@ -72,7 +73,7 @@ say() {
 	printf '%s\r\n' "${@:2}" >&"$1"
 }
 
-# expect DESCRIPTOR CODE...: the next replies begin so.
+# expect DESCRIPTOR CODE...: read replies, which must begin with these codes.
 expect() {
 	local fd=$1 code reply
 
@@ -92,7 +93,7 @@ expect() {
 	done
 }
 
-# The server has closed the connection, and said nothing more.
+# Whether the server has closed the connection without another reply.
 is_closed() {
 	local reply status=0
 
@@ -100,7 +101,7 @@ is_closed() {
 	[ -z "$reply" ] && [ "$status" -eq 1 ]
 }
 
-# A whole session with a message.
+# Hold a complete session with one message.
 run_session() {
 	local client
 
@@ -122,7 +123,7 @@ has_children() {
 	[ "$(children "$1" | wc -w)" -eq "$2" ]
 }
 
-# How the process of that id, which was started, has ended.
+# Print the exit status of a process that the test has started.
 ends_with() {
 	local status=0
 
@@ -156,7 +157,7 @@ is_logged() {
 	wait_for 10 is_logged "^Listening on 127.0.0.1:$other"
 	run_session
 	port=$other run_session
-	# While there is a session it stays.
+	# It stays while there is a session.
 	connect client
 	expect "$client" 220
 	sleep 1.5
@@ -168,7 +169,8 @@ is_logged() {
 	[ ${#queued[@]} -eq 2 ]
 }
 
-# It leaves its clients to the next process when "$@" was done to the spool.
+# Whether a listener leaves its clients to the next process after the command
+# "$@" has changed the spool.
 leaves_after() {
 	local client
 
@@ -226,7 +228,7 @@ leaves_after() {
 	run -0 stop "$started"
 }
 
-@test "a child has its client's socket alone" {
+@test "a child has no socket but its client's" {
 	local first second child
 
 	listen
@@ -282,11 +284,11 @@ while True:
 		"cat <>/dev/tcp/192.0.2.1/$port" >"$BATS_TEST_TMPDIR/heard" || :
 	[ ! -s "$BATS_TEST_TMPDIR/heard" ]
 	is_logged 'event=peer-refused peer=\[192\.0\.2\.2\]'
-	# A session would have made the folder of its day.
+	# A session would have created the folder of the day.
 	[ -z "$(find "$spool" -name '20*')" ]
 }
 
-# ---- bounds ------------------------------------------------------------------
+# ---- limits ------------------------------------------------------------------
 
 @test "clients beyond SMTP_SESSIONS get 421 until another one leaves" {
 	local first second third
@@ -298,7 +300,7 @@ while True:
 	expect "$second" 220
 	for _ in 1 2 3; do
 		connect third
-		# Even to clients that do not wait for the greeting.
+		# Also for clients that do not wait for the greeting.
 		say "$third" "EHLO client.test"
 		expect "$third" "421 4.7.0 too many sessions"
 		is_closed "$third"
@@ -407,7 +409,7 @@ while True:
 		        f" each, {max(sizes)} KiB at the most")
 		    assert max(sizes) <= 512
 
-		# There is room for others of that address.
+		# There is room for other clients of that address.
 		s, reply = connect()
 		assert reply.startswith(b"220"), reply
 		clients.append(s)
@@ -429,7 +431,7 @@ while True:
 	sed 's/^/# /' "$BATS_TEST_TMPDIR/figures" >&3
 }
 
-# ---- a burst, and a kernel that has no more ----------------------------------
+# ---- bursts, and a kernel without resources ----------------------------------
 
 @test "each client of a burst of 500 is served" {
 	listen
@@ -467,7 +469,7 @@ while True:
 }
 
 @test "a listener that cannot wait for clients does not spin" {
-	# poll(2) takes no more than that many.
+	# poll(2) fails with more descriptors than that.
 	wait_out 1
 }
 
@@ -482,7 +484,7 @@ while True:
 	is_logged 'event=trouble reason="accepting a client: Operation not permitted"'
 }
 
-# wait_out DESCRIPTORS: only so many are allowed for some time.
+# wait_out DESCRIPTORS: allow the listener only that many for some time.
 wait_out() {
 	local before client
 
@@ -491,7 +493,7 @@ wait_out() {
 	prlimit --pid "$started" --nofile="$1:"
 	before=$(ticks "$started")
 	connect client
-	# The latter if it waits again, for the end of an earlier child.
+	# The latter if it waits again, for the exit of an earlier child.
 	wait_for 10 is_logged \
 		'event=trouble reason="(accepting a client: Too many|waiting for clients: Inv)'
 	sleep 3

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# masquerade.bats - towards relays senders have other names, in the envelope and
-# in From and Sender; what is stored stays: a Postfix that takes senders of its
-# own domain alone, and a verifier of signatures.
+# masquerade.bats - SMTP_MASQUERADE replaces senders towards relays, in the
+# envelope and in From and Sender, but not in stored mail. With a Postfix that
+# takes senders of its own domain only, and a verifier of signatures.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -22,7 +22,7 @@ setup_file() {
 	network_start
 	for host in sender relay odd; do network_add_host "$host"; done
 	mta_start relay
-	# As relays do that want no other senders.
+	# Like relays that refuse other senders.
 	printf '%s\n' 'example.org OK' '<> OK' \
 		>"$network_dir/mta-relay/etc/senders"
 	printf '%s\n' '/^From:.*<[^>]*internal>/ REJECT not our domain' \
@@ -52,7 +52,7 @@ setup() {
 	export SMTP_HOSTNAME=host.internal SMTP_REMOTE_TIMEOUT=20
 }
 
-# What cron sends.
+# A message as cron sends it.
 cron_mail() {
 	printf '%s\n' 'From: "Cron (root@host.internal)"' \
 		' <root@host.internal> (Cron Daemon)' 'To: bob@one.test' \
@@ -62,12 +62,12 @@ cron_mail() {
 		'Subject: root@host.internal' '' '.From: root@host.internal' ''
 }
 
-# Submit it; prints its id.
+# Submit it; print its id.
 send_cron_mail() {
 	cron_mail | sed 's/$/\r/' | submit root@host.internal bob@one.test
 }
 
-# The message that the host which notes all has taken.
+# The message that t/lib/misbehave has taken.
 taken() {
 	cat "$(odd odd)"/*.eml
 }
@@ -91,11 +91,11 @@ taken() {
 		-e 's/^Sender: .*/Sender: root@example.org/' \
 		-e 's/$/\r/' "$BATS_TEST_TMPDIR/mail" >"$BATS_TEST_TMPDIR/expected"
 	taken | sed -n '/^From: "/,$p' | cmp - "$BATS_TEST_TMPDIR/expected"
-	# What is stored is what came.
+	# The stored message is unchanged.
 	grep -F ' <root@host.internal> (Cron Daemon)' "$spool"/*/"$id"_*.eml
 }
 
-@test "SIZE= is that of the message as it is sent" {
+@test "SIZE= is the size of the message with the replaced addresses" {
 	odd_start odd
 	id=$(send_cron_mail)
 	deliver SMTP_RELAYHOST="[odd.hosts.test]" SMTP_MASQUERADE=a.example.org

@@ -18,7 +18,7 @@ setup_file() {
 	for host in sender odd next nobody; do
 		network_add_host "$host"
 	done
-	# One network where nobody listens, one where nobody answers.
+	# One network without listeners, one without answers.
 	ip -n "$network_id-nobody" route add local 10.2.0.0/16 dev lo
 	for net in 10.2.0.0/16 10.3.0.0/16; do
 		ip -n "$network_id-sender" route add $net \
@@ -48,7 +48,7 @@ setup() {
 	export SMTP_DEBUG=1
 }
 
-# The log has hundreds of lines; show_rows names those that count.
+# The log has hundreds of lines; show_rows prints the relevant ones.
 teardown() {
 	stop_started
 }
@@ -73,7 +73,7 @@ plan() {
 	[ "$(find "$spool/queue/new" -type f | wc -l)" -ge "$count" ]
 }
 
-# deliver_within SECONDS: a run that takes no longer, and leaves no process.
+# deliver_within SECONDS: a run within that time, which leaves no process.
 deliver_within() {
 	limit_sec=$1 deliver
 	[ -z "$(ip netns pids "$network_id-sender")" ]
@@ -97,7 +97,7 @@ show_rows() {
 	judge || { show_rows && false; }
 	show_rows
 
-	# The same judged by a table that wants something else.
+	# Judge the same run by a table with another expectation.
 	table=$BATS_TEST_TMPDIR/other.table
 	sed '/^4yz  /s/next/kept/' "$SMTPSERVER_SOURCE/t/misbehave.table" >"$table"
 	run -1 judge
@@ -110,7 +110,7 @@ show_rows() {
 
 	export SMTP_QUEUE_WORKERS=200 SMTP_REMOTE_TIMEOUT=$limit
 	plan --slow
-	# Each waits once for a limit, and for QUIT; all of them at once.
+	# Each cell waits for one limit, and for QUIT; all wait at once.
 	[ "$count" -le "$SMTP_QUEUE_WORKERS" ]
 	deliver_within $((3 * limit + 20))
 	judge --slow || { show_rows && false; }

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# mixed.bats - the short form of make mixed, and whether that sees what it is
-# there to see.
+# mixed.bats - a short form of make mixed, and whether that detects faults.
 
 bats_require_minimum_version 1.5.0
 
@@ -20,7 +19,7 @@ mixed() {
 	mixed --messages 1000
 }
 
-@test "a recipient in no such state is detected" {
+@test "a recipient in none of these states is detected" {
 	run -1 mixed --messages 300 --lose
 	[[ $output == *"violation: not in one place: "* ]]
 }

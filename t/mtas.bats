@@ -45,7 +45,7 @@ arrived() {
 	[ -f "$file" ]
 }
 
-# many_lines NUMBER: of 72 octets, the last one without its end.
+# many_lines NUMBER: lines of 72 octets, the last one without its line end.
 many_lines() {
 	yes "$(printf '%070d' 7)" | head -n "$1" | sed 's/$/\r/; $s/\r//'
 }
@@ -73,7 +73,7 @@ goes_through() {
 		message empty "" | goes_through "$host"
 		message large "$(many_lines 28000)" | goes_through "$host"
 	done
-	# What Exim offers is used.
+	# The extensions that Exim offers are used.
 	[ "$(grep -c 'event=delivered .*host=exim.*policy=verify tls="TLS1' \
 		"$trail")" -eq 6 ]
 	grep -q '<= sender@client.test .* X=TLS1.3:' \
@@ -82,7 +82,7 @@ goes_through() {
 
 @test "a refused recipient is reported, the others get the message" {
 	for host in exim osmtpd; do
-		# The sender is at the other of the two, which takes the notice.
+		# The sender is at the other MTA, which takes the notice.
 		[ "$host" = exim ] && other=osmtpd || other=exim
 		id=$(message "$host" |
 			submit "sender@$other.test" "one@$host.test" \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# notices.bats - the notices that senders get of their mail: real hosts accept
-# them, and Python's email package reads them.
+# notices.bats - the notices to senders: real hosts accept them, and Python's
+# email package parses them.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -19,7 +19,7 @@ setup_file() {
 	for host in sender home odd1 odd2; do
 		network_add_host "$host"
 	done
-	# Where the senders are: a Postfix that looks closely at MIME.
+	# The senders' host: a Postfix with strict checks of MIME.
 	mta_start home
 	postconf -c "$network_dir/mta-home/etc" -e strict_mime_encoding_domain=yes \
 		strict_7bit_headers=yes strict_8bitmime_body=yes
@@ -62,8 +62,8 @@ notices() {
 	sed -n "s/.*message=$1 event=notice .*notice=\([0-9a-f]*\).*/\1/p" "$trail"
 }
 
-# read_notice: wait for the one notice that the MX host of $alice gets,
-# and leave what it says in $fields.
+# read_notice: wait for the one notice to the MX host of $alice, and leave its
+# parsed fields in $fields.
 read_notice() {
 	fields=$BATS_TEST_TMPDIR/fields
 	wait_for 10 mta_mail home "Delivered-To: $alice"
@@ -106,7 +106,7 @@ says() {
 	grep -q "^1 Last-Attempt-Date: " "$fields"
 	not grep -q "^2 " "$fields"
 	not grep -q "the body" "$(mta_mail home "Delivered-To: $alice")"
-	# What was stored stays, the notice as well.
+	# The stored copies remain, also that of the notice.
 	[ "$(find "$spool"/20* -name "${id}_*" | wc -l)" -eq 2 ]
 	[ "$(find "$spool"/20* -name "$(notices "$id")_*" | wc -l)" -eq 1 ]
 	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
@@ -166,7 +166,7 @@ says() {
 		make_due "$message"
 	done
 	deliver
-	# It does not count for the delivery of others.
+	# It does not count against the delivery of others.
 	[ "$(odd_count odd1)" -eq 2 ]
 	for message in "$id" "$both" "$relayed"; do
 		is_deferred "$message"
@@ -185,7 +185,7 @@ says() {
 	wait_for 10 has_notices 3
 }
 
-# Whether $alice's host has so many.
+# Whether $alice's host has that many notices.
 has_notices() {
 	[ "$(mta_mail home "Delivered-To: $alice" | wc -l)" -eq "$1" ]
 }
@@ -212,7 +212,7 @@ has_notices() {
 
 @test "a notice quotes replies that an earlier run got" {
 	id=$(send_lunch "$alice" bob@odd.test)
-	# As if that run had been killed once it was on record.
+	# As if that run had been killed after it recorded the reply.
 	printf '1 1763836310123 0 failed 5.1.1 %s\n' \
 		"mx.odd.test[192.0.2.9]: refused at RCPT: 550 5.1.1 gone" \
 		>"$spool/queue/attempts/$id"
@@ -283,7 +283,7 @@ has_notices() {
 	grep -q "^1 Will-Retry-Until: " "$fields"
 	not grep -q "^2 " "$fields"
 
-	# By another run, which knows of it from what is on record alone.
+	# By another run, which knows of the notice only from the record.
 	make_due "$id"
 	ahead=$((5 * 3600)) deliver
 	is_deferred "$id"
@@ -339,7 +339,7 @@ has_notices() {
 		"$(odd odd1)/log"
 	grep " RCPT TO:<carol@odd.test>$" "$(odd odd1)/log"
 	grep " MAIL FROM:<$alice>$" "$(odd odd2)/log"
-	# That host notifies the sender; no notice was wanted of the other.
+	# That host notifies the sender; the other recipient wants no notice.
 	not told "$id" notice
 }
 
@@ -380,7 +380,7 @@ has_notices() {
 		"1 Diagnostic-Code: smtp; 250 2.0.0 taken" \
 		"part text/rfc822-headers"
 	not grep -q "^2 " "$fields"
-	# A notice is never the cause of another one.
+	# A notice never causes another one.
 	grep -q "^X-Smtpserver-Notify: NEVER" \
 		"$spool"/20*/"$(notices "$id")"_*.eml
 }

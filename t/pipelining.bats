@@ -28,7 +28,7 @@ teardown_file() {
 	network_stop
 }
 
-# said HOST: the commands that a host got and its actions, from MAIL on, as a
+# said HOST: the commands that a host got and its actions, from MAIL on, in one
 # line.
 said() {
 	cut -d ' ' -f 2- "$(odd "$1")/log" | sed -n '/^MAIL/,$p' |
@@ -55,8 +55,9 @@ QUIT,disconnect quit," ]
 QUIT,disconnect quit," ]
 }
 
-# comes_to OUTCOMES RULE...: a message for one, two and three has these
-# outcomes, in that order, at a host with these rules, in groups and one by one.
+# comes_to OUTCOMES RULE...: whether a message for recipients one, two and three
+# has these outcomes, in that order, at a host with these rules, with commands
+# in groups and one by one.
 comes_to() {
 	local outcomes=$1 offer id
 
@@ -100,14 +101,14 @@ outcomes_of() {
 	[ "$(odd_count odd1)" -eq 0 ]
 }
 
-# Which of two messages goes first is not said.
+# The order of the two messages is not defined.
 @test "a host that sends 354 after refusing every recipient gets a dot" {
 	odd_start odd1 --offer PIPELINING --gullible \
 		"rcpt:<one@=550 5.1.1 nobody;ok" "dot=554 5.5.1 for whom?;ok"
 	send_many 2 "" one@odd.test >/dev/null
 	deliver
 	[ "$(grep -c "event=failed .* status=5.1.1" "$trail")" -eq 1 ]
-	# The connection is in step: the next message goes over it.
+	# The connection is still in step: the next message uses it.
 	[ "$(grep -c "event=delivered" "$trail")" -eq 1 ]
 	[ "$(said odd1)" = "MAIL,-- 2 more at once,RCPT,-- 1 more at once,\
 -- rcpt: 550 5.1.1 nobody,DATA,-- octets,-- dot: 554 5.5.1 for whom?,\
@@ -155,8 +156,8 @@ QUIT,disconnect quit," ]
 	[ "$(grep -c "event=failed" "$trail")" -eq 2 ]
 }
 
-# The replies are some 1.2 MB: if all commands were sent first, the host would
-# wait for us to read, and we for it.
+# The replies are some 1.2 MB: if all commands were sent first, each side would
+# wait for the other to read.
 @test "a message for 1000 recipients with long replies is sent" {
 	local recipients
 

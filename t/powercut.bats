@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# powercut.bats - what was acknowledged survives power cuts; t/powercut has the
-# disk, "make check-powercut POINTS=n" a longer look.
+# powercut.bats - acknowledged mail survives power cuts. t/powercut simulates
+# the disk; "make check-powercut POINTS=n" runs a longer test.
 #
 # shellcheck disable=SC2154 # common.bash sets more variables
 
@@ -25,8 +25,8 @@ setup() {
 
 powercut=$SMTPSERVER_SOURCE/t/powercut/powercut
 
-# Whether there is a loop device of this test. What is mounted is in a mount
-# namespace of its own.
+# Whether there is a loop device of this test. Its mounts are in a private mount
+# namespace.
 has_loop() {
 	grep -sF "$TMPDIR" /sys/block/loop*/loop/backing_file
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# probe.bats - a spool on a file system that lacks what it needs.
+# probe.bats - a spool on a file system that lacks a required operation.
 #
 # shellcheck disable=SC2154 # lib/common sets $spool
 
@@ -46,7 +46,7 @@ session() {
 	message | transaction a@client.test b@remote.test | hold_session
 }
 
-# refuses WHAT: neither program trusts mail to it, and both say why.
+# refuses WHAT: whether neither program uses the spool, and both say why.
 refuses() {
 	run -78 deliver
 	[[ $(<"$trail") == *"$mount/spool cannot be the spool: its file system lacks "*"$1"* ]]
@@ -63,7 +63,7 @@ refuses() {
 	refuses "flock(2)"
 }
 
-@test "a spool where a lock is granted twice is refused" {
+@test "a spool where flock grants a lock twice is refused" {
 	mount_lacking exclusion
 	refuses "flock(2)"
 }

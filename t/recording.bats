@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# recording.bats - what became of each recipient is on record before anything
-# else is sent; while it cannot be recorded nothing more is sent.
+# recording.bats - each recipient's outcome is recorded before anything else is
+# sent; while it cannot be recorded nothing more is sent.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -37,7 +37,7 @@ is_connected() {
 	grep -q connect "$(odd "$1")/log"
 }
 
-# How often a host was asked to take mail for a recipient.
+# How often a host got RCPT for a recipient.
 tries() {
 	grep -c "RCPT TO:<$2" "$(odd "$1")/log" || :
 }
@@ -76,8 +76,8 @@ deliver_in_part() {
 	[ "$(tries odd1 two@)" -eq 1 ]
 }
 
-# deliver_in_vain WHAT COMMAND...: a run under the command, until its log has
-# WHAT and two seconds more; then it is killed.
+# deliver_in_vain WHAT COMMAND...: a run under the command, which is killed two
+# seconds after its log has WHAT.
 deliver_in_vain() {
 	local what=$1
 
@@ -101,7 +101,7 @@ deliver_in_vain() {
 	[ "$(odd_count odd1)" -eq 1 ]
 	wait_for 5 deliver
 	is_queue_empty
-	# The first one was sent again.
+	# The first message was sent again.
 	[ "$(odd_count odd1)" -eq 5 ]
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# relay.bats - with SMTP_RELAYHOST all mail goes to the relays that it names,
-# and nowhere else: Postfix, and hosts that misbehave.
+# relay.bats - with SMTP_RELAYHOST all mail goes to the relays that it names and
+# to no other host: Postfix, and hosts that misbehave.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -21,7 +21,7 @@ setup_file() {
 		network_add_host "$host"
 	done
 	ca_issue relay relay.hosts.test "$(network_ip4 relay)"
-	# Nothing should connect to port 25.
+	# No connection to port 25 is expected.
 	mta_start relay relay
 	cat >>"$network_dir/mta-relay/etc/master.cf" <<-END
 		587 inet n - n - - smtpd
@@ -52,7 +52,7 @@ setup() {
 	export SMTP_REMOTE_TIMEOUT=20
 }
 
-# ---- where it goes -----------------------------------------------------------
+# ---- next hops ---------------------------------------------------------------
 
 @test "one message for several domains goes to the relay in one transaction" {
 	odd_start odd1 --port 2525
@@ -122,7 +122,7 @@ setup() {
 	[[ $output == *"TLS: TLS1.3"*"  usable"* ]]
 }
 
-# ---- trouble with the relay is nobody's failure ------------------------------
+# ---- trouble with a relay fails no recipient ---------------------------------
 
 @test "a relay that does not exist, or has no address, makes mail wait" {
 	id=$(send a@one.test)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# requiretls.bats - a message with REQUIRETLS goes only where TLS protects it on
-# all of its way, and one with "TLS-Required: No" goes where policies would not
-# let it (RFC 8689).
+# requiretls.bats - a message with REQUIRETLS goes only to hosts that protect it
+# with TLS on its whole way, and one with "TLS-Required: No" also to hosts that
+# a policy would exclude (RFC 8689).
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -14,8 +14,8 @@ load lib/network
 load lib/mail
 load lib/dnssec
 
-# The host odd offers REQUIRETLS, unless a test says something else; mx is a
-# Postfix, which does not know it.
+# The host odd offers REQUIRETLS unless a test says otherwise; mx is a Postfix,
+# which does not support it.
 setup_file() {
 	need_root
 	need certtool
@@ -83,8 +83,8 @@ make_zones() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# odd_has CERTIFICATE [ARGUMENT...]: the host odd offers REQUIRETLS and STARTTLS
-# with it; none: it has no TLS.
+# odd_has CERTIFICATE [ARGUMENT...]: start the host odd, which offers REQUIRETLS
+# and STARTTLS with this certificate, or no TLS for "none".
 odd_has() {
 	local certificate=$1 options=()
 
@@ -104,12 +104,12 @@ submit_tls() {
 	[ -n "$id" ]
 }
 
-# submit_required RECIPIENT [ARGUMENT...]: one with REQUIRETLS.
+# submit_required RECIPIENT [ARGUMENT...]: submit one with REQUIRETLS.
 submit_required() {
 	submit_tls --option REQUIRETLS "${@:2}" "$(program smtp-session)" "$1"
 }
 
-# submit_optional RECIPIENT [ARGUMENT...]: one with "TLS-Required: No".
+# submit_optional RECIPIENT [ARGUMENT...]: submit one with "TLS-Required: No".
 submit_optional() {
 	submit_tls --field 'TLS-Required: No' "${@:2}" "$(program smtp-session)" "$1"
 }
@@ -118,12 +118,12 @@ submit_plain() {
 	submit_tls "$(program smtp-session)" "$1"
 }
 
-# What was said to the host odd in MAIL commands.
+# The MAIL commands that the host odd got.
 mails() {
 	grep ' MAIL ' "$(odd odd)/log"
 }
 
-# is_delivered POLICY: the message went to the host odd with REQUIRETLS.
+# is_delivered POLICY: whether the message went to the host odd with REQUIRETLS.
 is_delivered() {
 	told "$id" delivered "policy=$1"
 	told "$id" delivered requiretls=yes
@@ -131,14 +131,14 @@ is_delivered() {
 	[ "$(odd_count odd)" -eq 1 ]
 }
 
-# is_failed STATUS [WHY]: it did not, and that is final.
+# is_failed STATUS [WHY]: whether it failed for good, and was not sent.
 is_failed() {
 	told "$id" failed "status=$1"
 	told "$id" failed "${2:-}"
 	! mails
 }
 
-# policies_start DOMAIN MODE HOST: an MTA-STS policy is served.
+# policies_start DOMAIN MODE HOST: serve an MTA-STS policy.
 policies_start() {
 	web=$BATS_TEST_TMPDIR/web
 	mkdir -p "$web"
@@ -154,7 +154,7 @@ policies_start() {
 	wait_for 10 test -e "$web/ready"
 }
 
-# ---- who may have it ---------------------------------------------------------
+# ---- hosts that get it -------------------------------------------------------
 
 @test "REQUIRETLS: a verified host of a signed MX record gets the message" {
 	odd_has good
@@ -197,7 +197,7 @@ policies_start() {
 	submit_required bob@both.sts.test
 	deliver
 	is_delivered dane
-	# Nothing vouches for the name of another host.
+	# Nothing authenticates the name of another host.
 	sed -i 's/^mx: .*/mx: mx.other.test\r/' "$web/both.sts.test"
 	rm "$spool"/policies/*
 	submit_required bob@both.sts.test
@@ -227,7 +227,7 @@ policies_start() {
 	[ "$(grep -c 'event=delivered .*requiretls=yes' "$trail")" -eq 2 ]
 }
 
-# ---- who may not -------------------------------------------------------------
+# ---- hosts that do not get it ------------------------------------------------
 
 @test "REQUIRETLS: a host of an unsigned MX record does not get it" {
 	odd_has self
@@ -356,7 +356,7 @@ policies_start() {
 	run ! grep -q "the text" "$(odd odd)/1.eml"
 }
 
-@test "REQUIRETLS: a notice without a host that has it is kept" {
+@test "REQUIRETLS: a notice is kept if no host of the sender offers it" {
 	submit_required bob@postfix.signed.test --from sue@postfix.signed.test
 	deliver
 	told "$id" notice
@@ -427,7 +427,7 @@ policies_start() {
 	run ! told "$id" policy-missed
 }
 
-# ---- all the way -------------------------------------------------------------
+# ---- over several hops -------------------------------------------------------
 
 @test "REQUIRETLS: two hops of ours pass it on to a third" {
 	local hop=$BATS_TEST_TMPDIR/hop
@@ -446,7 +446,7 @@ policies_start() {
 	told "$id" delivered requiretls=yes
 	[ "$(find "$hop/spool/queue/new" -type f | wc -l)" -eq 1 ]
 
-	# It is for somebody else, there.
+	# There the message is for another recipient.
 	SMTP_QUEUE_PATH=$hop/spool SMTP_HOSTNAME=hop.hosts.test \
 		SMTP_RELAYHOST='[odd.hosts.test]' network_exec hop \
 		timeout 60 "$(program smtp-deliver)" 2>>"$trail"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# resume.bats - TLS sessions that go on over another connection, with a Postfix
+# resume.bats - TLS sessions that another connection resumes, with a Postfix
 
 load lib/common
 load lib/network
@@ -30,7 +30,7 @@ setup_file() {
 	END
 }
 
-# mta_with HOST LINE...: a Postfix, with these lines in its main.cf.
+# mta_with HOST LINE...: start a Postfix with these lines in its main.cf.
 mta_with() {
 	local host=$1
 
@@ -48,22 +48,22 @@ teardown_file() {
 
 setup() {
 	mail_setup
-	# A connection for each message, one after the other.
+	# A connection for each message, one after another.
 	export SMTP_CONNECTION_MESSAGES=1 SMTP_QUEUE_WORKERS=1
 }
 
-# delivered_with TLS: how many messages went over TLS that is told so.
+# delivered_with TLS: how many messages the trail reports with this TLS.
 delivered_with() {
 	grep -c "event=delivered .*tls=\"$1\"" "$trail" || :
 }
 
-# reused HOST: how many sessions it says to have taken up again.
+# reused HOST: how many TLS sessions its Postfix has logged as reused.
 reused() {
 	grep -c 'Reusing old session' "$network_dir/mta-$1/log" || :
 }
 
-# resumes HOST VERSION: whether the session of the first connection serves the
-# three after it. The certificate is told for each.
+# resumes HOST VERSION: whether the three connections after the first resume its
+# session. The trail names the certificate for each.
 resumes() {
 	send_many 4 "" "bob@$1.test" >&2
 	deliver
@@ -93,7 +93,7 @@ resumes() {
 @test "a session verified for one name of a host is not used for another" {
 	id=$(send bob@picky.test)
 	deliver
-	# The same host; its certificate has the first name alone.
+	# The same host; its certificate has only the first name.
 	grep "event=host-passed-over host=alias.hosts.test" "$trail" |
 		grep -q "status=4.7.5"
 	is_deferred "$id"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# routes.bats - the routes file chooses the next hop, and the TLS that is
-# required; every mistake in it is reported. With Postfix, signed zones, an
-# MTA-STS policy, and hosts that log what they get.
+# routes.bats - the routes file chooses the next hop and the required TLS; every
+# mistake in it is reported. With Postfix, signed zones, an MTA-STS policy, and
+# hosts that log what they get.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -63,7 +63,7 @@ setup() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# routes: the file is what is on stdin.
+# routes: write the routes file from stdin.
 routes() {
 	cat >"$SMTP_ROUTES"
 }
@@ -73,7 +73,8 @@ has_arrived() {
 	[ -n "$(mta_mail relay "$1")" ]
 }
 
-# with_certificate HOST NAME: that host offers STARTTLS, and shows it.
+# with_certificate HOST NAME: start a host that offers STARTTLS with that
+# certificate.
 with_certificate() {
 	local options
 
@@ -98,9 +99,9 @@ policy() {
 	wait_for 10 test -e "$web/ready"
 }
 
-# ---- where it goes -----------------------------------------------------------
+# ---- next hops ---------------------------------------------------------------
 
-@test "recipients follow their first rule, in one transaction a next hop" {
+@test "the first matching rule applies; a next hop gets one transaction" {
 	odd_start odd1 --port 2525
 	odd_start odd2
 	routes <<-END
@@ -149,7 +150,7 @@ policy() {
 	told "$id" deferred STARTTLS
 }
 
-# ---- what is asked of TLS ----------------------------------------------------
+# ---- required TLS ------------------------------------------------------------
 
 @test "tls verify: no STARTTLS or a wrong certificate excludes a host" {
 	odd_start odd1
@@ -170,7 +171,7 @@ policy() {
 	told "$id" deferred "4.7.5"
 }
 
-@test "tls verify: a host whose certificate is its own is used" {
+@test "tls verify: a host with a certificate for its name is used" {
 	with_certificate odd1 odd1
 	routes <<<"all via [odd1.hosts.test] tls verify"
 	id=$(send_from a@here.test a@one.test)
@@ -188,7 +189,7 @@ policy() {
 	deliver
 	told "$id" delivered policy=none
 	wait_for 20 has_arrived "$id"
-	# For another rule it is not weaker.
+	# Other rules are not weakened.
 	told "$other" deferred 4.7.5
 	[ -z "$(mta_mail relay "$other")" ]
 }

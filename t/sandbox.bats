@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: ISC
 #
 # sandbox.bats - the programs in their sandbox, and on kernels that lack a part
-# of it. t/unit/sandbox.c tries from inside what the sandbox forbids.
+# of it. t/unit/sandbox.c tests from inside what the sandbox forbids.
 #
 # shellcheck disable=SC2154 # lib/common sets $spool and $started
 
 load lib/common
 load lib/mail
 
-# What landlock_create_ruleset(2) says, which glibc does not wrap.
+# The version that landlock_create_ruleset(2) returns; glibc has no wrapper.
 landlock_version() {
 	python3 -c 'import ctypes
 print(ctypes.CDLL(None).syscall(444, None, 0, 1))'
@@ -49,7 +49,7 @@ missing() {
 	grep -c 'event=wall-incomplete' "$trail" || :
 }
 
-# A process's state: status_of PID NAME.
+# status_of PID NAME: that field of the status of a process.
 status_of() {
 	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
@@ -60,7 +60,7 @@ is_walled() {
 	[ "$(prlimit --pid "$1" --core --noheadings --output HARD | xargs)" = 0 ]
 }
 
-# children PID: of its first thread, a line each.
+# children PID: the children of its first thread, a line each.
 children() {
 	tr ' ' '\n' <"/proc/$1/task/$1/children" | grep .
 }
@@ -162,7 +162,7 @@ has_child() {
 		[ $((0$flags & 3)) -eq 0 ]
 	done
 	[ "$messages" -eq 1 ]
-	# The claims are still held, by the run.
+	# The run still holds the claims.
 	for fd in "$spool"/queue/new/*; do
 		run ! flock --nonblock "$fd" true
 	done
@@ -227,7 +227,7 @@ has_filter() {
 	mv "$spool" "$spool.old"
 	host_start
 	send 'b@[127.0.0.1]' >/dev/null
-	# It looks once a minute.
+	# It checks once a minute.
 	wait_for 80 test -e "$BATS_TEST_TMPDIR/host/1.eml"
 }
 
@@ -264,8 +264,8 @@ has_filter() {
 	[ ! -e "$spool" ]
 }
 
-# lie NAME: hand in a message, and a run delivers it whose workers lie in that
-# way (t/lib/liar.c). The run does not end by that.
+# lie NAME: submit a message, and deliver it by a run whose workers send invalid
+# reports of that kind (t/lib/liar.c). The run must not fail.
 lie() {
 	[ -e "$BATS_TEST_TMPDIR/liar.so" ] ||
 		cc -std=c17 -D_GNU_SOURCE -I"$SMTPSERVER_SOURCE" -fPIC -shared \
@@ -275,7 +275,7 @@ lie() {
 	deliver LIE="$1" LD_PRELOAD="$BATS_TEST_TMPDIR/liar.so"
 }
 
-@test "a worker whose reports make no sense does not end the run" {
+@test "invalid reports of a worker do not end the run" {
 	host_start
 	for lie in outcome recipient endless silent kind; do
 		echo "$lie" >&2
@@ -288,7 +288,7 @@ lie() {
 	done
 }
 
-@test "a worker that takes a delivery back is not believed" {
+@test "a failure that a worker reports after the delivery is ignored" {
 	host_start
 	lie final
 	grep event=delivered "$trail"
@@ -296,7 +296,7 @@ lie() {
 	[ -z "$(find "$spool/queue" -mindepth 2 -type f)" ]
 }
 
-# journal HOW COUNT: what a session tells a journal that fails.
+# journal HOW COUNT: run a session with a journal that fails.
 journal() {
 	need_root
 	run -0 unshare --mount --propagation private \
@@ -311,7 +311,7 @@ journal() {
 }
 
 @test "a journal that nobody reads holds up no mail" {
-	# What its socket takes, and two more.
+	# As many as its socket holds, and more.
 	journal unread $(($(cat /proc/sys/net/unix/max_dgram_qlen) + 3))
 	[[ $output =~ ^([0-9]+)" accepted, "([0-9]+)" logged"$ ]]
 	[ "${BASH_REMATCH[1]}" -eq "${BASH_REMATCH[2]}" ]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# schedule.bats - how smtp-deliver shares out its work: connections,
-# destinations, and what it does not try. Counted by what hosts saw.
+# schedule.bats - how smtp-deliver schedules its work: connections, workers and
+# destinations, as counted by the hosts.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -32,8 +32,8 @@ teardown_file() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# together HOST...: the most connections that there were at once, by their logs'
-# order: it is one host that logs.
+# together HOST...: the maximum number of simultaneous connections, by the order
+# of lines in the logs, which one host writes.
 together() {
 	awk '$2 == "connect" { n++ }
 		$2 == "QUIT" || $2 == "disconnect" && !gone[$1] { n-- }
@@ -76,7 +76,8 @@ together() {
 	deliver
 	is_queue_empty
 	has_all odd1 20
-	# No message was deferred without a connection; few were refused.
+	# No message was deferred without a connection; few connections were
+	# refused.
 	not grep -q event=deferred "$trail"
 	[ "$(saw odd1 "-- too many")" -ge 1 ]
 	[ "$(saw odd1 "-- too many")" -le 5 ]
@@ -140,7 +141,7 @@ together() {
 	done
 	SMTP_REMOTE_TIMEOUT=60 deliver_start
 	wait_for 10 has_got odd1 connect 10
-	# New mail is seen while the run goes on, and goes out at once.
+	# New mail is delivered at once during the run.
 	id=$(send_many 1 "" bob@second.test)
 	wait_for 5 is_done "$id"
 	[ "$(odd_count odd2)" -eq 1 ]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# session.bats - what smtp-session does that a dialogue file cannot show: over
-# TCP, with other programs as clients, with a spool in trouble.
+# session.bats - what dialogue files cannot test of smtp-session: TCP, other
+# programs as clients, faults of the spool.
 #
 # shellcheck disable=SC2154 # common.bash sets more variables
 
@@ -38,8 +38,8 @@ session() {
 	"$(program smtp-session)" 2>>"$log"
 }
 
-# listen ADDRESS [COMMAND...]: hold sessions on a TCP port, $port, as systemd
-# does, until the test ends; the command, if any, starts the listener.
+# listen ADDRESS [COMMAND...]: serve sessions on a TCP port, $port, as systemd
+# does, until the test ends; the command, if any, runs the listener.
 listen() {
 	local address=$1 settings
 
@@ -53,7 +53,7 @@ listen() {
 	wait_for 5 grep -q "^Listening on" "$log"
 }
 
-# systemd-socket-activate passes on only what it is told to.
+# systemd-socket-activate passes on only variables that are named.
 pass_settings() {
 	local name
 
@@ -62,7 +62,7 @@ pass_settings() {
 	done
 }
 
-# A certificate for localhost that is its own authority: NAME.pem, NAME.key.
+# Make a self-signed certificate for localhost: NAME.pem, NAME.key.
 make_certificate() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-days 2 -subj "/CN=$1" -addext subjectAltName=DNS:localhost \
@@ -85,7 +85,7 @@ start_tls() {
 		127.0.0.1
 }
 
-# How many messages are queued, and how many names recipients have.
+# Whether that many messages are queued, with that many recipients' names.
 is_spool() {
 	local queued=("$spool"/queue/new/*) names=("$spool"/20*/*.eml)
 
@@ -95,7 +95,7 @@ is_spool() {
 		! find "$spool" -type f >&2
 }
 
-# Nothing is left of a message that was not committed.
+# Whether nothing is left of messages that were not committed.
 is_tidy() {
 	[ -z "$(ls -A "$spool/scratch")" ] || ! ls -lA "$spool/scratch" >&2
 }
@@ -138,7 +138,7 @@ is_tidy() {
 	[ "$(find "$spool" -name "*_${expected:0:32}.eml" | wc -l)" -eq 2 ]
 	[ "$(find "$spool" -name '*.eml' | wc -l)" -eq 3 ]
 
-	# A plain hash of the address is not in any name.
+	# No name contains a plain hash of the address.
 	token=$(printf b@example.org | sha256sum)
 	[ -z "$(find "$spool" -name "*${token:0:16}*")" ]
 
@@ -199,7 +199,7 @@ is_tidy() {
 	is_spool 2 2
 }
 
-# The most memory that a session has had, after a message of so many MiB.
+# Peak memory of a session after a message of that many MiB.
 peak_kib() {
 	python3 - "$(program smtp-session)" "$1" 2>>"$log" <<-'END'
 		import re, subprocess, sys
@@ -241,7 +241,7 @@ smtplib.SMTP('$host', $port).sendmail('a@b', ['c@d'], 'Subject: x\n\ny\n')"
 	grep -q '^Received: from .* (\[127.0.0.1\])' "$spool"/20*/*.eml
 }
 
-# What a client gets that connects to an address and waits for the end.
+# The output for a client that connects to an address and waits for the end.
 connect() {
 	python3 -c "import socket, sys
 with socket.create_connection(('$1', $port), 10) as s:
@@ -281,7 +281,7 @@ with socket.create_connection(('$1', $port), 10) as s:
 	wait_for 5 grep -q 'event=peer-refused peer=\[IPv6:2001:db8::2\]' "$log"
 	[ ! -e "$spool" ]
 
-	# An address of the host's own, but not of its loopback.
+	# An address of this host that is not a loopback address.
 	run --separate-stderr ip netns exec "$namespace-a" bash -c \
 		"$(declare -f connect); port=$port; connect 192.0.2.1"
 	[ -z "$output" ]
@@ -363,7 +363,7 @@ loads() {
 		grep "$1.* = [0-9]"
 }
 
-# ask_for_tls PROGRAM: its replies to a client that wants to start TLS.
+# ask_for_tls PROGRAM: its replies to a client that sends STARTTLS.
 ask_for_tls() {
 	printf '%s\r\n' "EHLO client.test" STARTTLS NOOP QUIT |
 		"$1" 2>>"$log" || :
@@ -397,7 +397,7 @@ ask_for_tls() {
 	ask_for_tls "$copy" | grep "^220 2.0.0 "
 }
 
-@test "no mix of CR, LF, NUL and dots in a message lets in another one" {
+@test "no mix of CR, LF, NUL and dots smuggles in a second message" {
 	local mode
 
 	for mode in reject normalize; do
@@ -407,8 +407,8 @@ ask_for_tls() {
 	done
 }
 
-# inject CALL FAULT NUMBER: a session in which that call meets that fault the
-# how manieth time; fails if there are not so many.
+# inject CALL FAULT NUMBER: hold a session with that fault in the NUMBER-th such
+# call; fails if there are fewer calls.
 inject() {
 	client_lines | strace -o "$BATS_TEST_TMPDIR/calls" \
 		-e "trace=$1" -e "inject=$1:$2:when=$3" \
@@ -416,7 +416,7 @@ inject() {
 	grep -q 'INJECTED\|killed by SIGKILL' "$BATS_TEST_TMPDIR/calls"
 }
 
-# Whether what failed was a counter's slot: mail goes on without it.
+# Whether the call that failed wrote a counter: mail is accepted regardless.
 is_counter() {
 	grep -q 'pwrite64(.*, 8, [0-9]*) .*INJECTED' "$BATS_TEST_TMPDIR/calls"
 }
@@ -424,7 +424,7 @@ is_counter() {
 can_trace() {
 	need strace
 	strace -o /dev/null true || cannot_run "strace may not trace here"
-	# LeakSanitizer does not work under it.
+	# LeakSanitizer does not work under strace.
 	export ASAN_OPTIONS=detect_leaks=0
 	replies=$BATS_TEST_TMPDIR/replies
 	client_lines | session
@@ -453,13 +453,13 @@ can_trace() {
 				faults=$((faults + 1))
 				[ "$number" -le 10 ]
 			done
-			# The spool is as good as new.
+			# The next message is accepted.
 			grep 'queued as' "$replies"
 			stored=$((stored + 1))
 			is_spool "$stored" "$stored"
 		done
 	done
-	# Written, linked twice, flushed, locked.
+	# A write, two links, a flush and a lock, with two errors each.
 	[ "$faults" -ge 10 ]
 	grep -q 'event=trouble' "$log"
 }
@@ -533,7 +533,7 @@ are_whole() {
 	is_tidy
 }
 
-@test "a spool of several clients at once has every message that got 250" {
+@test "of concurrent clients the spool has every message that got 250" {
 	local i pids=()
 
 	for i in {1..20}; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# settings.bats - a setting that is not valid stops the programs that use it and
-# no other; /healthz says which, and why.
+# settings.bats - an invalid setting stops the programs that use it and no
+# other; /healthz says which, and why.
 #
 # shellcheck disable=SC2030,SC2031 # each test has variables of its own
 # shellcheck disable=SC2154 # the files that are loaded set more variables
@@ -42,7 +42,7 @@ health() {
 	stop "$started"
 }
 
-# expect_health STATUS PATTERN: of the whole body.
+# expect_health STATUS PATTERN: the pattern must match the whole body.
 expect_health() {
 	local found
 
@@ -99,12 +99,12 @@ refuses() {
 		SMTP_DKIM_KEY_PATH="$dir/none"
 	refuses 'SMTP_QUEUE_WORKERS is "many"; expected a number' \
 		SMTP_QUEUE_WORKERS=many
-	# What is left is the last, in a file of the spool's owner.
+	# Only the last one is kept, in a file of the spool's owner.
 	[ "$(stat -c %a "$spool/faults" "$spool/faults/"* | xargs)" = "700 600" ]
 	[ "$(wc -l <"$spool/faults/smtp-deliver")" -eq 1 ]
 }
 
-@test "what smtp-deliver says is no trouble while the queue is empty" {
+@test "/healthz ignores a fault of smtp-deliver while the queue is empty" {
 	local id
 
 	id=$(send bob@odd.test)
@@ -121,7 +121,7 @@ refuses() {
 		"$(program smtp-session)" </dev/null
 	[[ $output == "421 4.3.5"* ]]
 	expect_health 503 "spool $spool: mail is refused: SMTP_COMMAND_TIMEOUT is \"0\"; *"
-	# What was accepted before goes out.
+	# Mail that was accepted before is delivered.
 	odd_start odd
 	SMTP_COMMAND_TIMEOUT=0 deliver
 	told "$id" delivered
@@ -140,13 +140,13 @@ refuses() {
 	expect_health 200 OK
 }
 
-@test "a setting that is not valid makes no spool" {
+@test "with an invalid setting no spool is created" {
 	SMTP_COMMAND_TIMEOUT=0 run -78 "$(program smtp-session)" </dev/null
 	SMTP_MX_HOSTS=0 run -78 "$(program smtp-deliver)"
 	[ ! -e "$spool" ]
 }
 
-@test "a fault's record cannot forge a line, and may be unreadable" {
+@test "a fault's record cannot forge a line, and is ignored if unreadable" {
 	send bob@odd.test
 	mkdir -p "$spool/faults"
 	printf 'one\033[2J\nHTTP/1.1 200 OK\n' >"$spool/faults/smtp-deliver"
@@ -158,17 +158,17 @@ refuses() {
 	expect_health 200 OK
 }
 
-# ---- names -------------------------------------------------------------------
+# ---- unknown variables -------------------------------------------------------
 
 unknown='SMTP_RELAY_HOST is not a variable of smtpserver; did you mean SMTP_RELAYHOST?'
 
-@test "a name that no program has is reported by smtp-health when it starts" {
+@test "an unknown variable is reported by smtp-health when it starts" {
 	health -E SMTP_RELAY_HOST=x -E SMTP_PORT=2525
 	[ "$(grep -c 'smtp-health: event=trouble' "$trail")" -eq 1 ]
 	grep -F "$unknown" "$trail"
 }
 
-@test "a name that no program has is reported by smtp-deliver once a day" {
+@test "an unknown variable is reported by smtp-deliver once a day" {
 	export SMTP_RELAY_HOST=x SMTP_HEALTH_ADDR=127.0.0.1:8080
 
 	send bob@odd.test
@@ -201,7 +201,7 @@ unknown='SMTP_RELAY_HOST is not a variable of smtpserver; did you mean SMTP_RELA
 	[ "$(grep -cF "$unknown" "$trail")" -eq 1 ]
 }
 
-@test "--explain warns of a name that no program has" {
+@test "--explain warns of an unknown variable" {
 	SMTP_RELAY_HOST=x run network_exec sender "$(program smtp-deliver)" \
 		--explain bob@odd.test
 	[[ $output == *"smtp-deliver: $unknown"* ]]

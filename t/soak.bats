@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# soak.bats - the short form of make soak, and whether that sees what it is
-# there to see.
+# soak.bats - a short form of make soak, and whether that detects faults.
 
 bats_require_minimum_version 1.5.0
 
@@ -21,11 +20,11 @@ soak() {
 	soak --messages 12000 --seconds 120
 }
 
-@test "the same holds with the spool on the disk" {
+@test "killed programs neither lose nor repeat mail on a disk either" {
 	soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR"
 }
 
-@test "the soak detects two processes at one message without locks" {
+@test "the soak detects that two processes send one message without locks" {
 	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/no-flock.so" \
 		"$SMTPSERVER_SOURCE/t/lib/no-flock.c"
 	run -1 soak --messages 6000 --seconds 60 --spool "$BATS_TEST_TMPDIR" \

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 #
-# source.bats - what is asked of the source, and that it builds in every way
-# that it is meant to be built.
+# source.bats - the rules of the source, and its builds.
 
 load lib/common
 load lib/sources
@@ -10,20 +9,20 @@ setup() {
 	cd "$SMTPSERVER_SOURCE" || return
 }
 
-# include PATTERN: the C files that include such a header, but for tests.
+# include PATTERN: the C files, without tests, that include such a header.
 include() {
 	sources '*.c' '*.h' | grep -v '^t/' |
 		xargs grep -lE "^#[[:space:]]*include [<\"]$1"
 }
 
-# Run a command, and show the end of what it had to say if it fails.
+# Run a command, and show the end of its output if it fails.
 quietly() {
 	"$@" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
 		{ tail -n 60 "$BATS_TEST_TMPDIR/log" && false; }
 }
 
-# build NAME ARGUMENT...: configure and make, with these arguments of configure,
-# in a directory that is left in $build.
+# build NAME ARGUMENT...: configure and make, with these arguments of configure.
+# Sets $build to the build directory.
 build() {
 	build=$BATS_TEST_TMPDIR/$1
 	shift
@@ -84,7 +83,7 @@ variables() {
 	} | sort -u)
 }
 
-@test "no program reads a variable past its table" {
+@test "programs read variables only through their tables" {
 	sources '*.c' | grep -vE '^(t|lib)/|/settings\.c$' |
 		xargs grep -nE 'getenv\("SMTP_|settings_get\("SMTP_' |
 		grep -vE 'main\.c:.*"SMTP_(QUEUE_PATH|ROUTES)"' | nothing
@@ -174,7 +173,7 @@ net:"
 			grep -vxF "$(tr ' ' '\n' <<<"$room$below")" |
 			sed "s,^,$room/ includes ,"
 	done <<<"$rooms" | nothing
-	# What belongs to all rooms includes none of them; only main.c has all.
+	# Shared files include no room; only main.c includes queue/.
 	include 'smtp-deliver/[a-z]+/' |
 		grep -E '^smtp-deliver/(verdict|settings)\.' | nothing
 	[ "$(include smtp-deliver/queue/ |
@@ -201,8 +200,8 @@ long_lines() {
 }
 
 @test "no line has more than 80 columns" {
-	# A row of a table stays one line in t/unit and t/fuzz, a request in a
-	# man page, and a string or a pattern in a shell file.
+	# Except for rows of tables in t/unit and t/fuzz, requests in a man
+	# page, and strings and patterns in a shell file.
 	{
 		sources '*.[ch]' | long_lines |
 			grep -vE '^t/(unit|fuzz)/[^:]*:[0-9]*: .*["{]'
@@ -211,6 +210,35 @@ long_lines() {
 		shell_sources | long_lines | grep -E ':[0-9]*: *(#|@test)'
 		shell_sources | long_lines | grep -v "[\"']"
 	} | nothing
+}
+
+# Phrases with a plainer equivalent, such as "anyone who", "without", "notify".
+phrases="whoever|for want of|(is|are) to be told|of no use|who has said"
+phrases+="|is put aside"
+
+# stock_phrases FILE...: print these phrases, as file:line: phrase. A phrase may
+# go on in the next line of a comment or string.
+stock_phrases() {
+	pattern=${phrases// /[\\s*#\"]+} perl -0777 -ne '
+		while (/\b($ENV{pattern})\b/gi) {
+			printf "%s:%d: %s\n", $ARGV,
+				1 + (substr($_, 0, $-[0]) =~ tr/\n//),
+				$& =~ s/\s+/ /gr;
+		}' "$@"
+}
+
+@test "no file has a phrase with a plainer equivalent" {
+	local files planted=$BATS_TEST_TMPDIR/planted
+
+	printf '/* Notify whoever\n * is to\n * be told. */\n' >"$planted"
+	[ "$(stock_phrases "$planted")" = "$(printf '%s\n' \
+		"$planted:1: whoever" "$planted:2: is to * be told")" ]
+	# But for this file, and what autotools generate.
+	mapfile -t files < <(sources '*' |
+		grep -vE '^(configure|aclocal\.m4|(Makefile|config\.h)\.in)$' |
+		grep -vE '^t/(source\.bats$|fuzz/seeds/)')
+	[ ${#files[@]} -gt 200 ]
+	stock_phrases "${files[@]}" | nothing
 }
 
 @test "no test file defines a function of t/lib again" {
@@ -224,7 +252,7 @@ long_lines() {
 }
 
 @test "t/lib/README has a line for each file of t/lib, sorted" {
-	# Not what a build leaves there.
+	# Without files that a build leaves there.
 	find t/lib -maxdepth 1 -type f ! -name README ! -name '*.o' \
 		! -name '.*' -printf '%f\n' | LC_ALL=C sort |
 		diff - <(sed -n '3,$s/ .*//p' t/lib/README)
@@ -283,6 +311,6 @@ long_lines() {
 	cd "$SMTPSERVER_SOURCE"
 	sources '*' | grep -vE '^(\.ci/|\.gitignore$)' |
 		comm -23 - "$have" | nothing
-	# What a build leaves beside its sources is not released.
+	# Files that a build leaves beside its sources are not released.
 	grep -E '\.(o|so)$' "$have" | nothing
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# systemd.bats - the whole server, installed and run by a real systemd: handed
-# mail by real clients, delivering it through a real DNS server to a real MTA.
+# systemd.bats - the whole server, installed and run by a real systemd: real
+# clients submit mail, which goes through a real DNS server to a real MTA.
 #
-# The system is booted once for the file. Its one customization is that it
+# The system is booted once for the file. Its only customization is that it
 # trusts the test CA.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
@@ -49,7 +49,7 @@ connect() {
 	network_resolv_conf | inside tee /etc/resolv.conf >/dev/null
 }
 
-# As somebody without any rights.
+# Run a command as an unprivileged user.
 as_nobody() {
 	inside setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
 }
@@ -104,13 +104,13 @@ is_empty() {
 	[ -z "$(inside find "$@")" ]
 }
 
-# The first lines that a session sends, on a port of an address.
+# The first lines that a session sends, on a port and an address.
 greeting() {
 	as_nobody bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "QUIT\r\n" >&3 &&
 		timeout 10 cat <&3' "${1:-127.0.0.1}" "${2:-2525}"
 }
 
-# Settings of the environment file, a line each; systemd is told of them.
+# Write settings to the environment file, a line each, and reload systemd.
 settings() {
 	inside mkdir -p "${environment%/*}"
 	printf '%s\n' "$@" | inside tee "$environment" >/dev/null
@@ -126,7 +126,7 @@ no_settings() {
 
 # ---- installed and started ---------------------------------------------------
 
-@test "systemctl enable --now smtpserver.socket brings the other units along" {
+@test "systemctl enable --now smtpserver.socket enables the other units, too" {
 	for unit in smtpserver.socket smtpserver-deliver.path \
 		smtpserver-retry.path smtpserver-health.socket; do
 		inside systemctl is-active "$unit"
@@ -141,7 +141,7 @@ no_settings() {
 }
 
 @test "without queued mail no smtp-deliver process is started" {
-	# Not by new mail, not by the clock, not even when it is asked for.
+	# Neither by new mail, nor by the timer, nor by systemctl start.
 	inside systemctl start smtpserver-deliver.service
 	[ "$(inside systemctl show -P ConditionResult smtpserver-deliver)" = no ]
 	[ "$(inside systemctl is-active smtpserver-deliver.timer)" = inactive ]
@@ -188,7 +188,7 @@ no_settings() {
 	run -0 as_nobody swaks --server 127.0.0.1:2525 \
 		--from swaks@hosts.test --to one@null.test,two@null.test \
 		--header "Subject: by swaks"
-	# Notices of the failure are there, too, or will be.
+	# There may be notices of the failure as well.
 	[ "$(inside grep -rl "^Return-Path: <swaks@hosts.test>" $spool \
 		--include='*.eml' | wc -l)" -eq 2 ]
 }
@@ -229,7 +229,7 @@ assert not mail.defects, mail.defects' "$(stored_files "$id")"
 	events "$id"
 	file=$(wait_for 10 mta_mail mx1 "$id" && mta_mail mx1 "$id")
 
-	# We have put one header field before it, and changed nothing.
+	# We have added one header field at the top, and changed nothing.
 	mta_content "$file" >"$BATS_TEST_TMPDIR/received"
 	cat -v "$BATS_TEST_TMPDIR/received"
 	grep -q "^Received: from client.test" "$BATS_TEST_TMPDIR/received"
@@ -242,7 +242,7 @@ assert not mail.defects, mail.defects' "$(stored_files "$id")"
 @test "new mail is tried within a second" {
 	local id accepted delivered
 
-	# The machine may be busy: one of three is enough.
+	# The machine may be busy: one success in three is enough.
 	for try in 1 2 3; do
 		id=$(full_message soon | submit_by_smtplib mail@example.test)
 		wait_for 20 has_event "$id" delivered
@@ -275,7 +275,7 @@ assert not mail.defects, mail.defects' "$(stored_files "$id")"
 	done
 	median=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 3p)
 	echo "# from 250 to MAIL: $((median / 1000)) ms (of 5: ${times[*]} us)" >&3
-	# It is meant to be less than half a second. Machines may be busy.
+	# The goal is less than half a second, but the machine may be busy.
 	[ "$median" -lt 5000000 ]
 }
 
@@ -346,7 +346,7 @@ time_of_entry() {
 @test "deferred mail keeps the timer running until it is gone" {
 	local id
 
-	# A minute is long: this timer's is a second.
+	# For the test the timer's interval is a second, not a minute.
 	inside sh -c 'd=/run/systemd/system/smtpserver-deliver.timer.d; mkdir -p $d
 		printf "[Timer]\nOnActiveSec=\nOnActiveSec=1s\n" >$d/test.conf
 		systemctl daemon-reload'
@@ -354,7 +354,7 @@ time_of_entry() {
 	wait_for 20 has_event "$id" deferred
 	wait_for 10 inside systemctl is-active smtpserver-deliver.timer
 
-	# Its host comes up, and its minute; that of the destination as well.
+	# Its host comes up, and message and destination become due.
 	dns <<<"down.test. MX 5 mx1.hosts.test."
 	inside sh -c "rm -f $spool/unreached/*"
 	wait_for 10 inside sh -c "cd $spool/queue/retry && mv 2* 202001010000"
@@ -394,8 +394,8 @@ timer_is_inactive() {
 	local number expected text ours theirs
 
 	inside mkdir -p "${environment%/*}"
-	# A line each: the file, and what both are to find in it for SMTP_PORT,
-	# the number in it being another one each time.
+	# Each line has a file and the SMTP_PORT that both must read from it,
+	# with another number each time.
 	number=3000
 	while read -r expected text <&9; do
 		number=$((number + 1))
@@ -444,8 +444,8 @@ timer_is_inactive() {
 	inside rm -r "${environment%/*}"
 }
 
-# What the generator reads as SMTP_PORT in the environment file: the port that
-# it sets, or what it complains of, in which strange characters are a "?".
+# The generator's SMTP_PORT of the environment file: the port that it sets, or
+# the value in its error message, with unusual characters as "?".
 heard() {
 	local said port
 
@@ -465,7 +465,7 @@ heard() {
 @test "the next client is greeted with SMTP_BANNER and SMTP_HOSTNAME" {
 	settings 'SMTP_BANNER="at your service"' SMTP_HOSTNAME=mail.hosts.test
 	[[ $(greeting) == "220 mail.hosts.test at your service"* ]]
-	# Without a restart, too.
+	# Even without a restart.
 	inside sed -i 's/your/our/' $environment
 	[[ $(greeting) == "220 mail.hosts.test at our service"* ]]
 	no_settings
@@ -553,7 +553,7 @@ heard() {
 	wait_for 10 is_waiting_to_restart smtpserver-health.service
 	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
 
-	# Once it is right, all goes on.
+	# Once it is corrected, all units go on.
 	no_settings
 	greeting | grep -q ^220
 	inside systemctl start smtpserver-deliver.service
@@ -571,7 +571,7 @@ heard() {
 		grep 'mail is not delivered: SMTP_DKIM_DOMAIN is "example.test"'
 	wait_for 10 is_said_by smtp-health 'did you mean SMTP_RELAYHOST?'
 	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
-	# The path and the timer do not shorten the wait of Restart=.
+	# Path unit and timer do not shorten the delay of Restart=.
 	starts=$(inside systemctl show -P NRestarts smtpserver-deliver.service)
 	[ "$starts" -le 3 ]
 
@@ -604,7 +604,7 @@ is_waiting_to_restart() {
 	run -1 as_nobody openssl s_client -starttls smtp -tls1_1 \
 		-cipher ALL:@SECLEVEL=0 -connect 127.0.0.1:2525 </dev/null
 
-	# With a client that insists on a certificate that verifies.
+	# With a client that requires a certificate that verifies.
 	full_message "over TLS" | as_nobody msmtp --host=localhost --port=2525 \
 		--tls=on --tls-starttls=on --from=a@hosts.test \
 		--tls-trust-file=/etc/ssl/certs/ca-certificates.crt \
@@ -681,14 +681,14 @@ metric() {
 
 # ---- the listening flavour ---------------------------------------------------
 
-# systemctl enable --now UNIT, in the place of the other one.
+# Run systemctl enable --now UNIT in place of the other socket.
 use_socket() {
 	inside systemctl disable --now smtpserver.socket \
 		smtpserver-listener.socket
 	inside systemctl enable --now "$1"
 }
 
-# What both sockets bring along.
+# The units that both sockets enable.
 has_companions() {
 	for unit in smtpserver-deliver.path smtpserver-retry.path \
 		smtpserver-health.socket; do
@@ -701,7 +701,7 @@ is_inactive() {
 }
 
 @test "smtpserver-listener.socket replaces smtpserver.socket, and back" {
-	# As one should, and in one step.
+	# As documented, and in one step.
 	use_socket smtpserver-listener.socket
 	has_companions
 	greeting | grep -q ^220
@@ -812,7 +812,7 @@ is_inactive() {
 	greeting | grep -q ^220
 }
 
-# A burst of connections at a socket unit that is in use.
+# Make a burst of connections to a socket unit that is in use.
 survive_burst() {
 	local count
 
@@ -827,7 +827,7 @@ survive_burst() {
 	diff <(sort "$BATS_TEST_TMPDIR/ids") \
 		<(inside find $spool -name '*_*.eml' -printf '%f\n' |
 			cut -d_ -f1 | sort | comm -12 - <(sort "$BATS_TEST_TMPDIR/ids"))
-	# None of them is lost on its way out either.
+	# None of the messages is lost during delivery either.
 	wait_for 120 is_empty $spool/queue/new -type f
 	[ "$(inside ls $spool/queue/failed $spool/queue/retry |
 		grep -cFf "$BATS_TEST_TMPDIR/ids")" -eq "$count" ]

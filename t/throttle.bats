@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# throttle.bats - what smtp-deliver does not try: destinations that were
-# unreachable, from one run to another, counted by what hosts saw; and hosts
-# without a network to them.
+# throttle.bats - destinations that smtp-deliver does not try: those that were
+# unreachable, also across runs, as counted by the hosts; and all destinations
+# while there is no network.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -37,7 +37,7 @@ teardown_file() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# send_each RECIPIENT...: submit a message for each, from $sender; prints their
+# send_each RECIPIENT...: submit a message for each, from $sender; print their
 # ids.
 send_each() {
 	local recipient
@@ -47,7 +47,7 @@ send_each() {
 	done
 }
 
-# event NAME: how often the audit trail has it.
+# event NAME: how often the audit trail has that event.
 event() {
 	grep -c " event=$1 " "$trail" || :
 }
@@ -59,22 +59,23 @@ refused() {
 		awk '$1 == "Tcp:" && /[0-9]/ { print $15 }'
 }
 
-# tried: how often that was since the test began, of odd1.
+# tried: how many connections odd1 has refused since meet_nobody began.
 tried() {
 	echo $(($(refused odd1) - refused_before))
 }
 
-# The files about destinations that cannot be reached.
+# The records of unreachable destinations.
 remembered() {
 	find "$spool/unreached" -type f
 }
 
-# known FIELD: what is remembered of the only one, by the field's number.
+# known FIELD: a field of the only record, by its number.
 known() {
 	cut -d ' ' -f "$1" "$(remembered)"
 }
 
-# remember UNTIL FAILURES LAST: so of the only one; times in seconds from now.
+# remember UNTIL FAILURES LAST: rewrite the only record; times are in seconds
+# from now.
 remember() {
 	printf '%s000 %s000 %s %s000 0 deferred 4.4.1 they were all out\n' \
 		$((EPOCHSECONDS - 86400)) $((EPOCHSECONDS + $1)) "$2" \
@@ -90,7 +91,7 @@ zero() {
 	head -c 100 /dev/zero >"$(remembered)"
 }
 
-# Five messages have met a destination where nobody listens, in one run.
+# Try five messages for a destination without a listener, in one run.
 meet_nobody() {
 	refused_before=$(refused odd1)
 	mapfile -t ids < <(send_each {1..5}@odd.test)
@@ -98,7 +99,7 @@ meet_nobody() {
 	[ "$(tried)" -eq 1 ]
 }
 
-# The way that smtp-deliver(8) tells to have all mail tried again.
+# Have all mail tried again, as smtp-deliver(8) says.
 try_now() {
 	mv "$spool"/queue/retry/*/* "$spool/queue/new/"
 }
@@ -113,7 +114,7 @@ try_now() {
 	done
 	[ "$(event unreached)" -eq 1 ]
 	[ "$(known 3)" -eq 1 ]
-	# One was tried: what is logged of the others is not an attempt.
+	# Only one was tried: the log has no attempt for the others.
 	[ "$(cut -d ' ' -f 1 "$spool"/queue/attempts/* | sort | uniq -c |
 		xargs)" = "4 0 1 1" ]
 }
@@ -125,7 +126,7 @@ try_now() {
 	[ "$(tried)" -eq 1 ]
 	is_deferred "$id"
 	told "$id" deferred "Connection refused"
-	# Nor does what waits for it fall due before.
+	# Its other mail is not due before it either.
 	due=$(date -u -d "@$(($(known 2) / 1000))" +%Y%m%d%H%M)
 	for id in "$id" "${ids[@]}"; do
 		[ "$(place "$id")" -ge "$due" ]
@@ -223,7 +224,7 @@ try_now() {
 	[ "$(event unreached)" -eq 0 ]
 }
 
-# ---- the end of patience -----------------------------------------------------
+# ---- expiry ------------------------------------------------------------------
 
 @test "an untried message expires with its destination's last attempt" {
 	meet_nobody
@@ -231,7 +232,7 @@ try_now() {
 	id=$(send_each bob@odd.test)
 	export SMTP_DELAY_NOTICE=0
 	deliver
-	# Not by what was tried before that.
+	# Not with an attempt before that.
 	remember $((5 * 86400 + 4000)) 20 $((5 * 86400 - 60))
 	ahead=$((5 * 86400 + 3000)) deliver
 	is_deferred "$id"
@@ -276,13 +277,13 @@ link_up() {
 	on_sender addr replace "$(network_ip6 sender)/64" dev uplink nodad
 }
 
-# Whether a message waits, and nothing was said of it.
+# Whether a message is still queued, without an attempt.
 was_left() {
 	is_deferred "$1" && not told "$1" deferred &&
 		[ ! -e "$spool/queue/attempts/$1" ]
 }
 
-# resolver ADDRESS: the sending host asks that one. Until dns_again.
+# resolver ADDRESS: make the sending host use that resolver, until dns_again.
 resolver() {
 	printf 'nameserver %s\noptions timeout:1 attempts:1\n' "$1" \
 		>"/etc/netns/$network_id-sender/resolv.conf"
@@ -292,7 +293,7 @@ dns_again() {
 	cp "$network_dir/resolv.conf" "/etc/netns/$network_id-sender/resolv.conf"
 }
 
-# A resolver on a host that answers SERVFAIL to all, until the test ends.
+# Start a resolver on a host that always answers SERVFAIL, until the test ends.
 start_servfail() {
 	start ip netns exec "$network_id-$1" python3 -c '
 import socket, sys
@@ -387,21 +388,21 @@ teardown() {
 	[ "$(event no-network)" -eq 0 ]
 }
 
-@test "a resolver on this host without a network counts as none" {
+@test "without a network a resolver on this host counts as none" {
 	start_servfail sender 127.0.0.1
 	resolver 127.0.0.1
 	id=$(send_each bob@odd.test)
 	deliver
 	was_left "$id"
 	[ "$(event no-network)" -eq 1 ]
-	# It is one where there is a way.
+	# With a route it does count.
 	on_sender route add default via "$(network_ip4 odd2)"
 	make_due "$id"
 	deliver
 	told "$id" deferred status=4.4.3
 }
 
-@test "a destination of another family is tried if there is a network" {
+@test "an IPv6 destination counts as tried if there is an IPv4 network" {
 	on_sender addr del "$(network_ip6 sender)/64" dev uplink
 	id=$(send_each bob@six.test)
 	deliver

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# trust.bats - which TLS policy holds for a host, and what becomes of a message
-# there: DANE (RFC 7672) and verified STARTTLS, over signed zones and a resolver
-# that validates.
+# trust.bats - which TLS policy applies to a host, and the outcome of a message
+# there: DANE (RFC 7672), MTA-STS and verified STARTTLS, with signed zones and a
+# validating resolver.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 
@@ -14,11 +14,11 @@ load lib/network
 load lib/mail
 load lib/dnssec
 
-# All domains with an MTA-STS policy have the same host for it.
+# One host serves the MTA-STS policies of all domains.
 policy_domains=(enforce testing other tested pattern dane none kept late aged)
 
-# The hosts are named after what is published for them. All of them are one,
-# which shows the certificate that a test chooses.
+# The hosts are named after the records that are published for them. They are
+# one machine, which presents the certificate that a test chooses.
 setup_file() {
 	need_root
 	need certtool
@@ -192,7 +192,8 @@ make_zones() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# host_has CERTIFICATE: the host offers STARTTLS with it; none: it does not.
+# host_has CERTIFICATE: start the host, which offers STARTTLS with this
+# certificate, or no STARTTLS for "none".
 host_has() {
 	local options=()
 
@@ -206,8 +207,8 @@ try() {
 	deliver
 }
 
-# delivers DOMAIN CERTIFICATE POLICY: a message for the domain goes to the host
-# that shows it, and the journal says which policy held.
+# delivers DOMAIN CERTIFICATE POLICY: whether a message for the domain goes to a
+# host with the certificate, and the trail names that policy.
 delivers() {
 	host_has "$2"
 	try "$1"
@@ -219,8 +220,8 @@ delivers() {
 	}
 }
 
-# defers DOMAIN CERTIFICATE POLICY WHY: a message for it waits, and the host
-# does not get to see it.
+# defers DOMAIN CERTIFICATE POLICY WHY: whether a message for the domain is
+# deferred, and the host does not get it.
 defers() {
 	host_has "$2"
 	try "$1"
@@ -230,8 +231,8 @@ defers() {
 	run ! grep -q MAIL "$(odd odd)/log"
 }
 
-# policies_start [CERTIFICATE [VERSION]]: the host with the policies, until the
-# test ends; it speaks no later TLS than that.
+# policies_start [CERTIFICATE [VERSION]]: start the host with the policies,
+# until the test ends; VERSION is the latest TLS version that it speaks.
 policies_start() {
 	local certificate=$network_dir/ca/${1:-policies}
 
@@ -245,7 +246,7 @@ policies_start() {
 	wait_for 10 test -e "$web/ready"
 }
 
-# policy DOMAIN MODE [HOST...]: what that host serves from now on.
+# policy DOMAIN MODE [HOST...]: set the policy that the host serves.
 policy() {
 	{
 		printf '200\ntext/plain; charset=utf-8\n'
@@ -260,7 +261,7 @@ fetches() {
 	grep -c "^$1 " "$web/log" 2>/dev/null || [ -e "$web/log" ] || echo 0
 }
 
-# Of the first certificate in a file, as others see it.
+# The SHA-256 fingerprint of a certificate of the network's.
 fingerprint() {
 	openssl x509 -in "$network_dir/ca/$1.pem" -outform DER |
 		sha256sum | cut -c 1-64
@@ -378,7 +379,7 @@ fingerprint() {
 	defers ta.signed.test forged dane trusted
 }
 
-@test "DANE-TA: a certificate that is itself the record's is refused" {
+@test "DANE-TA: a host certificate that is itself the anchor is refused" {
 	defers own.signed.test own dane "TLSA"
 }
 
@@ -463,7 +464,7 @@ fingerprint() {
 	policy enforce.sts.test enforce mx.sts.test
 	delivers enforce.sts.test policies sts
 	stop_started
-	# A host whose certificate does not verify is not.
+	# A host whose certificate does not verify gets none.
 	defers enforce.sts.test anything sts "NOT trusted"
 }
 
@@ -682,7 +683,7 @@ fingerprint() {
 
 # ---- --explain ---------------------------------------------------------------
 
-# explain STATUS ADDRESS...: what it prints is in $output, and shown.
+# explain STATUS ADDRESS...: run --explain; $output has what it prints.
 explain() {
 	local status=$1
 
@@ -692,12 +693,12 @@ explain() {
 	printf '%s\n' "$output"
 }
 
-# line TEXT: whether a line is that, but for spaces before it.
+# line TEXT: whether a line is that text, apart from leading spaces.
 line() {
 	printf '%s\n' "$output" | sed 's/^ *//' | grep -qxF -- "$1"
 }
 
-# The same as nobody, which has no access to the spool and to the build
+# The same as the user nobody, which has no access to the spool and to the build
 # directory.
 explain_as_nobody() {
 	local dir=$network_dir/installed status=$1
@@ -735,7 +736,7 @@ explain_as_nobody() {
 	grep -F "MTA-STS policy: cannot be fetched: " <<<"$output"
 	line "MTA-STS policy of other.sts.test: unknown"
 	line "policy verify: TLS if the host offers it, and then its certificate must verify"
-	# Before there was a spool, for the message, and now.
+	# Before there was a spool, for the message, and now again.
 	explain_as_nobody 0 bob@enforce.sts.test
 	line "MTA-STS policy of enforce.sts.test: enforce, fetched now"
 	[ "$(fetches enforce.sts.test)" -eq 3 ]

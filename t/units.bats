@@ -13,7 +13,7 @@ setup_file() {
 	make -s -C "$SMTPSERVER_BUILD" install DESTDIR="$stage" 3>&-
 	unit_dir=$(dirname "$(find "$stage" -name smtpserver.socket)")
 	export unit_dir
-	# What our units refer to.
+	# The units that ours refer to.
 	cp -P "$(pkg-config --variable=systemdsystemunitdir systemd)"/*.target \
 		"$unit_dir"
 }
@@ -26,8 +26,8 @@ setup() {
 	: >"$root/proc/net/if_inet6"
 }
 
-# Run the generator on an environment file that comes on stdin. What it says is
-# in $output then.
+# Run the generator on the environment file on stdin; $output has what it
+# prints.
 generate() {
 	local file
 
@@ -43,12 +43,12 @@ option() {
 	sed -n "s/^$2=//p" "$out/$1.d/environment.conf"
 }
 
-# The socket unit's list is reset, and has these.
+# Whether the socket unit's list is reset and has these addresses.
 is_listening_on() {
 	diff <(option "$1" ListenStream) <(printf '%s\n' '' "${@:2}")
 }
 
-# The generator has written for these units and no others.
+# Whether the generator has written drop-ins for just these units.
 are_drop_ins_of() {
 	diff <(ls "$out") <(printf '%s.d\n' "$@")
 }
@@ -324,7 +324,7 @@ are_drop_ins_of() {
 		scratch/e .hidden queue/{new,attempts,failed,damaged}/f
 		queue/retry/202001010000/g)
 	touch "${files[@]}"
-	# As old as can be, but for one that came in late on its day.
+	# All as old as possible, except for one that came late on its day.
 	touch -d "$old" "${files[@]}"
 	touch -d '29 days ago' 2020-01-02/d.eml
 	find . -type d -exec touch -d "$old" {} +

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# upgrade.bats - a spool that one version of the programs has filled serves
+# upgrade.bats - a spool that one version of the programs has filled works with
 # another version: after an upgrade, and after the way back.
 #
-# Each test is run in both directions. It says with "by" whose programs work
+# Each test runs in both directions. "by" chooses the version of the programs
 # from there on.
 #
 # shellcheck disable=SC2154 # the files that are loaded set more variables
@@ -75,7 +75,7 @@ build_old() {
 	rm -r "$source"
 }
 
-# by VERSION: whose programs are used from here on, old or new.
+# by VERSION: use the programs of that version from here on, old or new.
 by() {
 	version=$1
 }
@@ -143,8 +143,7 @@ policies_start() {
 	wait_for 10 test -e "$web/ready"
 }
 
-# Of the only destination that is known to be unreachable, by the field's
-# number.
+# A field of the record of the only unreachable destination, by its number.
 unreached() {
 	cut -d ' ' -f "$1" "$spool"/unreached/*
 }
@@ -277,7 +276,7 @@ deferred_mail() {
 	told "$id" deferred attempt=1
 	in_retry_before "$id" 150
 
-	# Its minute is respected, attempts are counted on, the pause is longer.
+	# Its minute is respected, attempts keep counting, the delay grows.
 	by "$2"
 	deliver
 	not told "$id" deferred attempt=2
@@ -286,7 +285,7 @@ deferred_mail() {
 	not in_retry_before "$id" 200
 	in_retry_before "$id" 400
 
-	# Once more by the version before.
+	# Once more by the first version.
 	by "$1"
 	ahead=400 deliver
 	told "$id" deferred attempt=3
@@ -322,7 +321,7 @@ given_up() {
 	done
 	[ "$(grep -c "message=$id event=notice" "$trail")" -eq 1 ]
 
-	# Its sender is not told of a delay again, but of the end.
+	# Its sender gets no second notice of the delay, but one of the failure.
 	by "$2"
 	for hours in 12 16 20 24; do
 		ahead=$((hours * 3600)) deliver
@@ -392,7 +391,7 @@ failed_mail() {
 	cp -r "$spool/queue" "$kept"
 	stop_started
 
-	# It stays as it is, until somebody has it tried again.
+	# It stays as it is until it is queued again by hand.
 	by "$2"
 	odd_start odd1
 	ahead=$((6 * 86400)) deliver
@@ -416,7 +415,7 @@ failed_mail() {
 	failed_mail new old
 }
 
-# ---- what is remembered of destinations --------------------------------------
+# ---- records of destinations -------------------------------------------------
 
 unreachable_destination() {
 	local before
@@ -475,7 +474,7 @@ kept_policy() {
 	[ "$(wc -l <"$web/log")" -eq 1 ]
 	stop_started
 
-	# The host of the policy is down, and what it has said holds.
+	# The policy's host is down; its cached policy applies.
 	odd_start odd1
 	id=$(send three@sts.test)
 	deliver

@@ -38,13 +38,13 @@ struct spool {
 	struct spool_key key;
 };
 
-/* Open the folder that a spool is in, making it and its parents if they are
- * missing. Returns a descriptor, which is the caller's, or a negative errno. */
+/* Open the spool's own folder, making it and its parents if they are missing.
+ * Returns a descriptor, which the caller closes, or a negative errno. */
 int layout_open_root(const char *path);
 
-/* Open the folders of a spool below its own, which is taken in any case, making
- * those that are missing. Returns 0 or a negative errno; layout_close() is due in
- * both cases. */
+/* Open the folders of a spool below its own, making those that are missing.
+ * Takes ownership of root_fd in any case. Returns 0 or a negative errno;
+ * layout_close() is due in both cases. */
 int layout_open(struct spool *spool, int root_fd);
 void layout_close(struct spool *spool);
 

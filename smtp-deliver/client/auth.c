@@ -39,6 +39,7 @@ struct exchange {
 	const struct mechanism *mechanism;
 	unsigned turn; /* number of responses so far */
 	bool is_pending; /* the first response has not been sent */
+	bool is_accepted; /* the host has accepted the credential */
 	size_t lines; /* of the current reply */
 	char challenge[REPLY_LINE_MAX]; /* the last line; decoded later */
 	char response[RESPONSE_SIZE];
@@ -48,8 +49,8 @@ struct exchange {
 	const char *problem; /* with the host's challenge */
 };
 
-/* A mechanism. respond() makes the response to the challenge; there is no
- * challenge in the first turn. It returns 0, -ENODATA if the mechanism needs a
+/* A mechanism. respond() makes the response to the challenge; the first turn
+ * has no challenge. It returns 0, -ENODATA if the mechanism needs a
  * challenge first, or -EPROTO for a challenge that does not belong in the
  * exchange. */
 struct mechanism {
@@ -86,7 +87,8 @@ respond_with(struct exchange *exchange, const char *text)
 static int
 respond_too_often(struct exchange *exchange)
 {
-	exchange->problem = "the host asks for more than the mechanism has";
+	exchange->problem =
+	    "the host sends more challenges than the mechanism has";
 	return -EPROTO;
 }
 
@@ -205,7 +207,7 @@ choose(unsigned usable)
 	return NULL;
 }
 
-/* ---- what must not be told ----------------------------------------------- */
+/* ---- secrets in replies -------------------------------------------------- */
 
 /* Whether a text has a run of octets in common with a secret. */
 static bool
@@ -223,7 +225,8 @@ has_part(const char *text, const char *secret, size_t length)
 	return false;
 }
 
-/* Some hosts repeat what they reject. */
+/* Replace the text of a reply that repeats the secret: some hosts quote what
+ * they reject. */
 static void
 hide_secret(const struct exchange *exchange, struct verdict *verdict)
 {
@@ -238,7 +241,8 @@ hide_secret(const struct exchange *exchange, struct verdict *verdict)
 	explicit_bzero(base64, sizeof(base64));
 	if (is_secret)
 		(void)strlcpy(verdict->reply + strlen("235 "),
-		    "(the host repeats what it was told)",
+		    "(the host's reply repeats our credentials and is not "
+		    "shown)",
 		    sizeof(verdict->reply) - strlen("235 "));
 }
 
@@ -258,23 +262,26 @@ set_trouble(const struct exchange *exchange, const char *problem,
 	ret_verdict->is_auth_trouble = true;
 }
 
-static int
+static enum dialogue_result
 send_line(struct exchange *exchange, const char *command, const char *text,
     struct verdict *ret_verdict)
 {
 	const struct dialogue *dialogue = exchange->dialogue;
-	int r = dialogue_check_step(dialogue);
+	enum dialogue_result result =
+	    dialogue_check_step(dialogue, STEP_AUTH, ret_verdict);
+	int r;
 
+	if (result != DIALOGUE_OK)
+		return result;
 	/* Not by dialogue_send(), which would leave a copy in memory. */
-	if (r < 0 ||
-	    (r = stream_put(dialogue->stream, command, strlen(command))) < 0 ||
+	if ((r = stream_put(dialogue->stream, command, strlen(command))) < 0 ||
 	    (r = stream_put(dialogue->stream, text, strlen(text))) < 0 ||
 	    (r = stream_put(dialogue->stream, "\r\n", 2)) < 0)
-		dialogue_set_broken(dialogue, STEP_AUTH, r, ret_verdict);
-	return r;
+		return dialogue_set_broken(dialogue, STEP_AUTH, r, ret_verdict);
+	return DIALOGUE_OK;
 }
 
-static int
+static enum dialogue_result
 send_response(struct exchange *exchange, struct verdict *ret_verdict)
 {
 	base64_encode(exchange->response, exchange->response_length,
@@ -284,7 +291,7 @@ send_response(struct exchange *exchange, struct verdict *ret_verdict)
 }
 
 /* AUTH, with the first response if there is one and it fits. */
-static int
+static enum dialogue_result
 send_command(struct exchange *exchange, struct verdict *ret_verdict)
 {
 	char command[64];
@@ -292,7 +299,7 @@ send_command(struct exchange *exchange, struct verdict *ret_verdict)
 
 	if (r < 0 && r != -ENODATA) {
 		set_trouble(exchange, exchange->problem, ret_verdict);
-		return r;
+		return DIALOGUE_LOST;
 	}
 	(void)snprintf(command, sizeof(command), "AUTH %s",
 	    exchange->mechanism->name);
@@ -317,7 +324,7 @@ on_challenge(void *context, const char *text)
 	(void)strlcpy(exchange->challenge, text, sizeof(exchange->challenge));
 }
 
-/* Decode a challenge in place. LOGIN's are for people: any text will do. */
+/* Decode a challenge in place. LOGIN's are prompts in any wording. */
 static int
 decode_challenge(struct exchange *exchange)
 {
@@ -327,7 +334,7 @@ decode_challenge(struct exchange *exchange)
 		return 0;
 	n = base64_decode(exchange->challenge, exchange->challenge,
 	    sizeof(exchange->challenge) - 1);
-	exchange->problem = "the host's challenge is no base64 text";
+	exchange->problem = "the host's challenge is not text in base64";
 	if (n < 0 || exchange->lines != 1 ||
 	    memchr(exchange->challenge, '\0', (size_t)n) != NULL)
 		return -EPROTO;
@@ -336,7 +343,7 @@ decode_challenge(struct exchange *exchange)
 }
 
 /* The host expects another response. */
-static int
+static enum dialogue_result
 continue_exchange(struct exchange *exchange, struct verdict *ret_verdict)
 {
 	int r = 0;
@@ -346,23 +353,25 @@ continue_exchange(struct exchange *exchange, struct verdict *ret_verdict)
 	if (r == 0)
 		return send_response(exchange, ret_verdict);
 	set_trouble(exchange, exchange->problem, ret_verdict);
-	return r;
+	return DIALOGUE_LOST;
 }
 
-/* The host accepts us. Accept the host, unless it had to prove something and
- * did not. */
-static int
-accept_host(const struct exchange *exchange, struct verdict *ret_verdict)
+/* The host has accepted the credential. With SCRAM it must have proven that it
+ * knows the password. */
+static enum dialogue_result
+accept_host(struct exchange *exchange, struct verdict *ret_verdict)
 {
+	exchange->is_accepted = true;
 	if (exchange->mechanism->bit != CREDENTIAL_SCRAM_SHA_256 ||
 	    exchange->scram.is_proven)
-		return 0;
+		return DIALOGUE_OK;
 	set_trouble(exchange,
-	    "the host has not shown that it knows the password", ret_verdict);
-	return -EPROTO;
+	    "the host has not proven that it knows the password", ret_verdict);
+	return DIALOGUE_LOST;
 }
 
-/* An administrator can resolve these; all but 432 are permanent. */
+/* Make a refusal a deferral. An administrator must resolve a permanent one, and
+ * 432, a password transition (RFC 4954 section 6). */
 static void
 refuse(const struct exchange *exchange, struct verdict *verdict)
 {
@@ -377,30 +386,30 @@ refuse(const struct exchange *exchange, struct verdict *verdict)
 	verdict->is_auth_trouble = is_lasting;
 }
 
-/* Returns 1 if another response is due. */
-static int
+/* Take a reply, and answer it if it is a challenge. */
+static enum dialogue_result
 take_reply(struct exchange *exchange, struct verdict *ret_verdict)
 {
-	int r;
+	enum dialogue_result result;
 
 	exchange->lines = 0;
-	r = dialogue_read_reply(exchange->dialogue, STEP_AUTH, on_challenge,
-	    exchange, ret_verdict);
-	if (r < 0) {
-		hide_secret(exchange, ret_verdict);
-		return r;
-	}
-	if (verdict_is_good(ret_verdict))
+	result = dialogue_read_reply(exchange->dialogue, STEP_AUTH,
+	    on_challenge, exchange, ret_verdict);
+	switch (result) {
+	case DIALOGUE_OK:
 		return accept_host(exchange, ret_verdict);
-	if (strncmp(ret_verdict->reply, "334 ", 4) == 0) {
-		r = continue_exchange(exchange, ret_verdict);
-		return r < 0 ? r : 1;
+	case DIALOGUE_REFUSED:
+		if (strncmp(ret_verdict->reply, "334 ", 4) == 0)
+			return continue_exchange(exchange, ret_verdict);
+		refuse(exchange, ret_verdict);
+		return result;
+	default:
+		hide_secret(exchange, ret_verdict);
+		return result;
 	}
-	refuse(exchange, ret_verdict);
-	return -EHOSTUNREACH;
 }
 
-int
+enum dialogue_result
 auth_run(const struct dialogue *dialogue, const struct credential *credential,
     unsigned offered, struct verdict *ret_verdict)
 {
@@ -409,23 +418,22 @@ auth_run(const struct dialogue *dialogue, const struct credential *credential,
 		.credential = credential,
 		.mechanism = choose(credential->mechanisms & offered),
 	};
-	int r;
+	enum dialogue_result result;
 
 	if (exchange.mechanism == NULL) {
 		set_trouble(&exchange,
-		    offered == 0 ? "the host offers no AUTH that we know"
-				 : "the host does not offer what that allows",
+		    offered == 0
+			? "the host offers no AUTH mechanism that we support"
+			: "the host offers no mechanism that the line allows",
 		    ret_verdict);
-		return -EHOSTUNREACH;
+		return DIALOGUE_REFUSED;
 	}
-	/* Each mechanism has its end: see respond_too_often(). */
-	r = send_command(&exchange, ret_verdict);
-	if (r == 0)
-		do
-			r = take_reply(&exchange, ret_verdict);
-		while (r == 1);
+	result = send_command(&exchange, ret_verdict);
+	/* The loop ends as each mechanism does: see respond_too_often(). */
+	while (result == DIALOGUE_OK && !exchange.is_accepted)
+		result = take_reply(&exchange, ret_verdict);
 	explicit_bzero(&exchange, sizeof(exchange));
-	return r;
+	return result;
 }
 
 bool

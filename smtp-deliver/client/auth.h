@@ -14,23 +14,21 @@
 unsigned auth_parse_offer(const char *text);
 
 /*
- * Authenticate to a relay (RFC 4954) by the strongest mechanism that is offered
- * and that the credential allows, and by no other if that fails. The connection
- * must have TLS, with a certificate that has verified.
+ * Authenticate to a relay (RFC 4954) by the strongest mechanism that the host
+ * offers and the credential allows; if it fails, no other is tried. The
+ * connection must have TLS with a verified certificate.
  *
- * Returns 0, -EHOSTUNREACH if the host refuses us, or another negative errno if
- * the connection is unusable. ret_verdict says why; its is_auth_trouble is set
- * if an administrator must act.
+ * Returns DIALOGUE_OK, DIALOGUE_REFUSED or DIALOGUE_LOST. ret_verdict says why;
+ * its is_auth_trouble is set if an administrator must act.
  */
-int auth_run(const struct dialogue *dialogue,
+enum dialogue_result auth_run(const struct dialogue *dialogue,
     const struct credential *credential, unsigned offered,
     struct verdict *ret_verdict);
 
 /*
- * Judge a verdict of a relay: it may ask for authentication (530, RFC 4954
- * section 6), or reject ours, in the midst of a transaction. That is not about
- * the recipients, so such a verdict becomes a deferral. Returns whether it was
- * one.
+ * Make a verdict of a transaction a deferral if the host's reply requires
+ * authentication (530, RFC 4954 section 6) or rejects ours: that does not
+ * concern the recipients. Returns whether the reply does so.
  */
 bool auth_judge(struct verdict *verdict);
 

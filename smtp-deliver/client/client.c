@@ -7,14 +7,13 @@
  *	connect -> GREETING -> EHLO -> (STARTTLS -> EHLO) -> (AUTH) -> ready
  *	connect -> TLS -> GREETING -> EHLO -> (AUTH) -> ready	(RFC 8314)
  *
- * A connection that is lost, or over which something unintelligible came, is
- * not used again.
+ * A connection is not used again after it was lost or an invalid reply came
+ * over it.
  */
 
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,7 @@
 #define HANDSHAKE_SEC 60
 #define BLOCK_SEC 180 /* for each block of the message: section 4.5.3.2.5 */
 
-/* Whether an offer has that keyword, with any parameters. */
+/* Whether an offer has the keyword, with or without parameters. */
 static bool
 is_keyword(const char *text, const char *keyword)
 {
@@ -66,30 +65,31 @@ on_offer(void *context, const char *text)
 }
 
 /* Send EHLO, or HELO to a host that does not know EHLO. */
-static int
+static enum dialogue_result
 send_ehlo(struct client *client, struct verdict *ret_verdict)
 {
 	struct dialogue *dialogue = &client->dialogue;
 	const char *hostname = dialogue->settings->hostname;
-	int r;
+	enum dialogue_result result;
 
 	client->offers = (struct client_offers){ .has_starttls = false };
-	r = dialogue_send(dialogue, STEP_EHLO, ret_verdict, "EHLO %s",
+	result = dialogue_send(dialogue, STEP_EHLO, ret_verdict, "EHLO %s",
 	    hostname);
-	if (r == 0)
-		r = dialogue_read_reply(dialogue, STEP_EHLO, on_offer,
+	if (result == DIALOGUE_OK)
+		result = dialogue_read_reply(dialogue, STEP_EHLO, on_offer,
 		    &client->offers, ret_verdict);
-	if (r == 0 && ret_verdict->outcome == OUTCOME_FAILED) {
-		/* The lines of the refusal were no offers. */
+	if (result == DIALOGUE_REFUSED &&
+	    ret_verdict->outcome == OUTCOME_FAILED) {
+		/* The lines of a refusal are not offers. */
 		client->offers =
 		    (struct client_offers){ .has_starttls = false };
-		r = dialogue_exchange(dialogue, STEP_HELO, ret_verdict,
+		result = dialogue_exchange(dialogue, STEP_HELO, ret_verdict,
 		    "HELO %s", hostname);
 	}
-	return r == 0 && !verdict_is_good(ret_verdict) ? -EHOSTUNREACH : r;
+	return result;
 }
 
-static int
+static enum dialogue_result
 handshake(struct client *client, const struct trust *trust,
     struct verdict *ret_verdict)
 {
@@ -107,93 +107,97 @@ handshake(struct client *client, const struct trust *trust,
 		dialogue_begin_verdict(dialogue, ret_verdict);
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.5", "TLS: %s",
 		    result.error);
-		return r;
+		return DIALOGUE_LOST;
 	}
 	(void)snprintf(dialogue->tls, sizeof(dialogue->tls), "%s %s%s",
 	    result.protocol, result.cipher,
 	    result.is_resumed ? " resumed" : "");
-	return 0;
+	return DIALOGUE_OK;
 }
 
-static int
+static enum dialogue_result
 start_tls(struct client *client, const struct trust *trust,
     struct verdict *ret_verdict)
 {
-	int r;
+	enum dialogue_result result = dialogue_exchange(&client->dialogue,
+	    STEP_STARTTLS, ret_verdict, "STARTTLS");
 
-	r = dialogue_exchange(&client->dialogue, STEP_STARTTLS, ret_verdict,
-	    "STARTTLS");
-	if (r < 0 || !verdict_is_good(ret_verdict))
-		return r < 0 ? r : -EHOSTUNREACH;
-	if ((r = handshake(client, trust, ret_verdict)) < 0)
-		return r;
-	return send_ehlo(client, ret_verdict);
+	if (result == DIALOGUE_OK)
+		result = handshake(client, trust, ret_verdict);
+	if (result == DIALOGUE_OK)
+		result = send_ehlo(client, ret_verdict);
+	return result;
 }
 
-/* Start TLS, unless the host may be used without. */
-static int
+/* Start TLS if the host offers it and its policy is not none. Fail if the
+ * policy requires TLS and the host does not offer it. */
+static enum dialogue_result
 secure(struct client *client, const struct trust *trust,
     struct verdict *ret_verdict)
 {
 	struct dialogue *dialogue = &client->dialogue;
 
 	if (trust->is_tls_first)
-		return 0;
+		return DIALOGUE_OK;
 	if (client->offers.has_starttls && trust->level != LEVEL_NONE)
 		return start_tls(client, trust, ret_verdict);
 	if (trust->is_tls_required) {
 		dialogue_begin_verdict(dialogue, ret_verdict);
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
-		    "the host does not offer STARTTLS, which its policy asks "
-		    "for");
-		return -EHOSTUNREACH;
+		    "the host does not offer STARTTLS, which its policy "
+		    "requires");
+		return DIALOGUE_REFUSED;
 	}
 	(void)strlcpy(dialogue->policy, level_name(LEVEL_NONE),
 	    sizeof(dialogue->policy));
-	return 0;
+	return DIALOGUE_OK;
 }
 
 /* Authenticate to a relay, over TLS only. */
-static int
+static enum dialogue_result
 authenticate(const struct client *client, const struct trust *trust,
     const struct credential *credential, struct verdict *ret_verdict)
 {
 	if (credential == NULL)
-		return 0;
+		return DIALOGUE_OK;
 	if (client_is_secure(client) && trust->level != LEVEL_NONE)
 		return auth_run(&client->dialogue, credential,
 		    client->offers.auth, ret_verdict);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
-	    "no TLS with the host, without which line %u of SMTP_AUTH_FILE is "
-	    "not used",
+	    "no TLS with the host: line %u of SMTP_AUTH_FILE is not used "
+	    "without TLS",
 	    credential->line);
 	ret_verdict->is_auth_trouble = true;
-	return -EHOSTUNREACH;
+	return DIALOGUE_REFUSED;
 }
 
 /* Take the session from the greeting to the point where messages can be
  * sent. */
-static int
+static enum dialogue_result
 open_session(struct client *client, const struct trust *trust,
     const struct credential *credential, struct verdict *ret_verdict)
 {
-	int r;
+	enum dialogue_result result = DIALOGUE_OK;
 
-	if (trust->is_tls_first &&
-	    (r = handshake(client, trust, ret_verdict)) < 0)
-		return r;
-	r = dialogue_get_reply(&client->dialogue, STEP_GREETING, ret_verdict);
-	if (r < 0 || !verdict_is_good(ret_verdict))
-		return -EHOSTUNREACH;
-	if ((r = send_ehlo(client, ret_verdict)) < 0)
-		return r;
-	if ((r = secure(client, trust, ret_verdict)) < 0)
-		return r;
-	return authenticate(client, trust, credential, ret_verdict);
+	if (trust->is_tls_first)
+		result = handshake(client, trust, ret_verdict);
+	if (result != DIALOGUE_OK)
+		return result;
+	/* A host that refuses in place of a greeting, or sends none, gets a
+	 * QUIT, too. */
+	if (dialogue_get_reply(&client->dialogue, STEP_GREETING, ret_verdict) !=
+	    DIALOGUE_OK)
+		return DIALOGUE_REFUSED;
+	result = send_ehlo(client, ret_verdict);
+	if (result == DIALOGUE_OK)
+		result = secure(client, trust, ret_verdict);
+	if (result == DIALOGUE_OK)
+		result = authenticate(client, trust, credential, ret_verdict);
+	return result;
 }
 
-/* Set whom the dialogue is with: name, address and policy. */
+/* Set the host of the dialogue: name, address and policy. */
 static void
 set_host(struct dialogue *dialogue, const struct trust *trust,
     const struct addrinfo *address)
@@ -208,20 +212,27 @@ set_host(struct dialogue *dialogue, const struct trust *trust,
 	    sizeof(dialogue->policy));
 }
 
-void
-client_set_unconnected(const struct trust *trust,
-    const struct addrinfo *address, const char *reason,
-    struct verdict *ret_verdict)
+static void
+set_unused(const struct trust *trust, const struct addrinfo *address,
+    const char *status, const char *reason, struct verdict *ret_verdict)
 {
 	struct dialogue dialogue = { .stream = NULL };
 
 	set_host(&dialogue, trust, address);
 	dialogue_begin_verdict(&dialogue, ret_verdict);
-	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.1", "%s", reason);
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, status, "%s", reason);
 }
 
-/* Trouble before MAIL is never permanent for a recipient: the host may refuse
- * everybody today. */
+void
+client_set_unconnected(const struct trust *trust,
+    const struct addrinfo *address, const char *reason,
+    struct verdict *ret_verdict)
+{
+	set_unused(trust, address, "4.4.1", reason, ret_verdict);
+}
+
+/* A failure before MAIL is never permanent for a recipient: the host may refuse
+ * all clients for a time. */
 static void
 make_temporary(struct verdict *verdict)
 {
@@ -229,43 +240,57 @@ make_temporary(struct verdict *verdict)
 	verdict->status[0] = '4';
 }
 
-int
-client_open(const struct trust *trust, int fd, const struct addrinfo *address,
-    const struct credential *credential, struct tls_memory *memory,
-    const struct deliver_settings *settings, struct client **ret_client,
-    struct verdict *ret_verdict)
+/* Make a client of a connection. Returns NULL without memory; the connection is
+ * closed then. */
+static struct client *
+make_client(const struct trust *trust, int fd, const struct addrinfo *address,
+    struct tls_memory *memory, const struct deliver_settings *settings)
 {
 	struct client *client = calloc(1, sizeof(*client));
-	int r;
 
 	if (client == NULL) {
 		close(fd);
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.0",
-		    "no memory");
-		return -EHOSTUNREACH;
+		return NULL;
 	}
 	client->fd = fd;
 	client->memory = memory;
 	client->dialogue.settings = settings;
 	set_host(&client->dialogue, trust, address);
-	dialogue_begin_verdict(&client->dialogue, ret_verdict);
-	r = stream_open(fd, fd,
-	    dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
-	    &client->dialogue.stream);
-	if (r == 0)
-		r = open_session(client, trust, credential, ret_verdict);
-	if (r < 0) {
-		make_temporary(ret_verdict);
-		/* A host that refused us gets a QUIT (RFC 5321 section
-		 * 4.1.1.10). */
-		if (r == -EHOSTUNREACH && client->dialogue.stream != NULL)
-			client_quit(client);
-		else
-			client_drop(client);
-		return -EHOSTUNREACH;
+	if (stream_open(fd, fd,
+		dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
+		&client->dialogue.stream) < 0) {
+		client_drop(client);
+		return NULL;
 	}
-	*ret_client = client;
-	return 0;
+	return client;
+}
+
+bool
+client_open(const struct trust *trust, int fd, const struct addrinfo *address,
+    const struct credential *credential, struct tls_memory *memory,
+    const struct deliver_settings *settings, struct client **ret_client,
+    struct verdict *ret_verdict)
+{
+	struct client *client =
+	    make_client(trust, fd, address, memory, settings);
+	enum dialogue_result result;
+
+	if (client == NULL) {
+		set_unused(trust, address, "4.3.0", "no memory", ret_verdict);
+		return false;
+	}
+	result = open_session(client, trust, credential, ret_verdict);
+	if (result == DIALOGUE_OK) {
+		*ret_client = client;
+		return true;
+	}
+	make_temporary(ret_verdict);
+	/* A host that refused us gets a QUIT (RFC 5321 section 4.1.1.10). */
+	if (result == DIALOGUE_REFUSED)
+		client_quit(client);
+	else
+		client_drop(client);
+	return false;
 }
 
 void

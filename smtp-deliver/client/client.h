@@ -32,29 +32,28 @@ struct client {
 	struct dialogue dialogue;
 	struct client_offers offers;
 	int fd;
-	struct tls_memory *memory; /* the caller's */
+	struct tls_memory *memory; /* owned by the caller */
 };
 
 /*
  * Open a session: greeting, EHLO (or HELO), STARTTLS, AUTH.
  *
- * trust	the TLS policy for the host, which it names; used during the
- *		call only.
- * fd		a connection to one of its addresses; taken in any case.
- * credential	how to authenticate, or NULL. The host is not used then unless
- *		it has verified TLS and accepts the credential.
- * memory	of TLS sessions (lib/tls.h), which the connection may resume and
- *		uses until it ends; or NULL.
+ * trust	the host's name and TLS policy; used during the call only.
+ * fd		a connection to the address. It is closed with the client, or
+ *		before the call returns without one.
+ * credential	how to authenticate, or NULL. If it is given, the host must have
+ *		verified TLS and accept the credential.
+ * memory	earlier TLS sessions (lib/tls.h) that the connection may resume,
+ *		or NULL. It is used until the connection ends.
  *
- * Returns 0, or -EHOSTUNREACH with ret_verdict saying why the host is not used
- * now.
+ * Returns whether the session is open. If not, ret_verdict says why.
  */
-int client_open(const struct trust *trust, int fd,
+bool client_open(const struct trust *trust, int fd,
     const struct addrinfo *address, const struct credential *credential,
     struct tls_memory *memory, const struct deliver_settings *settings,
     struct client **ret_client, struct verdict *ret_verdict);
 
-/* Set the verdict on an address of a host that could not be connected to. */
+/* Set the verdict for a host's address to which no connection could be made. */
 void client_set_unconnected(const struct trust *trust,
     const struct addrinfo *address, const char *reason,
     struct verdict *ret_verdict);

@@ -3,9 +3,9 @@
 /*
  * connect.c - connections to remote hosts (RFC 8305, "Happy Eyeballs").
  *
- * A host may have addresses that nobody answers at, often all of one family.
- * So the next one is tried while there is no answer yet, and the first that
- * answers is used.
+ * Some addresses of a host may not answer, often all of one family. So the next
+ * address is tried while the earlier ones have not answered, and the first to
+ * answer is used.
  */
 
 #include "config.h"
@@ -31,7 +31,8 @@
 
 /* ---- the order of addresses ---------------------------------------------- */
 
-/* The next address of the family, or of another one; NULL if there is none. */
+/* Find the first address of the family, or, without is_same, of another family.
+ * Returns NULL if there is none. */
 static const struct addrinfo *
 find_address(const struct addrinfo *address, int family, bool is_same)
 {
@@ -56,7 +57,8 @@ first_family(enum ip_family choice, const struct addrinfo *addresses)
 	}
 }
 
-/* Each list keeps its order, and they take turns (RFC 8305 section 4). */
+/* The addresses of a family keep their order; the families take turns (RFC 8305
+ * section 4). */
 void
 connect_begin(const struct addrinfo *addresses,
     const struct deliver_settings *settings, struct connect *ret_connect)
@@ -92,8 +94,8 @@ connect_begin(const struct addrinfo *addresses,
 
 /* ---- one attempt --------------------------------------------------------- */
 
-/* Begin the connection where SMTP_BIND_ADDRESS says. Returns 0 or a negative
- * errno, with ret_what telling what that is about. */
+/* Bind a socket to SMTP_BIND_ADDRESS, if that has an address of the family.
+ * Returns 0, or a negative errno with ret_what saying what failed. */
 static int
 bind_socket(const struct deliver_settings *settings, int fd, int family,
     char ret_what[WHAT_SIZE])
@@ -108,7 +110,8 @@ bind_socket(const struct deliver_settings *settings, int fd, int family,
 
 	if ((is_ip4 ? ip4->sin_family : ip6->sin6_family) != family)
 		return 0;
-	/* The port is chosen when it is known where to: there are more then. */
+	/* connect(2) chooses the port: connections to different hosts can share
+	 * one. */
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
 	    sizeof(on));
 	r = is_ip4 ? bind(fd, (const struct sockaddr *)ip4, sizeof(*ip4))
@@ -122,8 +125,8 @@ bind_socket(const struct deliver_settings *settings, int fd, int family,
 	return r;
 }
 
-/* Make a socket and begin to connect it. Returns it, or a negative errno with
- * ret_what telling what that is about. */
+/* Make a socket and begin to connect it. Returns the socket, or a negative
+ * errno with ret_what saying what failed. */
 static int
 begin_connection(const struct deliver_settings *settings,
     const struct addrinfo *address, char ret_what[WHAT_SIZE])
@@ -135,7 +138,7 @@ begin_connection(const struct deliver_settings *settings,
 	(void)strlcpy(ret_what, "no connection", WHAT_SIZE);
 	if (fd == -1)
 		return -errno;
-	/* What is sent is one command, or all there is of a message. */
+	/* The stream collects output: Nagle's algorithm would only delay it. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	r = bind_socket(settings, fd, address->ai_family, ret_what);
 	if (r == 0 &&
@@ -157,8 +160,8 @@ stop_attempt(struct connect_attempt *attempt)
 	attempt->fd = -1;
 }
 
-/* Whether an error is about the network or the other host, and not about what
- * this one has run out of. */
+/* The cause of an error: the route, the remote host, or this host, which may
+ * have run out of something. */
 static enum connect_failure
 failure_of(int error, const struct addrinfo *address)
 {
@@ -217,7 +220,8 @@ begin_attempt(struct connect *connect, struct connect_attempt *attempt)
 	connect->next_mono_ms = clock_mono_ms() + NEXT_MS;
 }
 
-/* What became of an attempt: 0, -EINPROGRESS or another negative errno. */
+/* Get the result of an attempt: 0 if it is connected, -EINPROGRESS, or another
+ * negative errno. */
 static int
 get_result(const struct connect_attempt *attempt, const struct pollfd *pfd)
 {
@@ -233,7 +237,7 @@ get_result(const struct connect_attempt *attempt, const struct pollfd *pfd)
 	return -error;
 }
 
-/* ---- all of them --------------------------------------------------------- */
+/* ---- all attempts -------------------------------------------------------- */
 
 static struct connect_attempt *
 find_attempt(struct connect *connect, enum connect_state state)
@@ -244,7 +248,7 @@ find_attempt(struct connect *connect, enum connect_state state)
 	return NULL;
 }
 
-/* Try the next addresses whose time has come. */
+/* Begin the attempts that are due. */
 static void
 begin_next(struct connect *connect)
 {
@@ -255,8 +259,9 @@ begin_next(struct connect *connect)
 		begin_attempt(connect, attempt);
 }
 
-/* Wait until something has happened, or has to. ret_pfds has an entry for each
- * attempt, which is ignored if its descriptor is -1. */
+/* Wait until an attempt has a result, another is due, or a deadline has passed.
+ * ret_pfds has an entry for each attempt; poll(2) ignores one whose descriptor
+ * is -1. */
 static void
 wait_for_attempts(struct connect *connect,
     struct pollfd ret_pfds[CONNECT_ADDRESSES_MAX])
@@ -300,7 +305,7 @@ stop_slower(struct connect *connect)
 	}
 }
 
-/* Find out what became of the attempts, up to the first that has answered. */
+/* Take the results of the attempts, up to the first that has answered. */
 static void
 check_attempts(struct connect *connect, const struct pollfd *pfds)
 {
@@ -322,7 +327,7 @@ check_attempts(struct connect *connect, const struct pollfd *pfds)
 	}
 }
 
-/* Return the next event there is. */
+/* Take the next event. Returns whether there is one. */
 static bool
 take_event(struct connect *connect, struct connect_event *ret_event)
 {

@@ -33,16 +33,16 @@ enum connect_state {
 struct connect_attempt {
 	const struct addrinfo *address;
 	enum connect_state state;
-	int fd; /* under way, or answered */
+	int fd; /* if under way or answered; or -1 */
 	int64_t deadline_mono_ms;
-	char reason[CONNECT_REASON_SIZE]; /* failed, or slower */
+	char reason[CONNECT_REASON_SIZE]; /* if failed or slower */
 };
 
-/* What has failed, a bit each. */
+/* Causes of failure: bits. */
 enum connect_failure {
-	CONNECT_FAILED_HERE = 1, /* this host lacks something */
-	CONNECT_FAILED_THERE = 2, /* the other does not answer */
-	CONNECT_FAILED_ROUTE = 4, /* this host knows no way to it */
+	CONNECT_FAILED_HERE = 1, /* this host lacks a resource */
+	CONNECT_FAILED_THERE = 2, /* the remote host does not answer */
+	CONNECT_FAILED_ROUTE = 4, /* this host has no route to it */
 };
 
 /* The addresses of one host, in the order in which they are tried. */
@@ -50,14 +50,14 @@ struct connect {
 	const struct deliver_settings *settings;
 	size_t count;
 	struct connect_attempt attempts[CONNECT_ADDRESSES_MAX];
-	int64_t next_mono_ms; /* the next one is not tried before then */
-	unsigned failures; /* of enum connect_failure, of any address so far */
+	int64_t next_mono_ms; /* the next address is not tried before */
+	unsigned failures; /* enum connect_failure, of all addresses so far */
 };
 
 /* What became of an address. */
 enum connect_event_kind {
-	CONNECT_EVENT_OPEN, /* connected; the caller owns the socket, which does
-			     * not block */
+	CONNECT_EVENT_OPEN, /* connected; the caller owns the socket, which is
+			     * non-blocking */
 	CONNECT_EVENT_FAILED,
 	CONNECT_EVENT_SLOWER, /* tried again if the caller goes on */
 };
@@ -70,22 +70,22 @@ struct connect_event {
 };
 
 /*
- * Get ready to connect to a host.
+ * Prepare to connect to a host.
  *
- * addresses	the host's, the one to try first first; used as long as
- *		ret_connect is. They are interleaved by family (RFC 8305 section
- *		4); SMTP_IP_FAMILY may leave none.
+ * addresses	the host's, in order of preference; used as long as ret_connect
+ *		is. They are interleaved by family (RFC 8305 section 4);
+ *		SMTP_IP_FAMILY may exclude them all.
  */
 void connect_begin(const struct addrinfo *addresses,
     const struct deliver_settings *settings, struct connect *ret_connect);
 
 /*
- * Wait for what becomes of an address that is left. Each is tried a quarter of
- * a second after the one before, or when that has failed; the first that
- * answers is used (RFC 8305 section 5). CONNECT_EVENT_OPEN comes after the
- * events of the addresses that failed or were slower.
+ * Wait for the next event. An address is tried a quarter of a second after the
+ * one before it, or once that one has failed; the first address to answer is
+ * used (RFC 8305 section 5). CONNECT_EVENT_OPEN comes after the events of the
+ * addresses that failed or were slower.
  *
- * Returns whether there is an event; false: no address is left.
+ * Returns whether there is an event: false if no address is left.
  */
 bool connect_next(struct connect *connect, struct connect_event *ret_event);
 

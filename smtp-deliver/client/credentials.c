@@ -34,8 +34,8 @@
 struct credentials_refusals {
 	size_t size_bytes;
 	struct {
-		atomic_bool was_told;
-		_Atomic int64_t until_ms;
+		atomic_bool was_refused; /* in this run */
+		_Atomic int64_t until_mono_ms; /* not tried before then */
 	} slots[];
 };
 
@@ -79,7 +79,7 @@ parse_host(const char *word, struct credential *ret_credential)
 	ret_credential->port = relays.entries[0].port;
 	if (idna_to_ascii(relays.entries[0].name, ret_credential->host) < 0)
 		(void)strlcpy(ret_credential->host, relays.entries[0].name,
-		    sizeof(ret_credential->host)); /* IPv6 */
+		    sizeof(ret_credential->host)); /* an IPv6 address */
 	return true;
 }
 
@@ -139,12 +139,12 @@ parse_line(const char *line, struct credential *ret_credential)
 	if (!take_word(&line, user, sizeof(user)) ||
 	    password_prepare(user, ret_credential->user,
 		sizeof(ret_credential->user)) < 0)
-		return "a user, in UTF-8 and without blanks, behind the "
+		return "a user, in UTF-8 and without blanks, after the "
 		       "mechanism";
 	if (*line == '\0')
 		return "a secret after the user";
 	if (strchr(BLANKS, line[strlen(line) - 1]) != NULL)
-		return "no blank at its end";
+		return "no blank at the end of the line";
 	if (!parse_secret(line, ret_credential))
 		return ret_credential->mechanisms == CREDENTIAL_XOAUTH2
 		    ? "a token of OAuth 2 after the user"
@@ -199,12 +199,12 @@ add_line(struct credentials *credentials, const char *text, unsigned number)
 	credential = &credentials->entries[credentials->count];
 	credential->line = number;
 	expected = parse_line(text, credential);
-	credentials->count++; /* so that half a line is freed as well */
+	credentials->count++; /* an incomplete entry is freed, too */
 	if (expected != NULL)
 		return expected;
 	for (size_t i = 0; i + 1 < credentials->count; i++)
 		if (is_same_place(&credentials->entries[i], credential))
-			return "another host than those above";
+			return "a host that no line above has";
 	return NULL;
 }
 
@@ -222,7 +222,7 @@ take_line(struct credentials *credentials, const char *text, size_t length,
 	line[length] = '\0';
 	start = line + strspn(line, BLANKS);
 	if (strlen(line) != length)
-		expected = "text, and no NUL";
+		expected = "text without NUL";
 	else if (*start != '\0' && *start != '#')
 		expected = add_line(credentials, start, number);
 	explicit_bzero(line, sizeof(line));
@@ -333,7 +333,7 @@ credentials_close(struct credentials *credentials)
 	free(credentials);
 }
 
-/* ---- who is asked -------------------------------------------------------- */
+/* ---- a relay's line ------------------------------------------------------ */
 
 const struct credential *
 credentials_find(const struct credentials *credentials, const char *host,
@@ -368,9 +368,9 @@ credentials_note_refusal(const struct credentials *credentials,
 {
 	size_t slot = slot_of(credentials, credential);
 
-	credentials->refusals->slots[slot].until_ms =
+	credentials->refusals->slots[slot].until_mono_ms =
 	    clock_mono_ms() + REFUSED_MS;
-	return !atomic_exchange(&credentials->refusals->slots[slot].was_told,
+	return !atomic_exchange(&credentials->refusals->slots[slot].was_refused,
 	    true);
 }
 
@@ -380,5 +380,6 @@ credentials_are_refused(const struct credentials *credentials,
 {
 	size_t slot = slot_of(credentials, credential);
 
-	return clock_mono_ms() < credentials->refusals->slots[slot].until_ms;
+	return clock_mono_ms() <
+	    credentials->refusals->slots[slot].until_mono_ms;
 }

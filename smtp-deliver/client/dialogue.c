@@ -66,7 +66,7 @@ dialogue_begin_verdict(const struct dialogue *dialogue,
 	    sizeof(ret_verdict->fingerprint));
 }
 
-void
+enum dialogue_result
 dialogue_set_broken(const struct dialogue *dialogue, enum step step, int error,
     struct verdict *ret_verdict)
 {
@@ -74,9 +74,6 @@ dialogue_set_broken(const struct dialogue *dialogue, enum step step, int error,
 	if (error == -EPROTO)
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.5.0",
 		    "no SMTP reply to %s", rules[step].name);
-	else if (error == -EBADE)
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.5.0",
-		    "a reply that came before %s", rules[step].name);
 	else if (error == -ETIMEDOUT)
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.2",
 		    "no reply to %s in time", rules[step].name);
@@ -84,6 +81,7 @@ dialogue_set_broken(const struct dialogue *dialogue, enum step step, int error,
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.2",
 		    "connection lost at %s: %s", rules[step].name,
 		    strerror(-error));
+	return DIALOGUE_LOST;
 }
 
 static enum outcome
@@ -106,7 +104,7 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 	ret_verdict->outcome = reply_outcome(reply, step);
 	(void)strlcpy(ret_verdict->status, reply->status,
 	    sizeof(ret_verdict->status));
-	/* Whatever status the host gave. */
+	/* The class follows the outcome, whatever the host's status is. */
 	if (ret_verdict->outcome == OUTCOME_DEFERRED)
 		ret_verdict->status[0] = '4';
 	(void)strlcpy(ret_verdict->reply, reply->text,
@@ -116,38 +114,44 @@ set_from_reply(const struct dialogue *dialogue, enum step step,
 		    "refused at %s", rules[step].name);
 }
 
-int
+enum dialogue_result
 dialogue_read_reply(const struct dialogue *dialogue, enum step step,
-    reply_line *see_line, void *context, struct verdict *ret_verdict)
+    reply_line *on_line, void *context, struct verdict *ret_verdict)
 {
 	struct remote_reply reply;
 	int r = reply_read(dialogue->stream,
-	    dialogue_deadline(dialogue, rules[step].timeout_sec), see_line,
+	    dialogue_deadline(dialogue, rules[step].timeout_sec), on_line,
 	    context, &reply);
 
-	if (r < 0) {
-		dialogue_set_broken(dialogue, step, r, ret_verdict);
-		return r;
-	}
+	if (r < 0)
+		return dialogue_set_broken(dialogue, step, r, ret_verdict);
 	set_from_reply(dialogue, step, &reply, ret_verdict);
 	/* 421 to any command: the host is about to close. */
-	return reply.code == 421 ? -ECONNRESET : 0;
+	if (reply.code == 421)
+		return DIALOGUE_LOST;
+	return verdict_is_good(ret_verdict) ? DIALOGUE_OK : DIALOGUE_REFUSED;
 }
 
-int
+enum dialogue_result
 dialogue_get_reply(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict)
 {
 	return dialogue_read_reply(dialogue, step, NULL, NULL, ret_verdict);
 }
 
-int
-dialogue_check_step(const struct dialogue *dialogue)
+enum dialogue_result
+dialogue_check_step(const struct dialogue *dialogue, enum step step,
+    struct verdict *ret_verdict)
 {
-	return stream_has_input(dialogue->stream) ? -EBADE : 0;
+	if (!stream_has_input(dialogue->stream))
+		return DIALOGUE_OK;
+	dialogue_begin_verdict(dialogue, ret_verdict);
+	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.5.0",
+	    "a reply that came before %s", rules[step].name);
+	return DIALOGUE_LOST;
 }
 
-__attribute__((format(printf, 4, 0))) static int
+__attribute__((format(printf, 4, 0))) static enum dialogue_result
 add_command(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, va_list args)
 {
@@ -157,58 +161,59 @@ add_command(const struct dialogue *dialogue, enum step step,
 	(void)vsnprintf(text, sizeof(text), format, args);
 	r = stream_printf(dialogue->stream, "%s\r\n", text);
 	if (r < 0)
-		dialogue_set_broken(dialogue, step, r, ret_verdict);
-	return r;
+		return dialogue_set_broken(dialogue, step, r, ret_verdict);
+	return DIALOGUE_OK;
 }
 
-__attribute__((format(printf, 4, 0))) static int
+__attribute__((format(printf, 4, 0))) static enum dialogue_result
 send_command(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, va_list args)
 {
-	int r = dialogue_check_step(dialogue);
+	enum dialogue_result result =
+	    dialogue_check_step(dialogue, step, ret_verdict);
 
-	if (r < 0) {
-		dialogue_set_broken(dialogue, step, r, ret_verdict);
-		return r;
-	}
+	if (result != DIALOGUE_OK)
+		return result;
 	return add_command(dialogue, step, ret_verdict, format, args);
 }
 
-int
+enum dialogue_result
 dialogue_add(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
 {
 	va_list args;
-	int r;
+	enum dialogue_result result;
 
 	va_start(args, format);
-	r = add_command(dialogue, step, ret_verdict, format, args);
+	result = add_command(dialogue, step, ret_verdict, format, args);
 	va_end(args);
-	return r;
+	return result;
 }
 
-int
+enum dialogue_result
 dialogue_send(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
 {
 	va_list args;
-	int r;
+	enum dialogue_result result;
 
 	va_start(args, format);
-	r = send_command(dialogue, step, ret_verdict, format, args);
+	result = send_command(dialogue, step, ret_verdict, format, args);
 	va_end(args);
-	return r;
+	return result;
 }
 
-int
+enum dialogue_result
 dialogue_exchange(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, ...)
 {
 	va_list args;
-	int r;
+	enum dialogue_result result;
 
 	va_start(args, format);
-	r = send_command(dialogue, step, ret_verdict, format, args);
+	result = send_command(dialogue, step, ret_verdict, format, args);
 	va_end(args);
-	return r < 0 ? r : dialogue_get_reply(dialogue, step, ret_verdict);
+	if (result != DIALOGUE_OK)
+		return result;
+	return dialogue_get_reply(dialogue, step, ret_verdict);
 }

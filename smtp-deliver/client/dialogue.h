@@ -25,6 +25,14 @@ enum step {
 	STEP_QUIT,
 };
 
+/* What became of a step, or of several. A verdict says why if the result is
+ * not DIALOGUE_OK. */
+enum dialogue_result {
+	DIALOGUE_OK,
+	DIALOGUE_REFUSED, /* the connection can be used for another step */
+	DIALOGUE_LOST, /* the connection is unusable */
+};
+
 /* A dialogue with a remote host over a stream: commands go out, replies come in
  * and become verdicts that name the host. */
 struct dialogue {
@@ -36,49 +44,56 @@ struct dialogue {
 	char fingerprint[TLS_FINGERPRINT_SIZE];
 };
 
-/* Limit a number of seconds to SMTP_REMOTE_TIMEOUT; return that, or when it
- * ends. */
+/* Limit a number of seconds to SMTP_REMOTE_TIMEOUT; return the result, or the
+ * time of clock_mono_ms() at which it ends. */
 int dialogue_bound(const struct dialogue *dialogue, int seconds);
 int64_t dialogue_deadline(const struct dialogue *dialogue, int seconds);
 
-/* Begin a verdict that names the host, without a reply of the host. */
+/* Begin a verdict that names the host, without its reply. */
 void dialogue_begin_verdict(const struct dialogue *dialogue,
     struct verdict *ret_verdict);
 
 /* Set the verdict for a step without a usable reply; error is a negative
- * errno. */
-void dialogue_set_broken(const struct dialogue *dialogue, enum step step,
-    int error, struct verdict *ret_verdict);
+ * errno. Returns DIALOGUE_LOST. */
+enum dialogue_result dialogue_set_broken(const struct dialogue *dialogue,
+    enum step step, int error, struct verdict *ret_verdict);
 
-/* Check that the host has sent nothing beyond the replies to its commands: it
- * would be taken for the reply to the next command, which the host has not
- * seen. Returns 0 or -EBADE. */
-int dialogue_check_step(const struct dialogue *dialogue);
+/* Check, before a step, that the host has sent nothing beyond the replies to
+ * earlier commands: it would be taken for the reply to a command that the host
+ * has not seen. Returns DIALOGUE_OK or DIALOGUE_LOST. */
+enum dialogue_result dialogue_check_step(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict);
 
 /*
- * Send a command; add one to a group that goes out when a reply is waited for
- * (RFC 2920), after dialogue_send() of the group's first; get the reply to a
- * step, within the time that RFC 5321 section 4.5.3.2 gives it; or send a
- * command and get its reply.
+ * dialogue_send()	check the step, and send a command.
+ * dialogue_add()	add a command to a group (RFC 2920), which goes out
+ *			when a reply is waited for. dialogue_check_step() must
+ *			come before the group.
+ * dialogue_get_reply()	get the reply to a step, within the time that RFC 5321
+ *			section 4.5.3.2 gives it.
+ * dialogue_read_reply()	the same; on_line is called with context for
+ *			each line of the reply.
+ * dialogue_exchange()	send a command and get its reply.
  *
- * see_line	called with context for each line of the reply.
  * ret_verdict	what the reply means for the command, or what went wrong;
  *		unchanged if a command was only sent.
  *
- * Return 0, or a negative errno if the connection is unusable.
+ * Return DIALOGUE_OK, DIALOGUE_LOST, or DIALOGUE_REFUSED for a reply of a class
+ * that does not accept the command.
  */
-int dialogue_send(const struct dialogue *dialogue, enum step step,
-    struct verdict *ret_verdict, const char *format, ...)
+enum dialogue_result dialogue_send(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-int dialogue_add(const struct dialogue *dialogue, enum step step,
-    struct verdict *ret_verdict, const char *format, ...)
+enum dialogue_result dialogue_add(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-int dialogue_get_reply(const struct dialogue *dialogue, enum step step,
+enum dialogue_result dialogue_get_reply(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict);
+enum dialogue_result dialogue_read_reply(const struct dialogue *dialogue,
+    enum step step, reply_line *on_line, void *context,
     struct verdict *ret_verdict);
-int dialogue_read_reply(const struct dialogue *dialogue, enum step step,
-    reply_line *see_line, void *context, struct verdict *ret_verdict);
-int dialogue_exchange(const struct dialogue *dialogue, enum step step,
-    struct verdict *ret_verdict, const char *format, ...)
+enum dialogue_result dialogue_exchange(const struct dialogue *dialogue,
+    enum step step, struct verdict *ret_verdict, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 #endif

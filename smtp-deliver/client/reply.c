@@ -67,7 +67,7 @@ add_text(struct remote_reply *reply, const char *text)
 }
 
 static int
-take_line(struct remote_reply *reply, const char *line, reply_line *see_line,
+take_line(struct remote_reply *reply, const char *line, reply_line *on_line,
     void *context)
 {
 	const char *text;
@@ -83,28 +83,28 @@ take_line(struct remote_reply *reply, const char *line, reply_line *see_line,
 		set_status(reply, text);
 	}
 	add_text(reply, text);
-	if (see_line != NULL)
-		see_line(context, text);
+	if (on_line != NULL)
+		on_line(context, text);
 	return is_last;
 }
 
 int
-reply_read(struct stream *stream, int64_t deadline_ms, reply_line *see_line,
+reply_read(struct stream *stream, int64_t deadline_mono_ms, reply_line *on_line,
     void *context, struct remote_reply *ret_reply)
 {
 	char line[REPLY_LINE_MAX];
 
 	*ret_reply = (struct remote_reply){ .code = 0 };
 	for (int i = 0; i < REPLY_LINES_MAX; i++) {
-		ssize_t n =
-		    stream_get_line(stream, line, sizeof(line), deadline_ms);
+		ssize_t n = stream_get_line(stream, line, sizeof(line),
+		    deadline_mono_ms);
 		int is_last;
 
 		if (n == -EMSGSIZE || n == -EBADMSG)
 			return -EPROTO;
 		if (n < 0)
 			return (int)n;
-		is_last = take_line(ret_reply, line, see_line, context);
+		is_last = take_line(ret_reply, line, on_line, context);
 		if (is_last != 0)
 			return is_last < 0 ? is_last : 0;
 	}

@@ -9,7 +9,7 @@
 #include "lib/stream.h"
 #include "smtp-deliver/verdict.h"
 
-/* RFC 5321 section 4.5.3.1.5 says 512; many hosts say more. */
+/* RFC 5321 section 4.5.3.1.5 says 512; many hosts send longer lines. */
 #define REPLY_LINE_MAX 2048
 #define REPLY_LINES_MAX 128
 
@@ -20,19 +20,19 @@ struct remote_reply {
 	char text[VERDICT_TEXT_SIZE]; /* "550 5.1.1 No such user", cut to fit */
 };
 
-/* Gets the text of each line, after the code. */
+/* Takes the text of a line, without its code. */
 typedef void reply_line(void *context, const char *text);
 
 /*
- * Read a reply, however many lines it has.
+ * Read a reply of one or more lines.
  *
- * see_line	NULL, or called for each line.
+ * on_line	called with context for each line; or NULL.
  *
- * Returns 0, a negative errno of the stream, or -EPROTO for something that is
- * no reply or has too many lines.
+ * Returns 0, a negative errno of the stream, or -EPROTO if the input is not a
+ * reply or has too many lines.
  */
-int reply_read(struct stream *stream, int64_t deadline_ms, reply_line *see_line,
-    void *context, struct remote_reply *ret_reply);
+int reply_read(struct stream *stream, int64_t deadline_mono_ms,
+    reply_line *on_line, void *context, struct remote_reply *ret_reply);
 
 /*
  * Parse one line of a reply.

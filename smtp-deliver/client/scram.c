@@ -63,14 +63,14 @@ scram_begin(struct scram *scram, const char *user, const char *nonce,
 		sizeof(scram->first) ||
 	    strlcat(scram->first, nonce, sizeof(scram->first)) >=
 		sizeof(scram->first))
-		return fail(scram, "the user's name is too long");
+		return fail(scram, "the user name is too long");
 	(void)snprintf(ret_message, SCRAM_MESSAGE_SIZE, HEADER "%s",
 	    scram->first);
 	return 0;
 }
 
-/* Take the value of an attribute from a message. Returns false if another one
- * comes next, or the value does not fit. */
+/* Take the value of the next attribute from a message. Returns false if it has
+ * another name, or its value is empty or does not fit. */
 static bool
 take(const char **message, char name, char *ret_value, size_t size)
 {
@@ -124,23 +124,24 @@ parse_challenge(struct scram *scram, const char *text,
 	if (!is_printable(ret_challenge->nonce) ||
 	    strncmp(ret_challenge->nonce, scram->nonce, own_length) != 0 ||
 	    ret_challenge->nonce[own_length] == '\0')
-		return fail(scram, "the host's nonce is not ours and more");
+		return fail(scram, "the host's nonce does not extend ours");
 	if (!take(&text, 's', value, sizeof(value)))
 		return fail(scram, "no salt in the host's first message");
 	n = base64_decode(value, ret_challenge->salt,
 	    sizeof(ret_challenge->salt));
 	if (n <= 0)
-		return fail(scram, "the host's salt is no base64");
+		return fail(scram, "the host's salt is not base64");
 	ret_challenge->salt_size = (size_t)n;
 	if (!take(&text, 'i', value, sizeof(value)) ||
 	    !parse_iterations(value, &ret_challenge->iterations))
 		return fail(scram,
-		    "the host's iteration count is not from 4096 to 1000000");
+		    "the host's iteration count is not between 4096 and "
+		    "1000000");
 	return 0;
 }
 
-/* Make AuthMessage, which both sides sign. Its end is our message up to the
- * proof. */
+/* Make AuthMessage, which both sides sign. It ends with ret_final: our last
+ * message, up to the proof. */
 static bool
 make_text(const struct scram *scram, const char *server_first,
     const char *nonce, char *ret_text, size_t size,
@@ -193,7 +194,7 @@ scram_answer(struct scram *scram, const char *password,
 		ret_message))
 		return fail(scram, "the host's first message is too long");
 	if (prove(password, &challenge, text, proof, scram->signature) < 0)
-		return fail(scram, "no proof can be made");
+		return fail(scram, "the proof cannot be computed");
 	base64_encode(proof, sizeof(proof), base64);
 	(void)strlcat(ret_message, ",p=", SCRAM_MESSAGE_SIZE);
 	(void)strlcat(ret_message, base64, SCRAM_MESSAGE_SIZE);

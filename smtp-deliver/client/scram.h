@@ -21,7 +21,7 @@
 /*
  * The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677). It proves to each
  * side that the other knows the password, which is never sent. Channel binding
- * is not used: the host's certificate has verified.
+ * is not used: the host's certificate is verified.
  *
  *	scram_begin() -> client-first -> host -> server-first -> scram_answer()
  *	-> client-final -> host -> server-final -> scram_check()
@@ -31,7 +31,7 @@
  */
 struct scram {
 	const char *problem;
-	bool is_proven; /* the host knows the password as well */
+	bool is_proven; /* the host knows the password */
 	char nonce[SCRAM_NONCE_MAX];
 	char first[SCRAM_FIRST_SIZE]; /* ours, without its header */
 	uint8_t signature[PASSWORD_HASH_SIZE]; /* expected from the host */

@@ -27,6 +27,13 @@
  * buffers (RFC 2920 section 3.1). */
 #define GROUP_OCTETS 4096
 
+/* What became of the replies to a group. */
+enum replies_end {
+	REPLIES_READ,
+	REPLIES_LOST, /* the connection is unusable */
+	REPLIES_OUT_OF_STEP, /* a reply does not belong to its command */
+};
+
 /* A transaction in progress. Its commands are numbered: MAIL is 0, then a RCPT
  * for each recipient, then DATA. */
 struct transaction {
@@ -99,7 +106,7 @@ transaction_can_take(const struct client *client,
 	if (client->offers.size_max > 0 &&
 	    size_sent(message) > client->offers.size_max)
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.3.4",
-		    "the host takes %ju octets at the most",
+		    "the host accepts at most %ju octets",
 		    (uintmax_t)client->offers.size_max);
 	else if (envelope->is_smtputf8 && !client->offers.has_smtputf8 &&
 	    (has_utf8_address(message) || is_8bit(message)))
@@ -130,7 +137,7 @@ step_of(const struct transaction *transaction, size_t number)
 	return number < data_number(transaction) ? STEP_RCPT : STEP_DATA;
 }
 
-static int
+static enum dialogue_result
 add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 {
 	const struct client *client = transaction->client;
@@ -172,7 +179,7 @@ orcpt_length(const struct dsn_request *request)
 	return request->orcpt != NULL ? strlen(request->orcpt) : 0;
 }
 
-static int
+static enum dialogue_result
 add_rcpt(const struct transaction *transaction, const char *recipient,
     const struct dsn_request *request, struct verdict *ret_verdict)
 {
@@ -195,7 +202,7 @@ recipient_of(const struct transaction *transaction, size_t number)
 }
 
 /* Add the next command to its group. */
-static int
+static enum dialogue_result
 add_next(struct transaction *transaction, struct verdict *ret_verdict,
     size_t *octets)
 {
@@ -268,29 +275,29 @@ judge(struct transaction *transaction, size_t number,
 }
 
 /* Send one command, or as many as may go out together. */
-static int
+static enum dialogue_result
 send_group(struct transaction *transaction)
 {
 	const struct client *client = transaction->client;
 	enum step step = step_of(transaction, transaction->sent);
 	struct verdict verdict;
 	size_t octets = 0;
-	int r = dialogue_check_step(&client->dialogue);
+	enum dialogue_result result =
+	    dialogue_check_step(&client->dialogue, step, &verdict);
 
-	if (r < 0)
-		dialogue_set_broken(&client->dialogue, step, r, &verdict);
-	while (r == 0 && transaction->sent <= data_number(transaction)) {
-		r = add_next(transaction, &verdict, &octets);
+	while (result == DIALOGUE_OK &&
+	    transaction->sent <= data_number(transaction)) {
+		result = add_next(transaction, &verdict, &octets);
 		if (!client->offers.has_pipelining || octets >= GROUP_OCTETS)
 			break;
 	}
-	if (r < 0)
+	if (result != DIALOGUE_OK)
 		set_lost(transaction, &verdict);
-	return r;
+	return result;
 }
 
-/* Whether no host gives that reply to that command: it belongs to another
- * one. */
+/* Whether a reply neither accepts nor refuses its command: it belongs to
+ * another one. */
 static bool
 is_out_of_step(const struct verdict *verdict)
 {
@@ -298,41 +305,40 @@ is_out_of_step(const struct verdict *verdict)
 	    *verdict->reply < '4';
 }
 
-static int
+static enum replies_end
 read_reply(struct transaction *transaction)
 {
 	size_t number = transaction->answered;
 	enum step step = step_of(transaction, number);
 	struct verdict verdict;
-	int r =
-	    dialogue_get_reply(&transaction->client->dialogue, step, &verdict);
 
-	if (r < 0) {
+	if (dialogue_get_reply(&transaction->client->dialogue, step,
+		&verdict) == DIALOGUE_LOST) {
 		if (!transaction->is_refused)
 			set_lost(transaction, &verdict);
-		return r;
+		return REPLIES_LOST;
 	}
 	if (is_out_of_step(&verdict))
-		return -EBADE;
+		return REPLIES_OUT_OF_STEP;
 	transaction->answered++;
 	judge(transaction, number, &verdict);
 	if (step == STEP_DATA)
 		transaction->is_data_due = verdict_is_good(&verdict);
-	return 0;
+	return REPLIES_READ;
 }
 
 /* The host has sent an extra reply. It is an error unless it is a 421. */
-static int
+static enum replies_end
 read_extra_reply(struct transaction *transaction)
 {
 	struct verdict verdict;
-	int r = dialogue_get_reply(&transaction->client->dialogue, STEP_CONTENT,
-	    &verdict);
 
-	if (r == 0 || *verdict.reply == '\0')
-		return -EBADE;
+	if (dialogue_get_reply(&transaction->client->dialogue, STEP_CONTENT,
+		&verdict) != DIALOGUE_LOST ||
+	    *verdict.reply == '\0')
+		return REPLIES_OUT_OF_STEP;
 	set_accepted(transaction, &verdict);
-	return r;
+	return REPLIES_LOST;
 }
 
 /* It is unknown which reply of the group belongs to which command: ignore them
@@ -344,37 +350,37 @@ ignore_group(struct transaction *transaction, size_t first)
 
 	dialogue_begin_verdict(&transaction->client->dialogue, &verdict);
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.5.0",
-	    "replies that do not belong to the commands");
+	    "the host's replies do not match the commands");
 	transaction->answered = first;
 	set_lost(transaction, &verdict);
 }
 
-static int
+static enum replies_end
 read_group(struct transaction *transaction)
 {
 	size_t first = transaction->answered;
-	int r = 0;
+	enum replies_end end = REPLIES_READ;
 
-	while (r == 0 && transaction->answered < transaction->sent)
-		r = read_reply(transaction);
+	while (end == REPLIES_READ && transaction->answered < transaction->sent)
+		end = read_reply(transaction);
 	/* After a single command the next one is not sent: see send_group(). */
-	if (r == 0 && transaction->sent - first > 1 &&
-	    dialogue_check_step(&transaction->client->dialogue) < 0)
-		r = read_extra_reply(transaction);
-	if (r == -EBADE)
+	if (end == REPLIES_READ && transaction->sent - first > 1 &&
+	    stream_has_input(transaction->client->dialogue.stream))
+		end = read_extra_reply(transaction);
+	if (end == REPLIES_OUT_OF_STEP)
 		ignore_group(transaction, first);
-	return r;
+	return end;
 }
 
-/* Whether there is another command to say. */
+/* Whether there is another command to send. */
 static bool
 has_more_commands(const struct transaction *transaction)
 {
-	size_t said = transaction->sent, last = data_number(transaction);
+	size_t sent = transaction->sent, last = data_number(transaction);
 
-	if (transaction->is_refused || said > last)
+	if (transaction->is_refused || sent > last)
 		return false;
-	return said < last || transaction->accepted > 0;
+	return sent < last || transaction->accepted > 0;
 }
 
 /* ---- the message ---- */
@@ -403,7 +409,8 @@ send_stuffed(struct stream *stream, const char *text, size_t length,
 }
 
 static int
-send_content(struct client *client, const struct transaction_message *message)
+put_content(const struct client *client,
+    const struct transaction_message *message)
 {
 	uint64_t size = content_size_bytes(message->content), done = 0;
 	char buffer[READ_SIZE];
@@ -418,7 +425,7 @@ send_content(struct client *client, const struct transaction_message *message)
 		ssize_t n = content_read(message->content, done, buffer,
 		    sizeof(buffer));
 
-		/* Half a message must not get its dot: hang up. */
+		/* An incomplete message must not get a dot: hang up. */
 		if (n <= 0)
 			return n == 0 ? -EIO : (int)n;
 		r = send_stuffed(client->dialogue.stream, buffer, (size_t)n,
@@ -430,37 +437,50 @@ send_content(struct client *client, const struct transaction_message *message)
 	return 0;
 }
 
+/* Send the message, without the dot at its end. */
+static enum dialogue_result
+send_content(const struct client *client,
+    const struct transaction_message *message, struct verdict *ret_verdict)
+{
+	enum dialogue_result result =
+	    dialogue_check_step(&client->dialogue, STEP_CONTENT, ret_verdict);
+	int r;
+
+	if (result == DIALOGUE_OK && (r = put_content(client, message)) < 0)
+		return dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
+		    ret_verdict);
+	return result;
+}
+
 /* Return the session to the state before MAIL. */
 static enum transaction_end
 reset(struct client *client)
 {
 	struct verdict verdict;
 
-	if (dialogue_exchange(&client->dialogue, STEP_RSET, &verdict, "RSET") <
-		0 ||
-	    !verdict_is_good(&verdict))
+	if (dialogue_exchange(&client->dialogue, STEP_RSET, &verdict, "RSET") !=
+	    DIALOGUE_OK)
 		return TRANSACTION_LOST;
 	return TRANSACTION_READY;
 }
 
 /* Send the dot and take the reply. */
-static int
+static enum dialogue_result
 end_content(const struct client *client, struct verdict *ret_verdict)
 {
+	enum dialogue_result result;
 	int r = stream_put(client->dialogue.stream, ".\r\n", 3);
 
-	if (r < 0) {
-		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
+	if (r < 0)
+		return dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
 		    ret_verdict);
-		return r;
-	}
-	r = dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
-	if (r < 0 || !is_out_of_step(ret_verdict))
-		return r;
+	result =
+	    dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
+	if (!is_out_of_step(ret_verdict))
+		return result;
 	/* Neither accepted nor refused: the host may have the message. */
-	dialogue_set_broken(&client->dialogue, STEP_CONTENT, -EPROTO,
+	return dialogue_set_broken(&client->dialogue, STEP_CONTENT, -EPROTO,
 	    ret_verdict);
-	return -EPROTO;
 }
 
 /* The host expects a message although it has accepted no recipient (RFC 2920
@@ -470,8 +490,9 @@ send_nothing(const struct client *client)
 {
 	struct verdict verdict;
 
-	return end_content(client, &verdict) < 0 ? TRANSACTION_LOST
-						 : TRANSACTION_READY;
+	return end_content(client, &verdict) == DIALOGUE_LOST
+	    ? TRANSACTION_LOST
+	    : TRANSACTION_READY;
 }
 
 /* Send the message and the dot. */
@@ -480,25 +501,20 @@ send_message(const struct transaction *transaction)
 {
 	struct client *client = transaction->client;
 	struct verdict verdict;
-	int r;
+	enum dialogue_result result;
 
-	if ((r = dialogue_check_step(&client->dialogue)) < 0 ||
-	    (r = send_content(client, transaction->message)) < 0) {
-		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
-		    &verdict);
+	if (send_content(client, transaction->message, &verdict) !=
+	    DIALOGUE_OK) {
 		set_accepted(transaction, &verdict);
 		return TRANSACTION_LOST;
 	}
-	r = end_content(client, &verdict);
+	result = end_content(client, &verdict);
 	verdict.is_told_on = client->offers.has_dsn;
 	verdict.is_signed = *transaction->message->fields != '\0';
 	set_accepted(transaction, &verdict);
-	if (is_out_of_step(&verdict))
-		return TRANSACTION_UNSURE;
-	if (r < 0)
-		return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE
-						: TRANSACTION_LOST;
-	return TRANSACTION_READY;
+	if (result != DIALOGUE_LOST)
+		return TRANSACTION_READY;
+	return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE : TRANSACTION_LOST;
 }
 
 enum transaction_end
@@ -518,8 +534,8 @@ transaction_run(struct client *client,
 	dialogue_begin_verdict(&client->dialogue, &verdict);
 	set_all(&verdict, message, ret_verdicts);
 	while (has_more_commands(&transaction))
-		if (send_group(&transaction) < 0 ||
-		    read_group(&transaction) < 0)
+		if (send_group(&transaction) != DIALOGUE_OK ||
+		    read_group(&transaction) != REPLIES_READ)
 			return TRANSACTION_LOST;
 	if (!transaction.is_data_due)
 		return reset(client);

@@ -25,21 +25,21 @@ struct transaction_message {
 enum transaction_end {
 	TRANSACTION_READY, /* the connection can be used for another message */
 	TRANSACTION_LOST, /* the connection is unusable */
-	TRANSACTION_UNSURE, /* it broke when the host may have had the message,
-			     * which must not go elsewhere now (RFC 1047) */
+	TRANSACTION_UNSURE, /* lost, and the host may have the message, so that
+			     * no other host gets it now (RFC 1047) */
 };
 
 /* Whether the host offers what the message needs: size, 8BITMIME, SMTPUTF8.
- * Messages are not converted, so it cannot go there otherwise. ret_verdict says
- * what the host lacks, for recipients that no other host is left for. */
+ * Messages are not converted. ret_verdict says what the host lacks; it applies
+ * to recipients for whom no other host is left. */
 bool transaction_can_take(const struct client *client,
     const struct transaction_message *message, struct verdict *ret_verdict);
 
 /*
  * Send a message in one transaction (RFC 5321 section 3.3).
  *
- * client	can take the message, and may have it if that has REQUIRETLS
- *		(requiretls.h).
+ * client	transaction_can_take() is true for it. If the message has
+ *		REQUIRETLS, it meets that (requiretls.h).
  * ret_verdicts	one for each of message->recipients.
  */
 enum transaction_end transaction_run(struct client *client,

@@ -133,10 +133,11 @@ has_answer(int fd, uint16_t id)
 static bool
 await_answer(struct pollfd *pfds, nfds_t count, uint16_t id, int seconds)
 {
-	int64_t until_ms = clock_mono_ms() + (int64_t)seconds * 1000, left_ms;
+	int64_t until_mono_ms = clock_mono_ms() + (int64_t)seconds * 1000,
+		left_ms;
 	nfds_t open = count;
 
-	while (open > 0 && (left_ms = until_ms - clock_mono_ms()) > 0) {
+	while (open > 0 && (left_ms = until_mono_ms - clock_mono_ms()) > 0) {
 		if (poll(pfds, count, (int)left_ms) <= 0)
 			continue;
 		for (nfds_t i = 0; i < count; i++) {

@@ -11,7 +11,6 @@
 
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,8 +86,8 @@ cut(struct route *route, unsigned preference)
 	route->is_loop = true;
 }
 
-/* Cut the route before a host with our name. */
-static int
+/* Cut the route before a host with our name. Returns whether a host is left. */
+static bool
 cut_at_own_name(struct route *route, const struct deliver_settings *settings,
     struct verdict *ret_verdict)
 {
@@ -96,9 +95,9 @@ cut_at_own_name(struct route *route, const struct deliver_settings *settings,
 		if (self_has_name(settings, route->hosts[i].name))
 			cut(route, route->hosts[i].preference);
 	if (route->host_count > 0)
-		return 0;
+		return true;
 	route_set_loop(ret_verdict);
-	return -EHOSTUNREACH;
+	return false;
 }
 
 static void
@@ -139,14 +138,14 @@ has_no_host(const struct dns_mx *records, size_t count)
 	return count > 0;
 }
 
-static int
+static bool
 add_mx(struct route *route, const struct route_host *like,
     struct dns_mx *records, size_t count, struct verdict *ret_verdict)
 {
 	if (has_no_host(records, count)) {
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.10",
 		    "the domain takes no mail (null MX)");
-		return -EHOSTUNREACH;
+		return false;
 	}
 	route_order(records, count);
 	route->has_mx = !route->is_relayed;
@@ -154,11 +153,11 @@ add_mx(struct route *route, const struct route_host *like,
 		if (records[i].host[0] != '\0')
 			add_host(route, like, records[i].host,
 			    records[i].preference);
-	return 0;
+	return true;
 }
 
-/* Add the hosts of like's domain. */
-static int
+/* Add the hosts of like's domain. Returns whether it has any. */
+static bool
 add_domain(struct route *route, struct route_host *like,
     struct verdict *ret_verdict)
 {
@@ -169,7 +168,7 @@ add_domain(struct route *route, struct route_host *like,
 	if (idna_to_ascii(like->domain, ascii) < 0) {
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.2",
 		    "the domain cannot be written for the DNS");
-		return -EHOSTUNREACH;
+		return false;
 	}
 	switch (dns_find_mx(ascii, records, &count, &like->is_name_secure)) {
 	case DNS_FOUND:
@@ -179,22 +178,22 @@ add_domain(struct route *route, struct route_host *like,
 		 * certificate. */
 		like->is_name_secure = true;
 		add_host(route, like, ascii, 0);
-		return 0;
+		return true;
 	case DNS_NO_DOMAIN:
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.2",
 		    "there is no such domain");
-		return -EHOSTUNREACH;
+		return false;
 	case DNS_TROUBLE:
 		break;
 	}
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.4.3",
 	    "the DNS gave no answer about the domain");
-	return -EHOSTUNREACH;
+	return false;
 }
 
 /* Add the hosts of a relay, after those of earlier ones. An unusable relay
  * leaves the others. */
-static int
+static bool
 add_relay(struct route *route, const struct relay *relay, unsigned number,
     int default_port, struct verdict *ret_verdict)
 {
@@ -212,7 +211,7 @@ add_relay(struct route *route, const struct relay *relay, unsigned number,
 	if (idna_to_ascii(relay->name, name) < 0)
 		(void)strlcpy(name, relay->name, sizeof(name)); /* IPv6 */
 	add_host(route, &like, name, 0);
-	return 0;
+	return true;
 }
 
 static void
@@ -227,7 +226,7 @@ set_relay_trouble(const char *name, struct verdict *verdict)
 
 /* Find the relays' hosts. Without any the mail waits, whatever the DNS says
  * about them: it is not about the recipients. */
-static int
+static bool
 find_relays(const struct relays *relays,
     const struct deliver_settings *settings, struct route *ret_route,
     struct verdict *ret_verdict)
@@ -235,14 +234,14 @@ find_relays(const struct relays *relays,
 	for (size_t i = 0; i < relays->count; i++) {
 		const struct relay *relay = &relays->entries[i];
 
-		if (add_relay(ret_route, relay, (unsigned)i,
-			settings->remote_port, ret_verdict) < 0)
+		if (!add_relay(ret_route, relay, (unsigned)i,
+			settings->remote_port, ret_verdict))
 			set_relay_trouble(relay->name, ret_verdict);
 	}
-	return ret_route->host_count > 0 ? 0 : -EHOSTUNREACH;
+	return ret_route->host_count > 0;
 }
 
-int
+bool
 route_find(const char *destination, const struct deliver_settings *settings,
     struct route *ret_route, struct verdict *ret_verdict)
 {
@@ -252,13 +251,12 @@ route_find(const char *destination, const struct deliver_settings *settings,
 	};
 	struct nexthop nexthop;
 	char ip[46];
-	int r;
 
 	*ret_route = (struct route){ .host_count = 0 };
 	if (nexthop_parse_name(destination, &nexthop) < 0) {
 		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.3.5",
 		    "this is no destination");
-		return -EHOSTUNREACH;
+		return false;
 	}
 	ret_route->has_level = nexthop.has_level;
 	ret_route->level = nexthop.level;
@@ -270,8 +268,8 @@ route_find(const char *destination, const struct deliver_settings *settings,
 	if (address_literal_ip(nexthop.domain, ip) == 0) {
 		ret_route->is_literal = true;
 		add_host(ret_route, &like, ip, 0);
-		return 0;
+		return true;
 	}
-	r = add_domain(ret_route, &like, ret_verdict);
-	return r < 0 ? r : cut_at_own_name(ret_route, settings, ret_verdict);
+	return add_domain(ret_route, &like, ret_verdict) &&
+	    cut_at_own_name(ret_route, settings, ret_verdict);
 }

@@ -49,11 +49,12 @@ struct route {
  * settings	SMTP_HOSTNAME: the route is cut before a host of that name. A
  *		relay may have it.
  *
- * Returns 0, or -EHOSTUNREACH with ret_verdict saying why the route has no host
+ * Returns whether the route has a host. If not, ret_verdict says why it has none
  * now (deferred) or at all (failed).
  */
-int route_find(const char *destination, const struct deliver_settings *settings,
-    struct route *ret_route, struct verdict *ret_verdict);
+bool route_find(const char *destination,
+    const struct deliver_settings *settings, struct route *ret_route,
+    struct verdict *ret_verdict);
 
 /*
  * Look up the addresses of a host and of all hosts of its preference. If one of

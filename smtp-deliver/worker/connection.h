@@ -22,10 +22,9 @@ struct connection {
  *
  * event	the host's address that has answered; its socket is taken.
  *
- * Returns 0, or -EHOSTUNREACH with ret_verdict saying why the address is not
- * used.
+ * Returns whether the session is open. If not, ret_verdict says why.
  */
-int connection_open(struct connection *connection,
+bool connection_open(struct connection *connection,
     const struct route_host *host, const struct requirement *requirement,
     const struct connect_event *event, const struct deliver_settings *settings,
     struct verdict *ret_verdict);

@@ -216,8 +216,7 @@ open_connection(struct delivery *delivery, const struct connect_event *event)
 
 	delivery->transfer.evidence.was_reached = true;
 	if (connection_open(connection, candidate->host,
-		&candidate->requirement, event, delivery->settings,
-		&verdict) == 0) {
+		&candidate->requirement, event, delivery->settings, &verdict)) {
 		if (candidate->requirement.trust.is_tested)
 			hostlog_tested(transfer_id(&delivery->transfer),
 			    connection->client);
@@ -399,7 +398,7 @@ delivery_begin(struct delivery *delivery, struct job *job)
 	transfer_begin(transfer, job);
 	has_route = delivery->route.host_count > 0 ||
 	    route_find(delivery->destination, delivery->settings,
-		&delivery->route, &verdict) == 0;
+		&delivery->route, &verdict);
 	if (!has_route)
 		job_set_verdict(job, &verdict);
 	transfer->is_over = !has_route;

@@ -235,7 +235,7 @@ try_addresses(struct sight *sight, struct connect *connect)
 			    event.address, event.reason, &verdict);
 		else if (client_open(&requirement->trust, event.fd,
 			     event.address, requirement->credential, NULL,
-			     sight->settings, &client, &verdict) == 0)
+			     sight->settings, &client, &verdict))
 			sight->is_usable = true;
 		if (!sight->is_usable)
 			print_verdict("not used", &verdict);
@@ -353,7 +353,7 @@ explain_destination(const char *destination, struct stsfetch *stsfetch,
 		.credentials = config->credentials,
 	};
 
-	if (route_find(destination, config->settings, &route, &verdict) < 0) {
+	if (!route_find(destination, config->settings, &route, &verdict)) {
 		print_line("  no route: %s %s", verdict.status, verdict.reason);
 		return false;
 	}

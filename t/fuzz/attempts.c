@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * attempts.c - attempt files: a line that was read is written so that it is
- * read as the same, and so is what its detail is made of.
+ * attempts.c - attempt files: an attempt that was parsed is unchanged after it
+ * is rendered and parsed again, and so are the parts of its detail.
  */
 
 #include "config.h"
@@ -39,7 +39,7 @@ check_attempt(const struct attempt *attempt)
 	must(read.state.outcome == attempt->state.outcome);
 	must(read.state.told == attempt->state.told);
 	must(strcmp(read.status, attempt->status) == 0);
-	/* The detail has lost its control characters, and is stable. */
+	/* Rendering removes control characters from the detail, once. */
 	must(attempt_render(&read, again) == length);
 	must(memcmp(again, line, length) == 0);
 }
@@ -50,8 +50,8 @@ is_cut(const char *part)
 	return strlen(part) == ATTEMPT_PART_SIZE - 1;
 }
 
-/* What a detail is made of can be put together and taken apart again, unless it
- * was too long: what is left may look like something else. */
+/* The parts of a detail are unchanged after they are joined and split again,
+ * unless one was cut: the rest may then be split elsewhere. */
 static void
 check_detail(const struct attempt *attempt)
 {
@@ -69,7 +69,7 @@ check_detail(const struct attempt *attempt)
 	must(strcmp(again.reply, detail.reply) == 0);
 }
 
-/* As a claim reads a file: what is damaged is skipped. */
+/* Read the file as a claim does: skip damaged lines. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -80,7 +80,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t used;
 	int r;
 
-	(void)unreachable_parse(text, size, &unreachable); /* looks by itself */
+	(void)unreachable_parse(text, size, &unreachable); /* must not crash */
 	while ((r = attempt_parse(text, (size_t)(end - text), &attempt,
 		    &used)) != -EAGAIN) {
 		must(r == 0 || r == -EBADMSG);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * author.c - From fields: the domain that is taken out of one is a domain, and
- * that of an address which is written the plain way.
+ * author.c - From fields: the domain that is found in a field is valid, and is
+ * found again in a plain address of that domain.
  */
 
 #include "config.h"

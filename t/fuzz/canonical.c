@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * canonical.c - the form in which a message is signed: it is the same in
- * whatever pieces the text comes, it is the same of itself, and relays that
- * change white space do not change it.
+ * canonical.c - the canonical form of messages for DKIM: it does not depend on
+ * how the text is split, does not change when it is canonicalised again, and
+ * survives relays that change white space.
  *
- * Input is a body, or behind "field:" a field.
+ * The input is a body or, after "field:", a field.
  */
 
 #include "config.h"
@@ -28,8 +28,8 @@ take(void *context, const void *data, size_t size)
 	out->length += size;
 }
 
-/* The form of a text that comes in pieces of that size; the caller frees it.
- * Nothing but the end of the last line is longer in it. */
+/* Canonicalise a text in pieces of the given size; the caller frees the result.
+ * It is longer than the text by no more than the end of the last line. */
 static struct text
 pass(bool is_field, const char *text, size_t length, size_t piece)
 {
@@ -53,7 +53,7 @@ is_same(const struct text *a, const struct text *b)
 	    memcmp(a->octets, b->octets, a->length) == 0;
 }
 
-/* Whether another text has that form. Frees it. */
+/* Whether another text, which is freed, has the same canonical form. */
 static bool
 is_form_of(const struct text *form, bool is_field, char *text, size_t length)
 {
@@ -71,8 +71,8 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Whether a message in the spool may have it: no CR or LF alone, and a field's
- * lines go on with a blank. */
+/* Whether a message in the spool may contain the text: there is no bare CR or
+ * LF, and the continuation lines of a field begin with a blank. */
 static bool
 is_usual(bool is_field, const char *text, size_t length)
 {
@@ -88,8 +88,8 @@ is_usual(bool is_field, const char *text, size_t length)
 	return true;
 }
 
-/* The text with a tab behind each blank, and a blank before each end of
- * line. */
+/* Return the text with a tab after each space, and a space before each end of
+ * line; the caller frees it. */
 static char *
 respace(const char *text, size_t length, size_t *ret_length)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * client.c - our dialogue with remote hosts: whatever a host says, we say only
- * SMTP, the message ends but once, and every recipient gets a verdict.
+ * client.c - our dialogue with remote hosts: whatever a host sends, we send
+ * only SMTP, end the message only once, and set a verdict for each recipient.
  *
- * Where the host offers STARTTLS there is no TLS, but another transport that
- * changes nothing: what was said before the handshake must not be seen after
- * it (RFC 3207 section 4.2).
+ * STARTTLS starts not TLS, but a transport that changes nothing: octets that
+ * were received before the handshake must not be used after it (RFC 3207
+ * section 4.2).
  */
 
 #include "config.h"
@@ -49,7 +49,8 @@ static const struct addrinfo address = {
 };
 static int message_fd;
 
-/* Who we are, if the peer's octets begin so; that is no octet of theirs. */
+/* The credential to use, if the input begins with one of these lines, which the
+ * peer does not send. */
 #define SECRET "open sesame!"
 static struct {
 	const char *text;
@@ -69,7 +70,7 @@ static const struct credential *credential; /* NULL: no credential */
 static const struct trust trust = { .level = LEVEL_VERIFY, .host = "mx.test" };
 
 int __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
-    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_memory *memory, int64_t deadline_mono_ms,
     struct tls_result *ret_result);
 
 int
@@ -93,12 +94,12 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int
 __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
-    struct tls_memory *memory, int64_t deadline_ms,
+    struct tls_memory *memory, int64_t deadline_mono_ms,
     struct tls_result *ret_result)
 {
 	must(strcmp(policy->host, "mx.test") == 0 &&
 	    policy->check == TLS_CHECK_NAME && policy->ca_file == NULL);
-	must(memory == NULL && deadline_ms > 0);
+	must(memory == NULL && deadline_mono_ms > 0);
 	*ret_result =
 	    (struct tls_result){ .protocol = "TLS", .cipher = "none" };
 	stream_start_transport(stream, &peer_transport, stream);
@@ -106,9 +107,9 @@ __wrap_tls_connect(struct stream *stream, const struct tls_policy *policy,
 	return 0;
 }
 
-/* ---- what was said ---- */
+/* ---- what was sent ---- */
 
-/* Only AUTH has such lines. */
+/* Only AUTH sends such lines. */
 static bool
 is_base64(const char *line, size_t length)
 {
@@ -138,8 +139,8 @@ is_command(const char *line, size_t length)
 	    (strncmp(line, "AUTH ", 5) == 0 || is_base64(line, length));
 }
 
-/* Commands, and perhaps the message behind DATA. Returns how often that was
- * said in whole. */
+/* Check the commands, and the message after DATA. Returns how often the message
+ * was sent completely. */
 static unsigned
 check_words(const char *said)
 {
@@ -196,7 +197,7 @@ check_verdict(const struct verdict *verdict)
 
 /* ---- a message ---- */
 
-/* Returns whether any recipient's was delivered. */
+/* Returns whether the message was delivered to any recipient. */
 static bool
 send_message(struct client *client, enum transaction_end *ret_state)
 {
@@ -259,7 +260,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			credential = &known;
 		}
 	if (client_open(&trust, peer_connect(data, size), &address, credential,
-		NULL, &settings, &client, &verdict) == 0) {
+		NULL, &settings, &client, &verdict)) {
 		for (int i = 0; i < 2 && state == TRANSACTION_READY; i++)
 			delivered += send_message(client, &state);
 		if (state == TRANSACTION_READY)

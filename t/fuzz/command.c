@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * command.c - command lines and addresses: an address that was accepted is
- * within its limits, and printed again it is the same address.
+ * command.c - command lines and addresses: an accepted address is within its
+ * limits, and unchanged after it is printed and parsed again.
  */
 
 #include "config.h"
@@ -25,7 +25,7 @@ check_text(const struct address *address)
 		    address->text[i] != 0x7f);
 }
 
-/* The domain is the text's end, behind the "@" of one that has both parts. */
+/* The domain is the part of the text after its "@", or empty. */
 static void
 check_domain(const struct address *address)
 {

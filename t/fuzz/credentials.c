@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * credentials.c - a file of credentials: what is taken can be said to a host
- * and is found again; an error names a line, and nothing that stands there.
+ * credentials.c - credentials files: accepted credentials can be sent to a
+ * host, and are found again; an error names the line, and contains no text of
+ * the file.
  */
 
 #include "config.h"
@@ -43,7 +44,7 @@ check_entry(const struct credentials *credentials, size_t number)
 	must(credentials_are_refused(credentials, entry));
 }
 
-/* "line N: expected" and what is within the program. */
+/* "line N: expected", followed by text of the program. */
 static void
 check_error(const char *error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * data.c - end of data: whatever pieces a message comes in, it ends where a
- * simple reading of the whole says, and is what that says.
+ * data.c - end of data: however a message is split, its end and its content are
+ * those that a simple parser of the whole input finds.
  */
 
 #include "config.h"
@@ -57,9 +57,9 @@ is_end(const struct input *input, size_t i)
 	return has_at(input, i, ".\r\n");
 }
 
-/* By the book, with the whole in view (RFC 5321 sections 2.3.8, 4.1.1.4 and
- * 4.5.2): CRLF "." CRLF ends it; LF, and CRs before one, end a line, after which
- * a dot is taken away; any other CR ends a line, after which none is. */
+/* Parse the whole input at once (RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2):
+ * only CRLF "." CRLF ends it; LF, and CRs before one, end a line, after which a
+ * dot is removed; any other CR ends a line, after which none is. */
 static struct result
 read_simply(const struct input *input, bool is_normalizing)
 {
@@ -93,7 +93,8 @@ read_simply(const struct input *input, bool is_normalizing)
 	return result;
 }
 
-/* Read as a session does, in pieces of a size, each in memory of its own. */
+/* Parse as a session does, in pieces of the given size, each in memory of its
+ * own. */
 static struct result
 read_in_pieces(const struct input *input, bool is_normalizing, size_t piece)
 {
@@ -126,8 +127,8 @@ read_in_pieces(const struct input *input, bool is_normalizing, size_t piece)
 	return result;
 }
 
-/* What is refused is not used, and what has not ended is not looked at: a last
- * CR, or a dot, is still to be decided about. */
+/* The content of a refused message does not matter. Without an end nothing is
+ * compared: a last CR or dot may still be pending. */
 static void
 compare(const struct result *got, const struct result *expected)
 {

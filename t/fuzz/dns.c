@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * dns.c - answers of the DNS: what is taken for the name of a host is text that
- * can be asked for and logged, and has come out of that very answer.
+ * dns.c - DNS answers: a host name that is found is text that can be queried
+ * and logged, and there are no more records than the answer can contain.
  */
 
 #include "config.h"
@@ -49,7 +49,7 @@ check_order(struct dns_mx *records, size_t count)
 	must(before == after);
 }
 
-/* What else is taken out of answers. */
+/* Check the other records that are taken from answers. */
 static void
 check_tlsa(const unsigned char *answer, size_t size)
 {

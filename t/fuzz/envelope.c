@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * envelope.c - the block before a stored message: one that was read is written
- * so that it is read as the same.
+ * envelope.c - the block before a stored message: an envelope that was parsed
+ * is unchanged after it is rendered and parsed again.
  */
 
 #include "config.h"
@@ -42,7 +42,7 @@ check_same(const struct envelope *a, const struct envelope *b)
 	must(a->is_smtputf8 == b->is_smtputf8);
 }
 
-/* The block with its seal behind it; the caller frees. */
+/* Render the block and its seal; the caller frees the text. */
 static char *
 render(const struct envelope *envelope, const struct envelope_seal *seal,
     size_t *ret_length)
@@ -77,7 +77,7 @@ check_round_trip(const struct envelope *envelope,
 	must(seal_again.checksum == seal->checksum);
 	envelope_clear(&again);
 
-	/* Without its last octet it is not whole. */
+	/* Without its last octet the block is damaged. */
 	must(envelope_parse(block, length - 1, &again, &seal_again, &used) ==
 	    -EBADMSG);
 	free(block);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * fields.c - the header of a message: the same fields in whatever pieces it
- * comes, and those that a simple reading of the whole finds.
+ * fields.c - the header of a message: the fields do not depend on how the
+ * header is split, and are those that a simple parser of the whole header
+ * finds.
  *
- * The input's first octet says how large the pieces are.
+ * The first octet of the input determines the size of the pieces.
  */
 
 #include "config.h"
@@ -12,7 +13,7 @@
 #include "lib/fields.h"
 #include "t/fuzz/fuzz.h"
 
-/* What was found, as text: a mark for each event, and the octets taken. */
+/* The findings as text: a mark for each event, and the octets of the fields. */
 struct finding {
 	char *text;
 	size_t length;
@@ -26,7 +27,7 @@ add(struct finding *finding, const char *text, size_t length)
 	finding->length += length;
 }
 
-/* Room for the input twice, as names are there twice, and for the marks. */
+/* Room for the input twice, because names appear twice, and for the marks. */
 static struct finding
 new_finding(size_t size)
 {
@@ -102,7 +103,7 @@ take(struct finding *finding, struct fields *fields, const char *text,
 	return false;
 }
 
-/* Each piece in memory of just its size. */
+/* Parse the header in pieces, each in memory of exactly its size. */
 static struct finding
 find_in_pieces(const char *text, size_t size, size_t piece)
 {
@@ -126,10 +127,10 @@ find_in_pieces(const char *text, size_t size, size_t piece)
 	return finding;
 }
 
-/* ---- by a simple reading ------------------------------------------------- */
+/* ---- by a simple parser -------------------------------------------------- */
 
-/* The octets of a line's name and of what follows it up to the colon; 0 if the
- * line is no field. */
+/* The length of a line's name with the blanks and the colon after it; 0 if the
+ * line is not a field. */
 static size_t
 start_length(const char *line, size_t length, size_t *ret_name_length)
 {

@@ -4,12 +4,12 @@
 #define FUZZ_H
 
 /*
- * What every fuzz target stands on. A target is a function that libFuzzer calls
- * with one input after the other; must() says what has to hold besides that
- * nothing crashes.
+ * The common parts of the fuzz targets. A target is a function that libFuzzer
+ * calls with one input after another; must() checks a property that has to
+ * hold, besides that nothing crashes.
  *
- * FUZZ_PLANTED is set in builds with a fault in the target, which is to be
- * found: they are the test of the test.
+ * FUZZ_PLANTED is defined in builds whose target contains a deliberate fault:
+ * t/fuzz.bats expects fuzzing to find it.
  */
 
 #include <stdbool.h>
@@ -28,7 +28,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A property that does not hold is a finding. */
+/* Abort if a property does not hold: that is a finding. */
 #define must(condition) \
 	((condition) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #condition))
 
@@ -40,7 +40,8 @@ fuzz_fail(const char *file, int line, const char *condition)
 	abort();
 }
 
-/* The input as a string of its own, up to its first NUL; the caller frees. */
+/* Return a copy of the input as a string, up to its first NUL; the caller frees
+ * it. */
 static inline char *
 fuzz_text(const uint8_t *data, size_t size)
 {
@@ -50,8 +51,8 @@ fuzz_text(const uint8_t *data, size_t size)
 	return text;
 }
 
-/* The input in memory of exactly its size, so that the sanitizer detects
- * reading past its end; the caller frees. */
+/* Return a copy of the input of exactly its size, so that the sanitizer detects
+ * reads past its end; the caller frees it. */
 static inline char *
 fuzz_copy(const uint8_t *data, size_t size)
 {
@@ -62,7 +63,7 @@ fuzz_copy(const uint8_t *data, size_t size)
 	return copy;
 }
 
-/* Whether the input begins with that; if so it is taken off. */
+/* Whether the input begins with the text, which is then skipped. */
 static inline bool
 fuzz_take(const uint8_t **data, size_t *size, const char *text)
 {

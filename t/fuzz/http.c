@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * http.c - requests to smtp-health: whatever is asked, the answer is HTTP and
- * the connection ends, at the latest at its deadline.
+ * http.c - requests to smtp-health: whatever a client sends, the response is
+ * HTTP, and the connection ends by its deadline.
  */
 
 #include "config.h"
@@ -22,7 +22,7 @@
 #include "t/fuzz/peer.h"
 
 #define IDLE_MS 1000
-#define SECONDS_MAX 12 /* the deadline of a connection, and idleness */
+#define SECONDS_MAX 12 /* a connection's deadline and the idle time */
 
 static unsigned write_ok(void *context, const char *accept, FILE *out,
     const char **ret_type);
@@ -89,8 +89,8 @@ is_never_outdated(void *context)
 	return false;
 }
 
-/* The peer moves when nothing else is to be done; time passes when it does not.
- * Its end of the connection is not one that is waited for here. */
+/* The peer acts when no descriptor is ready; time passes when the peer does
+ * nothing. The server never waits for the peer's own descriptor. */
 int
 __wrap_pselect(int count, fd_set *read_set, fd_set *write_set,
     fd_set *except_set, const struct timespec *timeout, const sigset_t *mask)
@@ -114,7 +114,7 @@ __wrap_pselect(int count, fd_set *read_set, fd_set *write_set,
 	return n;
 }
 
-/* A socket that listens and has a connection waiting, whose other end is the
+/* Return a listening socket with a pending connection, whose other end is the
  * peer's. */
 static int
 listen_and_call(const uint8_t *data, size_t size)
@@ -134,7 +134,7 @@ listen_and_call(const uint8_t *data, size_t size)
 	return fd;
 }
 
-/* libFuzzer's own signals are as they were. */
+/* Serve, then restore libFuzzer's signal handlers. */
 static void
 serve(int listen_fd)
 {
@@ -150,7 +150,7 @@ serve(int listen_fd)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* The header of an answer of ours. Returns where its body begins. */
+/* Check the header of a response. Returns the beginning of its body. */
 static const char *
 check_header(const char *answer, unsigned *ret_status)
 {
@@ -164,7 +164,7 @@ check_header(const char *answer, unsigned *ret_status)
 	return end + 4;
 }
 
-/* One request is answered, once. */
+/* A request gets exactly one response. */
 static void
 check_answer(const char *answer, size_t length)
 {
@@ -172,7 +172,7 @@ check_answer(const char *answer, size_t length)
 	const char *body, *field;
 
 	if (length == 0)
-		return; /* not even a request: hung up */
+		return; /* no request: the peer hung up */
 	must(strlen(answer) == length);
 	body = check_header(answer, &status);
 	if (status == 100)

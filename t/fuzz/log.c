@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * log.c - look at each line of the audit trail.
+ * log.c - check each line of the audit trail.
  */
 
 #include "config.h"
@@ -34,7 +34,7 @@ log_lines(void)
 	return lines;
 }
 
-/* The control characters of U+0080 to U+009F are none of the text either. */
+/* The control characters U+0080 to U+009F are not text either. */
 static size_t
 text_length(const char *p)
 {
@@ -66,7 +66,7 @@ __wrap_write(int fd, const void *data, size_t size_bytes)
 
 	if (fd != STDERR_FILENO)
 		return __real_write(fd, data, size_bytes);
-	/* A copy with a NUL after it. */
+	/* Check a copy that ends in NUL. */
 	must((line = strndup(data, size_bytes)) != NULL);
 	must(size_bytes > 0 && strlen(line) == size_bytes);
 	check_line(line, size_bytes);

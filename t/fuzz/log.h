@@ -4,15 +4,15 @@
 #define LOG_OF_FUZZ_H
 
 /*
- * Look at what the audit trail writes, instead of writing it: a line must be
- * one line, of text without control characters. (Targets that use it are
- * linked with --wrap for write(), which lib/audit.c writes with.)
+ * Check the lines of the audit trail instead of writing them: each must be a
+ * single line of text without control characters. (Targets that use this module
+ * are linked with --wrap for write(), which lib/audit.c calls.)
  */
 
-/* Have everything logged, addresses too. */
+/* Log all events, with addresses. */
 void log_open(const char *program);
 
-/* How many lines have been logged. */
+/* Return the number of lines logged so far. */
 unsigned long log_lines(void);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * notice.c - what senders are told: whatever remote hosts and clients have said
- * is no line, field or boundary of ours, and the whole can be sent.
+ * notice.c - notices to senders: text from remote hosts and clients never
+ * becomes a line, field or boundary of the notice, and the whole can be sent.
  *
- * Input is lines that end in LF: letters (d: of a delay, r: of a relay, w: with
- * the whole message, x: at last), the sender, the recipient, ORCPT, ENVID, the
- * host, its reply, our reason; what is behind them is the message. An empty
- * line is none of it.
+ * The input is lines that end in LF: letters (d: of a delay, r: of a relay, w:
+ * with the whole message, x: expired), the sender, the recipient, ORCPT, ENVID,
+ * the host, its reply, our reason. The message follows them. An empty line
+ * means that there is no such value.
  */
 
 #include "config.h"
@@ -35,7 +35,7 @@ enum line {
 	LINE_REASON,
 };
 
-/* An address as a session takes it, or another one. */
+/* Parse an address as a session does. Returns other if it is invalid. */
 static const char *
 take_address(const char *text, const char *other, struct address *address)
 {
@@ -71,7 +71,7 @@ count(const char *text, size_t length, const char *what)
 	return found;
 }
 
-/* Lines that end in CRLF, of octets that can be sent. */
+/* Lines must end in CRLF and consist of octets that can be sent. */
 static void
 check_lines(const char *text, size_t length, bool is_8bit_allowed)
 {
@@ -93,7 +93,8 @@ check_lines(const char *text, size_t length, bool is_8bit_allowed)
 	must(column == 0);
 }
 
-/* Up to the message, which may look like anything. */
+/* Return the length of the notice up to the original message, which may contain
+ * anything. */
 static size_t
 find_message(const char *text, size_t length, const char *type)
 {
@@ -107,7 +108,7 @@ find_message(const char *text, size_t length, const char *type)
 	return (size_t)(found - text) + 2;
 }
 
-/* The fields of ours that programs read, each once. */
+/* Each of our fields that programs read exists exactly once. */
 static void
 check_fields(const char *text, size_t length)
 {
@@ -122,7 +123,7 @@ check_fields(const char *text, size_t length)
 	must(count(text, header, "\r\nTo: ") == 1);
 	must(count(text, header, "\r\nContent-Type: ") == 1);
 	must(count(status, left, "\r\nContent-Type: ") == 1);
-	/* Behind the part's header, and around the recipient's fields. */
+	/* After the part's header, and around the recipient's fields. */
 	must(count(status, left, "\r\n\r\n") == 3);
 	must(count(status, left, "\r\nFinal-Recipient: ") == 1);
 	must(count(status, left, "\r\nAction: ") == 1);

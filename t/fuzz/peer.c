@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * peer.c - the other end of a socket, played by the input.
+ * peer.c - the other end of a socket, controlled by the input.
  */
 
 #include "config.h"
@@ -24,7 +24,7 @@ static struct {
 	bool is_silent; /* does not half-close at its end */
 	size_t output_length;
 	char output[OUTPUT_SIZE];
-	int64_t now_ms;
+	int64_t now_mono_ms;
 } peer = { .fd = -1 };
 
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
@@ -66,7 +66,7 @@ listen_to_program(void)
 	}
 }
 
-/* Send what comes before the next pause, or half-close. */
+/* Send the input up to the next pause, or half-close. */
 static void
 say_next(void)
 {
@@ -83,7 +83,7 @@ say_next(void)
 	length = pause != NULL ? (size_t)(pause - peer.next) : left;
 	n = send(peer.fd, peer.next, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == -1) {
-		/* Nobody listens, or all of what was said is still unread. */
+		/* The program closed its end, or the buffer is full. */
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			peer.next = peer.end;
 		return;
@@ -106,7 +106,7 @@ void
 peer_pass_time(int64_t ms)
 {
 	if (ms > 0)
-		peer.now_ms += ms;
+		peer.now_mono_ms += ms;
 }
 
 const char *
@@ -123,16 +123,17 @@ peer_end(size_t *ret_length)
 
 static ssize_t
 receive_plain(void *context, void *buffer, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
-	return stream_receive_plain(context, buffer, size_bytes, deadline_ms);
+	return stream_receive_plain(context, buffer, size_bytes,
+	    deadline_mono_ms);
 }
 
 static int
 send_plain(void *context, const void *data, size_t size_bytes,
-    int64_t deadline_ms)
+    int64_t deadline_mono_ms)
 {
-	return stream_send_plain(context, data, size_bytes, deadline_ms);
+	return stream_send_plain(context, data, size_bytes, deadline_mono_ms);
 }
 
 static void
@@ -149,7 +150,7 @@ __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	int n = __real_poll(fds, count, 0);
 
-	/* What was said before is read before the peer says more. */
+	/* Let the program read what was sent before the peer sends more. */
 	for (int tries = 0; n == 0 && tries < 2; tries++) {
 		peer_move();
 		n = __real_poll(fds, count, 0);
@@ -161,7 +162,7 @@ __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 	return n;
 }
 
-/* A read(2) of a socket that waits by itself (SO_RCVTIMEO). */
+/* read(2) of a socket with SO_RCVTIMEO, which waits by itself. */
 ssize_t
 __wrap_read(int fd, void *buffer, size_t size_bytes)
 {
@@ -183,5 +184,5 @@ __wrap_read(int fd, void *buffer, size_t size_bytes)
 int64_t
 __wrap_clock_mono_ms(void)
 {
-	return peer.now_ms;
+	return peer.now_mono_ms;
 }

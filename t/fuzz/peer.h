@@ -8,36 +8,38 @@
 
 #include "lib/stream.h"
 
-/* An octet of the input at which the peer pauses: what follows it comes only
- * when everything before it was read. At the very end it means that the peer
- * falls silent; else it half-closes there. */
+/* The input octet at which the peer pauses: it sends what follows only after
+ * everything before it was read. As the last octet it means that the peer falls
+ * silent; otherwise the peer half-closes the connection after its last
+ * octet. */
 #define PEER_PAUSE 0xff
 
 /*
- * The other end of a socket, whose every move is in the input. It moves when
- * the program waits, in the same process and thread. Time does not pass but
- * when the program waits for a peer that does nothing: then all of the wait is
- * over at once. (Targets that use it are linked with --wrap for poll(), read()
- * and clock_mono_ms().)
+ * The other end of a socket, controlled by the fuzz input. The peer acts when
+ * the program waits, in the same process and thread. Time advances only when
+ * the program waits for a peer that does nothing: then the whole wait is over
+ * at once. (Targets that use this module are linked with --wrap for poll(),
+ * read() and clock_mono_ms().)
  */
 
-/* Be the peer at this end of a connection, which is closed at the end. The
- * data stays the caller's. */
+/* Start the peer at this end of a connection, which peer_end() closes. The data
+ * must stay valid until then. */
 void peer_start(int fd, const uint8_t *data, size_t size);
 
-/* Make a connection with such a peer. Returns the program's end, which is the
- * caller's. */
+/* Make a connection with such a peer. Returns the program's end, which the
+ * caller closes. */
 int peer_connect(const uint8_t *data, size_t size);
 
-/* Hang up. Returns all that was sent to the peer, with a NUL after it, valid
- * until the next peer_start(). */
+/* Hang up. Returns everything that was sent to the peer, with a NUL after it;
+ * valid until the next peer_start(). */
 const char *peer_end(size_t *ret_length);
 
-/* In place of TLS: a transport that changes nothing; its context is the stream.
- */
+/* A transport to use in place of TLS: it changes nothing. Its context is the
+ * stream. */
 extern const struct transport peer_transport;
 
-/* For a target that wraps another way to wait: make a move; let time pass. */
+/* For targets that wrap another way to wait: let the peer act; advance the
+ * clock. */
 void peer_move(void);
 void peer_pass_time(int64_t ms);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * reply.c - replies of remote hosts: whatever a host says, its reply has a
- * code and a status of three numbers, and can be logged and put on record.
+ * reply.c - replies of remote hosts: an accepted reply has a code and a status
+ * of three numbers, and can be logged and recorded.
  */
 
 #include "config.h"
@@ -30,7 +30,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* "4.4.1": the class is the code's. */
+/* The status is such as "4.4.1"; its class is that of the code. */
 static void
 check_status(const struct remote_reply *reply)
 {
@@ -107,13 +107,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	must(stream_open(fd, fd, TIMEOUT_MS, &stream) == 0);
 	do {
-		int64_t start_ms = clock_mono_ms();
+		int64_t start_mono_ms = clock_mono_ms();
 
 		lines = 0;
-		r = reply_read(stream, start_ms + TIMEOUT_MS, count_line,
+		r = reply_read(stream, start_mono_ms + TIMEOUT_MS, count_line,
 		    &lines, &reply);
 		must(lines <= REPLY_LINES_MAX);
-		must(clock_mono_ms() - start_ms <= TIMEOUT_MS);
+		must(clock_mono_ms() - start_mono_ms <= TIMEOUT_MS);
 		if (r == 0) {
 			must(lines > 0);
 			check_reply(&reply);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * rules.c - the routes file: what is told of it is text with a line, a rule
- * that is found is one of the file or the one behind them, and the destination
- * that it names is the same when it is parsed and written again.
+ * rules.c - the routes file: a finding is text and names a line, the rule that
+ * matches is one of the file's or the last one, and the name of a destination
+ * is unchanged after it is parsed and formatted again.
  *
- * Input is SMTP_RELAYHOST in the first line, a sender and a recipient in the
- * next two, then the file.
+ * The input is SMTP_RELAYHOST in the first line, a sender and a recipient in
+ * the next two, then the file.
  */
 
 #include "config.h"
@@ -62,7 +62,7 @@ check_rule(const struct rules *rules, const char *sender, const char *recipient,
 	must(strcmp(name, again) == 0);
 }
 
-/* The first line, which ends there; the rest is left. */
+/* Take the first line off the text. */
 static char *
 take_line(char **text)
 {

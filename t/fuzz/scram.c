@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * scram.c - a host's two messages, a line each: a proof goes only to who has
- * our nonce, with a number of iterations that is not too large or small, and
- * nobody is believed but by the right signature.
+ * scram.c - the two messages of a host, one line each: a proof is sent only to
+ * a host that repeats our nonce, with a number of iterations within the limits,
+ * and only the right signature authenticates a host.
  */
 
 #include "config.h"
@@ -28,7 +28,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* The real function would take most of the time. */
+/* The real function would take most of the run time. */
 int
 __wrap_password_derive(const char *password, const void *salt, size_t salt_size,
     unsigned count, uint8_t ret_key[PASSWORD_HASH_SIZE])
@@ -54,7 +54,7 @@ check_proof(const char *message)
 	must(message[sizeof(beginning) - 1] != ',');
 }
 
-/* 32 octets that are not zero cannot be found by chance. */
+/* A signature, 32 octets other than zeros, cannot be found by chance. */
 static void
 check_belief(const struct scram *scram, int r)
 {

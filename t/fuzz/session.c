@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * session.c - the whole dialogue: whatever a client says, what it hears is
- * SMTP, and what it was told is queued is in the spool, whole, and nothing else
- * is. The spool is emptied after each input.
+ * session.c - the whole dialogue: whatever a client sends, the replies are
+ * SMTP, and the spool holds every message that was reported as queued,
+ * complete, and nothing else. The spool is emptied after each input.
  *
  * An input that begins with "reject\n" is for a session with
- * SMTP_BARE_NEWLINE=reject. Where the client says STARTTLS there is no TLS,
- * but another transport that changes nothing: what was said before the
- * handshake must not be seen after it (RFC 3207 section 4.2).
+ * SMTP_BARE_NEWLINE=reject. STARTTLS starts not TLS, but a transport that
+ * changes nothing: octets that were received before the handshake must not be
+ * used after it (RFC 3207 section 4.2).
  */
 
 #include "config.h"
@@ -42,7 +42,7 @@ int __wrap_tls_identity_load(const char *cert_file, const char *key_file,
     struct tls_identity **ret_identity, struct tls_result *ret_result);
 void __wrap_tls_identity_free(struct tls_identity *identity);
 int __wrap_tls_accept(struct stream *stream, struct tls_identity *identity,
-    int64_t deadline_ms, struct tls_result *ret_result);
+    int64_t deadline_mono_ms, struct tls_result *ret_result);
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -85,9 +85,9 @@ __wrap_tls_identity_free(struct tls_identity *identity)
 
 int
 __wrap_tls_accept(struct stream *stream, struct tls_identity *identity,
-    int64_t deadline_ms, struct tls_result *ret_result)
+    int64_t deadline_mono_ms, struct tls_result *ret_result)
 {
-	must(identity == NULL && deadline_ms > 0);
+	must(identity == NULL && deadline_mono_ms > 0);
 	*ret_result =
 	    (struct tls_result){ .protocol = "TLS", .cipher = "none" };
 	if (!IS_PLANTED)
@@ -98,8 +98,8 @@ __wrap_tls_accept(struct stream *stream, struct tls_identity *identity,
 
 /* ---- the spool ---- */
 
-/* Every line of a stored message ends in CRLF, and has no other CR or LF, nor
- * a NUL (SMTP_BARE_NEWLINE). Ours is the first. */
+/* Every line of a stored message ends in CRLF, and contains no other CR or LF,
+ * and no NUL (SMTP_BARE_NEWLINE). The first line is our Received field. */
 static void
 check_content(const char *text, size_t length)
 {
@@ -127,7 +127,7 @@ check_header(const char *text)
 	}
 }
 
-/* The fields that we have added have no control characters. */
+/* The fields that we add have no control characters. */
 static void
 check_trace(const char *text)
 {
@@ -151,13 +151,13 @@ check_message(const struct claim *claim)
 	check_header(text);
 	check_trace(text);
 	free(text);
-	/* A name for each recipient, and the queue's. */
+	/* One name for each recipient, and one in the queue. */
 	must(fstat(claim->message.fd, &st) == 0);
 	must(st.st_nlink == claim->message.envelope.recipient_count + 1);
 }
 
-/* A message that the client was told is queued: claim it as smtp-deliver would,
- * which makes sure of its seal. */
+/* Check a message that was reported as queued: claim it as smtp-deliver does,
+ * which verifies its seal. */
 static void
 check_queued(const char *id)
 {
@@ -181,8 +181,8 @@ remove_mail(const char *path, const struct stat *st)
 	return 1;
 }
 
-/* All messages that were reported as queued have been taken out of the
- * queue. */
+/* Check that no message is left in the queue, and remove the recipients'
+ * copies. */
 static void
 empty_spool(unsigned messages)
 {
@@ -206,7 +206,7 @@ check_reply_line(const char *line, size_t length)
 	must(line[3] == ' ' || line[3] == '-');
 }
 
-/* Returns how many messages are queued. */
+/* Returns the number of messages that were reported as queued. */
 static unsigned
 check_replies(const char *said)
 {
@@ -241,8 +241,8 @@ hold_dialogue(const uint8_t *data, size_t size)
 	must(log_lines() >= lines + 2); /* opened, closed */
 }
 
-/* The lowest descriptor that is free is the same each time, if none was left
- * open. */
+/* Check that no descriptor was left open: the lowest free one is the same each
+ * time. */
 static void
 check_descriptors(void)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * settings.c - the configuration of each program: what is accepted can be sent
- * on the wire, and what is not is named in a line without control characters.
+ * settings.c - the configuration of each program: an accepted value can be sent
+ * on the wire, and an error names the variable, in a line without control
+ * characters.
  *
- * Input is lines of "SMTP_NAME=value"; a value may hold anything but LF.
+ * The input is lines of "SMTP_NAME=value"; a value may contain any octet but
+ * LF.
  */
 
 #include "config.h"
@@ -73,7 +75,7 @@ check_deliver(const struct deliver_settings *settings)
 	}
 }
 
-/* It goes to the journal. */
+/* Errors go to the journal. */
 static void
 check_error(const char *error)
 {

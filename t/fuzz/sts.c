@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sts.c - MTA-STS records and policies of domains: ids and names are text, a
- * policy has each of its own hosts, and is the same when it is written and read
+ * sts.c - MTA-STS records and policies: ids and names are text, a policy
+ * matches each of its own hosts, and is unchanged after it is written and read
  * again.
  */
 
@@ -49,7 +49,7 @@ check_host(const struct sts_policy *policy, const char *mx)
 	must(sts_has_host(policy, host));
 }
 
-/* The policy as a domain would write it; the caller frees it. */
+/* Write the policy as a domain publishes it; the caller frees it. */
 static char *
 write_policy(const struct sts_policy *policy, size_t *ret_length)
 {
@@ -63,7 +63,7 @@ write_policy(const struct sts_policy *policy, size_t *ret_length)
 	    modes[policy->mode], policy->max_age_sec);
 	for (size_t i = 0; i < policy->mx_count; i++)
 		(void)fprintf(file, "mx: %s\r\n", policy->mx[i]);
-	/* All of its hosts may have been unusable. */
+	/* The policy may have named only invalid hosts. */
 	if (policy->mx_count == 0 && policy->mode != STS_NONE)
 		(void)fprintf(file, "mx:\r\n");
 	must(fclose(file) == 0);

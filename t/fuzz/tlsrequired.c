@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * tlsrequired.c - messages that may have a TLS-Required field: a message that
- * puts policies aside says so once, in the header and nowhere else.
+ * tlsrequired.c - messages that may have a TLS-Required field: a message
+ * overrides TLS policies only by a single such field, in its header.
  */
 
 #include "config.h"
@@ -10,9 +10,9 @@
 #include "smtp-deliver/content/tlsrequired.h"
 #include "t/fuzz/fuzz.h"
 
-/* Whether the message has it with something put before it. */
+/* Whether the message overrides TLS policies if other text precedes it. */
 static bool
-has_waiver_behind(const char *before, const char *text, size_t length)
+has_waiver_after(const char *before, const char *text, size_t length)
 {
 	size_t first = strlen(before);
 	char *whole = malloc(first + length);
@@ -34,13 +34,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool is_folded = size > 0 && (text[0] == ' ' || text[0] == '\t');
 
 	must(!is_waived || memchr(text, ':', size) != NULL);
-	must(!has_waiver_behind("\r\n", text, size));
+	must(!has_waiver_after("\r\n", text, size));
 	if (!is_folded) {
-		must(has_waiver_behind("To: x\r\n", text, size) == is_waived);
+		must(has_waiver_after("To: x\r\n", text, size) == is_waived);
 		must(!is_waived ||
-		    !has_waiver_behind("TLS-Required: No\r\n", text, size));
+		    !has_waiver_after("TLS-Required: No\r\n", text, size));
 	}
-	must(!has_waiver_behind("TLS-Required: Yes\r\n", text, size));
+	must(!has_waiver_after("TLS-Required: Yes\r\n", text, size));
 	free(text);
 	return 0;
 }

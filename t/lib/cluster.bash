@@ -4,9 +4,9 @@
 # cluster.bash - hosts that share a file system: load lib/cluster, after
 # lib/network
 #
-# GlusterFS over FUSE, on two hosts of the network, with a third that breaks
-# ties and where the remote host for the mail is. Each has a namespace of
-# mounts besides that of its network; all of it is gone with its processes.
+# GlusterFS over FUSE, on two hosts of the network. A third host is the arbiter,
+# and the remote host for the mail. Each has its own mount namespace; everything
+# ends with its processes.
 #
 #	setup_file() {
 #		need_root
@@ -22,7 +22,7 @@
 cluster_hosts=(alpha beta gamma)
 cluster_commands=(glusterd gluster mount.glusterfs nsenter unshare)
 
-# The folder of a host in which $1's own things are.
+# The folder for the private files of a host.
 cluster_dir() {
 	printf '%s/cluster/%s\n' "$network_dir" "$1"
 }
@@ -50,7 +50,7 @@ cluster_start() {
 	wait_for 20 cluster_are_peers
 	cluster_gluster volume create spool replica 3 arbiter 1 \
 		"${brick[@]}" force
-	# How long a host that says nothing more counts as one that is there.
+	# How long a silent host still counts as present.
 	cluster_gluster volume set spool network.ping-timeout 5
 	cluster_gluster volume start spool
 	cluster_have_mount alpha
@@ -62,7 +62,7 @@ cluster_have_mount() {
 		"$(network_ip4 "$1"):/spool" "$(cluster_mount)"
 }
 
-# The daemon of a host; its files are a tmpfs, which its mounts go with.
+# Run the daemon of a host, with its files on a tmpfs that ends with its mounts.
 cluster_start_host() {
 	local dir
 
@@ -108,12 +108,12 @@ cluster_are_peers() {
 	done
 }
 
-# A host is gone from one moment to the next, with all that runs on it.
+# Kill a host at once, with all that runs on it.
 cluster_kill() {
 	network_remove_host "$1"
 }
 
-# The shared file system is gone on a host, and all else goes on there.
+# Take the shared file system away from a host, and nothing else.
 cluster_lose_mount() {
 	local pid
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 #
-# common.bash - what every bats file loads first: load lib/common
+# common.bash - loaded first by every bats file: load lib/common
 #
-# t/run says in SMTPSERVER_BUILD and SMTPSERVER_SOURCE what is tested. Each
-# test gets a spool of its own, $spool, which the programs are told of, and
-# none of the caller's SMTP_ variables. A file that has a teardown() of its
-# own calls stop_started in it.
+# t/run sets SMTPSERVER_BUILD and SMTPSERVER_SOURCE to what is tested. Each test
+# gets its own spool, $spool, which is in the programs' environment, and none of
+# the caller's SMTP_ variables. A file with its own teardown() calls
+# stop_started in it.
 
 : "${SMTPSERVER_BUILD:?is not set: run the tests with make check or t/run}"
 : "${SMTPSERVER_SOURCE:?is not set: run the tests with make check or t/run}"
@@ -27,7 +27,7 @@ program() {
 	printf '%s/%s/%s\n' "$SMTPSERVER_BUILD" "$1" "$1"
 }
 
-# In CI a test that cannot run is a failure, elsewhere it is skipped.
+# Skip a test that cannot run; in CI it fails.
 cannot_run() {
 	if [ -n "${CI:-}" ]; then
 		printf 'cannot run: %s\n' "$1" >&2
@@ -54,8 +54,8 @@ not() {
 	! "$@"
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds. Its last output is
-# shown if it never does.
+# wait_for SECONDS COMMAND...: wait until the command succeeds. Fail and show
+# its last output after that time.
 wait_for() {
 	local seconds=$1 end output
 
@@ -86,9 +86,9 @@ is_listening() {
 
 started_pids=()
 
-# start COMMAND...: in the background, until the test ends; its process id is
-# left in $started. Redirect its output as need be. A function must exec, else
-# only its subshell is ended.
+# start COMMAND...: run it in the background until the test ends; its process id
+# is left in $started. Redirect its output as needed. A function must exec,
+# since otherwise only its subshell is stopped.
 start() {
 	"$@" 3>&- &
 	started=$!

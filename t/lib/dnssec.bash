@@ -11,15 +11,15 @@
 #	END
 #	dnssec_start
 #
-# The zones are Knot's, beside the root that dns_start has, which stays
-# unsigned: the resolver, an unbound on a host of that name, has a trust anchor
-# for each signed zone instead.
+# Knot serves the zones and the root of dns_start, which is unsigned. The
+# resolver, an unbound on a host named "resolver", has a trust anchor for each
+# signed zone instead.
 
 dnssec_commands=(keymgr openssl unbound)
 
-# dnssec_zone NAME [--unsigned | --broken]: a zone of the records on stdin. The
-# resolver's trust anchor for a broken one is of another key. To be called
-# before dnssec_start.
+# dnssec_zone NAME [--unsigned | --broken]: add a zone with the records on
+# stdin. For a broken zone the resolver's trust anchor is that of another key.
+# Call it before dnssec_start.
 dnssec_zone() {
 	local dir=$network_dir/dns zone=$1 kind=${2:-}
 
@@ -75,12 +75,12 @@ dnssec_answers() {
 	network_exec resolver ss -Hlun 'sport = :53' | grep -q .
 }
 
-# A line of the resolver's: what it knows of a zone's key.
+# Print the resolver's trust anchor for a zone, a line of its configuration.
 dnssec_anchor() {
 	local ds
 
 	ds=$(keymgr -c "$network_dir/dns/knot.conf" "$1" ds | grep ' 13 2 ')
-	# The last digit of the digest is another one.
+	# Change the last digit of the digest.
 	[ "$2" != --broken ] || ds=${ds%?}$(tr 0-9a-f 1-9a-f0 <<<"${ds: -1}")
 	printf '    trust-anchor: "%s"\n' "$ds"
 }
@@ -112,8 +112,8 @@ dnssec_write_resolver() {
 	END
 }
 
-# dnssec_use HOST [OPTION]: the host asks the resolver, with that option of
-# resolv.conf(5): trust-ad.
+# dnssec_use HOST [OPTION]: make the host use the resolver, with that option of
+# resolv.conf(5), such as trust-ad.
 dnssec_use() {
 	printf 'nameserver %s\nsearch .\noptions timeout:5 attempts:1 %s\n' \
 		"$(network_ip4 resolver)" "${2:-}" \

@@ -2,12 +2,12 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # the files loaded before set more variables
 #
-# mail.bash - submit mail, deliver it, and see what became of it: load lib/mail,
+# mail.bash - submit mail, deliver it, and check the outcome: load lib/mail,
 # after lib/common
 #
 # smtp-session puts messages into $spool. smtp-deliver runs on the host "sender"
-# of a network that was started by lib/network, which is loaded before this, and
-# on this host where there is no network. The log of both is appended to $trail.
+# of a network that lib/network, which is loaded before this, has started, and
+# on this host if there is no network. The log of both is appended to $trail.
 #
 #	@test "a recipient that gets 4yz waits" {
 #		odd_start odd1 "rcpt=451 4.2.1 later"
@@ -17,9 +17,9 @@
 #		told "$id" deferred status=4.2.1
 #	}
 #
-# setup() and teardown() are here. A file that needs more has its own, which
-# call mail_setup and mail_teardown. t/source.bats sees to it that no file
-# defines a function of lib again.
+# setup() and teardown() are here. A file that needs more defines its own, which
+# call mail_setup and mail_teardown. t/source.bats checks that no file redefines
+# other functions of lib.
 
 mail_setup() {
 	need_root
@@ -47,13 +47,13 @@ teardown() {
 
 wrapper=()
 
-# run_under [COMMAND...]: have a command, such as strace, run the programs from
-# now on; without one, nothing.
+# run_under [COMMAND...]: run the programs under a command, such as strace, from
+# now on; without arguments, run them directly.
 run_under() {
 	wrapper=("$@")
 }
 
-# ---- in ----------------------------------------------------------------------
+# ---- submission --------------------------------------------------------------
 
 # message [SUBJECT [BODY]]: a message as a client sends it.
 message() {
@@ -88,8 +88,8 @@ hold_session() {
 		"${wrapper[@]}" "$(program smtp-session)"
 }
 
-# accepted_ids NUMBER: hold a session; prints the ids of accepted messages. If
-# that is not their number: fail, and show the replies.
+# accepted_ids NUMBER: hold a session; prints the ids of accepted messages.
+# Fails and shows the replies if that is not their number.
 accepted_ids() {
 	local replies=$BATS_TEST_TMPDIR/replies ids=$BATS_TEST_TMPDIR/ids
 
@@ -129,9 +129,9 @@ send_many() {
 	done | accepted_ids "$most"
 }
 
-# ---- out ---------------------------------------------------------------------
+# ---- delivery ----------------------------------------------------------------
 
-# What $ahead needs; see clock_build.
+# The library that $ahead needs; see clock_build.
 clock=$BATS_FILE_TMPDIR/clock.so
 
 # clock_build: build it, in setup_file().
@@ -143,7 +143,7 @@ clock_build() {
 
 # deliver [NAME=VALUE...]: one run of smtp-deliver, with these variables. $ahead
 # sets its clock forward by that number of seconds; $limit_sec, 60 if unset, is
-# how long it may take.
+# its time limit.
 deliver() {
 	run_at_sender env ${ahead:+CLOCK_AHEAD="$ahead"} \
 		${ahead:+LD_PRELOAD="$clock"} \
@@ -152,8 +152,8 @@ deliver() {
 		"$(program smtp-deliver)" 2>>"$trail"
 }
 
-# deliver_start [OPTION...]: a run in the background, until the test ends; its
-# process is $started. $ahead is as for deliver.
+# deliver_start [OPTION...]: start a run in the background, until the test ends;
+# its process is $started. $ahead is as for deliver.
 deliver_start() {
 	local at=()
 
@@ -188,10 +188,10 @@ forget_unreached() {
 	rm -f "$spool"/unreached/*
 }
 
-# ---- what became of a message ------------------------------------------------
+# ---- the outcome of a message ------------------------------------------------
 
-# told ID EVENT [TEXT]: whether the trail has that event of the message, with
-# that text.
+# told ID EVENT [TEXT]: whether the audit trail has that event of the message,
+# with that text.
 told() {
 	grep -F -- "message=$1 event=$2 " "$trail" | grep -qF -- "${3:-}"
 }
@@ -205,7 +205,7 @@ place() {
 	echo "${path##*/}"
 }
 
-# is_done ID: whether a message left the queue, and nothing of it stays there.
+# is_done ID: whether nothing of a message is left in the queue.
 is_done() {
 	[ "$(place "$1")" = "" ] && [ ! -e "$spool/queue/attempts/$1" ]
 }
@@ -226,7 +226,7 @@ was_returned() {
 		told "$1" message-done 'reason="returned to the sender"'
 }
 
-# Whether nothing is queued, has failed, was set aside or is half written.
+# Whether nothing is queued, failed, set aside or in scratch.
 is_queue_empty() {
 	local left
 
@@ -249,8 +249,8 @@ counter() {
 
 # ---- processes ---------------------------------------------------------------
 
-# has_in_memory PID FILE: whether writable memory of a process has the octets of
-# a file.
+# has_in_memory PID FILE: whether writable memory of a process contains the
+# octets of a file.
 has_in_memory() {
 	python3 - "$1" "$2" <<-'END'
 		import sys
@@ -267,7 +267,8 @@ has_in_memory() {
 	END
 }
 
-# child_of PID: wait for its child, and print it; it must be the only one.
+# child_of PID: wait for its child, which must be the only one, and print its
+# id.
 child_of() {
 	wait_for 10 pgrep -P "$1" >/dev/null
 	[ "$(pgrep -cP "$1")" -eq 1 ]
@@ -287,7 +288,7 @@ host_start() {
 	wait_for 10 test -e "$dir/ready"
 }
 
-# ---- what a host of odd_start saw --------------------------------------------
+# ---- logs of hosts of odd_start ----------------------------------------------
 
 # saw HOST TEXT: how many lines of the host's log begin with the text.
 saw() {
@@ -296,14 +297,14 @@ saw() {
 		END { print found + 0 }'
 }
 
-# has_got HOST TEXT [NUMBER]: whether so many lines do, at least; by default
-# one.
+# has_got HOST TEXT [NUMBER]: whether at least that many lines, or one, begin
+# with the text.
 has_got() {
 	[ "$(saw "$1" "$2")" -ge "${3:-1}" ]
 }
 
-# has_all HOST NUMBER: whether it has taken so many messages of send_many, each
-# once.
+# has_all HOST NUMBER: whether it has taken that many messages of send_many,
+# each once.
 has_all() {
 	[ "$(odd_count "$1")" -eq "$2" ] &&
 		[ "$(find "$(odd "$1")" -name '*.eml' \

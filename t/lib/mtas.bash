@@ -5,22 +5,22 @@
 # mtas.bash - real MTAs beside Postfix: load lib/mtas, after lib/network
 #
 # Debian's Exim and OpenSMTPD, unpacked by t/lib/unpack-mtas and not installed.
-# Each runs on its host of the network as it would on a machine of its own: its
-# users are in an /etc/passwd that nobody else sees, its programs in a /usr of
-# its own, its spool in a /var that is gone with it. The functions of
-# lib/network for received mail, mta_mail and mta_content, work for them too.
+# Each runs on a host of the network with a private /etc/passwd for its users, a
+# private /usr for its programs, and a /var for its spool that ends with it. The
+# functions of lib/network for received mail, mta_mail and mta_content, work for
+# them, too.
 #
 #	exim_start mx1 certificate
 #	opensmtpd_start mx2
 #
-# Both take mail for every domain into one maildir, but for two local parts:
-# "refused" gets 550, "later" gets 450, Exim's until mtas_relent. They take
+# Both take mail for every domain into one maildir, except for two local parts:
+# "refused" gets 550, "later" gets 450, at Exim until mtas_relent. They take
 # messages of up to 5 MB.
 
 mtas_dir=$SMTPSERVER_BUILD/mtas
 mtas_uid=801
 
-# Whether they can be had, for setup_file().
+# Skip the file unless they are available, for setup_file().
 mtas_need() {
 	need unshare apt-get dpkg-deb || return
 	"$SMTPSERVER_SOURCE/t/lib/unpack-mtas" "$mtas_dir" >/dev/null ||
@@ -29,7 +29,7 @@ mtas_need() {
 		cannot_run "needs $(tr '\n' ' ' <"$mtas_dir/libraries")"
 }
 
-# mtas_make HOST: the folder of its configuration, with the users of its
+# mtas_make HOST: make the folder of its configuration, with the users of its
 # programs.
 mtas_make() {
 	local dir=$network_dir/mta-$1 user uid=$mtas_uid
@@ -51,7 +51,8 @@ mtas_make() {
 	chown $((mtas_uid + 1)) "$dir/logs"
 }
 
-# mtas_run HOST COMMAND...: in the background, until the network is stopped.
+# mtas_run HOST COMMAND...: run it in the background until the network is
+# stopped.
 mtas_run() {
 	local host=$1 dir=$network_dir/mta-$1
 
@@ -63,7 +64,7 @@ mtas_run() {
 		{ cat "$dir/log" >&2 && return 1; }
 }
 
-# mtas_relent HOST: "later" is taken from now on.
+# mtas_relent HOST: accept the local part "later" from now on.
 mtas_relent() {
 	touch "$network_dir/mta-$1/relented"
 }

@@ -23,10 +23,9 @@
 #	}
 #
 # A host NAME has the addresses $(network_ip4 NAME) and $(network_ip6 NAME), and
-# the DNS server knows them as NAME.hosts.test. The hosts' names are ours, the
-# namespaces are called $network_id-NAME. What a host does is run by
-# network_exec; whatever still runs in a namespace when its host is removed is
-# killed.
+# the DNS name NAME.hosts.test. Its namespace is named $network_id-NAME.
+# network_exec runs commands on a host; processes that still run there when the
+# host is removed are killed.
 
 network_commands=(ip knotd knotc certtool postfix postconf python3 setsid)
 
@@ -49,13 +48,13 @@ network_start() {
 	dns_start
 }
 
-# Stop all of it; fine if it was never or half started.
+# Stop the network, even if it was not or only partly started.
 network_stop() {
 	[ -n "${network_id:-}" ] || return 0
 	network_remove_all "$network_id"
 }
 
-# Remove all namespaces of one network, what runs in them and their /etc.
+# Remove all namespaces of one network with their processes and /etc.
 network_remove_all() {
 	local namespace
 
@@ -106,7 +105,7 @@ network_remove_namespace() {
 	rm -rf "/etc/netns/$1"
 }
 
-# A host's number in the network: given at its first use, and kept.
+# A host's number in the network, which is assigned at its first use.
 network_number() {
 	local file=$network_dir/hosts/$1 used
 
@@ -126,13 +125,13 @@ network_ip6() {
 	echo "2001:db8::$(network_number "$1")"
 }
 
-# What /etc/resolv.conf says on every host.
+# The contents of /etc/resolv.conf on every host.
 network_resolv_conf() {
 	printf 'nameserver %s\nsearch .\noptions timeout:2 attempts:1\n' \
 		"$(network_ip4 dns)"
 }
 
-# network_add_host NAME: a host that is connected and runs nothing yet.
+# network_add_host NAME: add and connect a host that runs nothing yet.
 network_add_host() {
 	local name=$1 etc=/etc/netns/$network_id-$1
 
@@ -144,18 +143,18 @@ network_add_host() {
 	network_name_host "$name"
 }
 
-# network_join NAME PID: connect the network namespace that a process is in,
-# such as a container's, as a host. Its /etc/resolv.conf is for the caller to
-# write: network_resolv_conf. Needs nothing of the container's own file system.
+# network_join NAME PID: connect the network namespace of a process, such as a
+# container, as a host. The caller writes its /etc/resolv.conf, see
+# network_resolv_conf. Needs no file of the container.
 network_join() {
 	ip netns attach "$network_id-$1" "$2"
 	network_connect "$1" "$network_id-$1"
 	network_name_host "$1"
-	# Only the name goes: nobody may kill what runs in there but its owner.
+	# Remove only the name: the owner stops the processes in there.
 	ip netns del "$network_id-$1"
 }
 
-# network_connect NAME NAMESPACE: a link to the switch, with the addresses.
+# network_connect NAME NAMESPACE: link it to the switch, with its addresses.
 network_connect() {
 	local number
 
@@ -168,8 +167,8 @@ network_connect() {
 	ip -n "$2" addr add "$(network_ip6 "$1")/64" dev uplink nodad
 }
 
-# network_remove_host NAME: kill what runs there and take it off the network.
-# Its name and its addresses stay known, and nobody answers there.
+# network_remove_host NAME: kill its processes and take it off the network. Its
+# name keeps its addresses, at which nothing answers.
 network_remove_host() {
 	network_remove_namespace "$network_id-$1"
 }
@@ -194,7 +193,7 @@ network_is_quiet() {
 
 # ---- DNS ---------------------------------------------------------------------
 
-# Knot is asked for everything, so it serves the root: a name that nobody has
+# Knot is the only DNS server, so it serves the root zone: a name that was not
 # added does not exist.
 
 dns_start() {
@@ -226,14 +225,14 @@ dns_start() {
 	dns_resume
 }
 
-# Start the server again where it was stopped.
+# Start the stopped server again.
 dns_resume() {
 	network_exec dns setsid knotd -c "$network_dir/dns/knot.conf" \
 		>>"$network_dir/dns/stderr" 2>&1 3>&- &
 	wait_for 10 dns_control zone-read .
 }
 
-# Stop the server; its host stays up, so questions are refused at once.
+# Stop the server; its host stays up, so queries are refused at once.
 dns_stop() {
 	dns_control stop
 	wait_for 10 dns_is_stopped
@@ -260,7 +259,7 @@ dns_write_zone() {
 	} >"$dir/root.zone"
 }
 
-# Add the records that come on stdin, as a zone file has them.
+# Add the records on stdin, in the format of a zone file.
 dns() {
 	cat >>"$network_dir/dns/records"
 	dns_write_zone
@@ -279,7 +278,7 @@ network_name_host() {
 
 # ---- certificates ------------------------------------------------------------
 
-# The trust anchor is $network_dir/ca/ca.pem; a certificate called NAME is in
+# The trust anchor is $network_dir/ca/ca.pem; the certificate NAME is in
 # $network_dir/ca/NAME.pem, its key in NAME.key.
 
 ca_start() {
@@ -343,9 +342,8 @@ ca_issue() {
 
 # ---- real MTAs ---------------------------------------------------------------
 
-# mta_start HOST [CERTIFICATE]: a Postfix on the host, which takes mail for
-# every domain and puts it into one maildir. With a certificate it offers
-# STARTTLS.
+# mta_start HOST [CERTIFICATE]: start a Postfix on the host, which takes mail
+# for every domain into one maildir. With a certificate it offers STARTTLS.
 mta_start() {
 	local host=$1 certificate=${2:-} dir=$network_dir/mta-$1
 
@@ -391,7 +389,7 @@ mta_write_config() {
 			smtpd_tls_key_file = $network_dir/ca/$certificate.key
 		END
 	fi
-	# Only what receives mail; nothing of it in a chroot.
+	# Only the services that receive mail, none of them in a chroot.
 	cat >"$dir/etc/master.cf" <<-END
 		smtp inet n - n - - smtpd
 		cleanup unix n - n - 0 cleanup
@@ -411,7 +409,7 @@ mta_write_config() {
 	END
 }
 
-# Start a Postfix again that was stopped.
+# Start a stopped Postfix again.
 mta_resume() {
 	network_exec "$1" postfix -c "$network_dir/mta-$1/etc" start \
 		>>"$network_dir/mta-$1/stderr" 2>&1 3>&-
@@ -423,13 +421,13 @@ mta_stop() {
 		>>"$network_dir/mta-$1/stderr" 2>&1 3>&-
 }
 
-# mta_mail HOST TEXT: the files of messages received that hold the text.
+# mta_mail HOST TEXT: the files of received messages that contain the text.
 mta_mail() {
 	grep -rlF -- "$2" "$network_dir/mta-$1/mail/new" 2>/dev/null
 }
 
-# mta_content FILE: a received message without what the MTA has put before it:
-# its header lines for the mailbox and its Received.
+# mta_content FILE: a received message without the fields that the MTA has added
+# at the top: those for the mailbox and its Received.
 mta_content() {
 	LC_ALL=C sed '0,/^Received: /d' "$1" |
 		LC_ALL=C sed -E '/^([^ \t]|$)/,$!d'
@@ -437,8 +435,8 @@ mta_content() {
 
 # ---- hosts that misbehave ----------------------------------------------------
 
-# odd_start HOST ARGUMENT...: t/lib/misbehave on the host, until the test ends;
-# its directory is $(odd HOST).
+# odd_start HOST ARGUMENT...: run t/lib/misbehave on the host until the test
+# ends; its directory is $(odd HOST).
 odd_start() {
 	local host=$1 dir
 

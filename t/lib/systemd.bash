@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 #
-# systemd.bash - a real systemd with what make install installs: load
-# lib/systemd, after lib/common
+# systemd.bash - a real systemd with smtpserver installed: load lib/systemd,
+# after lib/common
 #
 #	setup_file() {
 #		need_root
@@ -14,10 +14,10 @@
 #	}
 #
 # It boots in a container over this machine's own file system, which it cannot
-# change: what it writes goes to a tmpfs. It has a network of its own that
-# leads nowhere (network_join of lib/network connects it), and none of this
-# machine's services. All mounts are made in a mount namespace that ends with
-# the container, so nothing is left even if the tests are killed.
+# change, since its writes go to a tmpfs. Its network is not connected
+# (network_join of lib/network does that), and it has none of this machine's
+# services. All mounts are in a mount namespace that ends with the container, so
+# nothing is left even if the tests are killed.
 
 systemd_commands=(systemd-nspawn nsenter unshare setpriv make)
 
@@ -33,13 +33,13 @@ systemd_start() {
 		>"$systemd_dir/console" 2>&1 </dev/null 3>&- &
 	echo $! >"$systemd_dir/pid"
 	systemd_wait
-	# On a system that runs, as an administrator does it.
+	# On the running system, like an administrator.
 	init=$(systemd_init)
 	make -s -C "$SMTPSERVER_BUILD" install DESTDIR="/proc/$init/root" 3>&-
 	inside journalctl --update-catalog
 }
 
-# Make the file system, and start the container until it is not for a reboot.
+# Make the file system, and start the container again after each reboot.
 systemd_run() {
 	local status=133 nspawn=
 
@@ -51,7 +51,7 @@ systemd_run() {
 	mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
 	: >root/etc/machine-id
 	echo smtpserver-test >root/etc/hostname
-	# Nothing that is enabled, configured or stored on this machine.
+	# Hide what is enabled, configured or stored on this machine.
 	rm -rf root/etc/systemd/system/*.{wants,requires} root/etc/smtpserver \
 		root/var/spool/smtpserver root/var/log/journal
 	while [ "$status" -eq 133 ]; do
@@ -100,7 +100,7 @@ inside() {
 		PATH=/usr/sbin:/usr/bin:/sbin:/bin SYSTEMD_PAGER= "$@" 3>&-
 }
 
-# Restart all of it, as a reboot does.
+# Reboot the system.
 systemd_reboot() {
 	local before
 
@@ -116,7 +116,7 @@ systemd_has_another_init() {
 	now=$(systemd_init) && [ "$now" != "$1" ]
 }
 
-# End it at once; fine if it was never or half started.
+# Stop it at once, even if it was not or only partly started.
 systemd_stop() {
 	local pid
 

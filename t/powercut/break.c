@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * break.c - make a program keep its promises less well.
+ * break.c - preloaded: break the durability of a program.
  *
- * Preloaded into a program that is right, for tests of the test: a power cut
- * has to show what is wrong now. BREAK says what:
+ * For tests of the test: a power cut must reveal the fault that is injected
+ * into a correct program. BREAK chooses the fault:
  *
  *	unflushed		nothing is flushed
- *	unflushed-folders	folders are not
- *	early-reply		what a client is told comes before the flushes
+ *	unflushed-folders	folders are not flushed
+ *	early-reply		replies are sent before the flushes
  *	late-names		messages get their names after the flushes
  *	late-day		a day's folder gets its name after the flushes
  *	garbled			a child process reads a wrong octet
  *
- * Where MARKS names a file, "flushing" and "flushed" are written there before
- * and after each flush.
+ * If MARKS names a file, "flushing" and "flushed" are written there before and
+ * after each flush.
  */
 
 #include <sys/ioctl.h>
@@ -41,10 +41,10 @@
 #define ID_LENGTH 24 /* shorter names are not messages */
 #define EARLY_NSEC (30 * 1000 * 1000)
 
-/* The function that ours replaces. */
+/* The function that our wrapper replaces. */
 #define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
-/* A name that is still to be made. */
+/* A link that was put off. */
 struct late_name {
 	int fd;
 	int folder_fd;
@@ -109,7 +109,7 @@ format_late_day(const char *name, char ret_name[NAME_MAX + 1])
 	(void)snprintf(ret_name, NAME_MAX + 1, LATE_DAY "%.10s", name);
 }
 
-/* ---- what was put off ---------------------------------------------------- */
+/* ---- operations that were put off ---------------------------------------- */
 
 static void
 make_late_names(void)
@@ -154,7 +154,7 @@ make_late_flushes(void)
 	late_flush_count = 0;
 }
 
-/* ---- the functions ------------------------------------------------------- */
+/* ---- wrapped functions --------------------------------------------------- */
 
 int
 fsync(int fd)
@@ -198,8 +198,8 @@ ioctl(int fd, unsigned long request, ...)
 	return r;
 }
 
-/* A sandbox would forbid what is broken here: pretend that the kernel has
- * none. */
+/* The sandbox would forbid what these wrappers do: pretend that the kernel has
+ * no Landlock and seccomp. */
 long
 syscall(long number, ...)
 {
@@ -260,7 +260,7 @@ mkdirat(int folder_fd, const char *name, mode_t mode)
 	return NEXT(mkdirat)(folder_fd, late_name, mode);
 }
 
-/* Open a day's folder that gets its name late by its present name. */
+/* Open a day's folder that is still to be renamed by its present name. */
 int
 openat(int folder_fd, const char *name, int flags, ...)
 {

@@ -6,28 +6,27 @@
  *	disk record LOG MEBIBYTES FOLDER
  *	disk replay LOG MEBIBYTES FOLDER
  *
- * Mounts a FUSE file system on FOLDER, with the file "disk" in it, and stays
- * until that is unmounted or its parent dies. A loop device on the file takes
- * a file system.
+ * Mounts a FUSE file system on FOLDER, with a file "disk" for a loop device,
+ * and runs until it is unmounted or its parent dies.
  *
- * record: the disk is all zeros at first. Each write to it and each flush of
- * it (fsync) goes to LOG in the order in which they come, and so does each
- * write to the file "marks", by which a test notes what it saw and when.
+ * record: the disk is initially all zeros. Its writes and flushes (fsync) are
+ * logged to LOG in their order, as are writes to the file "marks", in which a
+ * test notes what it saw.
  *
- * replay: the disk is what a recorded one may hold after a power cut. To the
- * file "cut" is written
+ * replay: the disk has contents that the recorded one may have after a power
+ * cut. A cut is a write to the file "cut":
  *
  *	POSITION KEEP PIECE SEED
  *
- * POSITION entries of LOG have happened then. What was flushed is there. The
- * disk had a cache, so of the writes after the last flush there may be any:
- * KEEP is "none"; "all"; "prefix", those up to a random one; "some", each or
- * not at random; "torn", or only a part of it, in pieces of PIECE octets. SEED
- * makes it repeatable. What is written to the disk afterwards lasts until the
+ * It comes after POSITION entries of LOG. Flushed writes are on the disk. The
+ * later ones were in the disk's cache, and KEEP says which of them survive:
+ * "none"; "all"; "prefix", those before a random one; "some", a random choice;
+ * "torn", a random choice of whole or partial writes, in pieces of PIECE
+ * octets. SEED makes the choice repeatable. Writes after the cut last until the
  * next cut.
  *
- * One thread: a write that has been answered stands in the log before a flush
- * that is asked for later.
+ * There is one thread, so a write that was answered precedes any later flush in
+ * the log.
  */
 
 #include "config.h"
@@ -55,7 +54,7 @@
 #define PAGE_SIZE 4096
 #define MEBIBYTE (1024 * 1024)
 #define MEBIBYTES_MAX 65536
-#define FLUSH_USEC 1000 /* time of a flush: others catch up meanwhile */
+#define FLUSH_USEC 1000 /* duration of a flush, so that others overlap it */
 
 #define PATH_DISK "/disk"
 #define PATH_MARKS "/marks"
@@ -68,9 +67,9 @@ enum kind {
 	KIND_MARK, /* text follows */
 };
 
-/* The start of an entry of the log. */
+/* The head of an entry of the log. */
 struct entry {
-	uint64_t time_ns; /* of the clock that is never set */
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t offset;
 	uint32_t size;
 	uint32_t kind;
@@ -101,16 +100,16 @@ static const char *const keep_names[KEEPS] = {
 
 static bool is_recording;
 static uint64_t disk_size;
-static char *base; /* the disk; of a replay, what was flushed */
+static char *base; /* the disk; in a replay, its flushed contents */
 
-static FILE *log_file; /* of a recording */
+static FILE *log_file; /* recording only */
 
-/* Of a replay. */
+/* Replay only. */
 static struct event *events;
 static size_t event_count;
-static size_t base_position; /* entries that are in base */
-static char **pages; /* what differs from base; NULL: nothing */
-static size_t *dirty_pages; /* numbers of those that do */
+static size_t base_position; /* number of entries that are in base */
+static char **pages; /* pages that differ from base, others are NULL */
+static size_t *dirty_pages; /* numbers of the pages that differ */
 static size_t dirty_count;
 
 static uint64_t random_state;
@@ -177,7 +176,7 @@ read_log(const char *path)
 		position += has_data ? entry.size : 0;
 	}
 	if (position != length)
-		errx(EX_DATAERR, "%s: its last entry is not whole", path);
+		errx(EX_DATAERR, "%s: the last entry is incomplete", path);
 }
 
 /* ---- the disk ------------------------------------------------------------ */
@@ -199,7 +198,7 @@ is_on_disk(uint64_t offset, uint64_t size_bytes)
 	return offset <= disk_size && size_bytes <= disk_size - offset;
 }
 
-/* The page with an offset, as one that may be changed. */
+/* Return a writable copy of the page at an offset. */
 static char *
 own_page(uint64_t offset)
 {
@@ -228,7 +227,7 @@ drop_pages(void)
 	}
 }
 
-/* How much of a range lies in the page that it begins in. */
+/* Return how much of a range lies in its first page. */
 static size_t
 in_page(uint64_t offset, size_t size_bytes)
 {
@@ -237,7 +236,7 @@ in_page(uint64_t offset, size_t size_bytes)
 	return size_bytes < room ? size_bytes : room;
 }
 
-/* Write above base; no data: zeros. */
+/* Write to pages, not to base; NULL data means zeros. */
 static void
 overlay_write(uint64_t offset, const char *data, size_t size_bytes)
 {
@@ -318,8 +317,8 @@ is_write(const struct event *event)
 	    event->entry.kind == KIND_ZERO;
 }
 
-/* Bring base to what was flushed before a position; returns where the rest
- * begins. */
+/* Set base to what was flushed before a position. Return the position of the
+ * first entry after that flush. */
 static size_t
 flush_base(size_t position)
 {
@@ -342,8 +341,8 @@ flush_base(size_t position)
 	return end;
 }
 
-/* Keep the start of a write, or some pieces of it, or all or nothing. Pieces
- * are those of the disk, wherever the write begins. */
+/* Keep the start of a write, some pieces of it, all, or nothing. Pieces are
+ * aligned on the disk. */
 static void
 tear(const struct event *event, size_t piece_size)
 {
@@ -405,7 +404,7 @@ cut_power(const char *command)
 	char name[16];
 	enum keep keep;
 
-	/* NOLINTNEXTLINE(cert-err34-c): from who wrote the test */
+	/* NOLINTNEXTLINE(cert-err34-c): the test wrote the numbers */
 	if (sscanf(command, "%zu %15s %zu %" SCNu64, &position, name,
 		&piece_size, &seed) != 4)
 		return -EINVAL;
@@ -414,7 +413,7 @@ cut_power(const char *command)
 		return -EINVAL;
 	random_state = seed * 2 + 1;
 	for (int i = 0; i < 8; i++)
-		(void)random_below(2); /* small seeds differ in few bits */
+		(void)random_below(2); /* mix the few bits of small seeds */
 	drop_pages();
 	keep_writes(flush_base(position), position, keep, piece_size);
 	return 0;
@@ -515,7 +514,7 @@ fs_fsync(const char *path, int is_datasync, struct fuse_file_info *file)
 	return 0;
 }
 
-/* A disk's discard, or its way to write zeros. */
+/* Discard, and write zeros. */
 static int
 fs_fallocate(const char *path, int mode, off_t offset, off_t length,
     struct fuse_file_info *file)
@@ -583,9 +582,9 @@ main(int argc, char *argv[])
 	if (!is_recording && strcmp(argv[1], "replay") != 0)
 		usage();
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* An allocation of memory must not wait for us to write pages. */
+	/* Memory allocation here must not wait for writeback to this disk. */
 	(void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
-	/* Our parent ends us in order, also when Ctrl-C is sent to all. */
+	/* Our parent unmounts us, even if Ctrl-C reaches the whole group. */
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);

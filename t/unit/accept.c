@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * accept.c - how much a client wants text/plain;version=0.0.4, by Accept
- * fields of all sorts.
+ * accept.c - the quality that Accept fields give to a type and its version.
  */
 
 #include "config.h"
@@ -12,10 +11,10 @@
 
 /* clang-format off */
 static const struct { const char *accept; int quality; } fields[] = {
-	/* Whoever says nothing wants anything. */
+	/* An empty field accepts everything. */
 	{ "", 1000 },
 	{ " \t", 1000 },
-	/* The ranges that it falls into, and some that it does not. */
+	/* Ranges that match, and some that do not. */
 	{ "*/*", 1000 },
 	{ "text/*", 1000 },
 	{ "text/plain", 1000 },
@@ -46,7 +45,7 @@ static const struct { const char *accept; int quality; } fields[] = {
 	{ "text/plain;version=\"0.0.4\";q=\"0.5\"", 500 },
 	{ "text/plain;version=\"0.0.4;q=0.5", 0 },
 	{ "text/plain;charset=utf-8;q=0.5;escaping=values", 500 },
-	/* The closest range counts, wherever it stands. */
+	/* The most specific range counts, in any order. */
 	{ "*/*;q=0.1,text/*;q=0.2,text/plain;q=0.3,text/plain;version=0.0.4;q=0.4", 400 },
 	{ "text/plain;version=0.0.4;q=0.4,text/plain;q=0.3,text/*;q=0.2,*/*;q=0.1", 400 },
 	{ "text/plain;q=0.3,text/*;q=0.9,*/*", 300 },
@@ -54,7 +53,7 @@ static const struct { const char *accept; int quality; } fields[] = {
 	{ "text/plain;q=0,*/*", 0 },
 	{ "text/plain;version=1.0.0,text/*;q=0.2", 200 },
 	{ "text/plain;q=0.3,text/plain;q=0.6,text/plain;q=0.1", 600 },
-	/* What cannot be understood is left out. */
+	/* Ranges that cannot be parsed are ignored. */
 	{ ",;,,=;=,/,text,;q=1,text/plain;q=0.5,", 500 },
 	{ ",", 0 },
 };
@@ -79,6 +78,6 @@ main(void)
 	memset(long_field, 'x', sizeof(long_field) - 1);
 	long_field[sizeof(long_field) - 1] = '\0';
 	is_int(accept_quality(long_field, "text/plain", "0.0.4"), 1000,
-	    "a field that is too long is as if it were not there");
+	    "a field that is too long is ignored");
 	return done_testing();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * address.c - a path is what RFC 5321 sections 4.1.2 and 4.5.3.1 say it is.
+ * address.c - paths, as RFC 5321 sections 4.1.2 and 4.5.3.1 define them.
  */
 
 #include "config.h"
@@ -122,7 +122,7 @@ static const struct row rows[] = {
 	{ "<a@[X-other:1]>", ANY, -EBADMSG },
 	{ "<a@[192.0.2.1].org>", ANY, -EBADMSG },
 
-	/* source routes: accepted and left out */
+	/* source routes: accepted and removed */
 	{ "<@one:a@b>", 0, 0, "a@b", "b" },
 	{ "<@one,@two.example:a@b>", 0, 0, "a@b", "b" },
 	{ "<@[192.0.2.1]:a@b>", 0, 0, "a@b", "b" },
@@ -255,7 +255,7 @@ check_path(const struct row *row)
 	is_str(address.domain, row->domain, "domain of %s", row->path);
 	is_str(address_domain(address.text), row->domain,
 	    "address_domain() agrees for %s", row->path);
-	ok(row->path[used - 1] == '>', "%s was taken to its '>'", row->path);
+	ok(row->path[used - 1] == '>', "%s is parsed up to its '>'", row->path);
 }
 
 static void

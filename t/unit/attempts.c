@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * attempts.c - lines of an attempt file are read back as they were written, and
- * a damaged or torn one is told from a whole one.
+ * attempts.c - lines of an attempt file are parsed as they were rendered;
+ * damaged and torn lines are detected.
  */
 
 #include "config.h"
@@ -72,23 +72,23 @@ check_line(const struct attempt *attempt, const char *expected)
 	size_t length = attempt_render(attempt, line), used = 0;
 	struct attempt read;
 
-	is_mem(line, length, expected, strlen(expected), "written: %s",
+	is_mem(line, length, expected, strlen(expected), "rendered: %s",
 	    expected);
-	is_int(attempt_parse(line, length, &read, &used), 0, "read: %s",
+	is_int(attempt_parse(line, length, &read, &used), 0, "parsed: %s",
 	    expected);
-	is_int((int64_t)used, (int64_t)length, "all of it is taken: %s",
+	is_int((int64_t)used, (int64_t)length, "parsed to its end: %s",
 	    expected);
 	used = attempt_render(&read, again);
-	is_mem(again, used, line, length,
-	    "and written again it is the same: %s", expected);
+	is_mem(again, used, line, length, "unchanged when rendered again: %s",
+	    expected);
 	is_int(read.state.outcome, attempt->state.outcome, "outcome of: %s",
 	    expected);
-	is_int(read.state.told, attempt->state.told, "told of it: %s",
-	    expected);
+	is_int(read.state.told, attempt->state.told,
+	    "state of the notice of: %s", expected);
 }
 
 static void
-every_torn_line_is_told(void)
+every_torn_line_is_detected(void)
 {
 	const char *line = lines[0].line;
 	struct attempt read;
@@ -97,7 +97,7 @@ every_torn_line_is_told(void)
 
 	for (size_t n = 0; n < strlen(line); n++)
 		wrong += attempt_parse(line, n, &read, &used) != -EAGAIN;
-	is_int(wrong, 0, "a line that is cut short anywhere is told");
+	is_int(wrong, 0, "a line cut short at any octet is detected");
 }
 
 static void
@@ -108,7 +108,7 @@ damaged_line_is_skipped(void)
 	size_t used = 0;
 
 	is_int(attempt_parse(text, sizeof(text) - 1, &read, &used), -EBADMSG,
-	    "a damaged line is told");
+	    "a damaged line is detected");
 	is_int((int64_t)used, 8, "with its length");
 	is_int(attempt_parse(text + 8, sizeof(text) - 9, &read, &used), 0,
 	    "the next one is read");
@@ -145,10 +145,10 @@ long_detail_is_cut(void)
 	text[sizeof(text) - 1] = '\n';
 	is_int(attempt_parse(text, sizeof(text), &read, &used), -EBADMSG,
 	    "a line that is too long is damaged");
-	is_int((int64_t)used, sizeof(text), "and is taken to its end");
+	is_int((int64_t)used, sizeof(text), "and is skipped to its end");
 }
 
-/* Host, reason and reply, and what is made of them. */
+/* Host, reason and reply, and the detail that contains them. */
 static const struct {
 	const char *host, *reason, *reply, *detail;
 } details[] = {
@@ -164,7 +164,7 @@ static const struct {
 };
 
 static void
-detail_is_taken_apart(void)
+detail_is_split(void)
 {
 	struct attempt_detail parts;
 	struct attempt attempt;
@@ -182,13 +182,13 @@ detail_is_taken_apart(void)
 	attempt.detail[sizeof(attempt.detail) - 1] = '\0';
 	attempt_get_detail(&attempt, &parts);
 	is_int((int64_t)strlen(parts.reason), ATTEMPT_PART_SIZE - 1,
-	    "a long one is cut");
+	    "a long reason is cut");
 }
 
 int
 main(void)
 {
-	detail_is_taken_apart();
+	detail_is_split();
 	for (size_t i = 0; i < COUNT(lines); i++)
 		check_line(&lines[i].attempt, lines[i].line);
 	for (size_t i = 0; i < COUNT(damaged); i++) {
@@ -199,7 +199,7 @@ main(void)
 			   &read, &used),
 		    damaged[i].result, "line \"%s\"", damaged[i].line);
 	}
-	every_torn_line_is_told();
+	every_torn_line_is_detected();
 	damaged_line_is_skipped();
 	line_with_nul_is_damaged();
 	long_detail_is_cut();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * audit.c - a line on stderr says what happened; nothing that a peer sends can
- * forge one, and addresses are in it only when debugging.
+ * audit.c - an event is a line on stderr; text from peers cannot forge one, and
+ * addresses are written only when debugging.
  */
 
 #include "config.h"
@@ -18,7 +18,7 @@
 
 /* clang-format off */
 
-/* A reply of a peer, and its form in a line. */
+/* A reply of a peer, and its encoded form. */
 static const struct { const char *reply, *shown; } replies[] = {
 	{ "Ok", "reply=Ok" },
 	{ "250 Ok", "reply=\"250 Ok\"" },
@@ -150,7 +150,7 @@ no_field_can_forge_a_line(void)
 		quotes += *p == '"';
 	}
 	is_int(control, 1, "the newline at the end is the only one");
-	is_int(quotes, 2 * 12, "each value has the quotes around it alone");
+	is_int(quotes, 2 * 12, "the only quotes are those around each value");
 	free(line);
 }
 
@@ -175,8 +175,8 @@ long_values_are_cut(void)
 		.tls = text,
 		.reply = text };
 	line = written(&record, false);
-	is_int(line[strlen(line) - 1], '\n', "a long line ends all the same");
-	ok(strchr(line, '\n') == line + strlen(line) - 1, "and is one");
+	is_int(line[strlen(line) - 1], '\n', "a long line ends in a newline");
+	ok(strchr(line, '\n') == line + strlen(line) - 1, "and has no other");
 	free(line);
 }
 
@@ -200,11 +200,11 @@ events_have_names_and_ids(void)
 				audit_event_name((enum audit_event)j)) == 0;
 	}
 	is_int(wrong, 0, "every event has a name and an id of 32 digits");
-	is_int(same, 0, "no two have the same");
+	is_int(same, 0, "no two have the same name or id");
 }
 
 static void
-stale_journal_stream_is_seen_through(void)
+stale_journal_stream_is_ignored(void)
 {
 	struct audit_record record = { .event = AUDIT_DELIVERED };
 
@@ -226,7 +226,7 @@ main(void)
 	no_field_can_forge_a_line();
 	long_values_are_cut();
 	events_have_names_and_ids();
-	stale_journal_stream_is_seen_through();
+	stale_journal_stream_is_ignored();
 	folder_remove();
 	return done_testing();
 }

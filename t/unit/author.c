@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * author.c - the domain of a From field, where it names one author.
+ * author.c - the domain of a From field that names a single author.
  */
 
 #include "config.h"
@@ -18,7 +18,7 @@
 #define X1000 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100
 
 /* clang-format off */
-/* What is behind the colon; the domain, or NULL. */
+/* The text after the colon; the domain, or NULL without a single author. */
 static const struct { const char *body, *domain; } bodies[] = {
 	{ "a@b.test", "b.test" },
 	{ "  <a@b.test> ", "b.test" },
@@ -45,7 +45,7 @@ static const struct { const char *body, *domain; } bodies[] = {
 	{ "Mr =?iso-8859-1*en?q?x(,\"?=, Sir <a@b.test>", NULL },
 	{ "=?utf-8?Q?a,?==?utf-8?Q?,b?=<a@b.test>", "b.test" },
 	{ "=?utf-8?B?LCw=?= <a@b.test>", "b.test" },
-	/* nobody, or several */
+	/* no author, or several */
 	{ "", NULL },
 	{ "a", NULL },
 	{ "<>", NULL },
@@ -91,10 +91,12 @@ main(void)
 		int r = author_find_domain(bodies[i].body, domain);
 
 		if (bodies[i].domain == NULL)
-			is_int(r, -EBADMSG, "\"%.40s\" names not one author",
+			is_int(r, -EBADMSG,
+			    "\"%.40s\" does not name a single author",
 			    bodies[i].body);
-		else if (is_int(r, 0, "\"%s\" names one", bodies[i].body))
-			is_str(domain, bodies[i].domain, "of that domain");
+		else if (is_int(r, 0, "\"%s\" names one author",
+			     bodies[i].body))
+			is_str(domain, bodies[i].domain, "its domain");
 	}
 	return done_testing();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * backoff.c - retries come 1, 2, 4 ... 64 minutes apart and up to a quarter
- * later, for five days.
+ * backoff.c - retries are 1, 2, 4 ... 64 minutes apart and up to a quarter
+ * more, for five days.
  */
 
 #include "config.h"
@@ -14,7 +14,7 @@
 #define MINUTE (REAL_MS / 60000)
 #define DAY_MS INT64_C(86400000)
 
-/* After an attempt, the least and the most minutes that are waited. */
+/* The least and the most minutes to wait after an attempt. */
 static const struct {
 	unsigned attempt;
 	int64_t least, most;
@@ -45,16 +45,17 @@ check_row(size_t row)
 
 		least = wait < least ? wait : least;
 		most = wait > most ? wait : most;
-		chance += UINT32_C(2654435761); /* all over the range */
+		chance += UINT32_C(2654435761); /* covers the range */
 	}
-	is_int(least, rows[row].least, "attempt %u: at the least",
+	is_int(least, rows[row].least, "attempt %u: the shortest wait",
 	    rows[row].attempt);
-	is_int(most, rows[row].most, "attempt %u: at the most",
+	is_int(most, rows[row].most, "attempt %u: the longest wait",
 	    rows[row].attempt);
 }
 
-/* After so many failures, the least and the most minutes that a destination is
- * left alone, and what waits for it after that. */
+/* For a number of failures: the least and the most minutes for which a
+ * destination is throttled, and the most minutes after which its messages that
+ * waited are tried. */
 static const struct {
 	unsigned failures;
 	int64_t least, most;
@@ -92,14 +93,14 @@ check_reach_row(size_t row)
 		last = follow > last ? follow : last;
 		chance += UINT32_C(2654435761);
 	}
-	is_int(least, reach_rows[row].least, "failure %u: at the least",
+	is_int(least, reach_rows[row].least, "failure %u: the shortest wait",
 	    reach_rows[row].failures);
-	is_int(most, reach_rows[row].most, "failure %u: at the most",
+	is_int(most, reach_rows[row].most, "failure %u: the longest wait",
 	    reach_rows[row].failures);
 	ok(most * 60000 <= BACKOFF_REACH_MAX_MS - 60000,
-	    "which is no longer than it can be");
-	is_int(first, 0, "what waits is looked at then");
-	is_int(last, reach_rows[row].follow_most, "or soon after");
+	    "which is below BACKOFF_REACH_MAX_MS");
+	is_int(first, 0, "messages that waited are tried then");
+	is_int(last, reach_rows[row].follow_most, "or a few minutes later");
 }
 
 static void
@@ -110,16 +111,16 @@ no_retry_comes_too_early(void)
 	for (int64_t ms = 0; ms < 60000; ms += 7)
 		early += backoff_next_minute(REAL_MS + ms, 1, 0) * 60000 <
 		    REAL_MS + ms + 60000;
-	is_int(early, 0, "a minute is a whole one, whenever it begins");
+	is_int(early, 0, "a wait of a minute is never shorter");
 }
 
 static void
-without_a_network_it_is_soon(void)
+without_a_network_retries_are_soon(void)
 {
 	is_int(backoff_soon_minute(REAL_MS, 0) - MINUTE, 1,
-	    "without a network it is the next minute");
+	    "without a network the retry is in the next minute");
 	is_int(backoff_soon_minute(REAL_MS + 59999, 7) - MINUTE, 2,
-	    "or the one after");
+	    "or in the one after");
 }
 
 static void
@@ -129,27 +130,31 @@ messages_expire(void)
 
 	ok(!is_expired(REAL_MS, REAL_MS, 100, 5),
 	    "a new message is not expired");
-	ok(!is_expired(REAL_MS, later_ms - 1, 100, 5), "nor one of five days");
-	ok(is_expired(REAL_MS, later_ms, 100, 5), "but then it is");
-	ok(is_expired(REAL_MS, later_ms, 8, 5), "after eight attempts");
-	ok(!is_expired(REAL_MS, later_ms, 7, 5), "and not after fewer");
+	ok(!is_expired(REAL_MS, later_ms - 1, 100, 5),
+	    "nor is one of five days");
+	ok(is_expired(REAL_MS, later_ms, 100, 5), "but an older one is");
+	ok(is_expired(REAL_MS, later_ms, 8, 5), "if eight attempts were made");
+	ok(!is_expired(REAL_MS, later_ms, 7, 5), "but not after fewer");
 	ok(!is_expired(REAL_MS, REAL_MS + 365 * DAY_MS, 1, 5),
 	    "a clock that goes forward a year expires nothing by itself");
 	ok(!is_expired(REAL_MS, REAL_MS - DAY_MS, 160, 5),
 	    "a clock that goes back expires nothing");
 	ok(is_expired(REAL_MS, REAL_MS - DAY_MS, 161, 5),
-	    "and keeps nothing for ever");
+	    "but messages expire by their number of attempts");
 	ok(is_expired(REAL_MS, REAL_MS + DAY_MS + 1, 100, 1),
-	    "of one day is what is tried for a day");
-	ok(!is_expired(REAL_MS, later_ms, 161, 30), "and of 30 for 30");
+	    "a lifetime of one day ends after a day");
+	ok(!is_expired(REAL_MS, later_ms, 161, 30),
+	    "and one of 30 days not after five");
 }
 
 static void
 messages_are_late(void)
 {
-	ok(!is_late(REAL_MS, REAL_MS + DAY_MS / 6 - 1, 4), "nothing is late");
-	ok(is_late(REAL_MS, REAL_MS + DAY_MS / 6, 4), "before four hours");
-	ok(!is_late(REAL_MS, REAL_MS + 100 * DAY_MS, 0), "or where 0 is set");
+	ok(!is_late(REAL_MS, REAL_MS + DAY_MS / 6 - 1, 4),
+	    "a message is not late before four hours");
+	ok(is_late(REAL_MS, REAL_MS + DAY_MS / 6, 4), "but is then");
+	ok(!is_late(REAL_MS, REAL_MS + 100 * DAY_MS, 0),
+	    "and never with a limit of 0");
 }
 
 int
@@ -160,7 +165,7 @@ main(void)
 	for (size_t i = 0; i < sizeof(reach_rows) / sizeof(reach_rows[0]); i++)
 		check_reach_row(i);
 	no_retry_comes_too_early();
-	without_a_network_it_is_soon();
+	without_a_network_retries_are_soon();
 	messages_expire();
 	messages_are_late();
 	return done_testing();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * base64.c - RFC 4648 section 10 both ways; what is no base64 is refused.
+ * base64.c - the examples of RFC 4648 section 10, in both directions; invalid
+ * base64 is refused.
  */
 
 #include "config.h"
@@ -42,13 +43,13 @@ main(void)
 		base64_encode(rows[i].data, length, text);
 		is_str(text, rows[i].text, "\"%s\" is encoded", rows[i].data);
 		is_int((int64_t)strlen(text), (int64_t)BASE64_SIZE(length) - 1,
-		    "as long as is said");
+		    "as long as BASE64_SIZE() says");
 		n = base64_decode(text, data, length);
 		is_mem(data, (size_t)(n > 0 ? n : 0), rows[i].data, length,
 		    "and decoded");
 		if (length > 0)
 			is_int(base64_decode(text, data, length - 1), -EBADMSG,
-			    "not where there is no room");
+			    "but not into a buffer that is too small");
 	}
 	for (size_t i = 0; i < COUNT(errors); i++)
 		is_int(base64_decode(errors[i], data, sizeof(data)), -EBADMSG,

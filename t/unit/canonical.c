@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * canonical.c - the form in which messages are signed, with RFC 6376's own
- * examples, in whatever pieces the text comes.
+ * canonical.c - the canonical form of messages for DKIM, with the examples of
+ * RFC 6376, however the text is split.
  */
 
 #include "config.h"
@@ -22,7 +22,7 @@ static const struct { const char *text, *expected; } bodies[] = {
 	{ "\r\n\r\n\r\n", "" },
 	{ " \t\r\n\r\n", "" },
 	{ " ", "" },
-	/* the end */
+	/* the end of the body */
 	{ "a", "a\r\n" },
 	{ "a\r\n", "a\r\n" },
 	{ "a \t", "a\r\n" },
@@ -33,7 +33,7 @@ static const struct { const char *text, *expected; } bodies[] = {
 	{ "\ta  b\t \tc \r\n", " a b c\r\n" },
 	{ "a\r\n  \r\nb\r\n", "a\r\n\r\nb\r\n" },
 	{ " \r\n x\r\n", "\r\n x\r\n" },
-	/* what ends no line */
+	/* octets that do not end a line */
 	{ "a\rb\r\n", "a\rb\r\n" },
 	{ "a\nb\r\n", "a\nb\r\n" },
 	{ "a\r\r\n", "a\r\r\n" },
@@ -102,16 +102,16 @@ test_tables(void)
 	for (size_t i = 0; i < COUNT(bodies); i++)
 		for (size_t piece = 1; piece <= 100; piece += 33)
 			is_str(pass(true, bodies[i].text, piece),
-			    bodies[i].expected, "body \"%s\", by %zu",
+			    bodies[i].expected, "body \"%s\" in pieces of %zu",
 			    bodies[i].text, piece);
 	for (size_t i = 0; i < COUNT(fields); i++)
 		for (size_t piece = 1; piece <= 100; piece += 33)
 			is_str(pass(false, fields[i].text, piece),
-			    fields[i].expected, "field \"%s\", by %zu",
+			    fields[i].expected, "field \"%s\" in pieces of %zu",
 			    fields[i].text, piece);
 }
 
-/* More than is held back at a time. */
+/* Texts that are longer than the buffer. */
 static void
 test_long(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * clock.c - dates are RFC 5322's, in UTC, whatever the locale and time zone.
+ * clock.c - dates as in RFC 5322, in UTC, whatever the locale and time zone.
  */
 
 #include "config.h"
@@ -31,7 +31,8 @@ clocks_run(void)
 	struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
 	int64_t mono_ms = clock_mono_ms(), real_ms = clock_real_ms();
 
-	ok(real_ms / 1000 - time(NULL) <= 1, "the real clock is time(2)'s");
+	ok(real_ms / 1000 - time(NULL) <= 1,
+	    "the real clock agrees with time(2)");
 	nanosleep(&pause, NULL);
 	ok(clock_mono_ms() - mono_ms >= 19, "the monotonic clock runs on");
 	ok(clock_real_ms() > real_ms, "the real clock runs on");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * command.c - what follows a verb is what RFC 5321 section 4.1.1 and the
- * extensions' RFCs say, and nothing else.
+ * command.c - the arguments of commands, as RFC 5321 section 4.1.1 and the RFCs
+ * of the extensions define them.
  */
 
 #include "config.h"
@@ -236,7 +236,7 @@ huge_size_is_a_size(void)
 	struct mail_arguments mail;
 
 	is_int(command_parse_mail(argument, &mail), 0,
-	    "a SIZE of 20 digits is one");
+	    "a SIZE of 20 digits is valid");
 	ok(mail.size_bytes > INT64_MAX / 16, "and very large");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * counters.c - what several processes count in one file is all there.
+ * counters.c - no count of several processes in one file is lost.
  */
 
 #include "config.h"
@@ -67,18 +67,19 @@ several_processes_count(void)
 		need(status == 0);
 	counters = open_counters();
 	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED),
-	    PROCESSES * ADDITIONS, "what %d processes add is all there",
+	    PROCESSES * ADDITIONS, "no addition of %d processes is lost",
 	    PROCESSES);
 	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_DELIVERED),
-	    2 * PROCESSES * ADDITIONS, "in each counter");
+	    2 * PROCESSES * ADDITIONS, "in either counter");
 	is_int((int64_t)counters_get(counters, COUNTER_DELIVERY_FAILURES), 0,
-	    "and only there");
+	    "and other counters do not change");
 	counters_close(counters);
 }
 
-/* If a process keeps a slot locked, others lose a count and nothing else. */
+/* If a process keeps a counter's slot locked, other processes lose a count, but
+ * do not wait. */
 static void
-nobody_waits_for_a_lock_for_ever(void)
+no_process_waits_for_a_lock_for_ever(void)
 {
 	struct flock lock = { .l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
@@ -93,11 +94,11 @@ nobody_waits_for_a_lock_for_ever(void)
 	counters_add(counters, COUNTER_MESSAGES_QUEUED, 1);
 	alarm(0);
 	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED),
-	    (int64_t)before, "a slot that stays locked is not waited for");
+	    (int64_t)before, "counting does not wait for a locked slot");
 	close(fd);
 	counters_add(counters, COUNTER_MESSAGES_QUEUED, 1);
 	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED),
-	    (int64_t)before + 1, "and counts again when it is free");
+	    (int64_t)before + 1, "and counts again when the slot is free");
 	counters_close(counters);
 }
 
@@ -110,7 +111,7 @@ large_numbers_are_counted(void)
 	counters_close(counters);
 	counters = open_counters();
 	is_int((int64_t)counters_get(counters, COUNTER_DELIVERY_FAILURES),
-	    INT64_C(1) << 40, "counters have 64 bits and stay");
+	    INT64_C(1) << 40, "counters have 64 bits and are kept");
 	counters_close(counters);
 }
 
@@ -131,14 +132,14 @@ short_file_is_made_longer(void)
 }
 
 static void
-file_that_is_cut_short_kills_nobody(void)
+file_that_is_cut_short_kills_no_process(void)
 {
 	struct counters *counters = open_counters();
 
 	counters_add(counters, COUNTER_MESSAGES_QUEUED, 1);
 	need(truncate(folder_at("counters"), 0) == 0);
 	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED), 0,
-	    "what was cut off has not been counted");
+	    "a counter that was cut off is 0");
 	counters_add(counters, COUNTER_MESSAGES_QUEUED, 1);
 	is_int((int64_t)counters_get(counters, COUNTER_MESSAGES_QUEUED), 1,
 	    "counting goes on");
@@ -168,7 +169,7 @@ no_counters_are_no_trouble(void)
 }
 
 static void
-names_are_those_that_exist_elsewhere(void)
+names_are_those_of_the_metrics(void)
 {
 	is_str(counter_name(COUNTER_MESSAGES_QUEUED),
 	    "smtp_messages_queued_total", "name");
@@ -187,13 +188,13 @@ main(void)
 	folder_make();
 	counters_begin_at_zero();
 	several_processes_count();
-	nobody_waits_for_a_lock_for_ever();
+	no_process_waits_for_a_lock_for_ever();
 	large_numbers_are_counted();
 	short_file_is_made_longer();
-	file_that_is_cut_short_kills_nobody();
+	file_that_is_cut_short_kills_no_process();
 	file_that_cannot_be_written_is_no_trouble();
 	no_counters_are_no_trouble();
-	names_are_those_that_exist_elsewhere();
+	names_are_those_of_the_metrics();
 	folder_remove();
 	return done_testing();
 }

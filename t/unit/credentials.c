@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * credentials.c - lines of SMTP_AUTH_FILE; mistakes are told by their line, and
- * never what is there; who is asked gets the line for its port first.
+ * credentials.c - lines of SMTP_AUTH_FILE: errors name the line, and never
+ * contain its text; a line for the port takes precedence over one for any port.
  */
 
 #include "config.h"
@@ -21,7 +21,7 @@
 
 /* clang-format off */
 
-/* A line, and what it means: host, port, mechanisms, user, secret. */
+/* A line, and its meaning: host, port, mechanisms, user, secret. */
 static const struct { const char *text, *expected; } rows[] = {
 	{ "relay.example password me secret", "relay.example 0 7 me secret" },
 	{ "[relay.example] plain me secret", "relay.example 0 2 me secret" },
@@ -37,7 +37,7 @@ static const struct { const char *text, *expected; } rows[] = {
 	{ "relay.example password me " X1500, "relay.example 0 7 me " X1500 },
 };
 
-/* What is refused, and what is said about it. */
+/* Invalid files, and the beginnings of the errors. */
 static const struct { const char *text, *expected; } errors[] = {
 	{ "relay.example", "line 1: expected password, scram" },
 	{ "\n\n192.0.2.1 password me secret", "line 3: expected a host" },
@@ -59,8 +59,8 @@ static const struct { const char *text, *expected; } errors[] = {
 	{ "relay.example xoauth2 me a b", "line 1: expected a token" },
 	{ "relay.example xoauth2 me a\001b", "line 1: expected a token" },
 	{ "relay.example password me " X9000, "line 1: expected a shorter line" },
-	{ "a.example password me secret\nA.EXAMPLE plain me secret\n", "line 2: expected another host" },
-	{ "a.example password me secret\n[a.example]:1 plain me secret\na.example:1 plain me secret", "line 3: expected another host" },
+	{ "a.example password me secret\nA.EXAMPLE plain me secret\n", "line 2: expected a host that no" },
+	{ "a.example password me secret\n[a.example]:1 plain me secret\na.example:1 plain me secret", "line 3: expected a host that no" },
 };
 /* clang-format on */
 
@@ -77,7 +77,7 @@ check_found(const struct credentials *credentials, const char *host, int port,
 	const struct credential *found =
 	    credentials_find(credentials, host, port);
 
-	is_str(found != NULL ? found->user : "", user, "%s:%d is asked for",
+	is_str(found != NULL ? found->user : "", user, "the user for %s:%d",
 	    host, port);
 }
 
@@ -86,13 +86,19 @@ check_refusals(const struct credentials *credentials)
 {
 	const struct credential *a = &credentials->entries[0];
 
-	ok(!credentials_are_refused(credentials, a), "nobody has refused us");
-	ok(credentials_note_refusal(credentials, a), "then the first one does");
-	ok(!credentials_note_refusal(credentials, a), "and once more");
-	ok(credentials_are_refused(credentials, a), "which is known");
-	ok(!credentials_are_refused(credentials, a + 1), "of that line only");
-	ok(!credentials_are_refused(credentials, NULL), "and not of others");
-	ok(credentials_note_refusal(credentials, NULL), "who are told of, too");
+	ok(!credentials_are_refused(credentials, a),
+	    "no credential is refused at first");
+	ok(credentials_note_refusal(credentials, a),
+	    "the first refusal is noted as such");
+	ok(!credentials_note_refusal(credentials, a),
+	    "a second one is not the first");
+	ok(credentials_are_refused(credentials, a),
+	    "the credential is refused");
+	ok(!credentials_are_refused(credentials, a + 1),
+	    "one of another line is not");
+	ok(!credentials_are_refused(credentials, NULL), "nor is a missing one");
+	ok(credentials_note_refusal(credentials, NULL),
+	    "a refusal without a credential is noted");
 }
 
 int
@@ -106,7 +112,7 @@ main(void)
 
 		is_int(credentials_parse(rows[i].text, strlen(rows[i].text),
 			   &credentials, error),
-		    0, "\"%.60s\" is understood%s", rows[i].text, error);
+		    0, "\"%.60s\" is accepted%s", rows[i].text, error);
 		need(credentials->count == 1);
 		entry = &credentials->entries[0];
 		(void)snprintf(text, sizeof(text), "%s %u %u %s %s",
@@ -128,7 +134,7 @@ main(void)
 
 	need(credentials_parse(three, strlen(three), &credentials, error) == 0);
 	is_int((int64_t)credentials->count, 3, "lines are counted");
-	is_int(credentials->entries[2].line, 5, "and have their numbers");
+	is_int(credentials->entries[2].line, 5, "and keep their numbers");
 	check_found(credentials, "a.example", 25, "any");
 	check_found(credentials, "A.example", 587, "submission");
 	check_found(credentials, "b.example", 587, "b");
@@ -139,7 +145,7 @@ main(void)
 	credentials_close(credentials);
 
 	need(credentials_parse("", 0, &credentials, error) == 0);
-	is_int((int64_t)credentials->count, 0, "no lines are fine");
+	is_int((int64_t)credentials->count, 0, "an empty file is valid");
 	check_found(credentials, "a.example", 25, "");
 	credentials_close(credentials);
 	credentials_close(NULL);

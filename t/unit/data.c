@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * data.c - CRLF "." CRLF ends a message and nothing else does, in whatever
- * pieces its octets come.
+ * data.c - only CRLF "." CRLF ends a message, however its octets are split.
  *
- * Every message of up to LENGTH octets of those that matter, and MIXES long
- * ones made by chance, are compared with what a simple reading of the whole of
- * each gives. An octet behind a message's end cannot be read without being
- * noticed.
+ * Every message of up to LENGTH octets of the alphabet, and MIXES long random
+ * ones, are compared with what a simple parser finds in the whole input. Reads
+ * past the end of the input are detected.
  */
 
 #include "config.h"
@@ -44,7 +42,7 @@ struct input {
 
 /* clang-format off */
 
-/* Input with its end, and the message in it; NULL: refused. */
+/* Input with its end, and the message in it, or NULL if it is refused. */
 static const struct { const char *input, *rejecting, *normalizing; } rows[] = {
 	{ ".\r\n", "", "" },
 	{ "a\r\n.\r\n", "a\r\n", "a\r\n" },
@@ -59,7 +57,7 @@ static const struct { const char *input, *rejecting, *normalizing; } rows[] = {
 	{ "a\r\n..b\r\n.\r\n", "a\r\n.b\r\n", "a\r\n.b\r\n" },
 	{ ". \r\n.\r\n", " \r\n", " \r\n" },
 
-	/* what is not the end */
+	/* not the end of the message */
 	{ "a\n.\n\r\n.\r\n", NULL, "a\r\n\r\n\r\n" },
 	{ "a\n.\r\nb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
 	{ "a\r\n.\nb\r\n.\r\n", NULL, "a\r\n\r\nb\r\n" },
@@ -91,7 +89,7 @@ static const struct { const char *input, *rejecting, *normalizing; } rows[] = {
 };
 /* clang-format on */
 
-/* The input once more, with memory behind it that cannot be read. */
+/* Return a copy of the input that ends where unreadable memory begins. */
 static const char *
 at_end_of_page(const struct input *input)
 {
@@ -109,8 +107,8 @@ at_end_of_page(const struct input *input)
 	return memcpy(page_end - input->length, input->text, input->length);
 }
 
-/* Octets after DATA, in pieces: a bit of cuts for each place between two, and
- * from the first again where the input is longer. */
+/* Parse the octets after DATA in pieces. Each bit of cuts is a place between
+ * two octets, cut if the bit is set; longer inputs use the bits again. */
 static struct result
 feed(const struct input *input, uint64_t cuts, bool is_normalizing)
 {
@@ -155,7 +153,7 @@ has_at(const struct input *input, size_t i, const char *text)
 	    memcmp(input->text + i, text, length) == 0;
 }
 
-/* The same by the book, with all of the input in view; it has an end. */
+/* Parse all of the input at once; it contains the end of a message. */
 static struct result
 expect(const struct input *input, bool is_normalizing)
 {
@@ -191,7 +189,7 @@ expect(const struct input *input, bool is_normalizing)
 	return result;
 }
 
-/* What a refused message said does not matter. */
+/* The content of a refused message does not matter. */
 static bool
 is_as_expected(const struct result *got, const struct result *expected)
 {
@@ -220,7 +218,7 @@ count_wrong(const struct input *input, bool is_normalizing)
 		got = feed(input, UINT64_C(1) << i, is_normalizing);
 		wrong += !is_as_expected(&got, &expected);
 	}
-	/* Short ones: in all ways there are. */
+	/* Split short inputs in every way. */
 	for (uint64_t cuts = 0; input->length <= 10 && cuts < all; cuts++) {
 		got = feed(input, cuts, is_normalizing);
 		wrong += !is_as_expected(&got, &expected);
@@ -228,7 +226,8 @@ count_wrong(const struct input *input, bool is_normalizing)
 	return wrong;
 }
 
-/* The message of that number, counted in the alphabet. */
+/* Return the message of that number, whose digits choose octets of the
+ * alphabet. */
 static struct input
 make_input(size_t length, unsigned number)
 {
@@ -274,8 +273,8 @@ chance(uint64_t limit)
 	return (state * 0x2545f4914f6cdd1d >> 33) % limit;
 }
 
-/* What begins and ends lines, what could be taken for it where octets are
- * compared many at a time, and lines of any length between. */
+/* Return a random mix of line ends, of octets that a comparison of many at a
+ * time could mistake for them, and of lines of any length. */
 static struct input
 mix_input(void)
 {
@@ -334,13 +333,13 @@ check_row(size_t row, bool is_normalizing)
 	memcpy(input.text, rows[row].input, input.length);
 	result = feed(&input, 0, is_normalizing);
 	ok(result.has_ended && result.used == input.length,
-	    "\"%s\" ends at its end", rows[row].input);
+	    "\"%s\" ends with its last octet", rows[row].input);
 	if (expected == NULL)
 		ok(result.is_refused, "\"%s\" is refused", rows[row].input);
-	else if (ok(!result.is_refused, "\"%s\" is taken%s", rows[row].input,
+	else if (ok(!result.is_refused, "\"%s\" is accepted%s", rows[row].input,
 		     is_normalizing ? " when normalizing" : ""))
 		is_mem(result.text, result.length, expected, strlen(expected),
-		    "it is \"%s\"", expected);
+		    "as \"%s\"", expected);
 }
 
 static void
@@ -358,7 +357,7 @@ message_without_its_end(void)
 			!feed(&input, UINT64_MAX, false).has_ended &&
 			!feed(&input, 0, true).has_ended &&
 			!feed(&input, UINT64_MAX, true).has_ended,
-		    "\"%s\" is no end", texts[i]);
+		    "\"%s\" does not end a message", texts[i]);
 	}
 }
 

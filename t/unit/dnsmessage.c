@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * dnsmessage.c - MX records are taken out of an answer of the DNS; what is
- * damaged is told.
+ * dnsmessage.c - the records of DNS answers; damaged answers are detected.
  */
 
 #include "config.h"
@@ -15,15 +14,15 @@
 
 /* clang-format off */
 
-/* A header with so many questions and answers; the question; the names of
- * records point to it. */
+/* A header with one question and a number of answers; the question, to which
+ * the names of the records point. */
 #define HEADER(answers) "\x12\x34\x81\x80" "\0\1" "\0" answers "\0\0\0\0"
 #define QUESTION "\7example\3org\0" "\0\x0f" "\0\1"
 #define MX "\xc0\x0c" "\0\x0f" "\0\1" "\0\0\x0e\x10"
 #define CNAME "\xc0\x0c" "\0\5" "\0\1" "\0\0\x0e\x10"
 #define TEXT(text) text, sizeof(text) - 1
 
-/* Answers, and what is in them: "preference host" each. */
+/* Answers, and their records, each as "preference host". */
 static const struct {
 	const char *name;
 	const char *text;
@@ -83,7 +82,7 @@ check_row(size_t row)
 	is_str(text, rows[row].records, "records of: %s", rows[row].name);
 }
 
-/* One more than is kept, each better than the one before. */
+/* One record more than is kept, each preferred to the one before. */
 static void
 best_records_are_kept(void)
 {
@@ -104,12 +103,11 @@ best_records_are_kept(void)
 	need(
 	    dnsmessage_parse_mx(message, length, records, &count) == DNS_FOUND);
 	is_int((int64_t)count, DNS_MX_MAX,
-	    "no more are kept than there is room");
+	    "no more than DNS_MX_MAX records are kept");
 	for (size_t i = 0; i < count; i++)
 		if (records[i].preference > worst)
 			worst = records[i].preference;
-	is_int(worst, DNS_MX_MAX,
-	    "the one that is left out is the last choice");
+	is_int(worst, DNS_MX_MAX, "the least preferred record is left out");
 }
 
 #define TLSA       \
@@ -142,18 +140,18 @@ tlsa_records_are_taken(void)
 
 	is_int(dnsmessage_parse_tlsa(answer, length, records, &count),
 	    DNS_FOUND, "TLSA records are found");
-	is_int((int64_t)count, 2, "both of them");
+	is_int((int64_t)count, 2, "both records are found");
 	ok(records[0].usage == 3 && records[0].selector == 1 &&
 		records[0].matching == 1 && records[0].size_bytes == 2 &&
 		memcmp(records[0].data, "xy", 2) == 0,
-	    "the first is as it was");
+	    "the first has its values");
 	ok(records[1].usage == 2 && records[1].selector == 0 &&
 		records[1].matching == 255 && records[1].size_bytes == 1,
-	    "and so is the second");
+	    "and so has the second");
 	for (size_t n = 0; n < length; n++)
 		wrong += dnsmessage_parse_tlsa(answer, n, records, &count) !=
 		    DNS_TROUBLE;
-	is_int(wrong, 0, "one that is cut short anywhere is told");
+	is_int(wrong, 0, "an answer cut short at any octet is detected");
 }
 
 static void
@@ -166,7 +164,7 @@ a_tlsa_record_has_data(void)
 
 	is_int(dnsmessage_parse_tlsa((const unsigned char *)answer,
 		   sizeof(answer) - 1, records, &count),
-	    DNS_TROUBLE, "a TLSA record without data is told");
+	    DNS_TROUBLE, "a TLSA record without data is detected");
 }
 
 #define TXT        \
@@ -197,13 +195,13 @@ a_text_is_found(void)
 	is_int(dnsmessage_find_text((const unsigned char *)one, sizeof(one) - 1,
 		   "v=b", text),
 	    DNS_FOUND, "a TXT record is found by its beginning");
-	is_str(text, "v=by", "its strings are one");
+	is_str(text, "v=by", "its strings are joined");
 	is_int(dnsmessage_find_text((const unsigned char *)two, sizeof(two) - 1,
 		   "v=b", text),
-	    DNS_NO_DATA, "two of them are none");
+	    DNS_NO_DATA, "two such records are ignored");
 	is_int(dnsmessage_find_text((const unsigned char *)odd, sizeof(odd) - 1,
 		   "v=", text),
-	    DNS_NO_DATA, "odd ones are not taken");
+	    DNS_NO_DATA, "malformed ones are not used");
 }
 
 static void
@@ -219,13 +217,13 @@ an_owner_is_found(void)
 
 	is_int(dnsmessage_find_owner(octets, sizeof(answer) - 1, 1, owner),
 	    DNS_FOUND, "an address is found");
-	is_str(owner, "ab.example.org", "and whose it is");
+	is_str(owner, "ab.example.org", "and its owner");
 	is_int(dnsmessage_find_owner(octets, sizeof(answer) - 1, 28, owner),
-	    DNS_NO_DATA, "there is none of another family");
+	    DNS_NO_DATA, "but no address of another family");
 }
 
 static void
-the_mark_is_seen(void)
+the_ad_bit_is_checked(void)
 {
 	unsigned char answer[] = HEADER("\0") QUESTION;
 
@@ -234,12 +232,13 @@ the_mark_is_seen(void)
 	answer[3] |= 0x20;
 	ok(dnsmessage_is_authentic(answer, sizeof(answer) - 1),
 	    "one with AD is");
-	ok(!dnsmessage_is_authentic(answer, 11), "half a header is not");
+	ok(!dnsmessage_is_authentic(answer, 11),
+	    "half a header is not authentic");
 }
 
-/* Cut short anywhere, an answer is no answer. */
+/* A torn answer must not give records. */
 static void
-every_torn_answer_is_told(void)
+every_torn_answer_is_detected(void)
 {
 	struct dns_mx records[DNS_MX_MAX];
 	unsigned wrong = 0;
@@ -249,7 +248,7 @@ every_torn_answer_is_told(void)
 		wrong +=
 		    dnsmessage_parse_mx((const unsigned char *)rows[1].text, n,
 			records, &count) != DNS_TROUBLE;
-	is_int(wrong, 0, "an answer that is cut short anywhere is told");
+	is_int(wrong, 0, "an MX answer cut short at any octet is detected");
 }
 
 int
@@ -258,11 +257,11 @@ main(void)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check_row(i);
 	best_records_are_kept();
-	every_torn_answer_is_told();
+	every_torn_answer_is_detected();
 	tlsa_records_are_taken();
 	a_tlsa_record_has_data();
 	a_text_is_found();
 	an_owner_is_found();
-	the_mark_is_seen();
+	the_ad_bit_is_checked();
 	return done_testing();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * draft.c - a committed message has all of its names, on one file; one that is
- * not committed leaves nothing. With O_TMPFILE and without it.
+ * draft.c - a committed message is one file with all of its names; a draft that
+ * is not committed leaves nothing. With O_TMPFILE and without it.
  */
 
 #include "config.h"
@@ -166,7 +166,7 @@ nothing_is_seen_before_commit(void)
 
 	used = folder_count(NAME_SCRATCH) - used;
 	is_int(folder_sum(count_one) - used, before,
-	    "nothing is seen of a draft %s", how);
+	    "a draft is not visible %s", how);
 	draft_free(draft);
 	is_int(folder_sum(count_one), before,
 	    "a dropped draft leaves nothing %s", how);
@@ -216,12 +216,12 @@ message_is_locked_until_freed(void)
 	ok(flock(fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK,
 	    "a message is locked until its draft is freed");
 	draft_free(draft);
-	is_int(flock(fd, LOCK_EX | LOCK_NB), 0, "and not any longer");
+	is_int(flock(fd, LOCK_EX | LOCK_NB), 0, "and not afterwards");
 	close(fd);
 	envelope_clear(&envelope);
 }
 
-/* Occupy a name: the last one to be made, and the first one. */
+/* Occupy a name: the last one to be made, then an earlier one. */
 static void
 failed_commit_takes_its_names_back(void)
 {
@@ -231,9 +231,10 @@ failed_commit_takes_its_names_back(void)
 
 	folder_write(new_name(envelope.id), "x", 1);
 	before = folder_sum(count_one) - (folder_count(NAME_SCRATCH) > 0);
-	is_int(draft_commit(draft), -EEXIST, "a commit that cannot be made");
+	is_int(draft_commit(draft), -EEXIST,
+	    "a commit whose last name is taken fails");
 	draft_free(draft);
-	is_int(folder_sum(count_one), before, "leaves no name %s", how);
+	is_int(folder_sum(count_one), before, "and leaves no name %s", how);
 	is_int((int64_t)stat_of(new_name(envelope.id)).st_size, 1,
 	    "and does not touch the file in its way");
 	need(unlink(folder_at("%s", new_name(envelope.id))) == 0);
@@ -242,9 +243,9 @@ failed_commit_takes_its_names_back(void)
 	folder_write(mail_name(envelope.id, three[1]), "x", 1);
 	before = folder_sum(count_one) - (folder_count(NAME_SCRATCH) > 0);
 	is_int(draft_commit(draft), -EEXIST,
-	    "one that cannot be made for the second recipient");
+	    "a commit whose second recipient's name is taken fails");
 	draft_free(draft);
-	is_int(folder_sum(count_one), before, "leaves no name %s", how);
+	is_int(folder_sum(count_one), before, "and leaves no name %s", how);
 	ok(!folder_has(new_name(envelope.id)), "not in the queue either");
 	need(unlink(folder_at("%s", mail_name(envelope.id, three[1]))) == 0);
 	envelope_clear(&envelope);
@@ -320,9 +321,10 @@ folder_of_today_is_found(void)
 
 	ok(is_stored_today(), "mail is stored in the folder of today %s", how);
 	ahead_sec = 24 * 60 * 60;
-	ok(is_stored_today(), "and tomorrow in that of tomorrow");
+	ok(is_stored_today(), "and tomorrow in tomorrow's folder");
 	ahead_sec = 0;
-	ok(is_stored_today(), "and, the clock set back, where it was before");
+	ok(is_stored_today(),
+	    "and in the former one when the clock is set back");
 
 	ahead_sec = day_without_mail_sec;
 	day_without_mail_sec += 24 * 60 * 60;
@@ -331,7 +333,7 @@ folder_of_today_is_found(void)
 	need(unlink(folder_at("%s", path)) == 0);
 	*strrchr(path, '/') = '\0';
 	need(rmdir(folder_at("%s", path)) == 0);
-	ok(is_stored_today(), "one that was removed is made again");
+	ok(is_stored_today(), "a folder that was removed is made again");
 	ahead_sec = 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * dsn.c - what RFC 3461 lets senders ask for, and nothing else.
+ * dsn.c - the parameters of RFC 3461: valid values, and no others.
  */
 
 #include "config.h"
@@ -19,7 +19,7 @@
 
 /* clang-format off */
 
-/* A value of NOTIFY, and how it is written again; NULL: invalid. */
+/* A value of NOTIFY, and its canonical form; NULL: invalid. */
 static const struct { const char *value, *written; } notifies[] = {
 	{ "NEVER", "NEVER" },
 	{ "never", "NEVER" },

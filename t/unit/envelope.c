@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * envelope.c - the block before a message is read back as it was written, and
- * what was not written so is damaged.
+ * envelope.c - the block before a message is parsed as it was rendered; any
+ * other block is damaged.
  */
 
 #include "config.h"
@@ -164,8 +164,8 @@ check_whole(const char *text, size_t number)
 	if (!is_int(parse(text, strlen(text), &envelope, &seal, &size), 0,
 		"block %zu is read", number))
 		return;
-	is_int((int64_t)size, (int64_t)strlen(text), "block %zu to its end",
-	    number);
+	is_int((int64_t)size, (int64_t)strlen(text),
+	    "block %zu is read to its end", number);
 	is_str(envelope.id, ID, "block %zu has its id", number);
 	is_int((int64_t)seal.size_bytes, 1234, "block %zu has its size",
 	    number);
@@ -184,7 +184,7 @@ check_whole(const char *text, size_t number)
 		torn += parse(text, n, &envelope, &seal, &size) == -EBADMSG &&
 		    envelope.sender == NULL && envelope.recipients == NULL;
 	is_int((int64_t)torn, (int64_t)strlen(text),
-	    "block %zu is damaged and its envelope empty wherever it is cut",
+	    "block %zu is damaged and its envelope empty if cut at any octet",
 	    number);
 }
 
@@ -225,13 +225,14 @@ recipients_are_added_once(void)
 	need(envelope_add_recipient(&envelope, "a@b") == 0);
 	need(envelope_add_recipient(&envelope, "c@d") == 0);
 	is_int(envelope_add_recipient(&envelope, "a@b"), 0,
-	    "a recipient may come twice");
-	is_int((int64_t)envelope.recipient_count, 2, "and is added once");
+	    "a recipient may be added twice");
+	is_int((int64_t)envelope.recipient_count, 2, "and is kept once");
 	need(envelope_add_recipient(&envelope, "A@b") == 0);
 	is_int((int64_t)envelope.recipient_count, 3,
 	    "the case of local parts matters");
 	envelope_clear(&envelope);
-	is_int((int64_t)envelope.recipient_count, 0, "cleared it is empty");
+	is_int((int64_t)envelope.recipient_count, 0,
+	    "a cleared envelope has no recipients");
 }
 
 static void
@@ -241,7 +242,7 @@ sender_can_be_set_again(void)
 
 	is_int(envelope_set_sender(&envelope, "a@b"), 0, "a sender is set");
 	is_int(envelope_set_sender(&envelope, ""), 0, "and another");
-	is_str(envelope.sender, "", "which holds");
+	is_str(envelope.sender, "", "the second one counts");
 	envelope_clear(&envelope);
 	ok(envelope.sender == NULL, "a cleared envelope has no sender");
 }
@@ -273,9 +274,9 @@ full_envelope_fits_a_block(void)
 	is_int(fill(&envelope, address), 0, "%d recipients are taken",
 	    ENVELOPE_RECIPIENTS_MAX);
 	is_int(envelope_add_recipient(&envelope, address), 0,
-	    "the last of them once more");
+	    "the last one can be added again");
 	is_int(envelope_add_recipient(&envelope, "more@example.org"), -E2BIG,
-	    "but not one more");
+	    "but not another one");
 
 	need(envelope_render(&envelope, &text, &length) == 0);
 	need((block = malloc(length + ENVELOPE_SEAL_SIZE)) != NULL);
@@ -307,7 +308,7 @@ address_space(void)
 	return strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Render with only so much memory beyond what is in use. */
+/* Render with no more than size_bytes of additional memory. */
 static int
 render_within(const struct envelope *envelope, size_t size_bytes,
     size_t *ret_length)
@@ -329,7 +330,7 @@ render_within(const struct envelope *envelope, size_t size_bytes,
 }
 
 static void
-memory_that_runs_out_loses_no_recipient(void)
+short_memory_loses_no_recipient(void)
 {
 	struct envelope envelope = { .id = ID };
 	char address[255], *text;
@@ -347,12 +348,12 @@ memory_that_runs_out_loses_no_recipient(void)
 		refused += r == -ENOMEM;
 		lost += r == 0 && length != full;
 	}
-	ok(refused > 0, "an envelope is refused if memory is short");
-	is_int((int64_t)lost, 0, "and never rendered in part");
+	ok(refused > 0, "an envelope is not rendered if memory is short");
+	is_int((int64_t)lost, 0, "or it is rendered completely");
 	envelope_clear(&envelope);
 }
 
-/* Replaces the C library's: the given number of calls succeed. */
+/* Replaces the C library's function: the given number of calls succeed. */
 static int strdup_count = INT_MAX;
 
 char *
@@ -365,7 +366,7 @@ strdup(const char *text)
 }
 
 static void
-recipient_who_was_refused_is_not_there(void)
+refused_recipient_is_not_added(void)
 {
 	struct envelope envelope = { .id = ID };
 
@@ -379,11 +380,11 @@ recipient_who_was_refused_is_not_there(void)
 	}
 	strdup_count = 0;
 	is_int(envelope_add_request(&envelope, "a@b", 0, "rfc822;x@y"), 0,
-	    "who is there needs none");
+	    "a recipient that exists needs no memory");
 	strdup_count = INT_MAX;
 	need(envelope_add_request(&envelope, "c@d", 0, "rfc822;c@d") == 0);
 	is_str(envelope.requests[1].orcpt, "rfc822;c@d",
-	    "and may come again later");
+	    "a refused recipient can be added later");
 	envelope_clear(&envelope);
 }
 
@@ -405,7 +406,7 @@ main(void)
 	recipients_are_added_once();
 	sender_can_be_set_again();
 	full_envelope_fits_a_block();
-	memory_that_runs_out_loses_no_recipient();
-	recipient_who_was_refused_is_not_there();
+	short_memory_loses_no_recipient();
+	refused_recipient_is_not_added();
 	return done_testing();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * fault.c - what a program leaves for smtp-health is one line, whole, and goes
- * when it works again.
+ * fault.c - the fault that a program leaves for smtp-health is a single line,
+ * which is cleared when the program works again.
  */
 
 #include "config.h"
@@ -30,7 +30,7 @@ nothing_is_left_without_a_spool(void)
 }
 
 static void
-what_is_left_is_read(void)
+fault_is_read(void)
 {
 	is_int(read_deliver(), -ENOENT, "at first there is no fault");
 	is_int(fault_leave(folder_path, FAULT_DELIVER, "why"), 0,
@@ -41,14 +41,14 @@ what_is_left_is_read(void)
 	is_int(fault_read(spool, FAULT_SESSION, fault, &real_ms), -ENOENT,
 	    "each program has its own");
 	is_int(fault_leave(folder_path, FAULT_DELIVER, "a\r\nb\033"), 0,
-	    "it is replaced");
-	is_int(read_deliver(), 0, "by the next one");
+	    "another fault can be written");
+	is_int(read_deliver(), 0, "and replaces the first");
 	is_str(fault, "a??b?", "without control characters");
 	is_int(folder_count(NAME_FAULTS), 1, "in one file");
 }
 
 static void
-what_is_long_is_cut(void)
+long_fault_is_cut(void)
 {
 	char long_text[2 * FAULT_SIZE];
 
@@ -57,11 +57,11 @@ what_is_long_is_cut(void)
 	is_int(fault_leave(folder_path, FAULT_DELIVER, long_text), 0,
 	    "a long fault is written");
 	is_int(read_deliver(), 0, "and can be read");
-	is_int((int)strlen(fault), FAULT_SIZE - 2, "to its length");
+	is_int((int)strlen(fault), FAULT_SIZE - 2, "up to its maximum length");
 }
 
 static void
-what_is_over_is_cleared(void)
+fault_is_cleared(void)
 {
 	is_int(fault_clear(spool, FAULT_DELIVER), 0, "a fault is cleared");
 	is_int(read_deliver(), -ENOENT, "then there is no fault");
@@ -80,9 +80,9 @@ main(void)
 	need(spool_open(folder_path, &spool) == 0);
 	need(spool_token(spool, "a@example.org", token) == 0);
 	nothing_is_left_without_a_spool();
-	what_is_left_is_read();
-	what_is_long_is_cut();
-	what_is_over_is_cleared();
+	fault_is_read();
+	long_fault_is_cut();
+	fault_is_cleared();
 	spool_close(spool);
 	folder_remove();
 	return done_testing();

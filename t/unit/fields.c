@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * fields.c - the fields of a header are found, and its end, in whatever pieces
- * it comes.
+ * fields.c - the fields and the end of a header are found, however the header
+ * is split.
  */
 
 #include "config.h"
@@ -18,10 +18,10 @@
 #define X990 X330 X330 X330
 
 /*
- * What comes out: [name] and the text of each field, "|" at its end, "~" if it
- * is cut; then "=" for the blank line, "!" and the start of a line that is no
- * field, or "$" where the header and the message end as one; last, the offset
- * at which that is known.
+ * The output: [name] and the text of each field, "|" at its end, "~" if it is
+ * cut; then "=" for the blank line, "!" and the start of a line that is not a
+ * field, or "$" if the message ends with its header; last, the offset at which
+ * this is known.
  */
 /* clang-format off */
 static const struct { const char *input, *output; bool has_bare_lf; } rows[] = {
@@ -40,7 +40,7 @@ static const struct { const char *input, *output; bool has_bare_lf; } rows[] = {
 	{ "A : b\r\n\r\n", "[A] b\r\n|=9", false },
 	{ "A \t : b\r\n\r\n", "[A] b\r\n|=11", false },
 
-	/* the message ends in its header */
+	/* the message ends within or after its header */
 	{ "", "$0", false },
 	{ "A: b\r\n", "[A] b\r\n|$6", false },
 	{ "A: b\r\n c\r\n", "[A] b\r\n c\r\n|$10", false },
@@ -63,7 +63,7 @@ static const struct { const char *input, *output; bool has_bare_lf; } rows[] = {
 	{ "A: b\r\nhello\r\nC: d\r\n", "[A] b\r\n|!hello11", false },
 	{ "From a@b Mon Jan  1\r\nA: b\r\n", "!From 5", false },
 
-	/* a CR alone is text in a field, and no blank line */
+	/* a bare CR is text, and does not make a blank line */
 	{ "A: b\rC: d\r\n\r\n", "[A] b\rC: d\r\n|=13", false },
 	{ "A: b\r\n\rC: d\r\n", "[A] b\r\n|!\r7", false },
 	{ "\rA: b\r\n", "!\r1", false },
@@ -159,7 +159,7 @@ take(struct fields *fields, const char *text, const char *end)
 	return false;
 }
 
-/* Read the header in pieces of a size. */
+/* Read the header in pieces of the given size. */
 static void
 read_header(struct fields *fields, const char *input, size_t piece)
 {
@@ -196,7 +196,7 @@ check_row(size_t row)
 		wrong += strcmp(out, rows[row].output) != 0 ||
 		    fields.has_bare_lf != rows[row].has_bare_lf;
 	}
-	is_int(wrong, 0, "and in whatever pieces it comes");
+	is_int(wrong, 0, "however the header is split");
 }
 
 static void
@@ -207,15 +207,15 @@ names_are_compared_without_case(void)
 
 	fields_start(&fields);
 	is_int(fields_next(&fields, &text, text + strlen(text)), FIELDS_NAME,
-	    "a name");
-	ok(fields_has_name(&fields, "Message-ID"), "is itself");
+	    "a name is found");
+	ok(fields_has_name(&fields, "Message-ID"), "it matches itself");
 	ok(fields_has_name(&fields, "MESSAGE-id"), "in any case");
-	ok(!fields_has_name(&fields, "Message-I"), "and no shorter one");
-	ok(!fields_has_name(&fields, "Message-IDs"), "and no longer one");
-	ok(!fields_has_name(&fields, ""), "and not empty");
+	ok(!fields_has_name(&fields, "Message-I"), "but no shorter name");
+	ok(!fields_has_name(&fields, "Message-IDs"), "no longer name");
+	ok(!fields_has_name(&fields, ""), "and not the empty name");
 }
 
-/* The offsets of a field, for callers who read it again. */
+/* The offsets of a field, for callers that read it again. */
 static void
 offsets_are_of_the_message(void)
 {
@@ -229,11 +229,12 @@ offsets_are_of_the_message(void)
 		event = fields_next(&fields, &p, end);
 		if (event != FIELDS_NAME || !fields_has_name(&fields, "Cc"))
 			continue;
-		is_int((int64_t)fields.begin, 6, "the field begins");
-		is_int((int64_t)fields.start_length, 4, "its text follows");
+		is_int((int64_t)fields.begin, 6, "the offset of the field");
+		is_int((int64_t)fields.start_length, 4,
+		    "the length before its text");
 		while (fields_next(&fields, &p, end) == FIELDS_TEXT)
 			;
-		is_int((int64_t)fields.offset, 18, "and it ends");
+		is_int((int64_t)fields.offset, 18, "the offset of its end");
 	}
 	is_int((int64_t)fields.begin, 18, "where the blank line begins");
 	is_int(fields_next(&fields, &p, end), FIELDS_BODY, "then the body");

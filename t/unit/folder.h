@@ -4,7 +4,7 @@
 #define FOLDER_H
 
 /*
- * A temporary folder for a unit test, gone at the end, and what lies in it.
+ * A temporary folder for a unit test, and access to its files.
  */
 
 #include <sys/stat.h>
@@ -47,7 +47,7 @@ folder_make(void)
 	need(mkdtemp(folder_path) != NULL);
 }
 
-/* The path of something in it; the text is valid until the next but three. */
+/* Return the path of a file in the folder; valid for the next three calls. */
 __attribute__((format(printf, 1, 2))) static inline const char *
 folder_at(const char *format, ...)
 {
@@ -63,7 +63,7 @@ folder_at(const char *format, ...)
 	return path;
 }
 
-/* How many names a folder in it has, or -errno. */
+/* Return the number of names in a folder below it, or a negative errno. */
 static inline int
 folder_count(const char *name)
 {
@@ -101,7 +101,7 @@ folder_visit_one(const char *path, const struct stat *st, int type,
 	return 0;
 }
 
-/* The sum of what a function says of everything in the folder. */
+/* Return the sum of a function's results for every file in the folder. */
 static inline int
 folder_sum(int (*visit)(const char *path, const struct stat *st))
 {
@@ -121,7 +121,7 @@ folder_write(const char *name, const void *data, size_t size_bytes)
 	close(fd);
 }
 
-/* A whole file, with a NUL behind it; the caller frees. */
+/* Return a whole file, with a NUL after it; the caller frees it. */
 static inline char *
 folder_read(const char *name, size_t *ret_size)
 {

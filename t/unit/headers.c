@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * headers.c - From, Date and Message-ID are added where they are missing, Bcc
- * and its like are removed, and nothing else of a message changes, in whatever
- * pieces it comes.
+ * headers.c - missing From, Date and Message-ID fields are added, Bcc and its
+ * like are removed, and nothing else of a message changes, however it is split.
  */
 
 #include "config.h"
@@ -68,7 +67,7 @@ static const struct { const char *input, *output; unsigned received; } rows[] = 
 	{ "Subject: x\r\n", "Subject: x\r\n" FROM DATE ID, 0 },
 	{ "Date: y\r\nMessage-ID: <y>\r\n", "Date: y\r\nMessage-ID: <y>\r\n" FROM, 0 },
 
-	/* a header that a line ends which cannot be in one */
+	/* a header that ends at a line which is not a field */
 	{ "Date: y\r\nhello\r\nSubject: x\r\n", "Date: y\r\n" FROM ID "\r\nhello\r\nSubject: x\r\n", 0 },
 	{ "Subject: x\r\nhello there: y\r\n", "Subject: x\r\n" FROM DATE ID "\r\nhello there: y\r\n", 0 },
 	{ "Subject: x\r\nhello", "Subject: x\r\n" FROM DATE ID "\r\nhello", 0 },
@@ -154,7 +153,7 @@ is_output(const char *expected)
 	return used == strlen(expected) && memcmp(out, expected, used) == 0;
 }
 
-/* In two pieces, cut at every place, and octet by octet. */
+/* Pass the message in two pieces, cut at every place, and octet by octet. */
 static unsigned
 count_wrong(const char *input, const char *output)
 {
@@ -191,7 +190,7 @@ check_row(size_t row)
 	is_int(headers.received, rows[row].received, "with %u Received",
 	    rows[row].received);
 	is_int(count_wrong(input, rows[row].output), 0,
-	    "and in whatever pieces it comes");
+	    "however the message is split");
 }
 
 static int
@@ -204,7 +203,7 @@ write_nothing(void *context, const void *data, size_t size_bytes)
 }
 
 static void
-trouble_is_passed_on(void)
+write_errors_are_returned(void)
 {
 	static const char *const texts[] = { "Subject: x\r\n", "\r\n",
 		"hello x" };
@@ -213,10 +212,11 @@ trouble_is_passed_on(void)
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		headers_start(&headers, write_nothing, NULL, "F", "D", "<I>");
 		is_int(headers_pass(&headers, texts[i], strlen(texts[i])),
-		    -ENOSPC, "trouble with \"%s\" is passed on", texts[i]);
+		    -ENOSPC, "an error while \"%s\" is written is returned",
+		    texts[i]);
 	}
 	headers_start(&headers, write_nothing, NULL, "F", "D", "<I>");
-	is_int(headers_end(&headers), -ENOSPC, "and trouble at the end");
+	is_int(headers_end(&headers), -ENOSPC, "and one at the end");
 }
 
 static void
@@ -236,6 +236,6 @@ main(void)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		check_row(i);
 	from_is_the_sender();
-	trouble_is_passed_on();
+	write_errors_are_returned();
 	return done_testing();
 }

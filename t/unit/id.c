@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * id.c - ids are 24 digits, never the same twice, and tell when they were made.
+ * id.c - ids are 24 digits, unique, and contain the time of their creation.
  */
 
 #include "config.h"

@@ -73,7 +73,7 @@ check_ip6(const struct loopback_case *c, const struct in6_addr *ip6)
 		need(inet_ntop(AF_INET, &ip4, unmapped, sizeof(unmapped)) !=
 		    NULL);
 	is_str(unmapped, c->unmapped != NULL ? c->unmapped : "",
-	    "what is mapped in %s", c->text);
+	    "the IPv4 address mapped in %s", c->text);
 }
 
 int

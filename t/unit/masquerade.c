@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * masquerade.c - senders get other names, in the envelope and in the From and
- * Sender fields; all else stays, octet by octet, however it is read.
+ * masquerade.c - senders' addresses are rewritten, in the envelope and in the
+ * From and Sender fields; every other octet is unchanged, however the content
+ * is read.
  */
 
 #include "config.h"
@@ -19,7 +20,7 @@
 
 /* clang-format off */
 
-/* An address, and how it is called; NULL: the same. */
+/* An address, and its new form; NULL: unchanged. */
 static const struct { const char *old, *new; } addresses[] = {
 	{ "root@my.internal", "root@example.org" },
 	{ "root@MY.internal", "root@example.org" },
@@ -39,7 +40,7 @@ static const struct { const char *old, *new; } addresses[] = {
 };
 
 /* A message, and what is sent. */
-static const struct { const char *old, *new; } letters[] = {
+static const struct { const char *old, *new; } messages[] = {
 	{ "From: root@my.internal\r\n\r\n", "From: root@example.org\r\n\r\n" },
 	{ "From: root@my.internal", "From: root@example.org" },
 	{ "from : root (Cron Daemon)\r\n\r\n", "from : root@example.com (Cron Daemon)\r\n\r\n" },
@@ -51,7 +52,7 @@ static const struct { const char *old, *new; } letters[] = {
 	{ "Sender: root@my.internal\r\nFrom: a@b.c\r\n", "Sender: root@example.org\r\nFrom: a@b.c\r\n" },
 	{ "From: b\xc3\xbc <b\xc3\xbc@my.internal>\r\n", "From: b\xc3\xbc <b\xc3\xbc@example.org>\r\n" },
 	{ "From: x <\"<>\"@my.internal>\r\n", "From: x <\"<>\"@example.org>\r\n" },
-	/* What stays. */
+	/* Unchanged. */
 	{ "To: root@my.internal\r\n\r\nFrom: root@my.internal\r\n", NULL },
 	{ "Reply-To: root@my.internal\r\nX-From: root@my.internal\r\n", NULL },
 	{ "From: Cron Daemon\r\n", NULL },
@@ -86,23 +87,23 @@ static const struct { const char *text, *shown; } errors[] = {
 static struct masquerade masquerade;
 
 static void
-senders_are_called_otherwise(void)
+addresses_are_rewritten(void)
 {
 	for (size_t i = 0; i < COUNT(addresses); i++) {
 		const char *new = addresses[i].new;
 		char text[ADDRESS_SIZE] = "";
 
 		is_int(masquerade_address(&masquerade, addresses[i].old, text),
-		    new != NULL, "%s has another name, or not",
-		    addresses[i].old);
+		    new != NULL, "%s is %s", addresses[i].old,
+		    new != NULL ? "rewritten" : "unchanged");
 		if (new != NULL)
-			is_str(text, new, "which is %s", new);
+			is_str(text, new, "as %s", new);
 	}
 }
 
-/* Read a letter in pieces of a size. */
+/* Read a message in pieces of the given size. */
 static void
-read_letter(const struct content *content, size_t piece, char *ret_text)
+read_message(const struct content *content, size_t piece, char *ret_text)
 {
 	uint64_t position = 0;
 	ssize_t n;
@@ -117,13 +118,14 @@ read_letter(const struct content *content, size_t piece, char *ret_text)
 }
 
 static void
-letters_differ_in_addresses_alone(void)
+only_addresses_are_rewritten(void)
 {
 	static const size_t pieces[] = { 1, 3, 4096 };
 
-	for (size_t i = 0; i < COUNT(letters); i++) {
-		const char *old = letters[i].old;
-		const char *new = letters[i].new != NULL ? letters[i].new : old;
+	for (size_t i = 0; i < COUNT(messages); i++) {
+		const char *old = messages[i].old;
+		const char *new =
+		    messages[i].new != NULL ? messages[i].new : old;
 		FILE *file = tmpfile();
 		struct message message = {
 			.content_offset = 2,
@@ -136,10 +138,10 @@ letters_differ_in_addresses_alone(void)
 		    fflush(file) == 0);
 		message.fd = fileno(file);
 		is_int(masquerade_content(&masquerade, &content), 0,
-		    "letter %zu is read", i);
+		    "message %zu is read", i);
 		for (size_t j = 0; j < COUNT(pieces); j++) {
-			read_letter(&content, pieces[j], text);
-			is_str(text, new, "and sent as it should be");
+			read_message(&content, pieces[j], text);
+			is_str(text, new, "and sent as expected");
 		}
 		need(fclose(file) == 0);
 	}
@@ -157,8 +159,8 @@ mistakes_are_named(void)
 		ok(strstr(error, errors[i].shown) != NULL, "%s", error);
 	}
 	is_int(masquerade_parse(NULL, "h", &other, error), 0,
-	    "none is no mistake");
-	is_int((int64_t)other.count, 0, "but nothing");
+	    "an unset variable is valid");
+	is_int((int64_t)other.count, 0, "and has no rules");
 }
 
 int
@@ -167,8 +169,8 @@ main(void)
 	char error[MASQUERADE_ERROR_SIZE];
 
 	need(masquerade_parse(RULES, "this.host", &masquerade, error) == 0);
-	senders_are_called_otherwise();
-	letters_differ_in_addresses_alone();
+	addresses_are_rewritten();
+	only_addresses_are_rewritten();
 	mistakes_are_named();
 	return done_testing();
 }

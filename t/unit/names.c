@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * names.c - names of files and folders are in UTC, sort by time, and only what
- * was written so is read back.
+ * names.c - names of files and folders are in UTC and sort by time; names of
+ * another form are not parsed.
  */
 
 #include "config.h"
@@ -30,7 +30,7 @@ static const struct { int64_t minute; const char *bucket; } buckets[] = {
 	{ 4223371679, "999912312359" },
 };
 
-static const char *const no_buckets[] = {
+static const char *const not_buckets[] = {
 	"", "0", "20251122183", "2025112218311", "2025-1122183", "20251122183a",
 	" 20251122183", "202500221831", "202513221831", "202511001831",
 	"202511311831", "202511222431", "202511221860", "202502291831",
@@ -61,9 +61,9 @@ main(void)
 		is_int(minute, buckets[i].minute, "minute of bucket %s",
 		    buckets[i].bucket);
 	}
-	for (size_t i = 0; i < COUNT(no_buckets); i++)
-		is_int(name_parse_bucket(no_buckets[i], &minute), -EBADMSG,
-		    "\"%s\" is no bucket", no_buckets[i]);
+	for (size_t i = 0; i < COUNT(not_buckets); i++)
+		is_int(name_parse_bucket(not_buckets[i], &minute), -EBADMSG,
+		    "\"%s\" is not a bucket", not_buckets[i]);
 	name_format_mail("0123456789abcdef01234567",
 	    "00112233445566778899aabbccddeeff", mail);
 	is_str(mail,

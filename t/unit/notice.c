@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * notice.c - what senders are told: the parts, and what remote hosts may put
- * into them. t/notices.bats has the whole read by other programs.
+ * notice.c - notices to senders: their parts, and the text of remote hosts in
+ * them. t/notices.bats has other programs read whole notices.
  */
 
 #include "config.h"
@@ -40,7 +40,7 @@ start(void)
 	};
 }
 
-/* What is rendered, which the caller frees. */
+/* Render the notice; the caller frees it. */
 static char *
 render(void)
 {
@@ -70,7 +70,8 @@ lacks(const char *unexpected)
 	free(text);
 }
 
-/* Whether it can go to any host: lines in CRLF, not too long, ASCII. */
+/* Check that any host can receive the notice: lines end in CRLF, are not too
+ * long, and are ASCII. */
 static void
 can_be_sent(bool is_8bit_allowed, const char *what)
 {
@@ -91,7 +92,7 @@ can_be_sent(bool is_8bit_allowed, const char *what)
 		    (c > 0x7f && !is_8bit_allowed);
 	}
 	is_int((int)column, 0, "%s: the last line has an end", what);
-	is_int((int)odd, 0, "%s: no octet that cannot be sent", what);
+	is_int((int)odd, 0, "%s: every octet can be sent", what);
 	is_int((int)long_lines, 0, "%s: no line is too long", what);
 	free(text);
 }
@@ -122,7 +123,7 @@ bounce_has_its_fields(void)
 }
 
 static void
-nobody_said_anything(void)
+no_host_replied(void)
 {
 	start();
 	recipient.host = recipient.reply = "";
@@ -168,12 +169,13 @@ long_texts_are_folded(void)
 	recipient.reason = recipient.host = word;
 	recipient.reply = "";
 	can_be_sent(false, "a long reason of a long host");
-	/* A fold begins with a blank, or it would be a field of its own. */
+	/* A folded line begins with a blank, so it is not a field of its
+	 * own. */
 	has("\r\n xxxxxxxxxx");
 }
 
 static void
-header_is_encoded_if_need_be(void)
+header_is_encoded_if_necessary(void)
 {
 	static char line[3000];
 
@@ -229,7 +231,7 @@ sender_in_utf8(void)
 }
 
 static void
-last_word_of_many(void)
+expired_message_has_its_last_error(void)
 {
 	start();
 	recipient.is_expired = true;
@@ -241,14 +243,14 @@ int
 main(void)
 {
 	bounce_has_its_fields();
-	nobody_said_anything();
+	no_host_replied();
 	host_without_name();
 	remote_text_forges_nothing();
 	long_texts_are_folded();
-	header_is_encoded_if_need_be();
+	header_is_encoded_if_necessary();
 	sender_with_odd_dots();
 	recipient_in_utf8();
 	sender_in_utf8();
-	last_word_of_many();
+	expired_message_has_its_last_error();
 	return done_testing();
 }

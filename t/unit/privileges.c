@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * privileges.c - a process of root's becomes the owner of a path for good, and
- * keeps its death signal. Any other process stays what it is.
+ * privileges.c - a process of root becomes the owner of a path for good, and
+ * keeps its death signal. Any other process keeps its identity.
  */
 
 #include "config.h"
@@ -119,10 +119,10 @@ int
 main(void)
 {
 	folder_make();
-	nothing_changes(folder_path, "a folder of ours");
-	nothing_changes(folder_at("missing"), "nothing there yet");
+	nothing_changes(folder_path, "a folder of our own");
+	nothing_changes(folder_at("missing"), "a path that does not exist");
 	folder_write("file", "", 0);
-	nothing_changes(folder_at("file/below"), "a path that leads nowhere");
+	nothing_changes(folder_at("file/below"), "a path below a file");
 	if (geteuid() == 0)
 		root_becomes_the_owner();
 	folder_remove();

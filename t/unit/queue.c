@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * queue.c - who claims a message has it alone; what attempts found out stays;
- * a torn message is told from a whole one; each move leaves one name.
+ * queue.c - a claim is exclusive; the outcomes of attempts are kept; a torn
+ * message is detected; each move leaves one name.
  */
 
 #include "config.h"
@@ -132,7 +132,7 @@ claim_knows_the_message(void)
 	need(pread(mine->message.fd, content, sizeof(content),
 		 (off_t)mine->message.content_offset) ==
 	    sizeof(MESSAGE_TEXT) - 1);
-	is_str(content, MESSAGE_TEXT, "and the message as it came");
+	is_str(content, MESSAGE_TEXT, "and the message unchanged");
 	is_int((int64_t)mine->attempt, 1,
 	    "the attempt to be made is the first");
 	is_int(mine->states[0].outcome, OUTCOME_NONE, "nothing is known yet");
@@ -151,10 +151,10 @@ claim_is_exclusive(void)
 	is_int(try_claim(new_entry(id)), -EWOULDBLOCK,
 	    "a second claim finds the message taken");
 	is_int(try_claim_elsewhere(new_entry(id)), -EWOULDBLOCK,
-	    "so is another process");
+	    "and so does one of another process");
 	claim_release(mine);
 	is_int(try_claim_elsewhere(new_entry(id)), 0,
-	    "a message that is let go can be claimed");
+	    "a released message can be claimed");
 	finish(new_entry(id));
 	claim_release(NULL);
 }
@@ -179,7 +179,8 @@ killed_process_loses_its_claim(void)
 	is_int(try_claim(new_entry(id)), -EWOULDBLOCK,
 	    "a message is claimed by another process");
 	need(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
-	is_int(try_claim(new_entry(id)), 0, "which loses it when it is killed");
+	is_int(try_claim(new_entry(id)), 0,
+	    "which loses its claim when it is killed");
 	close(ready[0]);
 	close(ready[1]);
 	finish(new_entry(id));
@@ -195,9 +196,9 @@ message_being_accepted_is_not_claimed(void)
 	    "a message that is not committed cannot be claimed");
 	need(draft_commit(draft) == 0);
 	is_int(try_claim_elsewhere(new_entry(envelope.id)), -EWOULDBLOCK,
-	    "nor one whose client has no answer yet");
+	    "nor one whose client has no reply yet");
 	draft_free(draft);
-	is_int(try_claim(new_entry(envelope.id)), 0, "but then it can");
+	is_int(try_claim(new_entry(envelope.id)), 0, "after the reply it can");
 	finish(new_entry(envelope.id));
 	envelope_clear(&envelope);
 }
@@ -214,7 +215,7 @@ outcomes_are_kept(void)
 	need(record(mine, 1, OUTCOME_DEFERRED, "4.4.1", "busy") == 0);
 	need(record(mine, 2, OUTCOME_FAILED, "5.1.1", "") == 0);
 	is_int(mine->states[0].outcome, OUTCOME_DELIVERED,
-	    "a claim knows at once");
+	    "a claim has an outcome at once");
 	claim_release(mine);
 
 	mine = claim(new_entry(id));
@@ -227,12 +228,12 @@ outcomes_are_kept(void)
 
 	mine = claim(new_entry(id));
 	is_int(mine->states[1].outcome, OUTCOME_DELIVERED,
-	    "the last outcome holds");
+	    "the last outcome counts");
 	is_int((int64_t)mine->attempt, 3, "the next attempt is the third");
 	claim_release(mine);
 	finish(new_entry(id));
 	is_int(folder_count(NAME_ATTEMPTS), 0,
-	    "what attempts found out goes with the message");
+	    "the attempts are removed with the message");
 }
 
 static void
@@ -280,7 +281,7 @@ torn_line_is_ignored(void)
 
 	mine = claim(new_entry(id));
 	is_int(mine->states[0].outcome, OUTCOME_DELIVERED,
-	    "what stands before a torn line is read");
+	    "the lines before a torn line are read");
 	is_int(mine->states[1].outcome, OUTCOME_NONE, "a torn line is ignored");
 	need(record(mine, 2, OUTCOME_DELIVERED, "2.0.0", "250 ok") == 0);
 	claim_release(mine);
@@ -312,9 +313,10 @@ damaged_attempts_are_skipped(void)
 	mine = claim(new_entry(id));
 	is_int(mine->states[0].outcome, OUTCOME_DELIVERED,
 	    "a line between damaged ones is read");
-	is_int(mine->states[1].outcome, OUTCOME_NONE, "nothing is made up");
+	is_int(mine->states[1].outcome, OUTCOME_NONE,
+	    "damaged lines have no outcome");
 	is_int(mine->states[2].outcome, OUTCOME_FAILED,
-	    "nor is the last line lost");
+	    "the last line is read");
 	claim_release(mine);
 	finish(new_entry(id));
 }
@@ -341,10 +343,13 @@ deferral_moves_to_its_minute(void)
 	claim_release(mine);
 	is_int(folder_count(NAME_RETRY), 1,
 	    "a bucket goes when its last message leaves");
-	is_int(try_claim(retry_entry(id, MINUTE)), -ENOENT, "it is not there");
-	is_int(try_claim(retry_entry(id, MINUTE + 1)), 0, "but in the next");
+	is_int(try_claim(retry_entry(id, MINUTE)), -ENOENT,
+	    "it is not in the first bucket");
+	is_int(try_claim(retry_entry(id, MINUTE + 1)), 0,
+	    "but in the next one");
 	finish(retry_entry(id, MINUTE + 1));
-	is_int(folder_count(NAME_RETRY), 0, "finished it leaves no bucket");
+	is_int(folder_count(NAME_RETRY), 0,
+	    "a finished message leaves no bucket");
 	is_int(folder_count(NAME_NEW), 0, "and no name in the queue");
 }
 
@@ -365,7 +370,7 @@ bucket_stays_while_it_is_needed(void)
 	    "a bucket stays while there is a message in it");
 	mine = claim(retry_entry(ids[1], MINUTE));
 	is_int(queue_defer(queue, mine, MINUTE), 0,
-	    "a message can be deferred to where it is");
+	    "a message can be deferred to its own bucket");
 	claim_release(mine);
 	is_int(folder_count(NAME_RETRY "/" BUCKET), 1, "and stays there");
 	finish(retry_entry(ids[1], MINUTE));
@@ -383,8 +388,7 @@ failed_message_is_kept(void)
 	is_int(queue_fail(queue, mine), 0, "a message fails");
 	claim_release(mine);
 	ok(folder_has(path_of(NAME_FAILED, id)), "it is kept in queue/failed");
-	ok(folder_has(path_of(NAME_ATTEMPTS, id)),
-	    "and so is what attempts found out");
+	ok(folder_has(path_of(NAME_ATTEMPTS, id)), "and so are its attempts");
 	is_int(try_claim(new_entry(id)), -ENOENT, "it has left the queue");
 	need(unlink(folder_at(NAME_FAILED "/%s", id)) == 0);
 	need(unlink(folder_at(NAME_ATTEMPTS "/%s", id)) == 0);
@@ -392,7 +396,7 @@ failed_message_is_kept(void)
 
 /* Change each octet in turn, and cut at each length. */
 static void
-torn_message_is_told(void)
+torn_message_is_detected(void)
 {
 	char id[ID_SIZE], *text;
 	size_t size, whole = 0, wrong = 0;
@@ -438,7 +442,7 @@ message_under_another_id_is_damaged(void)
 	need(rename(folder_at(NAME_NEW "/%s", id),
 		 folder_at(NAME_NEW "/0123456789abcdef01234567")) == 0);
 	is_int(try_claim(new_entry("0123456789abcdef01234567")), -EBADMSG,
-	    "a message under another one's id is damaged");
+	    "a message under another message's id is damaged");
 	need(unlink(folder_at(NAME_NEW "/0123456789abcdef01234567")) == 0);
 }
 
@@ -456,15 +460,16 @@ message_in_two_places_is_one(void)
 		 folder_at(NAME_RETRY "/%s/%s", bucket, id)) == 0);
 	mine = claim(new_entry(id));
 	ok(access(folder_at(NAME_RETRY "/%s/%s", bucket, id), F_OK) == -1,
-	    "its other place is no more when it is claimed");
+	    "a claim removes the message's second name");
 	need(link(folder_at(NAME_NEW "/%s", id),
 		 folder_at(NAME_RETRY "/%s/%s", bucket, id)) == 0);
 	is_int(queue_defer(queue, mine, MINUTE), 0,
-	    "it is deferred to where it has a name already");
+	    "it can be deferred to where it has a name already");
 	ok(access(folder_at(NAME_NEW "/%s", id), F_OK) == -1 &&
 		access(folder_at(NAME_RETRY "/%s/%s", bucket, id), F_OK) == 0,
-	    "and is there alone");
-	is_int(queue_defer(queue, mine, MINUTE), 0, "it is deferred to there");
+	    "and is only there");
+	is_int(queue_defer(queue, mine, MINUTE), 0,
+	    "it can be deferred to the same bucket");
 	ok(access(folder_at(NAME_RETRY "/%s/%s", bucket, id), F_OK) == 0,
 	    "and stays there");
 	need(queue_finish(queue, mine) == 0);
@@ -473,7 +478,7 @@ message_in_two_places_is_one(void)
 
 /* Files that are not ours. */
 static void
-what_is_no_message_is_set_aside(void)
+files_that_are_not_messages_are_set_aside(void)
 {
 	static const char *const names[] = { "README",
 		"0123456789abcdef01234567", "00000000000000000000000a",
@@ -491,7 +496,7 @@ what_is_no_message_is_set_aside(void)
 	need(mkfifo(folder_at(NAME_NEW "/%s", names[4]), 0600) == 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		entry = new_entry(names[i]);
-		is_int(try_claim(entry), -EBADMSG, "%s is no message",
+		is_int(try_claim(entry), -EBADMSG, "%s is not a message",
 		    names[i]);
 		is_int(queue_set_aside(queue, &entry), 0, "%s is set aside",
 		    names[i]);
@@ -502,10 +507,11 @@ what_is_no_message_is_set_aside(void)
 
 	folder_write(NAME_NEW "/README", "y", 1);
 	entry = new_entry("README");
-	is_int(queue_set_aside(queue, &entry), 0, "a second one of that name");
-	is_int(folder_count(NAME_DAMAGED), 6, "is kept beside the first");
+	is_int(queue_set_aside(queue, &entry), 0,
+	    "a second file of that name is set aside");
+	is_int(folder_count(NAME_DAMAGED), 6, "and kept beside the first");
 	text = folder_read(NAME_DAMAGED "/README", &size);
-	is_str(text, "x", "which stays what it was");
+	is_str(text, "x", "which is unchanged");
 	free(text);
 	ok(folder_has("elsewhere"), "what a link points to is not touched");
 }
@@ -519,7 +525,7 @@ put_off(const char *id, int64_t minute)
 	claim_release(mine);
 }
 
-/* List the entries that are due at a time, as digits of their ids' numbers. */
+/* List the entries that are due at a time, as indices of ids. */
 static void
 list_due(int64_t real_ms, char ids[][ID_SIZE], int count, char *ret_order)
 {
@@ -553,16 +559,16 @@ scan_is_in_order(void)
 
 	list_due((MINUTE + 9) * INT64_C(60000), ids, 4, order);
 	is_str(order, "312",
-	    "due are new ones first, then retries, oldest minute first");
+	    "new messages are due first, then retries by their minute");
 	list_due(MINUTE * INT64_C(60000) - 1, ids, 4, order);
 	is_str(order, "3", "a retry is not due before its minute");
 	list_due(MINUTE * INT64_C(60000), ids, 4, order);
-	is_str(order, "31", "but with it");
+	is_str(order, "31", "but in it");
 	list_due(INT64_MAX, ids, 4, order);
-	is_str(order, "3120", "at last all are");
+	is_str(order, "3120", "in the end all are due");
 
 	is_int(scan_count(spool, &count), 0, "messages are counted");
-	is_int((int64_t)count, 4, "all that are queued");
+	is_int((int64_t)count, 4, "all of those that are queued");
 	need(scan_longest_wait(spool, (MINUTE + 2) * INT64_C(60000),
 		 &wait_ms) == 0);
 	is_int(wait_ms, 2 * 60000, "a retry waits from its minute on");
@@ -576,9 +582,9 @@ scan_is_in_order(void)
 	finish(retry_entry(ids[1], MINUTE));
 	finish(retry_entry(ids[2], MINUTE + 5));
 	need(scan_count(spool, &count) == 0);
-	is_int((int64_t)count, 0, "then there is no message");
+	is_int((int64_t)count, 0, "there are no messages at the end");
 	need(scan_longest_wait(spool, INT64_MAX, &wait_ms) == 0);
-	is_int(wait_ms, 0, "and no waiting");
+	is_int(wait_ms, 0, "and no message waits");
 }
 
 /* A crash after a message's move leaves its bucket empty. */
@@ -618,14 +624,15 @@ queue_is_made_durable(void)
 {
 	char id[ID_SIZE];
 
-	is_int(queue_sync(queue), 0, "there may be nothing to make durable");
+	is_int(queue_sync(queue), 0, "an unchanged queue can be made durable");
 	for (int i = 0; i < 70; i++) {
 		message_put(spool, one, id);
 		put_off(id, MINUTE + i);
 		if (i % 2 == 0)
 			finish(retry_entry(id, MINUTE + i));
 	}
-	is_int(queue_sync(queue), 0, "or many folders, some of them gone");
+	is_int(queue_sync(queue), 0,
+	    "and one with many folders, some of them removed");
 	for (int i = 1; i < 70; i += 2) {
 		char bucket[NAME_BUCKET_SIZE];
 
@@ -665,10 +672,10 @@ main(void)
 	deferral_moves_to_its_minute();
 	bucket_stays_while_it_is_needed();
 	failed_message_is_kept();
-	torn_message_is_told();
+	torn_message_is_detected();
 	message_under_another_id_is_damaged();
 	message_in_two_places_is_one();
-	what_is_no_message_is_set_aside();
+	files_that_are_not_messages_are_set_aside();
 	scan_is_in_order();
 	empty_bucket_is_removed();
 	message_that_moves_during_a_scan();

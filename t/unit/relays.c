@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * relays.c - relays are names, names or addresses in brackets, and ports;
- * anything else is refused and shown.
+ * relays.c - relays are names, or names or addresses in brackets, with or
+ * without ports; errors quote anything else.
  */
 
 #include "config.h"
@@ -19,7 +19,7 @@
 
 /* clang-format off */
 
-/* What is given, and what it means: "mx" or "host", the name, the port. */
+/* A text, and its meaning: "mx" or "host", the name, the port. */
 static const struct { const char *text, *expected; } rows[] = {
 	{ "relay.example", "mx relay.example 0" },
 	{ "relay.example:587", "mx relay.example 587" },
@@ -34,7 +34,7 @@ static const struct { const char *text, *expected; } rows[] = {
 	{ "a,b,c,d,e,f,g,h", "mx a 0, mx b 0, mx c 0, mx d 0, mx e 0, mx f 0, mx g 0, mx h 0" },
 };
 
-/* What is refused, and what of it is shown. */
+/* Invalid texts, and what the errors quote of them. */
 static const struct { const char *text, *shown; } errors[] = {
 	{ "", "\"\";" },
 	{ " , ", "\" , \";" },
@@ -79,7 +79,7 @@ main(void)
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		is_int(relays_parse(rows[i].text, &relays, error), 0,
-		    "\"%s\" is understood", rows[i].text);
+		    "\"%s\" is accepted", rows[i].text);
 		print(&relays, text, sizeof(text));
 		is_str(text, rows[i].expected, "as %s", rows[i].expected);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * repair.c - test lib/spool/repair.c on a spool with what crashes leave.
+ * repair.c - the repair of what crashes leave in a spool.
  */
 
 #include "config.h"
@@ -65,12 +65,12 @@ nothing_to_repair(void)
 	message_put(spool, (const char *const[]){ "a@example.org", NULL }, id);
 	ok(repair_is_due(spool), "a spool that was never swept is due");
 	is_int(sweep(), 0, "a spool in order needs no repair");
-	ok(!repair_is_due(spool), "then it is not due any more");
+	ok(!repair_is_due(spool), "a spool that was swept is not due");
 	is_int(folder_count(NAME_NEW), 1, "and its mail is still there");
 	make_old(NAME_SWEPT, 2 * 86400);
-	ok(repair_is_due(spool), "after two days it is");
+	ok(repair_is_due(spool), "but is after two days");
 	make_old(NAME_SWEPT, -86400);
-	ok(repair_is_due(spool), "and after the clock was set back");
+	ok(repair_is_due(spool), "and if the clock was set back");
 }
 
 static void
@@ -98,7 +98,7 @@ scratch_file_of_a_living_session(void)
 }
 
 static void
-names_of_nobody(void)
+foreign_names(void)
 {
 	static const char *const folders[] = { NAME_SCRATCH, NAME_ATTEMPTS,
 		NAME_RETRY };
@@ -116,7 +116,7 @@ names_of_nobody(void)
 		    "it is kept in queue/damaged");
 	}
 	need(mkdir(folder_at(NAME_RETRY "/202611220000"), 0700) == 0);
-	is_int(sweep(), 0, "a bucket is a bucket");
+	is_int(sweep(), 0, "an empty bucket is not reported");
 }
 
 static void
@@ -131,7 +131,7 @@ attempts_without_message(void)
 	    "the report says what was done");
 
 	folder_write(NAME_ATTEMPTS "/" GONE, "x\n", 2);
-	is_int(sweep(), 0, "fresh ones may be of a message that just moves");
+	is_int(sweep(), 0, "recent ones are kept: their message may be moving");
 	need(unlink(folder_at(NAME_ATTEMPTS "/" GONE)) == 0);
 }
 
@@ -145,11 +145,11 @@ attempts_with_message(void)
 	write_old(NAME_ATTEMPTS "/" HELD);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		folder_write(places[i], "x", 1);
-		is_int(sweep(), 0, "with %s they are kept", places[i]);
+		is_int(sweep(), 0, "attempts at %s are kept", places[i]);
 		need(unlink(folder_at("%s", places[i])) == 0);
 	}
-	ok(folder_has(NAME_ATTEMPTS "/" HELD), "they are still there");
-	is_int(sweep(), 1, "and go when the message has gone");
+	ok(folder_has(NAME_ATTEMPTS "/" HELD), "the attempts are still there");
+	is_int(sweep(), 1, "and are removed when the message is gone");
 }
 
 static void
@@ -158,8 +158,8 @@ destination_that_was_not_reached(void)
 	write_old(NAME_UNREACHED "/" GONE);
 	folder_write(NAME_UNREACHED "/" HELD, "x", 1);
 	is_int(sweep(), 0, "entries about destinations are not reported");
-	ok(!folder_has(NAME_UNREACHED "/" GONE), "it goes when it is old");
-	ok(folder_has(NAME_UNREACHED "/" HELD), "and not before");
+	ok(!folder_has(NAME_UNREACHED "/" GONE), "an old one is removed");
+	ok(folder_has(NAME_UNREACHED "/" HELD), "a recent one is kept");
 }
 
 static void
@@ -168,8 +168,8 @@ fault_of_a_program(void)
 	write_old(NAME_FAULTS "/" GONE);
 	folder_write(NAME_FAULTS "/" HELD, "x", 1);
 	is_int(sweep(), 0, "faults of programs are not reported");
-	ok(!folder_has(NAME_FAULTS "/" GONE), "it goes when it is old");
-	ok(folder_has(NAME_FAULTS "/" HELD), "and not before");
+	ok(!folder_has(NAME_FAULTS "/" GONE), "an old one is removed");
+	ok(folder_has(NAME_FAULTS "/" HELD), "a recent one is kept");
 }
 
 int
@@ -180,7 +180,7 @@ main(void)
 	nothing_to_repair();
 	scratch_file_of_a_dead_session();
 	scratch_file_of_a_living_session();
-	names_of_nobody();
+	foreign_names();
 	attempts_without_message();
 	attempts_with_message();
 	destination_that_was_not_reached();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * reply.c - replies of remote hosts are read as RFC 5321 section 4.2 has them,
- * and what is none is told.
+ * reply.c - replies of remote hosts, as RFC 5321 section 4.2 defines them;
+ * anything else is refused.
  */
 
 #include "config.h"
@@ -46,7 +46,7 @@ static const struct { const char *line; int result, code; const char *text; } li
 	{ "HTTP/1.1 400 Bad Request", -EPROTO },
 };
 
-/* What comes, how it is taken, and the status and text that it has. */
+/* The input, the result, and the code, status and text of the reply. */
 static const struct { const char *input; int result, code; const char *status, *text; } replies[] = {
 	{ "250 ok\r\n", 0, 250, "2.0.0", "250 ok" },
 	{ "250 2.1.5 ok\r\n", 0, 250, "2.1.5", "250 2.1.5 ok" },
@@ -54,7 +54,7 @@ static const struct { const char *input; int result, code; const char *status, *
 	{ "550 5.1.1\r\n", 0, 550, "5.1.1", "550 5.1.1" },
 	{ "450 4.999.999 x\r\n", 0, 450, "4.999.999", "450 4.999.999 x" },
 	{ "421\r\n", 0, 421, "4.0.0", "421 " },
-	/* a status that is none, or of another class */
+	/* a status that is invalid, or of another class */
 	{ "550 4.1.1 no\r\n", 0, 550, "5.0.0", "550 4.1.1 no" },
 	{ "550 5.1.1no\r\n", 0, 550, "5.0.0", "550 5.1.1no" },
 	{ "550 5.1\r\n", 0, 550, "5.0.0", "550 5.1" },
@@ -68,7 +68,7 @@ static const struct { const char *input; int result, code; const char *status, *
 	{ "550-5.7.1 one\r\n550 5.7.1 two\r\n", 0, 550, "5.7.1", "550 5.7.1 one / 5.7.1 two" },
 	{ "250-one\r\n550 two\r\n", -EPROTO },
 	{ "250-one\r\nrubbish\r\n", -EPROTO },
-	/* no replies */
+	/* not replies */
 	{ "\r\n", -EPROTO },
 	{ "SSH-2.0-OpenSSH\r\n", -EPROTO },
 	{ "250 ok\n", -EPROTO },
@@ -81,9 +81,9 @@ static const struct { const char *input; int result, code; const char *status, *
 };
 /* clang-format on */
 
-/* A reply from a host that says so much and closes. */
+/* Read a reply from a host that sends the input and hangs up. */
 static int
-get_reply(const char *input, reply_line *see_line, void *context,
+get_reply(const char *input, reply_line *on_line, void *context,
     struct remote_reply *ret_reply)
 {
 	struct stream *stream;
@@ -93,7 +93,7 @@ get_reply(const char *input, reply_line *see_line, void *context,
 	need(write(fds[1], input, strlen(input)) == (ssize_t)strlen(input));
 	close(fds[1]);
 	need(stream_open(fds[0], fds[0], 1000, &stream) == 0);
-	r = reply_read(stream, clock_mono_ms() + 10000, see_line, context,
+	r = reply_read(stream, clock_mono_ms() + 10000, on_line, context,
 	    ret_reply);
 	stream_free(stream);
 	close(fds[0]);
@@ -152,7 +152,7 @@ each_line_is_seen(void)
 }
 
 static void
-endless_reply_is_none(void)
+endless_reply_is_refused(void)
 {
 	struct remote_reply reply;
 	char *input = calloc(1, 200 * 7 + 1);
@@ -161,7 +161,7 @@ endless_reply_is_none(void)
 	for (int i = 0; i < 200; i++)
 		(void)strlcat(input, "250-x\r\n", 200 * 7 + 1);
 	is_int(get_reply(input, NULL, NULL, &reply), -EPROTO,
-	    "a reply of too many lines is none");
+	    "a reply of too many lines is refused");
 	free(input);
 }
 
@@ -172,7 +172,7 @@ long_text_is_cut(void)
 
 	is_int(get_reply("550-" X1000 "\r\n550-" X1000 "\r\n550 end\r\n", NULL,
 		   NULL, &reply),
-	    0, "a long reply is taken");
+	    0, "a long reply is accepted");
 	is_int((int64_t)strlen(reply.text), sizeof(reply.text) - 1,
 	    "and its text cut");
 }
@@ -183,7 +183,7 @@ main(void)
 	check_lines();
 	check_replies();
 	each_line_is_seen();
-	endless_reply_is_none();
+	endless_reply_is_refused();
 	long_text_is_cut();
 	return done_testing();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * requiretls.c - which hosts may have a message with REQUIRETLS.
+ * requiretls.c - hosts that may receive a message with REQUIRETLS.
  */
 
 #include "config.h"
@@ -36,9 +36,9 @@ static const struct {
 	    REQUIRETLS_MET },
 	{ "a policy vouches", "mx.example.org", false, &enforced,
 	    REQUIRETLS_MET },
-	{ "a policy has others", "mx.test", false, &enforced,
+	{ "a policy names other hosts", "mx.test", false, &enforced,
 	    REQUIRETLS_UNMET },
-	{ "a policy is tested", "mx.example.org", false, &tested,
+	{ "a policy is in testing mode", "mx.example.org", false, &tested,
 	    REQUIRETLS_UNMET },
 	{ "there is no policy", "mx.example.org", false, &absent,
 	    REQUIRETLS_UNMET },

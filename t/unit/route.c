@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * route.c - MX records are tried by preference, equal ones in any order; an
- * address literal is its own host.
+ * route.c - MX records are tried by preference, those of equal preference in
+ * random order; an address literal is its own host.
  */
 
 #include "config.h"
@@ -26,8 +26,8 @@ static const struct dns_mx records[] = {
 	{ 10, "b3" },
 };
 
-/* Of 600 shuffles each of three comes first 200 times; fewer than 100, or the
- * same order again and again, are not chance. */
+/* In 600 shuffles each of three hosts comes first some 200 times; fewer than
+ * 100 times, or always the same order, is not chance. */
 static void
 equal_preferences_are_shuffled(void)
 {
@@ -48,7 +48,7 @@ equal_preferences_are_shuffled(void)
 	is_int(wrong, 0, "hosts are in the order of their preference");
 	for (int i = 0; i < 3; i++)
 		ok(first[i] >= 100,
-		    "of three equal ones b%d came first %u times", i + 1,
+		    "b%d, one of three equal ones, came first %u times", i + 1,
 		    first[i]);
 }
 
@@ -67,9 +67,8 @@ literal_is_its_own_host(void)
 	struct route route;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		is_int(route_find(rows[i].destination, &settings, &route,
-			   &verdict),
-		    0, "there is a way to %s", rows[i].destination);
+		ok(route_find(rows[i].destination, &settings, &route, &verdict),
+		    "there is a route to %s", rows[i].destination);
 		is_int((int64_t)route.host_count, 1, "by one host");
 		is_str(route.hosts[0].name, rows[i].host, "which is %s",
 		    rows[i].host);
@@ -93,9 +92,9 @@ relays_take_the_place_of_destinations(void)
 	struct verdict verdict;
 	struct route route;
 
-	is_int(route_find(relays, &settings, &route, &verdict), 0,
-	    "there is a way by relays");
-	is_int(route.is_relayed, true, "which is known to be one");
+	ok(route_find(relays, &settings, &route, &verdict),
+	    "there is a route by relays");
+	is_int(route.is_relayed, true, "which is marked as relayed");
 	is_int((int64_t)route.host_count, COUNT(hosts), "by all of them");
 	for (size_t i = 0; i < COUNT(hosts); i++) {
 		const struct route_host *host = &route.hosts[i];
@@ -104,11 +103,11 @@ relays_take_the_place_of_destinations(void)
 		is_str(host->domain, hosts[i].domain, "is its own domain");
 		is_int(host->port, hosts[i].port, "at its port");
 		is_int(host->is_tls_first, hosts[i].is_tls_first,
-		    "with TLS first where that is customary");
+		    "with TLS first at port 465 only");
 	}
 }
 
-/* Domains, and how the DNS has them, or NULL. */
+/* Domains, and their form in the DNS, or NULL if they are invalid. */
 static const struct {
 	const char *domain, *ascii;
 } domains[] = {
@@ -135,7 +134,7 @@ static const struct {
 };
 
 static void
-signs_are_no_letters(size_t row)
+check_domain(size_t row)
 {
 	char ascii[DNS_NAME_SIZE] = "";
 	int r = idna_to_ascii(domains[row].domain, ascii);
@@ -143,7 +142,7 @@ signs_are_no_letters(size_t row)
 	is_int(r, domains[row].ascii != NULL ? 0 : -EBADMSG, "domain: %s",
 	    domains[row].domain);
 	if (domains[row].ascii != NULL)
-		is_str(ascii, domains[row].ascii, "as the DNS has it");
+		is_str(ascii, domains[row].ascii, "its form in the DNS");
 }
 
 int
@@ -153,6 +152,6 @@ main(void)
 	literal_is_its_own_host();
 	relays_take_the_place_of_destinations();
 	for (size_t row = 0; row < COUNT(domains); row++)
-		signs_are_no_letters(row);
+		check_domain(row);
 	return done_testing();
 }

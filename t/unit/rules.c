@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * rules.c - the first rule that matches says where mail goes; what is no rule
- * is named with its line.
+ * rules.c - the first rule that matches determines the destination; an error
+ * names the line.
  */
 
 #include "config.h"
@@ -33,7 +33,8 @@ static const char file[] =
 	"to \"a b\"@c.example	via [quoted.example]\n"
 	"  All Via [rest.example],[next.example]";
 
-/* Who it is from and to, the line of the rule, the destination. */
+/* The sender, the recipient, the line of the rule that matches, the
+ * destination. */
 static const struct { const char *sender, *recipient; unsigned line; const char *destination; } ways[] = {
 	{ "a@b.example", "bob@example.org", 3, "example.org" },
 	{ "a@b.example", "BOB@example.org", 3, "example.org" },
@@ -57,7 +58,7 @@ static const struct { const char *sender, *recipient; unsigned line; const char 
 	{ "a@b.example", "postmaster", 12, "via [rest.example] [next.example]" },
 };
 
-/* A line, and what is said of it. */
+/* A line, and its error. */
 static const struct { const char *line, *found; } mistakes[] = {
 	{ "too example.org via mx", "\"too\"; expected \"to PATTERN" },
 	{ "example.org", "\"example.org\"; expected" },
@@ -94,7 +95,7 @@ static const struct { const char *line, *found; } mistakes[] = {
 	{ "# " X100 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100, "1102 octets; expected 1024" },
 };
 
-/* Rules of which the second can never match, or can. */
+/* Two rules, and whether the second one can never match. */
 static const struct { const char *first, *second; bool is_shadowed; } pairs[] = {
 	{ "all", "to a.example", true },
 	{ "all", "from <>", true },
@@ -115,7 +116,7 @@ static const struct { const char *first, *second; bool is_shadowed; } pairs[] = 
 };
 /* clang-format on */
 
-/* What was told last, and how often. */
+/* The number of findings, and the last one. */
 struct findings {
 	unsigned count;
 	unsigned line;
@@ -161,9 +162,9 @@ first_match_counts(void)
 	char name[NEXTHOP_SIZE], again[NEXTHOP_SIZE];
 	struct nexthop nexthop;
 
-	is_int(r, 0, "the file is understood");
-	is_int(findings.count, 0, "with nothing to tell");
-	is_int((int64_t)rules_count(rules), 10, "all of its rules");
+	is_int(r, 0, "the file is valid");
+	is_int(findings.count, 0, "without findings");
+	is_int((int64_t)rules_count(rules), 10, "all of its rules are read");
 	for (size_t i = 0; i < COUNT(ways); i++) {
 		const struct rule *rule =
 		    rules_find(rules, ways[i].sender, ways[i].recipient);
@@ -173,9 +174,10 @@ first_match_counts(void)
 		rules_name_destination(rule, ways[i].recipient, name);
 		is_str(name, ways[i].destination, "leads to %s",
 		    ways[i].destination);
-		is_int(nexthop_parse_name(name, &nexthop), 0, "which is a way");
+		is_int(nexthop_parse_name(name, &nexthop), 0,
+		    "which can be parsed");
 		nexthop_format(&nexthop, again);
-		is_str(again, name, "and the same again");
+		is_str(again, name, "and formatted again unchanged");
 	}
 	rules_close(rules);
 }
@@ -193,8 +195,8 @@ mistakes_are_named(void)
 		rules_close(
 		    read_text(NULL, text, (size_t)length, &findings, &r));
 		is_int(r, -EINVAL, "row %zu is refused", i);
-		is_int(findings.count, 1, "once");
-		is_int(findings.line, 2, "by its line");
+		is_int(findings.count, 1, "with one error");
+		is_int(findings.line, 2, "which names the line");
 		ok(strstr(findings.text, mistakes[i].found) != NULL, "%s",
 		    findings.text);
 	}
@@ -207,30 +209,30 @@ empty_file_has_no_rules(void)
 	int r;
 	struct rules *rules = read_text(NULL, "# none\n\n", 8, &findings, &r);
 
-	is_int(r, 0, "a file without rules is understood");
-	is_int((int64_t)rules_count(rules), 0, "as that");
+	is_int(r, 0, "a file without rules is valid");
+	is_int((int64_t)rules_count(rules), 0, "it has no rules");
 	is_int(rules_find(rules, "", "x@a.example")->line, 0,
-	    "and all goes the usual way");
+	    "and all mail takes the default route");
 	rules_close(rules);
 }
 
 static void
-all_mistakes_are_told(void)
+all_mistakes_are_reported(void)
 {
 	static const char text[] = "to a\nto b via mx\nnowhere\n\0all via mx";
 	struct findings findings;
 	int r;
 
 	rules_close(read_text(NULL, text, sizeof(text) - 1, &findings, &r));
-	is_int(r, -EINVAL, "three mistakes");
-	is_int(findings.count, 3, "are told");
-	is_int(findings.line, 4, "to the last one");
+	is_int(r, -EINVAL, "a file with three mistakes is refused");
+	is_int(findings.count, 3, "all of them are reported");
+	is_int(findings.line, 4, "with the line of the last one");
 	is_str(findings.text, "a control character; expected text and blanks",
 	    "which is a NUL");
 }
 
 static void
-shadowed_rules_are_told(void)
+shadowed_rules_are_reported(void)
 {
 	for (size_t i = 0; i < COUNT(pairs); i++) {
 		char text[256];
@@ -242,12 +244,12 @@ shadowed_rules_are_told(void)
 
 		rules_close(
 		    read_text(NULL, text, (size_t)length, &findings, &r));
-		is_int(r, 0, "\"%s\" after \"%s\" is no mistake",
+		is_int(r, 0, "\"%s\" after \"%s\" is not a mistake",
 		    pairs[i].second, pairs[i].first);
 		is_int(findings.count, pairs[i].is_shadowed,
-		    "but is told of if it can never match");
+		    "but is reported if it can never match");
 		is_int(findings.count == 0 || findings.line == 2, true,
-		    "by its line");
+		    "with its line");
 	}
 }
 
@@ -270,18 +272,20 @@ relayhost_is_the_last_rule(void)
 	is_str(name, "a.example", "a rule comes before SMTP_RELAYHOST");
 	rules_name_destination(rules_find(rules, "", "x@d.example"),
 	    "x@d.example", name);
-	is_str(name, "via [rest.example]:587 tls verify", "which is for all");
+	is_str(name, "via [rest.example]:587 tls verify",
+	    "which applies to the rest");
 	ports = rules_ports(rules, &count);
 	is_int((int64_t)count, 3, "three ports are needed");
 	is_int(ports[0], 587, "the relay's");
 	is_int(ports[1], 0, "that of remote hosts");
 	is_int(ports[2], 465, "and another one");
 	rules_close(rules);
-	is_int(rules_open("a:b", &rules, error), -EINVAL, "it may be wrong");
+	is_int(rules_open("a:b", &rules, error), -EINVAL,
+	    "an invalid SMTP_RELAYHOST is refused");
 	is_str(error,
 	    "\"a:b\"; expected up to 8 of NAME, [NAME] or [IP], each with "
 	    ":PORT or without, or mx",
-	    "and is told");
+	    "and the error quotes it");
 }
 
 int
@@ -290,8 +294,8 @@ main(void)
 	first_match_counts();
 	mistakes_are_named();
 	empty_file_has_no_rules();
-	all_mistakes_are_told();
-	shadowed_rules_are_told();
+	all_mistakes_are_reported();
+	shadowed_rules_are_reported();
 	relayhost_is_the_last_rule();
 	return done_testing();
 }

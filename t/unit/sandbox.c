@@ -2,8 +2,8 @@
 
 /*
  * sandbox.c - the sandboxes, from inside: a process of each role, with a spool
- * that holds mail, enters its sandbox, and tries what it must not be able to do
- * and what its role needs.
+ * that contains mail, enters its sandbox, and tries both what the sandbox
+ * forbids and what the role needs.
  */
 
 #include "config.h"
@@ -75,7 +75,7 @@ static const char *const role_names[SANDBOX_ROLES] = {
 	[SANDBOX_HEALTH] = "health",
 };
 
-/* Exists before any sandbox is entered. */
+/* Set up before any sandbox is entered. */
 static struct spool *spool;
 static struct deliver_settings settings;
 static char id[ID_SIZE], day[NAME_DAY_SIZE], mail[PATH_MAX];
@@ -84,7 +84,7 @@ static int allowed_port, other_port, listening_fds[2], datagram_fd;
 static struct sockaddr_un other_address;
 static pid_t parent_pid;
 
-/* What a process has before it enters its sandbox. */
+/* What a process opens before it enters its sandbox. */
 static int message_fd, findings_fd;
 static struct counters *counters;
 static int sessions_fd;
@@ -233,7 +233,7 @@ read_key(void)
 	return opening(in_spool("key"), O_RDONLY);
 }
 
-/* List by the descriptor that was open before, and by a new one. */
+/* List the queue by a descriptor that was open before, and by a new one. */
 static int
 list_new(void)
 {
@@ -437,7 +437,7 @@ make_code(void)
 }
 
 static int
-become_somebody(void)
+become_other_user(void)
 {
 	return result(setresuid(65534, 65534, 65534));
 }
@@ -450,7 +450,7 @@ have_core(void)
 	return result(setrlimit(RLIMIT_CORE, &limit));
 }
 
-/* ---- what they are there for --------------------------------------------- */
+/* ---- what the roles need ------------------------------------------------- */
 
 static int
 store_message(void)
@@ -573,7 +573,7 @@ read_open_message(void)
 	return result((int)pread(message_fd, &octet, 1, 0));
 }
 
-/* What a listener's child does before it enters its own sandbox. */
+/* Do what a listener's child does: enter the sandbox of a session. */
 static int
 become_session(void)
 {
@@ -663,9 +663,10 @@ remember_unreached(void)
 
 /* ---- the table ----------------------------------------------------------- */
 
-/* An action, the roles that can do it, and the pieces of the sandbox that keep
- * other roles from it: without all of these pieces they can do it. */
-static const struct delivery {
+/* An action, the roles that can do it, and the pieces of the sandbox that
+ * forbid it to other roles: a kernel that lacks all of these pieces allows
+ * it. */
+static const struct trial {
 	const char *what;
 	int (*act)(void);
 	unsigned roles; /* that can do it */
@@ -682,18 +683,18 @@ static const struct delivery {
 	{ "read a message in the queue", read_queued, DELIVERY, ALL, FILES },
 	{ "write to a message in the queue", write_queued, DELIVERY, ALL,
 	    FILES },
-	{ "cut a message in the queue", cut_queued, 0, ALL, CALLS },
-	{ "cut a message that is open", cut_open_message, 0, ALL & ~LISTENER,
+	{ "truncate a message in the queue", cut_queued, 0, ALL, CALLS },
+	{ "truncate an open message", cut_open_message, 0, ALL & ~LISTENER,
 	    CALLS },
-	{ "write to a message that is open", write_open_message, 0, WORKER, 0 },
-	{ "remove a message of another day", remove_old_mail, LISTENER, ALL,
+	{ "write to an open message", write_open_message, 0, WORKER, 0 },
+	{ "remove stored mail of another day", remove_old_mail, LISTENER, ALL,
 	    FILES },
-	{ "remove a message that failed", remove_failed, LISTENER | DELIVERY,
+	{ "remove a failed message", remove_failed, LISTENER | DELIVERY, ALL,
+	    FILES },
+	{ "link stored mail elsewhere", link_old_mail, 0, ALL & ~LISTENER,
+	    FILES },
+	{ "link a message into the queue", link_to_retry, LISTENER | DELIVERY,
 	    ALL, FILES },
-	{ "give stored mail a name elsewhere", link_old_mail, 0,
-	    ALL & ~LISTENER, FILES },
-	{ "put a message in a place of the queue", link_to_retry,
-	    LISTENER | DELIVERY, ALL, FILES },
 	{ "move the key", move_key, 0, ALL & ~LISTENER, FILES },
 	{ "read the key", read_key, LISTENER | HEALTH, ALL, FILES },
 	{ "list the queue", list_new, LISTENER | DELIVERY | HEALTH, ALL,
@@ -703,8 +704,8 @@ static const struct delivery {
 	{ "change an owner", change_owner, 0, ALL, CALLS },
 	{ "run a program", run_program, 0, ALL, BOTH },
 
-	{ "make a socket of the Internet", make_internet_socket,
-	    DELIVERY | WORKERS, ALL, CALLS },
+	{ "make an Internet socket", make_internet_socket, DELIVERY | WORKERS,
+	    ALL, CALLS },
 	{ "make a local socket", make_local_socket,
 	    LISTENER | DELIVERY | WORKERS, ALL, CALLS },
 	{ "make a raw socket", make_raw_socket, 0, ALL, CALLS },
@@ -718,7 +719,7 @@ static const struct delivery {
 	{ "send to another socket", send_elsewhere,
 	    LISTENER | DELIVERY | WORKERS, ALL, CALLS },
 	{ "accept a client", accept_client, LISTENER | HEALTH, ALL, CALLS },
-	{ "find an address", find_localhost, WORKERS, WORKERS, 0 },
+	{ "look up an address", find_localhost, WORKERS, WORKERS, 0 },
 	{ "read SMTP_TLS_CA_FILE", read_trust, DELIVERY | WORKERS, ALL, FILES },
 	{ "read resolv.conf", read_resolver, DELIVERY | WORKERS, ALL, FILES },
 
@@ -726,42 +727,43 @@ static const struct delivery {
 	{ "trace its parent", trace_parent, 0, ALL, BOTH },
 	{ "be traced", be_traced, 0, ALL, CALLS },
 	{ "signal its parent", signal_parent, 0, ALL, SCOPES | CALLS },
-	{ "make code", make_code, DELIVERY | WORKERS, ALL, CALLS },
-	{ "become another user", become_somebody, 0, ALL, CALLS },
-	{ "have a core dumped", have_core, 0, SESSION | WORKERS | HEALTH,
+	{ "map writable code", make_code, DELIVERY | WORKERS, ALL, CALLS },
+	{ "become another user", become_other_user, 0, ALL, CALLS },
+	{ "allow a core dump", have_core, 0, SESSION | WORKERS | HEALTH,
 	    CALLS },
 
 	{ "store a message", store_message, SESSION | DELIVERY,
 	    SESSION | DELIVERY, 0 },
 	{ "take a message back", take_message_back, SESSION | DELIVERY,
 	    SESSION | DELIVERY, 0 },
-	{ "count", add_to_counter, SESSION | DELIVERY, SESSION | DELIVERY, 0 },
-	{ "be counted", be_present, SESSION, SESSION, 0 },
+	{ "add to a counter", add_to_counter, SESSION | DELIVERY,
+	    SESSION | DELIVERY, 0 },
+	{ "be counted as a session", be_present, SESSION, SESSION, 0 },
 	{ "become a session", become_session, LISTENER, LISTENER, 0 },
 	{ "end its child", end_child, LISTENER, LISTENER, 0 },
 	{ "sweep the spool", sweep, DELIVERY, DELIVERY, 0 },
 	{ "defer a message", work_through_queue, DELIVERY, DELIVERY, 0 },
-	{ "look after the spool", check_health, HEALTH, HEALTH, 0 },
-	{ "keep a policy", keep_policy, FETCHER, WORKERS, 0 },
+	{ "check the spool", check_health, HEALTH, HEALTH, 0 },
+	{ "store a policy", keep_policy, FETCHER, WORKERS, 0 },
 	{ "read a policy", read_policy, FETCHER, FETCHER, 0 },
 	{ "read a policy by its name", read_policy_by_name, DELIVERY | FETCHER,
 	    ALL, FILES },
-	{ "remember who cannot be reached", remember_unreached, DELIVERY, ALL,
-	    FILES },
+	{ "record an unreachable destination", remember_unreached, DELIVERY,
+	    ALL, FILES },
 	{ "read the fault of a program", read_fault, HEALTH, ALL, FILES },
-	{ "read a message that is open", read_open_message, WORKER, WORKER, 0 },
+	{ "read an open message", read_open_message, WORKER, WORKER, 0 },
 };
 
 #define TRIALS (sizeof(trials) / sizeof(trials[0]))
 
-/* The findings of a process in a sandbox. */
+/* The results of a process in a sandbox. */
 struct findings {
 	unsigned missing;
 	int results[RESULTS_MAX];
 };
 
 static void
-keep_what_workers_keep(void)
+keep_descriptors_of_worker(void)
 {
 	int fds[] = { message_fd, findings_fd, listening_fds[0], datagram_fd };
 
@@ -769,7 +771,7 @@ keep_what_workers_keep(void)
 }
 
 static void
-keep_what_fetchers_keep(void)
+keep_descriptors_of_fetcher(void)
 {
 	int fds[] = { place.folder_fd, findings_fd, listening_fds[0],
 		datagram_fd };
@@ -803,13 +805,13 @@ enter_sandbox(enum sandbox_role role)
 	case SANDBOX_WORKER:
 		need(
 		    sandbox_enter_run(spool, &settings, &ports, &missing) == 0);
-		keep_what_workers_keep();
+		keep_descriptors_of_worker();
 		sandbox_enter_worker(&settings, &ports);
 		return missing;
 	case SANDBOX_STSFETCH:
 		need(
 		    sandbox_enter_run(spool, &settings, &ports, &missing) == 0);
-		keep_what_fetchers_keep();
+		keep_descriptors_of_fetcher();
 		sandbox_enter_stsfetch(&settings, place.folder_fd);
 		return missing;
 	default:
@@ -825,7 +827,7 @@ enter_sandbox(enum sandbox_role role)
 	return sandbox_enter(&sandbox);
 }
 
-/* The life of a process of a role: it writes its findings to a pipe. */
+/* Run a process of a role, which writes its findings to a pipe. */
 _Noreturn static void
 try_all(enum sandbox_role role)
 {
@@ -853,22 +855,21 @@ try_all(enum sandbox_role role)
 }
 
 static void
-judge(enum sandbox_role role, const struct delivery *delivery, int found,
+judge(enum sandbox_role role, const struct trial *trial, int found,
     unsigned missing)
 {
-	bool is_allowed = (delivery->roles & (1U << role)) != 0;
+	bool is_allowed = (trial->roles & (1U << role)) != 0;
 
 	if (found == NOT_DONE)
 		return;
 	if (is_allowed)
-		is_int(found, 0, "%s: can %s", role_names[role],
-		    delivery->what);
-	else if (delivery->pieces == 0 || (delivery->pieces & ~missing) != 0)
+		is_int(found, 0, "%s: can %s", role_names[role], trial->what);
+	else if (trial->pieces == 0 || (trial->pieces & ~missing) != 0)
 		ok(found < 0, "%s: cannot %s (%s)", role_names[role],
-		    delivery->what, found < 0 ? strerror(-found) : "but could");
+		    trial->what, found < 0 ? strerror(-found) : "but could");
 	else
 		printf("# %s: could %s: the kernel lacks what forbids it\n",
-		    role_names[role], delivery->what);
+		    role_names[role], trial->what);
 }
 
 static void
@@ -889,7 +890,7 @@ test_role(enum sandbox_role role)
 	    read(pipe_fds[0], &findings, sizeof(findings)) == sizeof(findings));
 	close(pipe_fds[0]);
 	need(waitpid(pid, &status, 0) == pid);
-	is_int(status, 0, "%s: ends well", role_names[role]);
+	is_int(status, 0, "%s: exits with 0", role_names[role]);
 	for (enum sandbox_piece i = 0; i < SANDBOX_PIECES; i++)
 		if ((findings.missing & (1U << i)) != 0)
 			printf("# the kernel lacks: %s\n",
@@ -928,7 +929,7 @@ make_datagram_sockets(void)
 		 sizeof(other_address)) == 0);
 }
 
-/* Make a spool with mail in all places that are tried, and its surroundings. */
+/* Make a spool with mail in every place that is tried, and its surroundings. */
 static void
 make_scene(void)
 {
@@ -967,7 +968,8 @@ make_scene(void)
 	parent_pid = getpid();
 }
 
-/* Print what a session's sandbox costs, from the first rule to the last. */
+/* In a child: write the time that a session's sandbox takes, from the first
+ * rule to the last. */
 static void
 measure_session(void)
 {
@@ -1030,8 +1032,9 @@ test_build_without_sandboxes(void)
 	struct sandbox sandbox;
 
 	sandbox_begin(&sandbox, SANDBOX_SESSION);
-	is_int(sandbox_enter(&sandbox), 0, "a sandbox that is left out");
-	is_int(read_passwd(), 0, "restricts nothing");
+	is_int(sandbox_enter(&sandbox), 0,
+	    "a sandbox that is not built in can be entered");
+	is_int(read_passwd(), 0, "and restricts nothing");
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * scram.c - the exchange of RFC 7677 section 3, to the letter; hosts that say
- * anything else do not get a proof, or are not believed.
+ * scram.c - the exchange of RFC 7677 section 3, to the letter; hosts that
+ * deviate from it get no proof, or are not authenticated.
  */
 
 #include "config.h"
@@ -76,28 +76,29 @@ main(void)
 
 	for (size_t i = 0; i < COUNT(names); i++) {
 		is_int(scram_begin(&scram, names[i].user, NONCE, message), 0,
-		    "%s begins", names[i].user);
-		is_str(message, names[i].expected, "with %s",
+		    "%s gets a first message", names[i].user);
+		is_str(message, names[i].expected, "which is %s",
 		    names[i].expected);
 	}
 	is_int(scram_begin(&scram, X300 X300 X300 X300, NONCE, message),
-	    -EPROTO, "a name that is too long does not");
+	    -EPROTO, "a name that is too long does not get one");
 
 	need(scram_begin(&scram, "user", NONCE, message) == 0);
 	is_int(scram_answer(&scram, "pencil", first, message), 0,
 	    "the host's first message gets an answer");
 	is_str(message, "c=biws,r=" BOTH ",p=" PROOF, "with the proof");
-	ok(!scram.is_proven, "nothing is proven of the host");
+	ok(!scram.is_proven, "the host is not authenticated yet");
 	for (size_t i = 0; i < COUNT(bad_finals); i++) {
 		struct scram copy = scram;
 
 		is_int(scram_check(&copy, bad_finals[i]), -EPROTO,
-		    "\"%s\" proves nothing", bad_finals[i]);
-		ok(!copy.is_proven && copy.problem != NULL, "and that is said");
+		    "\"%s\" does not authenticate it", bad_finals[i]);
+		ok(!copy.is_proven && copy.problem != NULL,
+		    "and the problem is named");
 	}
 	is_int(scram_check(&scram, "v=" SIGNATURE ",x=more"), 0,
-	    "its signature does");
-	ok(scram.is_proven, "and that is known");
+	    "its signature is accepted");
+	ok(scram.is_proven, "and the host is authenticated");
 
 	for (size_t i = 0; i < COUNT(bad_firsts); i++) {
 		need(scram_begin(&scram, "user", NONCE, message) == 0);
@@ -109,6 +110,6 @@ main(void)
 	need(scram_begin(&scram, "user", NONCE, message) == 0);
 	is_int(scram_answer(&scram, "pencil",
 		   "r=" BOTH ",s=" SALT ",i=4096,x=y", message),
-	    0, "an extension that need not be known is none that matters");
+	    0, "an optional extension is ignored");
 	return done_testing();
 }

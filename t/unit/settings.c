@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * settings.c - each variable has its default and its values; one that is not
- * valid is named with what was expected, by the programs that use it and no
- * other; a name that no program has is reported with the nearest one.
+ * settings.c - each variable has its default and its values; an error names the
+ * variable and what was expected, and stops only the programs that use the
+ * variable; an unknown variable is reported with the most similar known one.
  */
 
 #include "config.h"
@@ -24,8 +24,8 @@
 
 /* clang-format off */
 
-/* A variable, its value, and what the setting is then; of SMTP_DEBUG, in how
- * many programs it is on. */
+/* A variable, its value, and the resulting setting; for SMTP_DEBUG, the number
+ * of programs in which it is on. */
 static const struct { const char *variable, *value; int expected; } numbers[] = {
 	{ "SMTP_QUEUE_WORKERS", NULL, 20 },
 	{ "SMTP_QUEUE_WORKERS", "", 20 },
@@ -88,8 +88,8 @@ static const struct { const char *variable, *value, *expected; } texts[] = {
 	{ "SMTP_DKIM_DOMAIN", NULL, NULL },
 };
 
-/* A variable, its value, what the error says besides its name, and which of
- * smtp-session, smtp-deliver and smtp-health it stops. */
+/* A variable, its value, the error after the variable's name, and which of
+ * smtp-session, smtp-deliver and smtp-health stop. */
 static const struct { const char *variable, *value, *expected, *stops; } errors[] = {
 	{ "SMTP_DESTINATION_WORKERS", "0", "\"0\"; expected a number from 1 to 1000", "d" },
 	{ "SMTP_CONNECTION_MESSAGES", "0",
@@ -141,7 +141,7 @@ static const struct { const char *variable, *value, *expected, *stops; } errors[
 	{ "SMTP_DKIM_DOMAIN", "example.org", "\"example.org\"; expected a domain, and SMTP_DKIM_SELECTOR set", "d" },
 };
 
-/* Selectors and files; how many pairs they are, or what is wrong with them. */
+/* Selectors and files, and the number of pairs, or the error. */
 static const struct { const char *selectors, *paths, *domain; size_t expected; const char *error; } keys[] = {
 	{ "a", "/a.pem", NULL, 1, NULL },
 	{ "2026-a.mail", "credential", "example.org", 1, NULL },
@@ -163,7 +163,7 @@ static const struct { const char *selectors, *paths, *domain; size_t expected; c
 };
 #define UNKNOWN " is not a variable of smtpserver; "
 
-/* A name, and what is said of it. */
+/* A variable, and the warning. */
 static const struct { const char *variable, *expected; } unknown[] = {
 	{ "SMTP_RELAY_HOST", "SMTP_RELAY_HOST" UNKNOWN "did you mean SMTP_RELAYHOST?" },
 	{ "SMTP_RELAYHOSTS", "SMTP_RELAYHOSTS" UNKNOWN "did you mean SMTP_RELAYHOST?" },
@@ -200,7 +200,7 @@ struct all {
 };
 
 /* Load the settings of each program as it does. Returns the initials of those
- * that cannot work, and the last error. */
+ * that cannot start, and the last error. */
 static const char *
 load_all(struct all *ret_all, char ret_error[SETTINGS_ERROR_SIZE])
 {
@@ -321,11 +321,11 @@ check_errors(void)
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		set(errors[i].variable, errors[i].value);
 		is_str(load_all(&all, error), errors[i].stops,
-		    "%s=%s is an error of the programs that use it",
-		    errors[i].variable, errors[i].value);
+		    "%s=%s stops the programs that use it", errors[i].variable,
+		    errors[i].value);
 		ok(strstr(error, errors[i].variable) != NULL &&
 			strstr(error, errors[i].expected) != NULL,
-		    "and is named: %s", error);
+		    "with an error that names it: %s", error);
 	}
 }
 
@@ -387,7 +387,7 @@ check_keys(void)
 		r = deliver_settings_load(&settings, error);
 		if (keys[i].error != NULL)
 			ok(r == -EINVAL && strstr(error, keys[i].error) != NULL,
-			    "wrong keys are named: %s", error);
+			    "invalid keys are reported: %s", error);
 		else
 			ok(r == 0 && settings.dkim_count == keys[i].expected,
 			    "%s and %s are pairs", keys[i].selectors,
@@ -411,12 +411,13 @@ host_name_is_the_systems(void)
 	(void)gethostname(name, sizeof(name) - 1);
 	set("SMTP_HOSTNAME", NULL);
 	load(&all);
-	is_str(all.session.hostname, name, "SMTP_HOSTNAME unset: the system's");
+	is_str(all.session.hostname, name,
+	    "the default of SMTP_HOSTNAME is the system's name");
 	is_str(all.deliver.hostname, name, "for all programs");
 }
 
 static void
-names_that_no_program_has_are_reported(void)
+unknown_variables_are_reported(void)
 {
 	char text[SETTINGS_ERROR_SIZE];
 
@@ -432,7 +433,7 @@ names_that_no_program_has_are_reported(void)
 }
 
 static void
-each_such_name_is_reported(void)
+each_unknown_variable_is_reported(void)
 {
 	char text[SETTINGS_ERROR_SIZE];
 	size_t position = 0;
@@ -444,7 +445,7 @@ each_such_name_is_reported(void)
 	need(setenv("SMTP_B", "1", 1) == 0);
 	while (settings_next_unknown(&position, text))
 		count++;
-	is_int(count, 2, "two names of four are no variables of ours");
+	is_int(count, 2, "two variables of four are unknown");
 }
 
 int
@@ -456,7 +457,7 @@ main(void)
 	bind_addresses_are_taken();
 	check_keys();
 	host_name_is_the_systems();
-	names_that_no_program_has_are_reported();
-	each_such_name_is_reported();
+	unknown_variables_are_reported();
+	each_unknown_variable_is_reported();
 	return done_testing();
 }

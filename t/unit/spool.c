@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * spool.c - a spool is made where there is none, private, with a key that is
- * made once and never guessed from a damaged one.
+ * spool.c - a missing spool is created, private, with a key that is created
+ * once; a damaged key is an error.
  */
 
 #include "config.h"
@@ -98,9 +98,9 @@ path_that_is_no_folder_is_refused(void)
 
 	folder_write("file", "", 0);
 	is_int(spool_open(folder_at("file"), &spool), -ENOTDIR,
-	    "a file is no spool");
+	    "a file is not a spool");
 	is_int(spool_open(folder_at("file/s"), &spool), -ENOTDIR,
-	    "nor can one be made in it");
+	    "nor can a spool be made in it");
 	is_int(spool_open("", &spool), -ENOENT, "nor without a path");
 }
 
@@ -114,7 +114,7 @@ tokens_stay_the_same(void)
 	need(spool_token(spool, "a@example.org", again) == 0);
 	is_str(again, token, "a recipient's token stays the same");
 	need(spool_token(spool, "b@example.org", again) == 0);
-	ok(strcmp(again, token) != 0, "another recipient has another");
+	ok(strcmp(again, token) != 0, "another recipient has another token");
 	spool_close(spool);
 
 	spool = open_spool("s");
@@ -161,14 +161,14 @@ damaged_key_is_an_error(void)
 	need(mkdir(folder_at("other/key"), 0700) == 0);
 	spool = open_spool("other");
 	ok(spool_token(spool, "a@example.org", token) < 0,
-	    "a folder is no key");
+	    "a folder is not a key");
 	spool_close(spool);
 	need(rmdir(folder_at("other/key")) == 0);
 }
 
-/* In a child: write a token under the key, as soon as all may start. */
+/* In a child: write a token under the key as soon as all children may start. */
 _Noreturn static void
-say_token(const char *name, int start_fd, int token_fd)
+write_token(const char *name, int start_fd, int token_fd)
 {
 	struct spool *spool = open_spool(name);
 	char token[TOKEN_SIZE], octet;
@@ -211,7 +211,7 @@ key_is_made_once(const char *name)
 		need(pid != -1);
 		if (pid == 0) {
 			close(start[1]);
-			say_token(name, start[0], tokens[1]);
+			write_token(name, start[0], tokens[1]);
 		}
 	}
 	close(start[1]);
@@ -226,26 +226,27 @@ key_is_made_once(const char *name)
 }
 
 static void
-space_is_looked_at(void)
+space_is_checked(void)
 {
 	struct spool *spool = open_spool("s");
 	struct statvfs fs;
 
 	need(statvfs(folder_path, &fs) == 0);
-	is_int(spool_check_space(spool, 0), 0, "there is space for nothing");
+	is_int(spool_check_space(spool, 0), 0, "there is space for 0 octets");
 	is_int(
 	    spool_check_space(spool, (uint64_t)fs.f_blocks * fs.f_frsize + 1),
-	    -ENOSPC, "there is none for more than the file system is");
+	    -ENOSPC, "but not for more than the file system's size");
 	spool_close(spool);
 }
 
 static void
-spool_is_tried(const char *how)
+spool_is_writable(const char *how)
 {
 	struct spool *spool = open_spool("s");
 
 	is_int(spool_check_writable(spool), 0, "a spool is writable%s", how);
-	is_int(folder_count("s/queue/new"), 0, "trying leaves nothing%s", how);
+	is_int(folder_count("s/queue/new"), 0,
+	    "the check leaves nothing in the queue%s", how);
 	is_int(folder_count("s/scratch"), 0, "nor in scratch%s", how);
 	spool_close(spool);
 }
@@ -261,10 +262,11 @@ files_for_counting_are_made(void)
 	ok((other_fd = spool_open_counters(spool)) >= 0, "and opened again");
 	char octet = 0;
 	need(read(other_fd, &octet, 1) == 1);
-	is_int(octet, 'x', "it is the same");
+	is_int(octet, 'x', "it is the same file");
 	close(fd);
 	close(other_fd);
-	ok((fd = spool_open_sessions(spool)) >= 0, "so is the sessions'");
+	ok((fd = spool_open_sessions(spool)) >= 0,
+	    "the sessions' file is opened");
 	close(fd);
 	is_int(mode_of("s/counters"), 0600, "the counters have mode 0600");
 	is_int(mode_of("s/sessions"), 0600, "the sessions have mode 0600");
@@ -283,14 +285,14 @@ main(void)
 	each_spool_has_its_own_key();
 	damaged_key_is_an_error();
 	key_is_made_once("race");
-	space_is_looked_at();
-	spool_is_tried("");
+	space_is_checked();
+	spool_is_writable("");
 	files_for_counting_are_made();
 	spool_close(NULL);
 
 	forbid_tmpfile();
 	key_is_made_once("race-without-tmpfile");
-	spool_is_tried(" without O_TMPFILE");
+	spool_is_writable(" without O_TMPFILE");
 	folder_remove();
 	return done_testing();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * stream.c - lines end in CRLF and nothing else, a deadline holds for the whole
- * of them, and output goes out when input runs dry.
+ * stream.c - only CRLF ends a line, a deadline applies to the whole line, and
+ * output is sent when input runs dry.
  */
 
 #include "config.h"
@@ -153,7 +153,7 @@ check_line(size_t row)
 	is_int(n, lines[row].result, "line \"%s\"", lines[row].input);
 	if (n >= 0)
 		is_str(line, lines[row].line, "is \"%s\"", lines[row].line);
-	ok(is_x_left(), "and the stream is after it");
+	ok(is_x_left(), "and the stream continues after it");
 	disconnect_stream();
 }
 
@@ -218,7 +218,7 @@ nul_is_an_octet(void)
 }
 
 static void
-end_of_input_is_told(void)
+end_of_input_is_reported(void)
 {
 	char line[LINE_SIZE];
 	const char *data;
@@ -227,14 +227,14 @@ end_of_input_is_told(void)
 	say("QUI");
 	need(shutdown(theirs, SHUT_WR) == 0);
 	is_int(stream_get_line(stream, line, sizeof(line), in_ms(1000)),
-	    -ECONNRESET, "input that ends within a line is no line");
+	    -ECONNRESET, "input that ends within a line is not a line");
 	disconnect_stream();
 
 	connect_stream();
 	say("QUIT\r");
 	need(shutdown(theirs, SHUT_WR) == 0);
 	is_int(stream_get_line(stream, line, sizeof(line), in_ms(1000)),
-	    -ECONNRESET, "nor is it between CR and LF");
+	    -ECONNRESET, "nor is input that ends between CR and LF");
 	disconnect_stream();
 
 	connect_stream();
@@ -271,7 +271,7 @@ dripping_peer_cannot_pass_the_deadline(void)
 	    -ETIMEDOUT, "a peer that drips octets runs into the deadline");
 	took_ms = clock_mono_ms() - start_ms;
 	ok(took_ms >= 300 && took_ms < 3000,
-	    "it is that of the line (%d ms for 300)", (int)took_ms);
+	    "the deadline is that of the line (%d ms for 300)", (int)took_ms);
 	(void)kill(pid, SIGKILL);
 	need(waitpid(pid, NULL, 0) == pid);
 	disconnect_stream();
@@ -313,7 +313,7 @@ silent_peer_runs_into_the_deadline(void)
 	disconnect_stream();
 	connect_stream();
 	is_int(stream_peek(stream, &data, in_ms(-1)), -ETIMEDOUT,
-	    "a deadline that is past is over at once");
+	    "a wait with a past deadline ends at once");
 	disconnect_stream();
 }
 
@@ -340,10 +340,10 @@ late_peer_is_waited_for(bool is_nonblocking)
 	    "a peer that is late is waited for%s",
 	    is_nonblocking ? " on a socket that does not wait itself" : "");
 	is_int(stream_peek(stream, &data, in_ms(60000)), 1,
-	    "what it said stays there");
+	    "its octets stay in the buffer");
 	stream_consume(stream, 1);
 	is_int(stream_peek(stream, &data, in_ms(1200)), -ETIMEDOUT,
-	    "and it is not waited for too long");
+	    "and is not waited for beyond the deadline");
 	need(waitpid(pid, NULL, 0) == pid);
 	disconnect_stream();
 }
@@ -357,11 +357,11 @@ buffered_lines_need_no_deadline(void)
 	connect_stream();
 	say("one\r\ntwo\r\n");
 	need(stream_get_line(stream, line, sizeof(line), in_ms(1000)) == 3);
-	ok(stream_has_input(stream), "a second line is there");
+	ok(stream_has_input(stream), "a second line is buffered");
 	is_int(stream_get_line(stream, line, sizeof(line), in_ms(-1)), 3,
 	    "and is read without waiting");
 	is_str(line, "two", "it is the second");
-	ok(!stream_has_input(stream), "no third is there");
+	ok(!stream_has_input(stream), "no third one is buffered");
 	disconnect_stream();
 }
 
@@ -389,9 +389,9 @@ static void
 flush_sends_and_is_idle_when_empty(void)
 {
 	connect_stream();
-	is_int(stream_flush(stream), 0, "nothing to flush is fine");
+	is_int(stream_flush(stream), 0, "an empty buffer can be flushed");
 	need(stream_put(stream, "421 bye\r\n", 9) == 0);
-	ok(is_silent(), "output waits");
+	ok(is_silent(), "output is buffered");
 	is_int(stream_flush(stream), 0, "until it is flushed");
 	is_str(heard(), "421 bye\r\n", "then it is sent");
 	disconnect_stream();
@@ -424,7 +424,7 @@ large_output_arrives_whole(void)
 	is_mem(got, used, data, SIZE, "a megabyte arrives as it was sent");
 	int status = 1;
 	need(waitpid(pid, &status, 0) == pid);
-	is_int(status, 0, "and its sender knows");
+	is_int(status, 0, "and its sender gets no error");
 	free(data);
 	free(got);
 	disconnect_stream();
@@ -441,13 +441,13 @@ peer_that_does_not_read_runs_into_the_deadline(void)
 	start_ms = clock_mono_ms();
 	for (int i = 0; i < 10000 && r == 0; i++)
 		r = stream_put(stream, chunk, sizeof(chunk));
-	is_int(r, -ETIMEDOUT, "a peer that does not read is left");
-	ok(clock_mono_ms() - start_ms < 5000, "in good time");
+	is_int(r, -ETIMEDOUT, "a peer that does not read is given up");
+	ok(clock_mono_ms() - start_ms < 5000, "by the deadline");
 	disconnect_stream();
 }
 
 static void
-peer_that_is_gone_is_told(void)
+sending_to_a_closed_peer_is_an_error(void)
 {
 	int r = 0;
 
@@ -466,9 +466,9 @@ too_long_a_text_is_an_error(void)
 {
 	connect_stream();
 	is_int(stream_printf(stream, "%3000d", 1), -EMSGSIZE,
-	    "a text that does not fit is not cut");
-	is_int(stream_flush(stream), 0, "nothing of it");
-	ok(is_silent(), "is sent");
+	    "a text that does not fit is an error");
+	is_int(stream_flush(stream), 0, "it can be flushed");
+	ok(is_silent(), "but nothing of it is sent");
 	disconnect_stream();
 }
 
@@ -479,12 +479,14 @@ peek_and_consume(void)
 
 	connect_stream();
 	say("abcdef");
-	is_int(stream_peek(stream, &data, in_ms(1000)), 6, "six octets");
+	is_int(stream_peek(stream, &data, in_ms(1000)), 6,
+	    "six octets are buffered");
 	stream_consume(stream, 2);
-	is_int(stream_peek(stream, &data, in_ms(1000)), 4, "less two");
-	is_mem(data, 4, "cdef", 4, "are the others");
+	is_int(stream_peek(stream, &data, in_ms(1000)), 4,
+	    "four of them after two are consumed");
+	is_mem(data, 4, "cdef", 4, "the last four");
 	stream_consume(stream, 4);
-	ok(!stream_has_input(stream), "none is left");
+	ok(!stream_has_input(stream), "no octet is left");
 	disconnect_stream();
 }
 
@@ -524,9 +526,9 @@ long_input_is_read_whole(void)
 	disconnect_stream();
 }
 
-/* Two pipes, as under similar programs to inetd and in tests. */
+/* Two pipes, as in tests and under programs like inetd. */
 static void
-pipes_will_do(void)
+pipes_are_streams(void)
 {
 	int in[2], out[2];
 	char line[LINE_SIZE], got[64] = "";
@@ -535,18 +537,19 @@ pipes_will_do(void)
 	need(stream_open(in[0], out[1], SEND_TIMEOUT_MS, &stream) == 0);
 	need(write(in[1], "NOOP\r\n", 6) == 6);
 	is_int(stream_get_line(stream, line, sizeof(line), in_ms(1000)), 4,
-	    "a line comes by a pipe");
+	    "a line is read from a pipe");
 	need(stream_put(stream, "250 ok\r\n", 8) == 0);
-	is_int(stream_flush(stream), 0, "a reply goes by a pipe");
+	is_int(stream_flush(stream), 0, "a reply is written to a pipe");
 	need(read(out[0], got, sizeof(got) - 1) == 8);
 	is_str(got, "250 ok\r\n", "and arrives");
 	close(in[1]);
 	is_int(stream_get_line(stream, line, sizeof(line), in_ms(1000)),
-	    -ECONNRESET, "a pipe's end is the end of input");
+	    -ECONNRESET, "the end of a pipe is the end of input");
 	close(out[0]);
 	(void)signal(SIGPIPE, SIG_IGN);
 	need(stream_put(stream, "250 ok\r\n", 8) == 0);
-	is_int(stream_flush(stream), -EPIPE, "a pipe without a reader");
+	is_int(stream_flush(stream), -EPIPE,
+	    "a pipe without a reader is an error");
 	stream_free(stream);
 	close(in[0]);
 	close(out[1]);
@@ -600,15 +603,15 @@ transport_is_put_under_the_stream(void)
 	need(stream_peek(stream, &data, in_ms(1000)) == 6);
 	stream_start_transport(stream, &upper, &context);
 	ok(!stream_has_input(stream),
-	    "input from before a transport is thrown away");
+	    "input from before a transport is dropped");
 	say("after");
 	is_int(stream_peek(stream, &data, in_ms(1000)), 5,
-	    "input then comes by it");
-	is_mem(data, 5, "AFTER", 5, "as it shows it");
+	    "input then passes the transport");
+	is_mem(data, 5, "AFTER", 5, "which changes it");
 	need(stream_put(stream, "reply", 5) == 0);
-	is_int(stream_flush(stream), 0, "output goes by it");
+	is_int(stream_flush(stream), 0, "output passes the transport");
 	pause_ms(1);
-	is_str(heard(), "<reply>", "as it sends it");
+	is_str(heard(), "<reply>", "which changes that as well");
 	disconnect_stream();
 	ok(context.is_closed, "it is closed with the stream");
 }
@@ -624,7 +627,7 @@ main(void)
 	for (size_t i = 0; i < COUNT(lines); i++)
 		check_dripped_line(i);
 	nul_is_an_octet();
-	end_of_input_is_told();
+	end_of_input_is_reported();
 	dripping_peer_cannot_pass_the_deadline();
 	flooding_peer_cannot_pass_the_deadline();
 	silent_peer_runs_into_the_deadline();
@@ -635,11 +638,11 @@ main(void)
 	flush_sends_and_is_idle_when_empty();
 	large_output_arrives_whole();
 	peer_that_does_not_read_runs_into_the_deadline();
-	peer_that_is_gone_is_told();
+	sending_to_a_closed_peer_is_an_error();
 	too_long_a_text_is_an_error();
 	peek_and_consume();
 	long_input_is_read_whole();
-	pipes_will_do();
+	pipes_are_streams();
 	transport_is_put_under_the_stream();
 	return done_testing();
 }

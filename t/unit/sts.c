@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * sts.c - MTA-STS records and policies are taken apart; what is not as it
- * should be is none.
+ * sts.c - MTA-STS records and policies are parsed; invalid ones are refused.
  */
 
 #include "config.h"
@@ -46,7 +45,7 @@ check_record(size_t row)
 		is_str(id, records[row].id, "its id");
 }
 
-/* Policies, and what they come to. */
+/* Policies, and the results. */
 static const struct {
 	const char *name, *text;
 	int result;
@@ -59,17 +58,17 @@ static const struct {
 	    "version: STSv1\r\nmode: testing\r\nmx: a.test\r\nmx: *.b.test\r\n"
 	    "max_age: 604800",
 	    0, STS_TESTING, 604800, 2 },
-	{ "one that says none", "version: STSv1\nmode: none\nmax_age: 60\n", 0,
-	    STS_NONE, 60, 0 },
+	{ "mode none", "version: STSv1\nmode: none\nmax_age: 60\n", 0, STS_NONE,
+	    60, 0 },
 	{ "blanks around values, empty lines",
 	    "version:STSv1  \n\nmode:\tenforce\nmax_age:  60\nmx:mx.test\n\n",
 	    0, STS_ENFORCE, 60, 1 },
 	{ "fields that are not known", GOOD "more: of this\n", 0, STS_ENFORCE,
 	    86400, 1 },
-	{ "the first of two that are the same",
+	{ "repeated fields, of which the first counts",
 	    GOOD "mode: none\nmax_age: x\nversion: STSv2\n", 0, STS_ENFORCE,
 	    86400, 1 },
-	{ "no longer than a year",
+	{ "a max_age of more than a year",
 	    "version: STSv1\nmode: none\nmax_age: 9999999999\n", 0, STS_NONE,
 	    STS_AGE_MAX_SEC, 0 },
 	{ "nothing", "", -EBADMSG, 0, 0, 0 },
@@ -82,7 +81,7 @@ static const struct {
 	    -EBADMSG, 0, 0, 0 },
 	{ "no max_age", "version: STSv1\nmode: enforce\nmx: a.test\n", -EBADMSG,
 	    0, 0, 0 },
-	{ "a max_age that is no number",
+	{ "a max_age that is not a number",
 	    "version: STSv1\nmode: none\nmax_age: -1\n", -EBADMSG, 0, 0, 0 },
 	{ "a max_age that is too long",
 	    "version: STSv1\nmode: none\nmax_age: 00000000001\n", -EBADMSG, 0,
@@ -95,10 +94,10 @@ static const struct {
 	{ "two dots", GOOD "mx: a..test\n", 0, STS_ENFORCE, 86400, 1 },
 	{ "a dot at the end", GOOD "mx: a.test.\n", 0, STS_ENFORCE, 86400, 1 },
 	{ "a space within", GOOD "mx: a test\n", 0, STS_ENFORCE, 86400, 1 },
-	{ "no host but one that cannot be",
+	{ "no host but an invalid one",
 	    "version: STSv1\nmode: enforce\nmax_age: 60\nmx: a b\n", 0,
 	    STS_ENFORCE, 60, 0 },
-	{ "a line that is no field", GOOD "<html>\n", -EBADMSG, 0, 0, 0 },
+	{ "a line that is not a field", GOOD "<html>\n", -EBADMSG, 0, 0, 0 },
 };
 
 static void
@@ -114,12 +113,12 @@ check_policy(size_t row)
 	ok(policy.mode == policies[row].mode &&
 		policy.max_age_sec == policies[row].max_age_sec &&
 		policy.mx_count == policies[row].mx_count,
-	    "what it says");
+	    "has its mode, max_age and hosts");
 }
 
 static const struct {
 	const char *pattern, *host;
-	bool is_it;
+	bool is_match;
 } hosts[] = {
 	{ "mx.test", "mx.test", true },
 	{ "mx.test", "MX.Test", true },
@@ -142,8 +141,9 @@ check_host(size_t row)
 	    "version: STSv1\nmode: enforce\nmax_age: 1\nmx: no.test\nmx: %s",
 	    hosts[row].pattern);
 	need(sts_parse_policy(text, strlen(text), &policy) == 0);
-	ok(sts_has_host(&policy, hosts[row].host) == hosts[row].is_it,
-	    "%s is %s%s", hosts[row].host, hosts[row].is_it ? "" : "not ",
+	ok(sts_has_host(&policy, hosts[row].host) == hosts[row].is_match,
+	    "%s %s %s", hosts[row].host,
+	    hosts[row].is_match ? "matches" : "does not match",
 	    hosts[row].pattern);
 }
 
@@ -156,14 +156,15 @@ many_hosts_are_too_many(void)
 	for (int i = 1; i < STS_MX_MAX; i++)
 		(void)strlcat(text, "mx: more.test\n", sizeof(text));
 	is_int(sts_parse_policy(text, strlen(text), &policy), 0,
-	    "as many hosts as there is room for");
+	    "STS_MX_MAX hosts are accepted");
 	(void)strlcat(text, "mx: last.test\n", sizeof(text));
-	is_int(sts_parse_policy(text, strlen(text), &policy), 0, "one more");
+	is_int(sts_parse_policy(text, strlen(text), &policy), 0,
+	    "and so is one more");
 	ok(policy.mode == STS_ENFORCE && sts_has_host(&policy, "more.test") &&
 		!sts_has_host(&policy, "last.test"),
-	    "is left out, and the others hold");
+	    "which is left out");
 	is_int(sts_parse_policy("version: STSv1\0", 15, &policy), -EBADMSG,
-	    "a NUL");
+	    "a NUL is refused");
 }
 
 int

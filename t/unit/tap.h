@@ -4,8 +4,9 @@
 #define TAP_H
 
 /*
- * Say what a unit test found, in the Test Anything Protocol that prove(1)
- * reads: ok() and its kin for each check, done_testing() at the end of main().
+ * Report the results of a unit test in the Test Anything Protocol, which
+ * prove(1) reads: ok() and similar functions for each check, done_testing() at
+ * the end of main().
  */
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@
 
 static unsigned tap_checks, tap_failures;
 
-/* Text that may hold anything, on one line. */
+/* Print arbitrary text on one line. */
 static inline void
 tap_print(const char *text)
 {
@@ -101,7 +102,7 @@ is_str(const char *got, const char *expected, const char *format, ...)
 	return is_same;
 }
 
-/* Octets that may hold NULs. */
+/* Compare octets that may contain NULs. */
 __attribute__((format(printf, 5, 6))) static inline bool
 is_mem(const void *got, size_t got_size, const void *expected,
     size_t expected_size, const char *format, ...)
@@ -119,7 +120,7 @@ is_mem(const void *got, size_t got_size, const void *expected,
 	return is_same;
 }
 
-/* What the test itself stands on. Not a check: without it there is no test. */
+/* A precondition of the test. Not a check: the test stops without it. */
 #define need(condition)                                                 \
 	do {                                                            \
 		if (!(condition)) {                                     \
@@ -129,7 +130,7 @@ is_mem(const void *got, size_t got_size, const void *expected,
 		}                                                       \
 	} while (0)
 
-/* The plan, and what main() is to return. */
+/* Print the plan. Returns the exit status of main(). */
 static inline int
 done_testing(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * tlsrequired.c - which messages put TLS policies aside.
+ * tlsrequired.c - messages that override TLS policies.
  */
 
 #include "config.h"
@@ -36,13 +36,14 @@ static const struct { const char *text; bool is_waived; } messages[] = {
 	{ "Subject: x\r\n\r\nTLS-Required: No\r\n", false },
 	{ "\r\nTLS-Required: No\r\n", false },
 
-	/* two of them are none (RFC 8689 section 3) */
+	/* two such fields are ignored (RFC 8689 section 3) */
 	{ "TLS-Required: No\r\nTLS-Required: No\r\n\r\n", false },
 	{ "TLS-Required: No\r\nTLS-Required: Yes\r\n\r\n", false },
 };
 /* clang-format on */
 
-/* From a copy that is no longer than it has to be. */
+/* Check a copy of exactly its length, so that a sanitizer detects reads past
+ * its end. */
 static bool
 is_waived(const char *text)
 {

@@ -4,8 +4,8 @@
 #define TMPFILE_H
 
 /*
- * Take O_TMPFILE away from this process, as file systems without it do
- * (network ones, and those by FUSE): the kernel then says EOPNOTSUPP.
+ * Forbid O_TMPFILE to this process, so that openat(2) fails with EOPNOTSUPP, as
+ * on file systems without it (network and FUSE ones).
  */
 
 #include <sys/prctl.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * token.c - a token is half of HMAC-SHA-256 under the key, and nothing less
- * than the whole key and the whole address decides it.
+ * token.c - a token is half of the HMAC-SHA-256 of the address, and depends on
+ * every bit of the key.
  *
- * The expected digests are RFC 4231's where its keys fit (a key is padded with
- * zeros, RFC 2104 section 2), else Python's hmac and openssl dgst gave them.
+ * The expected digests are those of RFC 4231 where its keys fit (a key is
+ * padded with zeros, RFC 2104 section 2), otherwise those of Python's hmac and
+ * openssl dgst.
  */
 
 #include "config.h"

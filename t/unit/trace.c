@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * trace.c - the Received field says by which protocol a message came, and
- * names a recipient only if there is no other.
+ * trace.c - the Received field names the protocol, and the recipient only if
+ * there is a single one.
  */
 
 #include "config.h"
@@ -42,17 +42,18 @@ field_is_what_rfc_5321_says(void)
 	char text[TRACE_SIZE];
 	size_t length = trace_render(&trace, text);
 
-	is_int((int64_t)length, (int64_t)strlen(text), "its length is told");
+	is_int((int64_t)length, (int64_t)strlen(text),
+	    "the length of a field is returned");
 	is_str(text,
 	    "Received: from client.example ([127.0.0.1])\r\n"
 	    "\tby mail.example.org (smtpserver) with ESMTP"
 	    " id 019aad1f6b2e5d0c7f3a9be1;\r\n"
 	    "\tSat, 22 Nov 2025 18:31:50 +0000\r\n",
-	    "without a recipient");
+	    "a field without a recipient");
 	trace.recipient = "a@example.com";
 	(void)trace_render(&trace, text);
 	ok(strstr(text, "\r\n\tfor <a@example.com>;\r\n\tSat,") != NULL,
-	    "with one");
+	    "a field with a recipient");
 }
 
 static void

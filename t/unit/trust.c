@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * trust.c - of TLSA records those are kept that can be used, and the stronger
- * of two digests.
+ * trust.c - TLSA records are kept if they are usable, and of two digests the
+ * stronger one.
  */
 
 #include "config.h"
@@ -13,7 +13,8 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define MOST 4
 
-/* Records as "usage selector matching size", and which are left. */
+/* Records as "usage selector matching size", and the indices of those that are
+ * kept. */
 static const struct {
 	const char *name;
 	struct {
@@ -68,7 +69,7 @@ check_row(size_t row)
 	is_str(left, rows[row].left, "%s", rows[row].name);
 }
 
-/* What is asked of a host for which nothing is published. */
+/* The policy for a host that publishes nothing. */
 static void
 check_default(void)
 {
@@ -79,9 +80,9 @@ check_default(void)
 	trust_set_default("mx.test", &trust);
 	trust_get_tls_policy(&trust, &settings, &policy);
 	ok(!trust.is_tls_required && policy.check == TLS_CHECK_NAME,
-	    "where nothing is published certificates verify, if there is TLS");
-	is_str(policy.host, "mx.test", "for the host's name");
-	is_str(policy.ca_file, "ca.pem", "against the trust anchors");
+	    "for a host that publishes nothing TLS is optional, but verified");
+	is_str(policy.host, "mx.test", "against the host's name");
+	is_str(policy.ca_file, "ca.pem", "and the trust anchors");
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * unreachable.c - what is remembered of a destination is read back, and what is
- * torn or somebody else's is nothing.
+ * unreachable.c - the record of an unreachable destination is parsed as it was
+ * rendered; a torn record, or text that is not a record, is refused.
  */
 
 #include "config.h"
@@ -59,9 +59,10 @@ texts(void)
 	struct unreachable read;
 	size_t length = unreachable_render(&known, text);
 
-	is_int((int)length, (int)strlen(LINE), "it takes a line");
-	ok(memcmp(text, LINE, length) == 0, "which is as it should be");
-	is_int(unreachable_parse(text, length, &read), 0, "and is understood");
+	is_int((int)length, (int)strlen(LINE), "a record is a line");
+	ok(memcmp(text, LINE, length) == 0, "with the expected text");
+	is_int(unreachable_parse(text, length, &read), 0,
+	    "which can be parsed");
 	ok(read.since_real_ms == known.since_real_ms &&
 		read.until_real_ms == known.until_real_ms &&
 		read.last.number == 3 &&
@@ -70,13 +71,14 @@ texts(void)
 	is_str(read.last.detail, known.last.detail, "and its reason");
 	for (size_t i = 0; i < COUNT(others); i++)
 		is_int(unreachable_parse(others[i], strlen(others[i]), &read),
-		    -EBADMSG, "nothing of ours: \"%.40s\"", others[i]);
+		    -EBADMSG, "not a record: \"%.40s\"", others[i]);
 	for (size_t n = 0; n < length; n++)
 		if (unreachable_parse(LINE, n, &read) == 0)
-			ok(false, "cut after %zu octets it is something", n);
+			ok(false, "cut after %zu octets it is still a record",
+			    n);
 	memset(text, 0, sizeof(text));
 	is_int(unreachable_parse(text, length, &read), -EBADMSG,
-	    "zeros, as a power cut leaves them, are nothing");
+	    "zeros, as a power cut leaves them, are not a record");
 }
 
 static const char *
@@ -102,31 +104,32 @@ files(void)
 	char path[PATH_MAX];
 
 	is_int(unreachable_recall(spool, "example.org", &read), -ENOENT,
-	    "nothing is known of a destination");
+	    "a destination has no record at first");
 	is_int(unreachable_forget(spool, "example.org"), 0,
-	    "which can be forgotten");
+	    "and can be forgotten");
 	is_int(unreachable_remember(spool, "example.org", &known), 0,
 	    "it is remembered");
 	is_int(unreachable_recall(spool, "Example.ORG", &read), 0,
 	    "and recalled, in capitals as well");
-	is_int((int)read.last.number, 3, "with what is known");
+	is_int((int)read.last.number, 3, "with its attempt");
 	is_int(unreachable_recall(spool, "example.com", &read), -ENOENT,
-	    "but no other is");
+	    "but no other destination is");
 	is_int(folder_count(NAME_UNREACHED), 1, "there is one file");
-	ok(strstr(only_name(), "example") == NULL, "which does not name it");
+	ok(strstr(only_name(), "example") == NULL,
+	    "whose name does not contain the destination");
 
 	again.last.number = 4;
 	is_int(unreachable_remember(spool, "example.org", &again), 0,
 	    "it is remembered again");
 	is_int(folder_count(NAME_UNREACHED), 1, "in the same file");
 	need(unreachable_recall(spool, "example.org", &read) == 0);
-	is_int((int)read.last.number, 4, "with what is known now");
+	is_int((int)read.last.number, 4, "with the new attempt");
 
 	(void)snprintf(path, sizeof(path), "%s/%s", NAME_UNREACHED,
 	    only_name());
 	folder_write(path, LINE, strlen(LINE) - 10);
 	is_int(unreachable_recall(spool, "example.org", &read), -EBADMSG,
-	    "a torn file is nothing");
+	    "a torn file is refused");
 	is_int(unreachable_remember(spool, "example.org", &known), 0,
 	    "and replaced");
 	is_int(unreachable_forget(spool, "example.org"), 0, "it is forgotten");
@@ -149,9 +152,9 @@ there_is_a_limit(void)
 	is_int(unreachable_remember(spool, "example.org", &first), -ENOSPC,
 	    "no more than %d are remembered", UNREACHABLE_MAX);
 	is_int(unreachable_recall(spool, "example.org", &read), -ENOENT,
-	    "and this one not");
+	    "another destination is not");
 	is_int(unreachable_remember(spool, "old.example", &known), 0,
-	    "one of them is all the same");
+	    "one that has a record still is");
 }
 
 int

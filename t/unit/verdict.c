@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * verdict.c - octets that are no verdict are not taken for one.
+ * verdict.c - octets that are not a valid verdict are refused.
  */
 
 #include "config.h"
@@ -21,11 +21,11 @@ make_verdict(void)
 }
 
 static void
-what_we_make_is_one(void)
+verdict_that_was_set_is_valid(void)
 {
 	struct verdict verdict = make_verdict();
 
-	ok(verdict_is_valid(&verdict), "what verdict_set() makes is a verdict");
+	ok(verdict_is_valid(&verdict), "verdict_set() makes a valid verdict");
 }
 
 static void
@@ -37,7 +37,8 @@ outcomes_are_of_attempts(void)
 
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
 		memcpy(&verdict.outcome, &outcomes[i], sizeof(verdict.outcome));
-		ok(!verdict_is_valid(&verdict), "no outcome: %d", outcomes[i]);
+		ok(!verdict_is_valid(&verdict), "invalid outcome: %d",
+		    outcomes[i]);
 	}
 }
 
@@ -50,7 +51,7 @@ statuses_are_digits_and_dots(void)
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		(void)strlcpy(verdict.status, statuses[i],
 		    sizeof(verdict.status));
-		ok(!verdict_is_valid(&verdict), "no status: row %zu", i);
+		ok(!verdict_is_valid(&verdict), "invalid status: row %zu", i);
 	}
 }
 
@@ -63,7 +64,7 @@ texts_have_an_end(void)
 	do {                                                         \
 		verdict = make_verdict();                            \
 		memset(verdict.member, '4', sizeof(verdict.member)); \
-		ok(!verdict_is_valid(&verdict), "no end: " #member); \
+		ok(!verdict_is_valid(&verdict), "no NUL: " #member); \
 	} while (0)
 
 	IS_REFUSED_WITHOUT_END(status);
@@ -78,7 +79,7 @@ texts_have_an_end(void)
 int
 main(void)
 {
-	what_we_make_is_one();
+	verdict_that_was_set_is_valid();
 	outcomes_are_of_attempts();
 	statuses_are_digits_and_dots();
 	texts_have_an_end();
