@@ -151,14 +151,14 @@ each_line_is_seen(void)
 
 /* Make a reply of so many lines, each of so many octets after the code. */
 static char *
-make_reply(size_t lines, size_t octets)
+make_reply(size_t count, size_t octets)
 {
-	size_t size = lines * (octets + 6) + 1;
+	size_t size = count * (octets + 6) + 1;
 	char *input = malloc(size), *end = input;
 
 	need(input != NULL);
-	for (size_t i = 1; i <= lines; i++) {
-		end += sprintf(end, "550%c", i < lines ? '-' : ' ');
+	for (size_t i = 1; i <= count; i++) {
+		end += sprintf(end, "550%c", i < count ? '-' : ' ');
 		memset(end, 'x', octets);
 		end = stpcpy(end + octets, "\r\n");
 	}
