@@ -10,6 +10,10 @@
 #define SETTINGS_ERROR_SIZE 256
 #define SETTINGS_QUEUE_PATH "./data/spool" /* where SMTP_QUEUE_PATH is unset */
 
+/* SMTP_FREE_SPACE, which all programs have: MiB. */
+#define SETTINGS_FREE_SPACE "16"
+#define SETTINGS_FREE_SPACE_MAX 1000000000
+
 /*
  * The configuration: variables of the environment that begin with SMTP_. Each
  * program has a table of those that it uses, so that a mistake in one stops the

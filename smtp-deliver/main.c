@@ -359,6 +359,7 @@ run(bool is_watching)
 	raise_descriptor_limit();
 	tzset(); /* reads a file that the sandbox forbids */
 	spool = open_spool(path);
+	spool_reserve(spool, configuration.settings.free_space_mib);
 	(void)fault_clear(spool, FAULT_DELIVER);
 	r = run_queue(spool, &configuration.settings, configuration.dkim,
 	    configuration.rules, configuration.credentials, is_watching);

@@ -41,6 +41,7 @@
 
 struct program {
 	const char *spool_path;
+	int free_space_mib;
 	char **argv;
 	struct sandbox_view view;
 	bool is_outdated;
@@ -90,7 +91,8 @@ write_health(void *context, const char *accept, FILE *out,
 
 	(void)accept;
 	(void)ret_type;
-	if (health_check(program->spool_path, reason) == 0) {
+	if (health_check(program->spool_path, program->free_space_mib,
+		reason) == 0) {
 		program->is_trouble_known = false;
 		(void)fputs("OK\n", out);
 		return 200;
@@ -186,6 +188,7 @@ main(int argc, char *argv[])
 		errx(EX_CONFIG, "%s", error);
 	audit_open("smtp-health", settings.is_debug);
 	program.spool_path = settings.queue_path;
+	program.free_space_mib = settings.free_space_mib;
 	fd = take_socket();
 	audit_write_unknown_variables();
 	supervise();

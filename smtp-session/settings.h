@@ -23,6 +23,9 @@ struct session_settings {
 	bool is_debug;
 	int command_timeout_sec;
 	int data_timeout_sec;
+	int message_size_bytes;
+	int recipients; /* of a message */
+	int free_space_mib;
 	int sessions; /* of a listener, at most */
 	int sessions_per_client;
 	int idle_timeout_sec; /* a listener without a session stays so long */

@@ -33,6 +33,7 @@ struct spool {
 	int day_fd; /* the folder of one day, once it was needed */
 	int64_t day; /* that day, counted from 1970 */
 	bool is_day_kept; /* the folder serves for any day */
+	uint64_t reserve_bytes; /* that mail must leave in the file system */
 	bool has_flush;
 	struct filesystem_flush flush;
 	struct spool_key key;
@@ -43,8 +44,8 @@ struct spool {
 int layout_open_root(const char *path);
 
 /* Open the folders of a spool below its own, which is taken in any case, making
- * those that are missing. Returns 0 or a negative errno; layout_close() is due in
- * both cases. */
+ * those that are missing. Returns 0 or a negative errno; layout_close() is due
+ * in both cases. */
 int layout_open(struct spool *spool, int root_fd);
 void layout_close(struct spool *spool);
 

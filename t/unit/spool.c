@@ -236,6 +236,9 @@ space_is_looked_at(void)
 	is_int(
 	    spool_check_space(spool, (uint64_t)fs.f_blocks * fs.f_frsize + 1),
 	    -ENOSPC, "there is none for more than the file system is");
+	spool_reserve(spool, (int)(fs.f_blocks * fs.f_frsize >> 20) + 1);
+	is_int(spool_check_space(spool, 0), -ENOSPC,
+	    "there is none if that much is reserved");
 	spool_close(spool);
 }
 
