@@ -88,6 +88,17 @@ settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
 	return -EINVAL;
 }
 
+void
+settings_get_variable(const char *error, char ret_name[SETTINGS_NAME_SIZE])
+{
+	size_t length = strcspn(error, " :");
+
+	if (length >= SETTINGS_NAME_SIZE)
+		length = SETTINGS_NAME_SIZE - 1;
+	memcpy(ret_name, error, length);
+	ret_name[length] = '\0';
+}
+
 /* ---- one variable -------------------------------------------------------- */
 
 static int

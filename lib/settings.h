@@ -8,6 +8,7 @@
 
 #define SETTINGS_HOSTNAME_SIZE 256
 #define SETTINGS_ERROR_SIZE 256
+#define SETTINGS_NAME_SIZE 80 /* of a variable's name */
 #define SETTINGS_QUEUE_PATH "./data/spool" /* where SMTP_QUEUE_PATH is unset */
 
 /* SMTP_FREE_SPACE, which all programs have: MiB. */
@@ -59,6 +60,10 @@ int settings_read_hostname(const char *variable,
  * Returns -EINVAL. */
 int settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Set ret_name to the variable that an error begins with. */
+void settings_get_variable(const char *error,
+    char ret_name[SETTINGS_NAME_SIZE]);
 
 /*
  * Find the next variable of the environment that begins with SMTP_ and that no

@@ -338,6 +338,8 @@ end_misconfigured(const char *error)
 
 	if (privileges_become_owner(path) == 0)
 		(void)fault_leave(path, FAULT_DELIVER, error);
+	if (audit_write_setting(error))
+		exit(EX_CONFIG);
 	errx(EX_CONFIG, "%s", error);
 }
 
@@ -350,6 +352,7 @@ run(bool is_watching)
 	struct spool *spool;
 	int r;
 
+	audit_open("smtp-deliver", false);
 	if (configure(&configuration, error) < 0)
 		end_misconfigured(error);
 	path = configuration.settings.queue_path;

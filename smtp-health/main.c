@@ -174,6 +174,14 @@ take_socket(void)
 	return SD_LISTEN_FDS_START;
 }
 
+_Noreturn static void
+end_misconfigured(const char *error)
+{
+	if (audit_write_setting(error))
+		exit(EX_CONFIG);
+	errx(EX_CONFIG, "%s", error);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -184,8 +192,9 @@ main(int argc, char *argv[])
 	const struct http_site site = { pages, check_outdated, &program };
 	int fd, r;
 
+	audit_open("smtp-health", false);
 	if (health_settings_load(&settings, error) < 0)
-		errx(EX_CONFIG, "%s", error);
+		end_misconfigured(error);
 	audit_open("smtp-health", settings.is_debug);
 	program.spool_path = settings.queue_path;
 	program.free_space_mib = settings.free_space_mib;

@@ -335,7 +335,7 @@ static void
 check_errors(void)
 {
 	struct all all;
-	char error[SETTINGS_ERROR_SIZE];
+	char error[SETTINGS_ERROR_SIZE], name[SETTINGS_NAME_SIZE];
 
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		set(errors[i].variable, errors[i].value);
@@ -345,6 +345,10 @@ check_errors(void)
 		ok(strstr(error, errors[i].variable) != NULL &&
 			strstr(error, errors[i].expected) != NULL,
 		    "and is named: %s", error);
+		settings_get_variable(error, name);
+		ok(strncmp(name, "SMTP_", strlen("SMTP_")) == 0 &&
+			strncmp(error, name, strlen(name)) == 0,
+		    "by its first word, %s", name);
 	}
 }
 
