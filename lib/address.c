@@ -48,8 +48,8 @@ skip_atext(const char **p)
 	return length > 0;
 }
 
-/* A Dot-string, or one that has dots in a row or at its end: mailboxes have such
- * names. */
+/* A Dot-string, or one that has dots in a row or at its end: mailboxes have
+ * such names. */
 static bool
 skip_dot_string(const char **p)
 {
@@ -93,9 +93,9 @@ skip_local_part(const char **p)
 	return **p == '"' ? skip_quoted_string(p) : skip_dot_string(p);
 }
 
-/* Letters, digits, underscores, UTF-8, and hyphens between them. The limit holds
- * for the label in the DNS: with UTF-8 it is checked after the conversion (RFC
- * 5890). */
+/* Letters, digits, underscores, UTF-8, and hyphens between them. The limit
+ * holds for the label in the DNS: with UTF-8 it is checked after the conversion
+ * (RFC 5890). */
 static bool
 skip_label(const char **p)
 {

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* RFC 5321 section 4.5.3.1: octets of a path with its brackets, and of a domain.
- * The local part's limit of 64 is for its host to judge: VERP and SRS make
- * longer ones. */
+/* RFC 5321 section 4.5.3.1: octets of a path with its brackets, and of a
+ * domain. The local part's limit of 64 is for its host to judge: VERP and SRS
+ * make longer ones. */
 #define ADDRESS_PATH_MAX 256
 #define ADDRESS_DOMAIN_MAX 255
 
@@ -33,8 +33,8 @@ struct address {
 /*
  * Parse a path (RFC 5321 section 4.1.2) at the start of a string. A source
  * route (appendix C) and a dot at the end of the domain are accepted and left
- * out. What real hosts have is accepted, too: dots in a row or at the end of the
- * local part, underscores in the domain.
+ * out. What real hosts have is accepted, too: dots in a row or at the end of
+ * the local part, underscores in the domain.
  *
  * text		NUL-terminated; the path ends at its '>'.
  * flags	enum address_flags, or-ed.

@@ -31,6 +31,7 @@
 #define VALUE_SIZE 1024 /* a longer value is cut and ends in "..." */
 #define LINE_SIZE 4096
 #define SEND_TIMEOUT_SEC 3
+#define FACILITY "2" /* LOG_MAIL, as SYSLOG_FACILITY has it */
 
 /* The journal's native protocol: a datagram of "NAME=value" lines. */
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -98,6 +99,8 @@ static const struct event events[AUDIT_EVENTS] = {
 	    "4f3f552db1e2495f814d9a2c93070d6e", LOG_NOTICE, false },
 	[AUDIT_TROUBLE] = { "trouble",
 	    "067cbca8cb9441f5a7d9b92368943969", LOG_ERR, false },
+	[AUDIT_SETTING_INVALID] = { "setting-invalid",
+	    "3f137572750f4593bc0d1455d18dc0ac", LOG_ERR, false },
 };
 /* clang-format on */
 
@@ -136,6 +139,7 @@ static const struct audit_field fields[] = {
 	FIELD("SMTP_SIGNED", "signed", FIELD_TEXT, is_signed),
 	FIELD("SMTP_STATUS", "status", FIELD_TEXT, status),
 	FIELD("SMTP_REPLY", "reply", FIELD_TEXT, reply),
+	FIELD("SMTP_VARIABLE", "variable", FIELD_TEXT, variable),
 	FIELD("SMTP_REASON", "reason", FIELD_TEXT, reason),
 	FIELD("SMTP_NEXT", "next", FIELD_TEXT, next),
 	FIELD("SMTP_NOTICE", "notice", FIELD_TEXT, notice),
@@ -149,7 +153,7 @@ static const struct audit_field fields[] = {
 /* An event's fields as "NAME=value" lines, the format of the journal. encode()
  * leaves no newline in a value. */
 struct journal_entry {
-	char text[(FIELD_COUNT + 5) * (VALUE_SIZE + 32) + LINE_SIZE];
+	char text[(FIELD_COUNT + 6) * (VALUE_SIZE + 32) + LINE_SIZE];
 	size_t used;
 };
 
@@ -363,9 +367,10 @@ send_entry(const struct journal_entry *entry)
 	return n != -1;
 }
 
-/* Return whether the journal took the entry. */
+/* Return whether the journal took the entry. Its text is the line of the event,
+ * unless there is another for people. */
 static bool
-send_to_journal(const struct audit_record *record)
+send_to_journal(const struct audit_record *record, const char *text)
 {
 	const struct event *event = &events[record->event];
 	char value[VALUE_SIZE], priority[2] = { (char)('0' + event->priority) };
@@ -375,6 +380,7 @@ send_to_journal(const struct audit_record *record)
 	entry.used = 0;
 	add(&entry, "MESSAGE_ID", event->id);
 	add(&entry, "PRIORITY", priority);
+	add(&entry, "SYSLOG_FACILITY", FACILITY);
 	add(&entry, "SYSLOG_IDENTIFIER", program_name);
 	add(&entry, "SMTP_EVENT", event->name);
 	for (size_t i = 0; i < FIELD_COUNT; i++)
@@ -383,7 +389,7 @@ send_to_journal(const struct audit_record *record)
 	start_line(&line, "", "");
 	append_fields(&line, record);
 	line.text[line.used] = '\0';
-	add(&entry, "MESSAGE", line.text);
+	add(&entry, "MESSAGE", text != NULL ? text : line.text);
 	if (send_entry(&entry))
 		return true;
 	if (errno != ECONNREFUSED && errno != ENOTCONN && errno != EBADF)
@@ -393,13 +399,18 @@ send_to_journal(const struct audit_record *record)
 	return send_entry(&entry);
 }
 
-/* One write(2): other processes may write to the same file. */
+/* One write(2): other processes may write to the same file. The journal, if it
+ * is what reads stderr, takes the priority from the line (sd-daemon(3)). */
 static void
 write_to_stderr(const struct audit_record *record)
 {
 	struct line line;
+	char level[] = "<0>";
 
-	start_line(&line, program_name, ": ");
+	level[1] = (char)('0' + events[record->event].priority);
+	start_line(&line, is_journal ? level : "", program_name);
+	append(&line, ": ");
+	line.start = line.used;
 	append_fields(&line, record);
 	line.text[line.used++] = '\n';
 	(void)!write(STDERR_FILENO, line.text, line.used);
@@ -411,7 +422,7 @@ audit_write(const struct audit_record *record)
 	if (events[record->event].is_for_debugging && !is_debugging)
 		return;
 	/* If the journal cannot be reached, stderr still leads to it. */
-	if (!is_journal || !send_to_journal(record))
+	if (!is_journal || !send_to_journal(record, NULL))
 		write_to_stderr(record);
 }
 
@@ -431,6 +442,22 @@ audit_write_trouble(const struct audit_record *about, const char *what,
 	audit_write(&record);
 }
 
+bool
+audit_write_setting(const char *error)
+{
+	char variable[SETTINGS_NAME_SIZE], text[VALUE_SIZE];
+
+	settings_get_variable(error, variable);
+	(void)strlcpy(text, error, sizeof(text));
+	text_make_printable(text);
+	return is_journal &&
+	    send_to_journal(
+		&(struct audit_record){ .event = AUDIT_SETTING_INVALID,
+		    .variable = variable,
+		    .reason = error },
+		text);
+}
+
 void
 audit_write_missing(unsigned pieces)
 {
@@ -445,12 +472,15 @@ audit_write_missing(unsigned pieces)
 void
 audit_write_unknown_variables(void)
 {
-	char text[SETTINGS_ERROR_SIZE];
+	char text[SETTINGS_ERROR_SIZE], variable[SETTINGS_NAME_SIZE];
 	size_t position = 0;
 
-	while (settings_next_unknown(&position, text))
+	while (settings_next_unknown(&position, text)) {
+		settings_get_variable(text, variable);
 		audit_write(&(struct audit_record){ .event = AUDIT_TROUBLE,
+		    .variable = variable,
 		    .reason = text });
+	}
 }
 
 const char *

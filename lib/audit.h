@@ -36,6 +36,7 @@ enum audit_event {
 	AUDIT_REPAIRED, /* something in the spool was put right */
 	AUDIT_WALL_INCOMPLETE, /* the kernel lacks part of a sandbox */
 	AUDIT_TROUBLE, /* something on this host is wrong */
+	AUDIT_SETTING_INVALID, /* a program cannot work with a setting */
 	AUDIT_EVENTS,
 };
 
@@ -57,6 +58,7 @@ struct audit_record {
 	const char *status; /* SMTP_STATUS: RFC 3463 code, such as 4.4.1 */
 	const char *reply; /* SMTP_REPLY: the reply as it was on the wire */
 	const char *reason; /* SMTP_REASON: our own description */
+	const char *variable; /* SMTP_VARIABLE: the setting that is wrong */
 	const char *next; /* SMTP_NEXT: the retry time */
 	const char *notice; /* SMTP_NOTICE: the id of a notice to the sender */
 	int64_t recipients; /* SMTP_RECIPIENTS: how many */
@@ -91,6 +93,16 @@ void audit_write(const struct audit_record *record);
  */
 void audit_write_trouble(const struct audit_record *about, const char *what,
     int error);
+
+/*
+ * Write AUDIT_SETTING_INVALID, with the error as the entry's text.
+ *
+ * error	begins with the name of the variable.
+ *
+ * Returns whether the journal took it. Where stderr is not the journal's,
+ * nothing is written: err(3) reports the error to people.
+ */
+bool audit_write_setting(const char *error);
 
 /* Write an event for each part of a sandbox that the kernel lacks. pieces is
  * the result of sandbox_enter(). */

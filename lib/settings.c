@@ -42,16 +42,19 @@ static const char *const known[] = {
 	"SMTP_DKIM_DOMAIN",
 	"SMTP_DKIM_KEY_PATH",
 	"SMTP_DKIM_SELECTOR",
+	"SMTP_FREE_SPACE",
 	"SMTP_HEALTH_ADDR",
 	"SMTP_HOSTNAME",
 	"SMTP_IDLE_TIMEOUT",
 	"SMTP_IP_FAMILY",
 	"SMTP_MASQUERADE",
+	"SMTP_MESSAGE_SIZE",
 	"SMTP_MX_HOSTS",
 	"SMTP_PORT",
 	"SMTP_QUEUE_LIFETIME",
 	"SMTP_QUEUE_PATH",
 	"SMTP_QUEUE_WORKERS",
+	"SMTP_RECIPIENTS",
 	"SMTP_RELAYHOST",
 	"SMTP_REMOTE_PORT",
 	"SMTP_REMOTE_TIMEOUT",
@@ -83,6 +86,17 @@ settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
 	va_end(args);
 	text_make_printable(ret_error);
 	return -EINVAL;
+}
+
+void
+settings_get_variable(const char *error, char ret_name[SETTINGS_NAME_SIZE])
+{
+	size_t length = strcspn(error, " :");
+
+	if (length >= SETTINGS_NAME_SIZE)
+		length = SETTINGS_NAME_SIZE - 1;
+	memcpy(ret_name, error, length);
+	ret_name[length] = '\0';
 }
 
 /* ---- one variable -------------------------------------------------------- */

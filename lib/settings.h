@@ -8,7 +8,12 @@
 
 #define SETTINGS_HOSTNAME_SIZE 256
 #define SETTINGS_ERROR_SIZE 256
+#define SETTINGS_NAME_SIZE 80 /* of a variable's name */
 #define SETTINGS_QUEUE_PATH "./data/spool" /* the default of SMTP_QUEUE_PATH */
+
+/* SMTP_FREE_SPACE, which all programs have: MiB. */
+#define SETTINGS_FREE_SPACE "16"
+#define SETTINGS_FREE_SPACE_MAX 1000000000
 
 /*
  * The configuration: environment variables that begin with SMTP_. Each program
@@ -56,6 +61,10 @@ int settings_read_hostname(const char *variable,
  * is logged. Returns -EINVAL. */
 int settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Set ret_name to the variable that an error begins with. */
+void settings_get_variable(const char *error,
+    char ret_name[SETTINGS_NAME_SIZE]);
 
 /*
  * Find the next environment variable that begins with SMTP_ and that no program

@@ -338,6 +338,8 @@ end_misconfigured(const char *error)
 
 	if (privileges_become_owner(path) == 0)
 		(void)fault_leave(path, FAULT_DELIVER, error);
+	if (audit_write_setting(error))
+		exit(EX_CONFIG);
 	errx(EX_CONFIG, "%s", error);
 }
 
@@ -350,6 +352,7 @@ run(bool is_watching)
 	struct spool *spool;
 	int r;
 
+	audit_open("smtp-deliver", false);
 	if (configure(&configuration, error) < 0)
 		end_misconfigured(error);
 	path = configuration.settings.queue_path;
@@ -359,6 +362,7 @@ run(bool is_watching)
 	raise_descriptor_limit();
 	tzset(); /* reads a file that the sandbox forbids */
 	spool = open_spool(path);
+	spool_reserve(spool, configuration.settings.free_space_mib);
 	(void)fault_clear(spool, FAULT_DELIVER);
 	r = run_queue(spool, &configuration.settings, configuration.dkim,
 	    configuration.rules, configuration.credentials, is_watching);

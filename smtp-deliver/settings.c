@@ -37,6 +37,8 @@ static const struct setting table[] = {
 	{ "SMTP_ROUTES", SETTING_TEXT, AT(routes) },
 	{ "SMTP_AUTH_FILE", SETTING_TEXT, AT(auth_file) },
 	{ "SMTP_DEBUG", SETTING_FLAG, AT(is_debug), "0" },
+	{ "SMTP_FREE_SPACE", SETTING_NUMBER, AT(free_space_mib),
+	    SETTINGS_FREE_SPACE, 1, SETTINGS_FREE_SPACE_MAX },
 	{ "SMTP_QUEUE_WORKERS", SETTING_NUMBER, AT(queue_workers), "20", 1,
 	    SETTINGS_WORKERS_MAX },
 	{ "SMTP_DESTINATION_WORKERS", SETTING_NUMBER, AT(destination_workers),

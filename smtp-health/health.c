@@ -109,7 +109,8 @@ check_spool(struct spool *spool, char ret_finding[FINDING_SIZE])
 }
 
 int
-health_check(const char *spool_path, char ret_reason[HEALTH_REASON_SIZE])
+health_check(const char *spool_path, int free_space_mib,
+    char ret_reason[HEALTH_REASON_SIZE])
 {
 	struct spool *spool;
 	char finding[FINDING_SIZE];
@@ -118,6 +119,7 @@ health_check(const char *spool_path, char ret_reason[HEALTH_REASON_SIZE])
 	if (r < 0)
 		(void)strlcpy(finding, strerror(-r), sizeof(finding));
 	else {
+		spool_reserve(spool, free_space_mib);
 		r = check_spool(spool, finding);
 		spool_close(spool);
 	}

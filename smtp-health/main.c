@@ -41,6 +41,7 @@
 
 struct program {
 	const char *spool_path;
+	int free_space_mib;
 	char **argv;
 	struct sandbox_view view;
 	bool is_outdated;
@@ -90,7 +91,8 @@ write_health(void *context, const char *accept, FILE *out,
 
 	(void)accept;
 	(void)ret_type;
-	if (health_check(program->spool_path, reason) == 0) {
+	if (health_check(program->spool_path, program->free_space_mib,
+		reason) == 0) {
 		program->is_trouble_known = false;
 		(void)fputs("OK\n", out);
 		return 200;
@@ -172,6 +174,14 @@ take_socket(void)
 	return SD_LISTEN_FDS_START;
 }
 
+_Noreturn static void
+end_misconfigured(const char *error)
+{
+	if (audit_write_setting(error))
+		exit(EX_CONFIG);
+	errx(EX_CONFIG, "%s", error);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -182,10 +192,12 @@ main(int argc, char *argv[])
 	const struct http_site site = { pages, check_outdated, &program };
 	int fd, r;
 
+	audit_open("smtp-health", false);
 	if (health_settings_load(&settings, error) < 0)
-		errx(EX_CONFIG, "%s", error);
+		end_misconfigured(error);
 	audit_open("smtp-health", settings.is_debug);
 	program.spool_path = settings.queue_path;
+	program.free_space_mib = settings.free_space_mib;
 	fd = take_socket();
 	audit_write_unknown_variables();
 	supervise();

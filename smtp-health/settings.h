@@ -9,6 +9,7 @@
 struct health_settings {
 	const char *queue_path;
 	bool is_debug;
+	int free_space_mib;
 };
 
 /* Returns 0, or -EINVAL with ret_error naming the variable, its value and what

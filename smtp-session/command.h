@@ -57,8 +57,8 @@ void command_split(char *line, const char **ret_verb, char **ret_argument);
  * parameters") (RFC 5321 sections 4.1.1.2 and 4.1.1.3). The argument is cut
  * into pieces.
  *
- * The parameters of RFC 3461 and RFC 8689 must not come twice, except ORCPT: the
- * first valid one counts, others are ignored.
+ * The parameters of RFC 3461 and RFC 8689 must not come twice, except ORCPT:
+ * the first valid one counts, others are ignored.
  *
  * is_smtputf8	of RCPT: whether its MAIL had SMTPUTF8.
  */

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/address.h"
 #include "smtp-session/headers.h"
 
 #define FIELD_SIZE 512
@@ -233,33 +234,16 @@ headers_end(struct headers *headers)
 	    : add_missing(headers);
 }
 
-/* Whether a local part can stand in a field as it is: it is quoted, or has its
- * dots between other characters (RFC 5322 section 3.4.1). */
-static bool
-is_field_local_part(const char *local, size_t length)
-{
-	if (*local == '"')
-		return true;
-	return *local != '.' && local[length - 1] != '.' &&
-	    memmem(local, length, "..", 2) == NULL;
-}
-
 void
 headers_format_from(const char *sender, const char *hostname,
     char ret_from[HEADERS_FROM_SIZE])
 {
-	const char *at = strrchr(sender, '@');
-	const char *quote = "";
-	size_t length;
+	char quoted[ADDRESS_SIZE];
 
-	if (at == NULL || at == sender) {
+	if (*sender == '\0')
 		(void)snprintf(ret_from, HEADERS_FROM_SIZE, "MAILER-DAEMON@%s",
 		    hostname);
-		return;
-	}
-	length = (size_t)(at - sender);
-	if (!is_field_local_part(sender, length))
-		quote = "\"";
-	(void)snprintf(ret_from, HEADERS_FROM_SIZE, "%s%.*s%s%s", quote,
-	    (int)length, sender, quote, at);
+	else
+		(void)strlcpy(ret_from, address_quote(sender, quoted),
+		    HEADERS_FROM_SIZE);
 }

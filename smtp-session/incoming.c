@@ -20,6 +20,11 @@
 /* RFC 5321 section 6.3 requires at least 100. */
 #define RECEIVED_MAX 100
 
+/* A message that is so many times too large is not read to its end. */
+#define ENDLESS 10
+
+#define SPACE_STEP_BYTES 1048576
+
 static void
 note_fault(struct incoming *incoming, enum incoming_fault fault)
 {
@@ -27,7 +32,15 @@ note_fault(struct incoming *incoming, enum incoming_fault fault)
 		incoming->fault = fault;
 }
 
-/* Takes the output of headers.c. An error is kept for the reply. */
+/* An error is kept for the reply. */
+static void
+note_spool_error(struct incoming *incoming, int error)
+{
+	incoming->spool_error = error;
+	note_fault(incoming, INCOMING_SPOOL_ERROR);
+}
+
+/* Takes the output of headers.c. */
 static int
 write_draft(void *context, const void *data, size_t size_bytes)
 {
@@ -37,10 +50,8 @@ write_draft(void *context, const void *data, size_t size_bytes)
 	if (incoming->fault != INCOMING_FINE)
 		return 0;
 	r = draft_write(incoming->draft, data, size_bytes);
-	if (r < 0) {
-		incoming->spool_error = r;
-		note_fault(incoming, INCOMING_SPOOL_ERROR);
-	}
+	if (r < 0)
+		note_spool_error(incoming, r);
 	return 0;
 }
 
@@ -55,7 +66,7 @@ write_trace(struct incoming *incoming, const struct trace *trace)
 int
 incoming_begin(struct incoming *incoming, struct spool *spool,
     const struct envelope *envelope, const struct trace *trace,
-    enum bare_newline bare_newline)
+    const struct session_settings *settings)
 {
 	int r;
 
@@ -65,6 +76,8 @@ incoming_begin(struct incoming *incoming, struct spool *spool,
 		draft_free(incoming->draft);
 		return r;
 	}
+	incoming->spool = spool;
+	incoming->size_max_bytes = (uint64_t)settings->message_size_bytes;
 	incoming->size_bytes = incoming->taken_bytes = 0;
 	incoming->fault = INCOMING_FINE;
 	incoming->spool_error = 0;
@@ -72,18 +85,34 @@ incoming_begin(struct incoming *incoming, struct spool *spool,
 	clock_format_date(trace->real_ms, incoming->date);
 	(void)snprintf(incoming->message_id, sizeof(incoming->message_id),
 	    "<%s@%s>", trace->id, trace->hostname);
-	data_start(&incoming->data, bare_newline == BARE_NEWLINE_NORMALIZE);
+	data_start(&incoming->data,
+	    settings->bare_newline == BARE_NEWLINE_NORMALIZE);
 	headers_start(&incoming->headers, write_draft, incoming, incoming->from,
 	    incoming->date, incoming->message_id);
 	return 0;
+}
+
+/* Clients need not tell the size in MAIL: look at the space now and then. */
+static void
+check_space(struct incoming *incoming, size_t length)
+{
+	int r;
+
+	if (incoming->size_bytes / SPACE_STEP_BYTES ==
+	    (incoming->size_bytes - length) / SPACE_STEP_BYTES)
+		return;
+	if ((r = spool_check_space(incoming->spool, 0)) < 0)
+		note_spool_error(incoming, r);
 }
 
 static void
 take_text(struct incoming *incoming, const char *text, size_t length)
 {
 	incoming->size_bytes += length;
-	if (incoming->size_bytes > INCOMING_SIZE_MAX)
+	if (incoming->size_bytes > incoming->size_max_bytes)
 		note_fault(incoming, INCOMING_TOO_LARGE);
+	if (incoming->fault == INCOMING_FINE)
+		check_space(incoming, length);
 	if (incoming->fault != INCOMING_FINE)
 		return;
 	(void)headers_pass(&incoming->headers, text, length);
@@ -131,7 +160,7 @@ incoming_receive(struct incoming *incoming, struct stream *stream,
 	ssize_t n;
 
 	do {
-		if (incoming->taken_bytes > INCOMING_SIZE_ENDLESS)
+		if (incoming->taken_bytes > ENDLESS * incoming->size_max_bytes)
 			return INCOMING_ENDLESS;
 		n = stream_peek(stream, &input,
 		    piece_deadline_mono_ms(incoming, start_mono_ms,

@@ -14,12 +14,6 @@
 #include "smtp-session/reply.h"
 #include "smtp-session/trace.h"
 
-/* What EHLO announces as SIZE (RFC 1870): octets of a message. */
-#define INCOMING_SIZE_MAX 10485760
-
-/* A message larger than this is not read to its end. */
-#define INCOMING_SIZE_ENDLESS (10 * (uint64_t)INCOMING_SIZE_MAX)
-
 #define INCOMING_FIELD_SIZE 400
 
 /* What is wrong with a message. The last in this list takes precedence. */
@@ -34,15 +28,17 @@ enum incoming_fault {
 enum incoming_end {
 	INCOMING_WHOLE, /* at the end of the message */
 	INCOMING_TIMEOUT,
-	INCOMING_ENDLESS, /* past INCOMING_SIZE_ENDLESS */
+	INCOMING_ENDLESS, /* past ten times SMTP_MESSAGE_SIZE */
 	INCOMING_CUT_SHORT, /* at the end of the connection */
 };
 
 /* A message that is being received. */
 struct incoming {
+	struct spool *spool;
 	struct draft *draft;
 	struct data data;
 	struct headers headers;
+	uint64_t size_max_bytes;
 	uint64_t size_bytes; /* of the message, as it was received */
 	uint64_t taken_bytes; /* from the stream, text or not */
 	enum incoming_fault fault;
@@ -60,7 +56,7 @@ struct incoming {
  */
 int incoming_begin(struct incoming *incoming, struct spool *spool,
     const struct envelope *envelope, const struct trace *trace,
-    enum bare_newline bare_newline);
+    const struct session_settings *settings);
 
 /*
  * Receive a message up to its end, whether or not it will be refused. Memory

@@ -169,6 +169,8 @@ end_misconfigured(const char *error)
 
 	if (privileges_become_owner(path) == 0)
 		(void)fault_leave(path, FAULT_SESSION, error);
+	if (audit_write_setting(error))
+		exit(EX_CONFIG);
 	errx(EX_CONFIG, "%s", error);
 }
 

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/spool/envelope.h"
 #include "smtp-session/settings.h"
 
 #define BANNER_LENGTH_MAX 400
@@ -35,6 +36,12 @@ static const struct setting table[] = {
 	    "300", 1, 3600 },
 	{ "SMTP_DATA_TIMEOUT", SETTING_NUMBER, AT(data_timeout_sec), "180", 1,
 	    3600 },
+	{ "SMTP_MESSAGE_SIZE", SETTING_NUMBER, AT(message_size_bytes),
+	    "10485760", 65536, 1073741824 },
+	{ "SMTP_RECIPIENTS", SETTING_NUMBER, AT(recipients), "1000", 1,
+	    ENVELOPE_RECIPIENTS_MAX },
+	{ "SMTP_FREE_SPACE", SETTING_NUMBER, AT(free_space_mib),
+	    SETTINGS_FREE_SPACE, 1, SETTINGS_FREE_SPACE_MAX },
 	{ "SMTP_SESSIONS", SETTING_NUMBER, AT(sessions), "1500", 1,
 	    SETTINGS_SESSIONS_MAX },
 	{ "SMTP_SESSIONS_PER_CLIENT", SETTING_NUMBER, AT(sessions_per_client),

@@ -23,6 +23,9 @@ struct session_settings {
 	bool is_debug;
 	int command_timeout_sec;
 	int data_timeout_sec;
+	int message_size_bytes;
+	int recipients; /* of a message */
+	int free_space_mib;
 	int sessions; /* a listener's limit of concurrent sessions */
 	int sessions_per_client;
 	int idle_timeout_sec; /* until a listener without sessions exits */

@@ -17,15 +17,16 @@
 #include "smtp-session/storage.h"
 
 static int
-open_spool(const char *path, struct sandbox *sandbox, struct spool **ret_spool,
-    const char **ret_trouble)
+open_spool(const struct session_settings *settings, struct sandbox *sandbox,
+    struct spool **ret_spool, const char **ret_trouble)
 {
 	const char *lacking;
 	int r;
 
-	*ret_trouble = path;
-	if ((r = spool_open(path, ret_spool)) < 0)
+	*ret_trouble = settings->queue_path;
+	if ((r = spool_open(settings->queue_path, ret_spool)) < 0)
 		return r;
+	spool_reserve(*ret_spool, settings->free_space_mib);
 	(void)fault_clear(*ret_spool, FAULT_SESSION);
 	if ((r = probe_check(*ret_spool, &lacking)) == -EOPNOTSUPP)
 		*ret_trouble = lacking;
@@ -39,8 +40,7 @@ storage_open(const struct session_settings *settings, struct sandbox *sandbox,
 	int fd, r;
 
 	*ret_storage = (struct storage){ .presence_fd = -1 };
-	r = open_spool(settings->queue_path, sandbox, &ret_storage->spool,
-	    ret_trouble);
+	r = open_spool(settings, sandbox, &ret_storage->spool, ret_trouble);
 	if (r < 0) {
 		spool_close(ret_storage->spool);
 		ret_storage->spool = NULL;

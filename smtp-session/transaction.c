@@ -80,7 +80,7 @@ cmd_mail(struct session *session, char *argument)
 	if (mail.is_requiretls && !(session->is_tls && session->is_esmtp))
 		return reply_make(555, "5.5.4",
 		    "REQUIRETLS needs STARTTLS and EHLO first");
-	if (mail.size_bytes > INCOMING_SIZE_MAX)
+	if (mail.size_bytes > (uint64_t)session->settings->message_size_bytes)
 		return reply_make(552, "5.3.4", "message too large");
 	if (session->storage.spool == NULL)
 		return reply_spool_error(session->storage.error);
@@ -131,6 +131,7 @@ static const struct reply too_many_recipients = { 452, "4.5.3",
 struct reply
 cmd_rcpt(struct session *session, char *argument)
 {
+	size_t most = (size_t)session->settings->recipients;
 	struct envelope *envelope = &session->envelope;
 	struct rcpt_arguments rcpt;
 	enum command_result result;
@@ -144,9 +145,10 @@ cmd_rcpt(struct session *session, char *argument)
 	if (*rcpt.recipient.domain == '\0')
 		complete_postmaster(session, &rcpt.recipient);
 	address = rcpt.recipient.text;
-	r = envelope_add_request(envelope, address, rcpt.notify, rcpt.orcpt);
-	if (r == -E2BIG)
+	if (envelope->recipient_count >= most &&
+	    !envelope_has_recipient(envelope, address))
 		return too_many_recipients;
+	r = envelope_add_request(envelope, address, rcpt.notify, rcpt.orcpt);
 	if (r < 0)
 		return reply_local_error;
 	log_recipient(session, address);
@@ -268,7 +270,7 @@ cmd_data(struct session *session, char *argument)
 	if (*argument != '\0')
 		return reply_no_argument;
 	r = incoming_begin(&incoming, session->storage.spool,
-	    &session->envelope, &trace, session->settings->bare_newline);
+	    &session->envelope, &trace, session->settings);
 	if (r < 0) {
 		session_log_trouble(session, "spool", r);
 		session_reset_transaction(session);

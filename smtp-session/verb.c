@@ -14,7 +14,6 @@
 #include "lib/clock.h"
 #include "lib/tls.h"
 #include "smtp-session/command.h"
-#include "smtp-session/incoming.h"
 #include "smtp-session/transaction.h"
 #include "smtp-session/verb.h"
 
@@ -112,7 +111,7 @@ cmd_ehlo(struct session *session, char *argument)
 	(void)snprintf(session->text + used, sizeof(session->text) - used,
 	    "\nPIPELINING\nSIZE %d\n8BITMIME\nSMTPUTF8\nDSN\n"
 	    "ENHANCEDSTATUSCODES%s",
-	    INCOMING_SIZE_MAX, tls_offer(session));
+	    session->settings->message_size_bytes, tls_offer(session));
 	return reply;
 }
 

@@ -235,6 +235,22 @@ is_healthy() {
 	is_delivered 1
 }
 
+@test "a message that was announced without its size leaves SMTP_FREE_SPACE free" {
+	mount -t tmpfs -o size=40m tmpfs "$disk"
+	SMTP_FREE_SPACE=37 call
+	begin_message
+	end_message 5000000
+	[[ $reply == "452 4.3.1 "* ]]
+	hang_up
+	[ -z "$(find "$spool" -name '*.eml')" ]
+	is_queue_empty
+	call
+	begin_message
+	end_message 5000000
+	[[ $reply == 250* ]]
+	hang_up
+}
+
 @test "a session on a full disk answers, and leaves nothing" {
 	mount -t tmpfs -o size=40m tmpfs "$disk"
 	call

@@ -26,7 +26,8 @@ serve() {
 	local variable environment=(-E "SMTP_QUEUE_PATH=$spool")
 
 	# systemd-socket-activate passes on only variables that are named.
-	for variable in ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS; do
+	for variable in ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS \
+		SMTP_FREE_SPACE; do
 		if [ -n "${!variable:-}" ]; then
 			environment+=(-E "$variable=${!variable}")
 		fi
@@ -180,8 +181,12 @@ put_into_retry() {
 	fallocate -l 5M "$spool/ballast"
 	expect_health 503 \
 		"spool $spool: below the free space that mail needs: No space left on device"
-	rm "$spool/ballast"
+	SMTP_FREE_SPACE=14 serve
 	expect_health 200 OK
+	rm "$spool/ballast"
+	SMTP_FREE_SPACE=30 serve
+	expect_health 503 \
+		"spool $spool: below the free space that mail needs: No space left on device"
 }
 
 @test "/healthz is 503 while too few files can be made in the spool" {

@@ -48,6 +48,18 @@ is_listening_on() {
 	diff <(option "$1" ListenStream) <(printf '%s\n' '' "${@:2}")
 }
 
+# The fields that a socket's unit hands to "logger --journald".
+entry() {
+	local command
+
+	command=$(option "$1" ExecStartPre)
+	command=${command#"-/bin/sh -c '"}
+	# systemd makes one backslash of two.
+	command=${command//\\\\/\\}
+	bash -euc "logger() { [ \"\$*\" = --journald ] && cat; }
+		${command%"'"}"
+}
+
 # Whether the generator has written drop-ins for just these units.
 are_drop_ins_of() {
 	diff <(ls "$out") <(printf '%s.d\n' "$@")
@@ -174,6 +186,7 @@ are_drop_ins_of() {
 		for unit in smtpserver.socket smtpserver-listener.socket; do
 			is_listening_on $unit 127.0.0.1:2525 '[::1]:2525'
 			[[ $(option $unit ExecStartPre) == *SMTP_PORT* ]]
+			entry "$unit" | grep -x SMTP_VARIABLE=SMTP_PORT
 		done
 	done <<-'END'
 		0
@@ -197,6 +210,22 @@ are_drop_ins_of() {
 		/run/smtp
 		2525$(touch /tmp/x)`id`";%n
 	END
+}
+
+@test "the journal gets an invalid value as the programs' event" {
+	generate <<<"SMTP_PORT='25; \"x'"
+	diff <(entry smtpserver.socket | sort) <(sort <<-END
+		MESSAGE=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port; the default is used
+		MESSAGE_ID=$(sed -n '/"setting-invalid"/{n;s/[^"]*"\(.*\)".*/\1/p}' \
+			"$SMTPSERVER_SOURCE/lib/audit.c")
+		PRIORITY=3
+		SMTP_EVENT=setting-invalid
+		SMTP_REASON=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port; the default is used
+		SMTP_VARIABLE=SMTP_PORT
+		SYSLOG_FACILITY=2
+		SYSLOG_IDENTIFIER=smtpserver-generator
+	END
+	)
 }
 
 @test "a value that is quoted cannot break out of the drop-in" {
@@ -237,6 +266,8 @@ are_drop_ins_of() {
 		generate <<<"SMTP_HEALTH_ADDR=$value"
 		echo "$value: $output"
 		[[ $output == *"SMTP_HEALTH_ADDR is '"*"expected address:port"* ]]
+		entry smtpserver-health.socket |
+			grep -x SMTP_VARIABLE=SMTP_HEALTH_ADDR
 		[ -z "$(option smtpserver-health.socket ListenStream)" ]
 	done
 }

@@ -90,15 +90,23 @@ make_room(struct envelope *envelope)
 	return 0;
 }
 
+bool
+envelope_has_recipient(const struct envelope *envelope, const char *address)
+{
+	for (size_t i = 0; i < envelope->recipient_count; i++)
+		if (strcmp(envelope->recipients[i], address) == 0)
+			return true;
+	return false;
+}
+
 int
 envelope_add_recipient(struct envelope *envelope, const char *address)
 {
 	char **room;
 	int r;
 
-	for (size_t i = 0; i < envelope->recipient_count; i++)
-		if (strcmp(envelope->recipients[i], address) == 0)
-			return 0;
+	if (envelope_has_recipient(envelope, address))
+		return 0;
 	if (envelope->recipient_count == ENVELOPE_RECIPIENTS_MAX)
 		return -E2BIG;
 	if ((r = make_room(envelope)) < 0)

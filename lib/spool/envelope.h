@@ -49,6 +49,9 @@ void envelope_clear(struct envelope *envelope);
 int envelope_set_sender(struct envelope *envelope, const char *address);
 int envelope_add_recipient(struct envelope *envelope, const char *address);
 
+bool envelope_has_recipient(const struct envelope *envelope,
+    const char *address);
+
 /* Add a recipient with its DSN parameters. For a recipient that the envelope
  * has already the first parameters count. On error the envelope is
  * unchanged. */

@@ -33,6 +33,7 @@ struct spool {
 	int day_fd; /* the folder of one day, once it was needed */
 	int64_t day; /* that day, counted from 1970 */
 	bool is_day_kept; /* the folder serves for any day */
+	uint64_t reserve_bytes; /* that mail must leave in the file system */
 	bool has_flush;
 	struct filesystem_flush flush;
 	struct spool_key key;

@@ -76,6 +76,12 @@ spool_close(struct spool *spool)
 	free(spool);
 }
 
+void
+spool_reserve(struct spool *spool, int space_mib)
+{
+	spool->reserve_bytes = (uint64_t)space_mib * 1024 * 1024;
+}
+
 int
 spool_check_space(struct spool *spool, uint64_t size_bytes)
 {
@@ -84,7 +90,7 @@ spool_check_space(struct spool *spool, uint64_t size_bytes)
 	if (fstatvfs(spool->folders[FOLDER_ROOT], &fs) == -1)
 		return -errno;
 	if ((uint64_t)fs.f_bavail * fs.f_frsize <
-	    size_bytes + SPOOL_RESERVE_BYTES)
+	    size_bytes + spool->reserve_bytes)
 		return -ENOSPC;
 	/* btrfs has no limit of files: it reports 0 of 0. */
 	if (fs.f_files > 0 && fs.f_favail < SPOOL_RESERVE_FILES)

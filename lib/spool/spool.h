@@ -10,8 +10,8 @@
 
 #include "lib/token.h"
 
-/* Mail is refused when it would leave less than this in the file system. */
-#define SPOOL_RESERVE_BYTES (16 * 1024 * 1024)
+/* Mail is refused when it would leave fewer files, or less space than is
+ * reserved, in the file system. */
 #define SPOOL_RESERVE_FILES 16
 
 /*
@@ -44,6 +44,9 @@ bool spool_exists(const char *path);
  * ever made creates. -EBADMSG: the key on disk is damaged. */
 int spool_token(struct spool *spool, const char *address,
     char ret_token[TOKEN_SIZE]);
+
+/* Reserve space in the file system, which mail must leave; none at first. */
+void spool_reserve(struct spool *spool, int space_mib);
 
 /* Check that there is space for a message of that size: 0 or -ENOSPC. */
 int spool_check_space(struct spool *spool, uint64_t size_bytes);

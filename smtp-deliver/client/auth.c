@@ -29,6 +29,7 @@
 #define COMMAND_OCTETS 512
 #define RESPONSE_SIZE (CREDENTIAL_SECRET_SIZE + 2 * CREDENTIAL_USER_SIZE + 64)
 #define NONCE_OCTETS 18
+#define CHALLENGE_SIZE 2048
 
 /* A reply that repeats this many octets of what we sent is not logged. */
 #define ECHO_OCTETS 6
@@ -41,7 +42,8 @@ struct exchange {
 	bool is_pending; /* the first response has not been sent */
 	bool is_accepted; /* the host has accepted the credential */
 	size_t lines; /* of the current reply */
-	char challenge[REPLY_LINE_MAX]; /* the last line; decoded later */
+	char challenge[CHALLENGE_SIZE]; /* the last line; decoded later */
+	bool is_challenge_cut; /* it was longer */
 	char response[RESPONSE_SIZE];
 	size_t response_length;
 	char line[BASE64_SIZE(RESPONSE_SIZE)];
@@ -321,7 +323,9 @@ on_challenge(void *context, const char *text)
 	struct exchange *exchange = context;
 
 	exchange->lines++;
-	(void)strlcpy(exchange->challenge, text, sizeof(exchange->challenge));
+	exchange->is_challenge_cut =
+	    strlcpy(exchange->challenge, text, sizeof(exchange->challenge)) >=
+	    sizeof(exchange->challenge);
 }
 
 /* Decode a challenge in place. LOGIN's are prompts in any wording. */
@@ -335,7 +339,7 @@ decode_challenge(struct exchange *exchange)
 	n = base64_decode(exchange->challenge, exchange->challenge,
 	    sizeof(exchange->challenge) - 1);
 	exchange->problem = "the host's challenge is not text in base64";
-	if (n < 0 || exchange->lines != 1 ||
+	if (n < 0 || exchange->lines != 1 || exchange->is_challenge_cut ||
 	    memchr(exchange->challenge, '\0', (size_t)n) != NULL)
 		return -EPROTO;
 	exchange->challenge[n] = '\0';

@@ -16,6 +16,9 @@
 #include "lib/clock.h"
 #include "smtp-deliver/client/dialogue.h"
 
+/* Room for a command with all its parameters. */
+#define COMMAND_SIZE 2048
+
 struct step_rule {
 	const char *name; /* for texts such as "no reply to <name>" */
 	int timeout_sec;
@@ -155,7 +158,7 @@ __attribute__((format(printf, 4, 0))) static enum dialogue_result
 add_command(const struct dialogue *dialogue, enum step step,
     struct verdict *ret_verdict, const char *format, va_list args)
 {
-	char text[REPLY_LINE_MAX];
+	char text[COMMAND_SIZE];
 	int r;
 
 	(void)vsnprintf(text, sizeof(text), format, args);

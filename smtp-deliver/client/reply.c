@@ -92,18 +92,20 @@ int
 reply_read(struct stream *stream, int64_t deadline_mono_ms, reply_line *on_line,
     void *context, struct remote_reply *ret_reply)
 {
-	char line[REPLY_LINE_MAX];
+	char line[REPLY_OCTETS_MAX];
+	size_t left = sizeof(line);
 
 	*ret_reply = (struct remote_reply){ .code = 0 };
 	for (int i = 0; i < REPLY_LINES_MAX; i++) {
-		ssize_t n = stream_get_line(stream, line, sizeof(line),
-		    deadline_mono_ms);
+		ssize_t n =
+		    stream_get_line(stream, line, left, deadline_mono_ms);
 		int is_last;
 
 		if (n == -EMSGSIZE || n == -EBADMSG)
 			return -EPROTO;
 		if (n < 0)
 			return (int)n;
+		left -= (size_t)n + 1;
 		is_last = take_line(ret_reply, line, on_line, context);
 		if (is_last != 0)
 			return is_last < 0 ? is_last : 0;

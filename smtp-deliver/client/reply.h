@@ -9,9 +9,10 @@
 #include "lib/stream.h"
 #include "smtp-deliver/verdict.h"
 
-/* RFC 5321 section 4.5.3.1.5 says 512; many hosts send longer lines. */
-#define REPLY_LINE_MAX 2048
-#define REPLY_LINES_MAX 128
+/* Octets and lines of a whole reply. RFC 5321 section 4.5.3.1.5 allows 512
+ * octets a line; many hosts send more. */
+#define REPLY_OCTETS_MAX 65536
+#define REPLY_LINES_MAX 1024
 
 /* A remote host's reply (RFC 5321 section 4.2). */
 struct remote_reply {
@@ -24,12 +25,13 @@ struct remote_reply {
 typedef void reply_line(void *context, const char *text);
 
 /*
- * Read a reply of one or more lines.
+ * Read a reply of one or more lines to its end. Long lines and many lines are
+ * taken; the text keeps the beginning.
  *
  * on_line	called with context for each line; or NULL.
  *
  * Returns 0, a negative errno of the stream, or -EPROTO if the input is not a
- * reply or has too many lines.
+ * reply, or is longer than REPLY_OCTETS_MAX or REPLY_LINES_MAX.
  */
 int reply_read(struct stream *stream, int64_t deadline_mono_ms,
     reply_line *on_line, void *context, struct remote_reply *ret_reply);

@@ -130,7 +130,8 @@ dkim_open(const struct deliver_settings *settings, struct dkim **ret_dkim,
 	if (settings->dkim_count == 0)
 		return 0;
 	if ((dkim = calloc(1, sizeof(*dkim))) == NULL) {
-		(void)strlcpy(ret_error, "no memory", DKIM_ERROR_SIZE);
+		(void)strlcpy(ret_error, "SMTP_DKIM_KEY_PATH: no memory",
+		    DKIM_ERROR_SIZE);
 		return -ENOKEY;
 	}
 	if (settings->dkim_domain != NULL)

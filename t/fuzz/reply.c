@@ -92,7 +92,7 @@ count_line(void *context, const char *text)
 {
 	unsigned *lines = context;
 
-	must(strlen(text) < REPLY_LINE_MAX);
+	must(strlen(text) < REPLY_OCTETS_MAX);
 	++*lines;
 }
 

@@ -52,6 +52,13 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_DELAY_NOTICE", NULL, 4 },
 	{ "SMTP_DELAY_NOTICE", "0", 0 },
 	{ "SMTP_DELAY_NOTICE", "720", 720 },
+	{ "SMTP_MESSAGE_SIZE", NULL, 10485760 },
+	{ "SMTP_MESSAGE_SIZE", "65536", 65536 },
+	{ "SMTP_MESSAGE_SIZE", "1073741824", 1073741824 },
+	{ "SMTP_RECIPIENTS", NULL, 1000 },
+	{ "SMTP_RECIPIENTS", "1", 1 },
+	{ "SMTP_FREE_SPACE", NULL, 16 },
+	{ "SMTP_FREE_SPACE", "1000000000", 1000000000 },
 	{ "SMTP_SESSIONS", NULL, 1500 },
 	{ "SMTP_SESSIONS", "10000", 10000 },
 	{ "SMTP_SESSIONS_PER_CLIENT", NULL, 1250 },
@@ -117,6 +124,10 @@ static const struct { const char *variable, *value, *expected, *stops; } errors[
 	{ "SMTP_COMMAND_TIMEOUT", "0", "from 1 to 3600", "s" },
 	{ "SMTP_DATA_TIMEOUT", "3601", "from 1 to 3600", "s" },
 	{ "SMTP_REMOTE_TIMEOUT", "5 min", "from 1 to 3600", "d" },
+	{ "SMTP_MESSAGE_SIZE", "65535", "from 65536 to 1073741824", "s" },
+	{ "SMTP_MESSAGE_SIZE", "10M", "\"10M\"; expected a number from 65536 to", "s" },
+	{ "SMTP_RECIPIENTS", "1001", "from 1 to 1000", "s" },
+	{ "SMTP_FREE_SPACE", "0", "from 1 to 1000000000", "sdh" },
 	{ "SMTP_SESSIONS", "10001", "from 1 to 10000", "s" },
 	{ "SMTP_SESSIONS_PER_CLIENT", "0", "from 1 to 10000", "s" },
 	{ "SMTP_IDLE_TIMEOUT", "0", "from 1 to 86400", "s" },
@@ -251,6 +262,14 @@ number_of(const struct all *all, const char *variable)
 		return session->data_timeout_sec;
 	if (strcmp(variable, "SMTP_REMOTE_TIMEOUT") == 0)
 		return deliver->remote_timeout_sec;
+	if (strcmp(variable, "SMTP_MESSAGE_SIZE") == 0)
+		return session->message_size_bytes;
+	if (strcmp(variable, "SMTP_RECIPIENTS") == 0)
+		return session->recipients;
+	if (strcmp(variable, "SMTP_FREE_SPACE") == 0 &&
+	    session->free_space_mib == deliver->free_space_mib &&
+	    session->free_space_mib == all->health.free_space_mib)
+		return session->free_space_mib;
 	if (strcmp(variable, "SMTP_SESSIONS") == 0)
 		return session->sessions;
 	if (strcmp(variable, "SMTP_SESSIONS_PER_CLIENT") == 0)
@@ -316,7 +335,7 @@ static void
 check_errors(void)
 {
 	struct all all;
-	char error[SETTINGS_ERROR_SIZE];
+	char error[SETTINGS_ERROR_SIZE], name[SETTINGS_NAME_SIZE];
 
 	for (size_t i = 0; i < COUNT(errors); i++) {
 		set(errors[i].variable, errors[i].value);
@@ -326,6 +345,10 @@ check_errors(void)
 		ok(strstr(error, errors[i].variable) != NULL &&
 			strstr(error, errors[i].expected) != NULL,
 		    "with an error that names it: %s", error);
+		settings_get_variable(error, name);
+		ok(strncmp(name, "SMTP_", strlen("SMTP_")) == 0 &&
+			strncmp(error, name, strlen(name)) == 0,
+		    "in its first word, %s", name);
 	}
 }
 

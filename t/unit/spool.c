@@ -236,6 +236,9 @@ space_is_checked(void)
 	is_int(
 	    spool_check_space(spool, (uint64_t)fs.f_blocks * fs.f_frsize + 1),
 	    -ENOSPC, "but not for more than the file system's size");
+	spool_reserve(spool, (int)(fs.f_blocks * fs.f_frsize >> 20) + 1);
+	is_int(spool_check_space(spool, 0), -ENOSPC,
+	    "nor if that much is reserved");
 	spool_close(spool);
 }
 
