@@ -29,6 +29,7 @@
  * SMTP_HEALTH_ADDR are for the units' generator, because the programs are
  * handed their sockets. t/source.bats compares this with the tables. */
 static const char *const known[] = {
+	"SMTP_AUTH",
 	"SMTP_AUTH_FILE",
 	"SMTP_BANNER",
 	"SMTP_BARE_NEWLINE",

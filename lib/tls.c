@@ -24,8 +24,12 @@
 #include "lib/ip.h"
 #include "lib/tls.h"
 #include "lib/tlsdane.h"
+#include "lib/tlspeer.h"
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+/* Towards servers that are verified (RFC 9325): no RSA key transport, no CBC
+ * with SHA-1, keys of 2048 bits or as strong. */
+#define STRICT_PRIORITIES PRIORITIES ":-RSA:-SHA1:%PROFILE_MEDIUM"
 #define GOODBYE_MS 1000
 #define DIGEST_SIZE 32 /* SHA-256 */
 #define MEMORY_MS 3600000
@@ -47,8 +51,7 @@ struct tls {
 	struct stream *stream;
 	int64_t deadline_mono_ms;
 	int error; /* a negative errno of the descriptors, or 0 */
-	/* During a client's handshake, if TLSA records decide. */
-	const struct tls_policy *policy;
+	const struct tls_policy *policy; /* during a client's handshake */
 	char mismatch[TLS_TEXT_SIZE];
 	struct tls_memory *memory; /* a client's, or NULL */
 	struct tls_memory learned; /* becomes *memory, but for the session */
@@ -205,6 +208,8 @@ digest_policy(const struct tls_policy *policy,
 		return false;
 	add_octets(hash, &policy->check, sizeof(policy->check));
 	add_text(hash, policy->host);
+	add_octets(hash, &policy->is_san_required,
+	    sizeof(policy->is_san_required));
 	add_text(hash, policy->ca_file);
 	for (size_t i = 0; i < TLS_NAMES_MAX; i++)
 		add_text(hash, policy->names[i]);
@@ -281,7 +286,7 @@ static const struct transport tls_transport = {
 /* Make a session of either side. It takes over the credentials, also if it
  * fails. */
 static int
-make_session(struct stream *stream, unsigned side,
+make_session(struct stream *stream, unsigned side, const char *priorities,
     gnutls_certificate_credentials_t credentials, int64_t deadline_mono_ms,
     struct tls **ret_tls)
 {
@@ -295,7 +300,7 @@ make_session(struct stream *stream, unsigned side,
 	tls->credentials = credentials;
 	tls->deadline_mono_ms = deadline_mono_ms;
 	if (gnutls_init(&tls->session, side) < 0 ||
-	    gnutls_priority_set_direct(tls->session, PRIORITIES, NULL) < 0 ||
+	    gnutls_priority_set_direct(tls->session, priorities, NULL) < 0 ||
 	    gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE,
 		tls->credentials) < 0) {
 		tls_free(tls);
@@ -309,44 +314,14 @@ make_session(struct stream *stream, unsigned side,
 	return 0;
 }
 
-static void
-explain_verification(const struct tls *tls, struct tls_result *ret_result)
-{
-	unsigned status = gnutls_session_get_verify_cert_status(tls->session);
-	gnutls_datum_t text;
-
-	(void)strlcpy(ret_result->error, "certificate does not verify",
-	    sizeof(ret_result->error));
-	if (gnutls_certificate_verification_status_print(status,
-		GNUTLS_CRT_X509, &text, 0) < 0)
-		return;
-	(void)strlcpy(ret_result->error, (const char *)text.data,
-	    sizeof(ret_result->error));
-	gnutls_free(text.data);
-}
-
-static void
-explain_mismatch(const struct tls *tls, int code, struct tls_result *ret_result)
-{
-	if (code == GNUTLS_E_CERTIFICATE_ERROR)
-		(void)strlcpy(ret_result->error, tls->mismatch,
-		    sizeof(ret_result->error));
-	else
-		explain_verification(tls, ret_result);
-	/* GnuTLS ends its sentences with a space. */
-	for (size_t n = strlen(ret_result->error);
-	     n > 0 && ret_result->error[n - 1] == ' '; n--)
-		ret_result->error[n - 1] = '\0';
-}
-
 static int
 explain_failure(const struct tls *tls, int code, struct tls_result *ret_result)
 {
 	const char *alert = NULL;
 
-	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR ||
-	    (code == GNUTLS_E_CERTIFICATE_ERROR && *tls->mismatch != '\0')) {
-		explain_mismatch(tls, code, ret_result);
+	if (code == GNUTLS_E_CERTIFICATE_ERROR && *tls->mismatch != '\0') {
+		(void)strlcpy(ret_result->error, tls->mismatch,
+		    sizeof(ret_result->error));
 		return -EKEYREJECTED;
 	}
 	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
@@ -472,8 +447,8 @@ tls_accept(struct stream *stream, struct tls_identity *identity,
 	int r;
 
 	*ret_result = (struct tls_result){ .error = "out of memory" };
-	r = make_session(stream, GNUTLS_SERVER, identity->credentials,
-	    deadline_mono_ms, &tls);
+	r = make_session(stream, GNUTLS_SERVER, PRIORITIES,
+	    identity->credentials, deadline_mono_ms, &tls);
 	free(identity);
 	return r < 0 ? r : start(tls, ret_result);
 }
@@ -505,15 +480,29 @@ load_trust(const struct tls_policy *policy,
 	return -ENOKEY;
 }
 
+/* GnuTLS ends its sentences with a space. */
+static void
+trim(char *text)
+{
+	for (size_t n = strlen(text); n > 0 && text[n - 1] == ' '; n--)
+		text[n - 1] = '\0';
+}
+
 /* GnuTLS calls this when the server has shown its certificates. */
 static int
-check_records(gnutls_session_t session)
+check_peer(gnutls_session_t session)
 {
 	struct tls *tls = gnutls_transport_get_ptr(session);
+	const struct tls_policy *policy = tls->policy;
+	int r = tlspeer_check_strength(session, tls->mismatch);
 
-	return tlsdane_verify(session, tls->policy, tls->mismatch) < 0
-	    ? GNUTLS_E_CERTIFICATE_ERROR
-	    : 0;
+	if (r == 0)
+		r = policy->check == TLS_CHECK_DANE
+		    ? tlsdane_verify(session, policy, tls->mismatch)
+		    : tlspeer_verify_name(session, policy->host,
+			  policy->is_san_required, tls->mismatch);
+	trim(tls->mismatch);
+	return r < 0 ? GNUTLS_E_CERTIFICATE_ERROR : 0;
 }
 
 /* Set the name of the server, and what its certificate must satisfy. */
@@ -524,10 +513,7 @@ require(struct tls *tls, const struct tls_policy *policy)
 		(void)gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS,
 		    policy->host, strlen(policy->host));
 	tls->policy = policy;
-	if (policy->check == TLS_CHECK_NAME)
-		gnutls_session_set_verify_cert(tls->session, policy->host, 0);
-	else if (policy->check == TLS_CHECK_DANE)
-		gnutls_session_set_verify_function(tls->session, check_records);
+	gnutls_session_set_verify_function(tls->session, check_peer);
 }
 
 int
@@ -541,8 +527,8 @@ tls_connect(struct stream *stream, const struct tls_policy *policy,
 
 	*ret_result = (struct tls_result){ .error = "out of memory" };
 	if ((r = load_trust(policy, &trust, ret_result)) < 0 ||
-	    (r = make_session(stream, GNUTLS_CLIENT, trust, deadline_mono_ms,
-		 &tls)) < 0)
+	    (r = make_session(stream, GNUTLS_CLIENT, STRICT_PRIORITIES, trust,
+		 deadline_mono_ms, &tls)) < 0)
 		return r;
 	require(tls, policy);
 	recall(tls, memory);

@@ -50,8 +50,11 @@ enum tls_check {
 struct tls_policy {
 	enum tls_check check;
 	const char *host; /* the name or IP address that we connect to */
-	/* TLS_CHECK_NAME: trust anchors, or NULL for the system's. */
+	/* TLS_CHECK_NAME: trust anchors, or NULL for the system's; and whether
+	 * the name must be among the alternative names (RFC 8461 section
+	 * 4.2). */
 	const char *ca_file;
+	bool is_san_required;
 	/* TLS_CHECK_DANE: usable records, and the host's names; unused elements
 	 * are NULL. */
 	const struct tls_tlsa *records;

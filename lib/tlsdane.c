@@ -199,11 +199,19 @@ static int
 check_below(gnutls_x509_trust_list_t anchors, struct chain *chain,
     const struct tls_policy *policy, char ret_error[TLS_TEXT_SIZE])
 {
+	char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
+	gnutls_typed_vdata_st data = {
+		GNUTLS_DT_KEY_PURPOSE_OID,
+		(unsigned char *)purpose,
+		0,
+	};
 	unsigned status = 0;
 	gnutls_datum_t text;
 
 	if (gnutls_x509_trust_list_verify_crt2(anchors, chain->certificates,
-		chain->count, NULL, 0, 0, &status, NULL) < 0)
+		chain->count, &data, 1,
+		GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status,
+		NULL) < 0)
 		return -EKEYREJECTED;
 	if (status != 0) {
 		if (gnutls_certificate_verification_status_print(status,

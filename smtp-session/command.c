@@ -20,12 +20,18 @@
 #define SIZE_DIGITS_MAX 20 /* RFC 1870 section 4 */
 
 void
-command_split(char *line, const char **ret_verb, char **ret_argument)
+command_trim(char *line)
 {
 	size_t length = strlen(line);
 
 	while (length > 0 && isspace((unsigned char)line[length - 1]))
 		line[--length] = '\0';
+}
+
+void
+command_split(char *line, const char **ret_verb, char **ret_argument)
+{
+	command_trim(line);
 	*ret_verb = line;
 	line += strcspn(line, " ");
 	if (*line != '\0')
@@ -160,6 +166,11 @@ parse_mail_parameter(const char *keyword, const char *value,
 		return parse_envid(value, mail);
 	if (strcasecmp(keyword, "REQUIRETLS") == 0)
 		return parse_requiretls(value, mail);
+	if (strcasecmp(keyword, "AUTH") == 0) {
+		mail->has_auth = true;
+		return value != NULL && *value != '\0' ? COMMAND_OK
+						       : COMMAND_BAD_PARAMETER;
+	}
 	return COMMAND_UNKNOWN_PARAMETER;
 }
 

@@ -35,6 +35,7 @@ struct mail_arguments {
 	bool is_8bitmime; /* BODY=8BITMIME (RFC 6152) */
 	bool is_smtputf8; /* SMTPUTF8 (RFC 6531) */
 	bool is_requiretls; /* REQUIRETLS (RFC 8689) */
+	bool has_auth; /* AUTH= (RFC 4954 section 5) */
 	enum dsn_return dsn_return; /* RET= (RFC 3461) */
 	const char *envid; /* ENVID= (RFC 3461), within the line; or NULL */
 };
@@ -45,6 +46,9 @@ struct rcpt_arguments {
 	unsigned notify; /* NOTIFY= (RFC 3461), enum dsn_notify */
 	const char *orcpt; /* a valid ORCPT=, within the line; or NULL */
 };
+
+/* Drop white space at the end of a line. */
+void command_trim(char *line);
 
 /*
  * Split a command line into its verb and its argument, in place. A missing

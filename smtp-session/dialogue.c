@@ -16,6 +16,7 @@
 
 #include "lib/clock.h"
 #include "lib/text.h"
+#include "smtp-session/auth.h"
 #include "smtp-session/command.h"
 #include "smtp-session/dialogue.h"
 #include "smtp-session/reply.h"
@@ -30,6 +31,7 @@
 /* What came instead of a command line. */
 enum line_error {
 	LINE_TOO_LONG,
+	LINE_ANSWER_TOO_LONG, /* in an AUTH exchange */
 	LINE_BARE_NEWLINE,
 	LINE_NUL,
 	LINE_TLS, /* a handshake without STARTTLS */
@@ -65,6 +67,8 @@ line_error_reply(enum line_error error)
 	switch (error) {
 	case LINE_TOO_LONG:
 		return reply_make(500, "5.5.2", "line too long");
+	case LINE_ANSWER_TOO_LONG:
+		return reply_make(500, "5.5.6", "line too long");
 	case LINE_BARE_NEWLINE:
 		return reply_make(500, "5.5.2",
 		    "lines must end in CRLF and contain no other CR or LF");
@@ -126,6 +130,9 @@ handle_line(struct session *session, char *line, size_t length)
 		return refuse_line(session, LINE_NUL);
 	command_split(line, &name, &argument);
 	verb = verb_find(name);
+	if (length >= COMMAND_LINE_MAX &&
+	    (verb == NULL || verb->handler != cmd_auth))
+		return refuse_line(session, LINE_TOO_LONG);
 	/* The handler may end the transaction. */
 	memcpy(message, session->envelope.id, sizeof(message));
 	reply = run_verb(session, verb, argument);
@@ -134,21 +141,38 @@ handle_line(struct session *session, char *line, size_t length)
 	return reply;
 }
 
+/* Take an answer of the client in an AUTH exchange. It must be in no log. */
+static struct reply
+handle_answer(struct session *session, char *line, size_t length)
+{
+	struct reply reply;
+
+	if (memchr(line, '\0', length) != NULL)
+		return refuse_line(session, LINE_NUL);
+	command_trim(line);
+	reply = auth_answer(session, line);
+	if (is_error(&reply))
+		log_refusal(session, verb_find("AUTH"), "", &reply);
+	return reply;
+}
+
 /* ---- a line -------------------------------------------------------------- */
 
 /* Get a line, whose end must be CRLF unless newlines are normalized. */
 static ssize_t
 get_line(struct session *session, int64_t deadline_mono_ms,
-    char line[COMMAND_LINE_MAX])
+    char line[AUTH_LINE_MAX])
 {
+	size_t size = session->settings->auth == AUTH_NONE ? COMMAND_LINE_MAX
+							   : AUTH_LINE_MAX;
 	bool is_crlf;
 	ssize_t n;
 
 	if (session->settings->bare_newline == BARE_NEWLINE_REJECT)
-		return stream_get_line(session->stream, line, COMMAND_LINE_MAX,
+		return stream_get_line(session->stream, line, size,
 		    deadline_mono_ms);
-	n = stream_get_any_line(session->stream, line, COMMAND_LINE_MAX,
-	    deadline_mono_ms, &is_crlf);
+	n = stream_get_any_line(session->stream, line, size, deadline_mono_ms,
+	    &is_crlf);
 	if (n >= 0 && !is_crlf)
 		session->newlines |= NEWLINE_COMMAND;
 	return n;
@@ -158,7 +182,7 @@ get_line(struct session *session, int64_t deadline_mono_ms,
  * is not waited for. Returns whether there is a line. */
 static bool
 read_line(struct session *session, int64_t deadline_mono_ms,
-    char line[COMMAND_LINE_MAX], size_t *ret_length, enum line_error *ret_error)
+    char line[AUTH_LINE_MAX], size_t *ret_length, enum line_error *ret_error)
 {
 	const char *input;
 	ssize_t n = stream_peek(session->stream, &input, deadline_mono_ms);
@@ -171,7 +195,8 @@ read_line(struct session *session, int64_t deadline_mono_ms,
 		n = get_line(session, deadline_mono_ms, line);
 	switch (n) {
 	case -EMSGSIZE:
-		*ret_error = LINE_TOO_LONG;
+		*ret_error = session->state == S_AUTH ? LINE_ANSWER_TOO_LONG
+						      : LINE_TOO_LONG;
 		return false;
 	case -EBADMSG:
 		*ret_error = LINE_BARE_NEWLINE;
@@ -188,10 +213,11 @@ read_line(struct session *session, int64_t deadline_mono_ms,
 
 /* Wait for a command line. Between transactions SIGTERM ends the wait. */
 static bool
-wait_for_line(struct session *session, char line[COMMAND_LINE_MAX],
+wait_for_line(struct session *session, char line[AUTH_LINE_MAX],
     size_t *ret_length, enum line_error *ret_error)
 {
-	bool is_between = (session->state & (S_CONNECTED | S_GREETED)) != 0;
+	bool is_between =
+	    (session->state & (S_CONNECTED | S_GREETED | S_AUTH)) != 0;
 	int64_t deadline_mono_ms = clock_mono_ms() +
 	    (int64_t)session->settings->command_timeout_sec * 1000;
 	bool has_line = false;
@@ -209,13 +235,21 @@ wait_for_line(struct session *session, char line[COMMAND_LINE_MAX],
 static struct reply
 next_reply(struct session *session)
 {
-	char line[COMMAND_LINE_MAX];
+	char line[AUTH_LINE_MAX];
 	enum line_error error;
+	struct reply reply;
 	size_t length;
+	bool is_answer = session->state == S_AUTH;
 
 	if (!wait_for_line(session, line, &length, &error))
-		return refuse_line(session, error);
-	return handle_line(session, line, length);
+		reply = refuse_line(session, error);
+	else if (is_answer)
+		reply = handle_answer(session, line, length);
+	else
+		reply = handle_line(session, line, length);
+	if (is_answer && is_error(&reply))
+		session->state = S_GREETED;
+	return reply;
 }
 
 static void

@@ -23,12 +23,15 @@
  *	    ^                      |  ^              |              |
  *	    +------STARTTLS--------+  +--RSET, EHLO--+---RSET, -----+
  *	                                                EHLO, DATA
+ *
+ *	GREETED --AUTH--> AUTH --the client's last answer--> GREETED
  */
 enum session_state {
 	S_CONNECTED = 1,
 	S_GREETED = 2,
 	S_MAIL = 4,
 	S_RCPT = 8,
+	S_AUTH = 16, /* an answer follows, not a command */
 	S_ANY = S_CONNECTED | S_GREETED | S_MAIL | S_RCPT,
 };
 
@@ -47,6 +50,8 @@ struct session {
 	enum session_state state;
 	bool is_esmtp; /* the client sent EHLO, not HELO */
 	bool is_tls;
+	bool is_authenticated; /* AUTH was accepted; that gives no rights */
+	unsigned auth_answers; /* that are still to come */
 	unsigned newlines; /* enum session_newline, or-ed */
 	int errors; /* refusals since the last accepted message */
 	struct envelope envelope; /* of the transaction; its id names it */

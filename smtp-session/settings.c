@@ -21,6 +21,12 @@ static const char *const bare_newline_names[] = {
 	NULL,
 };
 
+static const char *const auth_names[] = {
+	[AUTH_NONE] = "none",
+	[AUTH_ANY] = "any",
+	NULL,
+};
+
 #define AT(member) offsetof(struct session_settings, member)
 
 static const struct setting table[] = {
@@ -31,6 +37,7 @@ static const struct setting table[] = {
 	{ "SMTP_TLS_KEY", SETTING_TEXT, AT(tls_key) },
 	{ "SMTP_BARE_NEWLINE", SETTING_CHOICE, AT(bare_newline), "normalize",
 	    .names = bare_newline_names },
+	{ "SMTP_AUTH", SETTING_CHOICE, AT(auth), .names = auth_names },
 	{ "SMTP_DEBUG", SETTING_FLAG, AT(is_debug), "0" },
 	{ "SMTP_COMMAND_TIMEOUT", SETTING_NUMBER, AT(command_timeout_sec),
 	    "300", 1, 3600 },

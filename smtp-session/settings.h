@@ -12,6 +12,12 @@ enum bare_newline {
 	BARE_NEWLINE_NORMALIZE,
 };
 
+/* Credentials of clients. */
+enum auth {
+	AUTH_NONE, /* AUTH is not offered */
+	AUTH_ANY, /* accepted and ignored */
+};
+
 /* The settings that smtp-session reads from the environment. */
 struct session_settings {
 	char hostname[SETTINGS_HOSTNAME_SIZE];
@@ -20,6 +26,7 @@ struct session_settings {
 	const char *tls_cert; /* NULL: STARTTLS is not offered */
 	const char *tls_key;
 	enum bare_newline bare_newline;
+	enum auth auth;
 	bool is_debug;
 	int command_timeout_sec;
 	int data_timeout_sec;

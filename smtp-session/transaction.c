@@ -77,6 +77,9 @@ cmd_mail(struct session *session, char *argument)
 	if (result != COMMAND_OK)
 		return argument_reply(result, 550, "5.1.7",
 		    "expected FROM:<reverse-path>");
+	/* Those who may give it are trusted as little as others: ignored. */
+	if (mail.has_auth && session->settings->auth == AUTH_NONE)
+		return reply_make(555, "5.5.4", "unknown parameter");
 	if (mail.is_requiretls && !(session->is_tls && session->is_esmtp))
 		return reply_make(555, "5.5.4",
 		    "REQUIRETLS needs STARTTLS and EHLO first");

@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "lib/tls.h"
+#include "smtp-session/auth.h"
 #include "smtp-session/command.h"
 #include "smtp-session/transaction.h"
 #include "smtp-session/verb.h"
@@ -36,6 +37,7 @@ static const struct verb verbs[] = {
 	{ "HELO", S_ANY, cmd_helo },
 	{ "EHLO", S_ANY, cmd_ehlo },
 	{ "STARTTLS", S_GREETED, cmd_starttls },
+	{ "AUTH", S_GREETED, cmd_auth },
 	{ "MAIL", S_GREETED, cmd_mail },
 	{ "RCPT", S_MAIL | S_RCPT, cmd_rcpt },
 	{ "DATA", S_RCPT, cmd_data },
@@ -110,8 +112,10 @@ cmd_ehlo(struct session *session, char *argument)
 	session->is_esmtp = true;
 	(void)snprintf(session->text + used, sizeof(session->text) - used,
 	    "\nPIPELINING\nSIZE %d\n8BITMIME\nSMTPUTF8\nDSN\n"
-	    "ENHANCEDSTATUSCODES%s",
-	    session->settings->message_size_bytes, tls_offer(session));
+	    "ENHANCEDSTATUSCODES%s%s",
+	    session->settings->message_size_bytes,
+	    session->settings->auth == AUTH_ANY ? "\nAUTH PLAIN LOGIN" : "",
+	    tls_offer(session));
 	return reply;
 }
 
@@ -139,6 +143,7 @@ start_tls(struct session *session, struct tls_identity *identity)
 	record.tls = text;
 	audit_write(&record);
 	session->is_tls = true;
+	session->is_authenticated = false;
 	session->state = S_CONNECTED;
 	return reply_sent;
 }

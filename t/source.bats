@@ -115,7 +115,8 @@ variables() {
 
 @test "GnuTLS, the journal and microhttpd each have their own modules" {
 	[ "$(include gnutls | sort | xargs)" = \
-		"lib/password.c lib/sign.c lib/tls.c lib/tlsdane.c lib/tlsdane.h" ]
+		"lib/password.c lib/sign.c lib/tls.c lib/tlsdane.c lib/tlsdane.h \
+lib/tlspeer.c" ]
 	[ "$(sources '*.c' | grep -v '^t/' |
 		xargs grep -l systemd/journal)" = lib/audit.c ]
 	[ "$(include microhttpd)" = smtp-health/http.c ]

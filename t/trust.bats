@@ -48,12 +48,19 @@ make_certificates() {
 	ca_issue self --self-signed mx.plain.signed.test
 	ca_issue anything --self-signed anything.test
 	ca_issue old --expired anything.test
+	ca_issue client --client mx.plain.signed.test
+	ca_issue name-only --name-only mx.sts.test
+	ca_issue small --rsa 1024 mx.plain.signed.test
+	ca_issue small-own --self-signed --rsa 1024 mx.small.signed.test
+	ca_issue rsa --rsa 2048 mx.plain.signed.test
 	make_ca ta
 	make_ca evil
 	issue_below ta leaf mx.ta.signed.test
 	issue_below ta domain-leaf ta.signed.test
 	issue_below ta other-leaf mx.elsewhere.test
 	issue_below ta old-leaf --expired mx.ta.signed.test
+	issue_below ta client-leaf --client mx.ta.signed.test
+	issue_below ta small-leaf --rsa 1024 mx.ta.signed.test
 	issue_below evil evil-leaf mx.ta.signed.test
 	# Another CA signed it; it merely carries the true anchor.
 	cat "$network_dir"/ca/{evil-leaf,evil,ta}.pem >"$network_dir/ca/forged.pem"
@@ -91,6 +98,10 @@ make_policies() {
 	done
 	ca_issue policies "${names[@]}" mx.sts.test
 	ca_issue policies-self --self-signed "${names[@]}"
+	ca_issue policies-client --client "${names[@]}"
+	ca_issue policies-small --rsa 1024 "${names[@]}"
+	ca_issue policies-rsa --rsa 2048 "${names[@]}"
+	ca_issue policies-name --name-only mta-sts.strange.sts.test
 	dns < <(
 		for domain in "${policy_domains[@]}" strange; do
 			[ "$domain" = dane ] ||
@@ -139,6 +150,10 @@ make_zones() {
 		mx.own      A $ip
 		_25._tcp.mx.own $(tlsa 2 0 1 own)
 		_25._tcp.mx.own $(tlsa 2 1 1 own)
+
+		small       MX 10 mx.small
+		mx.small    A $ip
+		_25._tcp.mx.small $(tlsa 3 1 1 small-own)
 
 		mismatch    MX 10 mx.mismatch
 		mx.mismatch A $ip
@@ -192,13 +207,13 @@ make_zones() {
 
 # ---- helpers -----------------------------------------------------------------
 
-# host_has CERTIFICATE: start the host, which offers STARTTLS with this
-# certificate, or no STARTTLS for "none".
+# host_has CERTIFICATE [OPTION...]: start the host, which offers STARTTLS with
+# this certificate, or no STARTTLS for "none".
 host_has() {
 	local options=()
 
 	[ "$1" = none ] || mapfile -t options < <(odd_certificate "$1")
-	odd_start odd "${options[@]}"
+	odd_start odd "${options[@]}" "${@:2}"
 }
 
 # try DOMAIN: submit a message to it and run smtp-deliver; its id is in $id.
@@ -231,8 +246,9 @@ defers() {
 	run ! grep -q MAIL "$(odd odd)/log"
 }
 
-# policies_start [CERTIFICATE [VERSION]]: start the host with the policies,
-# until the test ends; VERSION is the latest TLS version that it speaks.
+# policies_start [CERTIFICATE [VERSION [CIPHERS]]]: start the host with the
+# policies, until the test ends; VERSION is the latest TLS version that it
+# speaks, CIPHERS are its cipher suites.
 policies_start() {
 	local certificate=$network_dir/ca/${1:-policies}
 
@@ -241,7 +257,7 @@ policies_start() {
 	rm -f "$web/ready"
 	start ip netns exec "$network_id-web" \
 		"$SMTPSERVER_SOURCE/t/lib/policy-server" \
-		"$certificate.pem" "$certificate.key" "$web" ${2:+"$2"} \
+		"$certificate.pem" "$certificate.key" "$web" "${@:2}" \
 		2>>"$web/stderr"
 	wait_for 10 test -e "$web/ready"
 }
@@ -283,6 +299,27 @@ fingerprint() {
 
 @test "plain TLS: no message for a self-signed certificate" {
 	defers plain.signed.test self verify "NOT trusted"
+}
+
+@test "plain TLS: no message for a certificate for clients only" {
+	defers plain.signed.test client verify purpose
+}
+
+@test "plain TLS: no message for a key of less than 2048 bits" {
+	defers plain.signed.test small verify "1024 bits"
+}
+
+@test "plain TLS: no RSA key transport, no CBC with SHA-1" {
+	for ciphers in AES128-GCM-SHA256 ECDHE-RSA-AES128-SHA; do
+		host_has rsa --tls-most 1.2 --ciphers "$ciphers"
+		try plain.signed.test
+		told "$id" deferred "status=4.7.5 "
+		[ "$(saw odd MAIL)" -eq 0 ]
+		stop_started
+	done
+	host_has rsa --tls-most 1.2 --ciphers ECDHE-RSA-AES128-GCM-SHA256
+	try plain.signed.test
+	told "$id" delivered policy=verify
 }
 
 @test "without a policy a host without STARTTLS gets mail in plain text" {
@@ -353,6 +390,10 @@ fingerprint() {
 	run ! grep -q MAIL "$(odd odd)/log"
 }
 
+@test "DANE-EE: no message for a key of less than 2048 bits" {
+	defers small.signed.test small-own dane "1024 bits"
+}
+
 # ---- DANE-TA -----------------------------------------------------------------
 
 @test "DANE-TA: a certificate for the host's name is accepted" {
@@ -381,6 +422,14 @@ fingerprint() {
 
 @test "DANE-TA: a host certificate that is itself the anchor is refused" {
 	defers own.signed.test own dane "TLSA"
+}
+
+@test "DANE-TA: no message for a certificate for clients only" {
+	defers ta.signed.test client-leaf dane purpose
+}
+
+@test "DANE-TA: no message for a key of less than 2048 bits" {
+	defers ta.signed.test small-leaf dane "1024 bits"
 }
 
 # ---- records that cannot be used ---------------------------------------------
@@ -485,6 +534,17 @@ fingerprint() {
 	policies_start
 	policy pattern.sts.test enforce mx.other.test '*.sts.test'
 	delivers pattern.sts.test policies sts
+}
+
+@test "STS enforce: the host is among the alternative names" {
+	policies_start
+	policy enforce.sts.test enforce mx.sts.test
+	defers enforce.sts.test name-only sts "alternative name"
+	stop_started
+	# Without such a policy the name that is not among them counts.
+	policies_start
+	policy testing.sts.test testing mx.sts.test
+	delivers testing.sts.test name-only verify
 }
 
 @test "STS testing: mail that enforce would hold is sent, and logged" {
@@ -603,6 +663,26 @@ fingerprint() {
 	delivers strange.sts.test none none
 	grep "event=policy-missed" "$trail" | grep -q certificate
 	[ "$(fetches strange.sts.test)" -eq 0 ]
+}
+
+@test "STS: policies come over TLS as strict as that for mail" {
+	for server in policies-client: policies-small: policies-name: \
+		policies-rsa:1.2:AES128-GCM-SHA256 \
+		policies-rsa:1.2:ECDHE-RSA-AES128-SHA; do
+		IFS=: read -r certificate version ciphers <<<"$server"
+		policies_start "$certificate" ${version:+"$version" "$ciphers"}
+		policy strange.sts.test enforce mx.other.test
+		delivers strange.sts.test none none
+		grep "event=policy-missed" "$trail" | grep -q "cannot be fetched"
+		: >"$trail"
+		rm -f "$spool"/policies/*
+		stop_started
+	done
+	policies_start policies-rsa 1.2 ECDHE-RSA-AES128-GCM-SHA256
+	policy strange.sts.test enforce mx.other.test
+	host_has none
+	try strange.sts.test
+	told "$id" deferred "does not name"
 }
 
 @test "STS: a policy that is torn on disk is fetched again" {

@@ -17,15 +17,55 @@
 
 #include <curl/curl.h>
 
+#include "lib/tlspeer.h"
 #include "smtp-deliver/policy/https.h"
 
 #define STATUS_OK 200
 
 struct sink {
+	CURL *curl;
+	const char *host;
+	bool is_checked; /* the TLS session */
+	char error[TLS_TEXT_SIZE]; /* "": there is nothing wrong with it */
 	char *buffer;
 	size_t size;
 	size_t length;
 };
+
+/* Whether the TLS session is as good as one that carries mail. */
+static bool
+is_good_session(struct sink *sink)
+{
+	struct curl_tlssessioninfo *info = NULL;
+
+	if (curl_easy_getinfo(sink->curl, CURLINFO_TLS_SSL_PTR, &info) !=
+		CURLE_OK ||
+	    info == NULL || info->backend != CURLSSLBACKEND_GNUTLS ||
+	    info->internals == NULL) {
+		(void)strlcpy(sink->error,
+		    "libcurl has TLS from elsewhere than "
+		    "GnuTLS, which cannot be checked",
+		    sizeof(sink->error));
+		return false;
+	}
+	return tlspeer_check_strength(info->internals, sink->error) == 0 &&
+	    tlspeer_verify_name(info->internals, sink->host, true,
+		sink->error) == 0;
+}
+
+/* Before the first line of the response counts, check whom it comes from. A
+ * session that is not good enough ends the transfer. */
+static size_t
+take_header(char *data, size_t unit, size_t count, void *context)
+{
+	struct sink *sink = context;
+
+	(void)data;
+	if (!sink->is_checked && !is_good_session(sink))
+		return 0;
+	sink->is_checked = true;
+	return unit * count;
+}
 
 /* Too long a document ends the transfer. */
 static size_t
@@ -34,7 +74,7 @@ take(char *data, size_t unit, size_t count, void *context)
 	struct sink *sink = context;
 	size_t length = unit * count;
 
-	if (length > sink->size - sink->length)
+	if (!sink->is_checked || length > sink->size - sink->length)
 		return 0;
 	memcpy(sink->buffer + sink->length, data, length);
 	sink->length += length;
@@ -57,6 +97,8 @@ set_up(CURL *curl, const struct https_request *request,
 	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
 	    (long)request->timeout_ms);
 	(void)curl_easy_setopt(curl, CURLOPT_RESOLVE, addresses);
+	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, sink);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, sink);
 	if (request->ca_file != NULL)
@@ -93,7 +135,11 @@ get(const struct https_request *request, char *buffer, size_t size,
     size_t *ret_length, char *ret_error, size_t error_size)
 {
 	struct curl_slist *addresses = NULL;
-	struct sink sink = { .buffer = buffer, .size = size };
+	struct sink sink = {
+		.host = request->host,
+		.buffer = buffer,
+		.size = size,
+	};
 	char error[CURL_ERROR_SIZE] = "";
 	CURLcode code = CURLE_FAILED_INIT;
 	bool is_good = false;
@@ -101,6 +147,7 @@ get(const struct https_request *request, char *buffer, size_t size,
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK &&
 	    (curl = curl_easy_init()) != NULL) {
+		sink.curl = curl;
 		addresses = curl_slist_append(NULL, request->address);
 		set_up(curl, request, addresses, &sink, error);
 		code = curl_easy_perform(curl);
@@ -113,8 +160,12 @@ get(const struct https_request *request, char *buffer, size_t size,
 		*ret_length = sink.length;
 		return 0;
 	}
-	(void)strlcpy(ret_error,
-	    *error != '\0' ? error : curl_easy_strerror(code), error_size);
+	if (*sink.error != '\0')
+		(void)strlcpy(ret_error, sink.error, error_size);
+	else
+		(void)strlcpy(ret_error,
+		    *error != '\0' ? error : curl_easy_strerror(code),
+		    error_size);
 	return -EPROTO;
 }
 

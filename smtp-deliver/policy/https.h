@@ -10,6 +10,7 @@
 /* A document to fetch by HTTPS. */
 struct https_request {
 	const char *url;
+	const char *host; /* that the certificate must be for */
 	const char
 	    *address; /* HOST:PORT:ADDRESS[,ADDRESS...], so that nothing is
 			      * resolved */
@@ -23,7 +24,8 @@ struct https_request {
  *
  * get		Fetch a document into a buffer: from that host, without
  *		redirects, over TLS 1.2 or later with a certificate that
- *		verifies. Returns 0 with ret_length set, or -EPROTO with the
+ *		verifies as one of a mail host with an enforced policy (RFC
+ *		8461 sections 3.3, 4.2). Returns 0 with ret_length set, or -EPROTO with the
  *		reason in ret_error.
  */
 struct https_functions {

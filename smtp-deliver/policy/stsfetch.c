@@ -213,6 +213,7 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 	    : FETCH_SEC;
 	struct https_request request = {
 		.url = url,
+		.host = host,
 		.address = addresses,
 		.ca_file = settings->tls_ca_file,
 		.media_type = "text/plain",

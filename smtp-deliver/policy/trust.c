@@ -236,6 +236,7 @@ trust_get_tls_policy(const struct trust *trust,
 		.check = TLS_CHECK_NAME,
 		.host = trust->host,
 		.ca_file = settings->tls_ca_file,
+		.is_san_required = trust->level == LEVEL_STS,
 	};
 	if (trust->level != LEVEL_DANE)
 		return;

@@ -299,37 +299,54 @@ ca_run() {
 		{ tail "$network_dir/ca/log" >&2 && return 1; }
 }
 
+# ca_make_key NAME [BITS]: make a key, of RSA if it is to have so many bits.
 ca_make_key() {
-	ca_run --generate-privkey --key-type ecdsa --curve secp256r1 \
-		--outfile "$1.key"
+	local kind=(--key-type ecdsa --curve secp256r1)
+
+	[ -z "${2:-}" ] || kind=(--key-type rsa --bits "$2")
+	ca_run --generate-privkey "${kind[@]}" --outfile "$1.key"
 }
 
-# ca_issue NAME [--expired | --self-signed] SUBJECT...: make a certificate for
-# host names and IP addresses.
+# ca_issue NAME [OPTION...] SUBJECT...: make a certificate for host names and IP
+# addresses.
+#
+#	--expired	it is no longer valid
+#	--self-signed	it is its own issuer
+#	--client	it is for clients only
+#	--name-only	its name is not among the alternative names
+#	--rsa BITS	its key is of RSA
 ca_issue() {
-	local name=$1 subject kind=--generate-certificate validity
+	local name=$1 subject kind=--generate-certificate bits=''
 	local anchor=(--load-ca-certificate ca.pem --load-ca-privkey ca.key)
+	local validity='expiration_days = 30' purpose=tls_www_server
+	local has_names=1
 
 	shift
-	validity='expiration_days = 30'
-	case $1 in
-	--expired)
-		validity=$(printf '%s\n%s' \
-			'activation_date = "2020-01-01 00:00:00"' \
-			'expiration_date = "2020-02-01 00:00:00"')
+	while [[ $1 = --* ]]; do
+		case $1 in
+		--expired)
+			validity=$(printf '%s\n%s' \
+				'activation_date = "2020-01-01 00:00:00"' \
+				'expiration_date = "2020-02-01 00:00:00"')
+			;;
+		--self-signed)
+			kind=--generate-self-signed
+			anchor=()
+			;;
+		--client) purpose=tls_www_client ;;
+		--name-only) has_names= ;;
+		--rsa)
+			bits=$2
+			shift
+			;;
+		esac
 		shift
-		;;
-	--self-signed)
-		kind=--generate-self-signed
-		anchor=()
-		shift
-		;;
-	esac
-	ca_make_key "$name"
+	done
+	ca_make_key "$name" "$bits"
 	{
-		printf 'cn = "%s"\n%s\ntls_www_server\nsigning_key\n' \
-			"$1" "$validity"
-		for subject; do
+		printf 'cn = "%s"\n%s\n%s\nsigning_key\nencryption_key\n' \
+			"$1" "$validity" "$purpose"
+		for subject in ${has_names:+"$@"}; do
 			case $subject in
 			*:* | *[0-9]) printf 'ip_address = "%s"\n' "$subject" ;;
 			*) printf 'dns_name = "%s"\n' "$subject" ;;

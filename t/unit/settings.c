@@ -52,6 +52,9 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_DELAY_NOTICE", NULL, 4 },
 	{ "SMTP_DELAY_NOTICE", "0", 0 },
 	{ "SMTP_DELAY_NOTICE", "720", 720 },
+	{ "SMTP_AUTH", NULL, AUTH_NONE },
+	{ "SMTP_AUTH", "none", AUTH_NONE },
+	{ "SMTP_AUTH", "any", AUTH_ANY },
 	{ "SMTP_MESSAGE_SIZE", NULL, 10485760 },
 	{ "SMTP_MESSAGE_SIZE", "65536", 65536 },
 	{ "SMTP_MESSAGE_SIZE", "1073741824", 1073741824 },
@@ -136,6 +139,7 @@ static const struct { const char *variable, *value, *expected, *stops; } errors[
 	{ "SMTP_DEBUG", "yes", "\"yes\"; expected 1, true, 0 or false", "sdh" },
 	{ "SMTP_DEBUG", "\x1b[2J\x7f", "\"?[2J?\"; expected 1, true, 0 or false", "sdh" },
 	{ "SMTP_DEBUG", "2", "expected 1, true, 0 or false", "sdh" },
+	{ "SMTP_AUTH", "yes", "\"yes\"; expected none or any", "s" },
 	{ "SMTP_BARE_NEWLINE", "accept", "\"accept\"; expected reject or normalize", "s" },
 	{ "SMTP_BARE_NEWLINE", "Reject", "expected reject or normalize", "s" },
 	{ "SMTP_HOSTNAME", "two words", "\"two words\"; expected a host name", "sd" },
@@ -262,6 +266,8 @@ number_of(const struct all *all, const char *variable)
 		return session->data_timeout_sec;
 	if (strcmp(variable, "SMTP_REMOTE_TIMEOUT") == 0)
 		return deliver->remote_timeout_sec;
+	if (strcmp(variable, "SMTP_AUTH") == 0)
+		return (int)session->auth;
 	if (strcmp(variable, "SMTP_MESSAGE_SIZE") == 0)
 		return session->message_size_bytes;
 	if (strcmp(variable, "SMTP_RECIPIENTS") == 0)
