@@ -252,8 +252,10 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 	r = stream_open(fd, fd,
 	    dialogue_bound(&client->dialogue, BLOCK_SEC) * 1000,
 	    &client->dialogue.stream);
-	if (r == 0)
+	if (r == 0) {
+		stream_read_on(client->dialogue.stream);
 		r = open_session(client, trust, credential, ret_verdict);
+	}
 	if (r < 0) {
 		make_temporary(ret_verdict);
 		/* A host that refused us gets a QUIT (RFC 5321 section

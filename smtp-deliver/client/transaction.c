@@ -443,17 +443,30 @@ reset(struct client *client)
 	return TRANSACTION_READY;
 }
 
+/* The message could not be sent to its end. A host that has hung up may have
+ * said why: its refusal counts, but no other reply. */
+static int
+end_unsent(const struct client *client, int error, struct verdict *ret_verdict)
+{
+	const struct dialogue *dialogue = &client->dialogue;
+
+	ret_verdict->reply[0] = '\0';
+	if (!stream_can_send(dialogue->stream))
+		(void)dialogue_get_reply(dialogue, STEP_CONTENT, ret_verdict);
+	if (*ret_verdict->reply < '4')
+		dialogue_set_broken(dialogue, STEP_CONTENT, error, ret_verdict);
+	return error;
+}
+
 /* Send the dot and take the reply. */
 static int
 end_content(const struct client *client, struct verdict *ret_verdict)
 {
-	int r = stream_put(client->dialogue.stream, ".\r\n", 3);
+	struct stream *stream = client->dialogue.stream;
+	int r = stream_put(stream, ".\r\n", 3);
 
-	if (r < 0) {
-		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
-		    ret_verdict);
-		return r;
-	}
+	if (r < 0 || (r = stream_flush(stream)) < 0)
+		return end_unsent(client, r, ret_verdict);
 	r = dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
 	if (r < 0 || !is_out_of_step(ret_verdict))
 		return r;
@@ -484,8 +497,7 @@ send_message(const struct transaction *transaction)
 
 	if ((r = dialogue_check_step(&client->dialogue)) < 0 ||
 	    (r = send_content(client, transaction->message)) < 0) {
-		dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
-		    &verdict);
+		(void)end_unsent(client, r, &verdict);
 		set_accepted(transaction, &verdict);
 		return TRANSACTION_LOST;
 	}
