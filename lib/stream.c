@@ -28,6 +28,7 @@
 #define IN_SIZE 65536
 #define OUT_SIZE 65536
 #define PATIENCE_MS 1000
+#define LAST_WORDS_MS 1000 /* for input after output has failed */
 #define PIPE_CHUNK 512 /* POLLOUT promises at least this much room in a pipe */
 
 struct stream {
@@ -37,6 +38,8 @@ struct stream {
 	int send_timeout_ms;
 	const struct transport *transport; /* NULL: use the descriptors */
 	void *context;
+	int out_error; /* of the first time that sending failed */
+	bool is_read_on; /* stream_read_on() */
 	size_t in_start, in_end, out_used;
 	char in[IN_SIZE];
 	char out[OUT_SIZE];
@@ -85,6 +88,8 @@ stream_open(int in_fd, int out_fd, int send_timeout_ms,
 	stream->send_timeout_ms = send_timeout_ms;
 	stream->transport = NULL;
 	stream->context = NULL;
+	stream->out_error = 0;
+	stream->is_read_on = false;
 	stream->in_start = stream->in_end = stream->out_used = 0;
 	*ret_stream = stream;
 	return 0;
@@ -221,6 +226,18 @@ send_all(struct stream *stream, const void *data, size_t size_bytes)
 	return stream_send_plain(stream, data, size_bytes, deadline_mono_ms);
 }
 
+void
+stream_read_on(struct stream *stream)
+{
+	stream->is_read_on = true;
+}
+
+bool
+stream_can_send(const struct stream *stream)
+{
+	return stream->out_error == 0;
+}
+
 bool
 stream_has_input(const struct stream *stream)
 {
@@ -231,17 +248,20 @@ stream_has_input(const struct stream *stream)
 static int
 fill(struct stream *stream, int64_t deadline_mono_ms)
 {
+	int64_t last_words_mono_ms = clock_mono_ms() + LAST_WORDS_MS;
 	ssize_t n;
-	int r;
+	int r = stream_flush(stream);
 
-	if ((r = stream_flush(stream)) < 0)
+	if (r < 0 && !stream->is_read_on)
 		return r;
+	if (r < 0 && deadline_mono_ms > last_words_mono_ms)
+		deadline_mono_ms = last_words_mono_ms;
 	if (stream->in_start == stream->in_end)
 		stream->in_start = stream->in_end = 0;
 	n = receive(stream, stream->in + stream->in_end,
 	    IN_SIZE - stream->in_end, deadline_mono_ms);
 	if (n < 0)
-		return (int)n;
+		return r < 0 ? r : (int)n;
 	stream->in_end += (size_t)n;
 	return 0;
 }
@@ -360,6 +380,8 @@ stream_put(struct stream *stream, const void *data, size_t size_bytes)
 	const char *p = data;
 	int r;
 
+	if (!stream_can_send(stream))
+		return stream->out_error;
 	while (size_bytes > 0) {
 		size_t n = OUT_SIZE - stream->out_used;
 
@@ -396,8 +418,9 @@ stream_flush(struct stream *stream)
 {
 	size_t used = stream->out_used;
 
-	if (used == 0)
-		return 0;
+	if (used == 0 || !stream_can_send(stream))
+		return stream->out_error;
 	stream->out_used = 0;
-	return send_all(stream, stream->out, used);
+	stream->out_error = send_all(stream, stream->out, used);
+	return stream->out_error;
 }

@@ -20,7 +20,8 @@
  * Functions that move octets return a negative errno on failure: -ETIMEDOUT,
  * -ECONNRESET at the end of input, or the error of the kernel or the transport.
  * The stream is unusable after an error, except that output is still possible
- * after -ETIMEDOUT of input.
+ * after -ETIMEDOUT of input, and input may be after output has failed:
+ * stream_read_on().
  */
 struct stream;
 
@@ -61,6 +62,11 @@ ssize_t stream_receive_plain(struct stream *stream, void *buffer,
     size_t size_bytes, int64_t deadline_mono_ms);
 int stream_send_plain(struct stream *stream, const void *data,
     size_t size_bytes, int64_t deadline_mono_ms);
+
+/* From now on, read what has come by the time that output fails: the peer may
+ * have said why it hung up. stream_can_send(): whether output has not failed. */
+void stream_read_on(struct stream *stream);
+bool stream_can_send(const struct stream *stream);
 
 /* Whether input is in the buffer. */
 bool stream_has_input(const struct stream *stream);

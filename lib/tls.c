@@ -453,19 +453,15 @@ tls_accept(struct stream *stream, struct tls_identity *identity,
 	return r < 0 ? r : start(tls, ret_result);
 }
 
-/* Credentials of a client: no certificate; trust anchors if the policy needs
- * them. */
+/* Credentials with the trust anchors of a file; NULL: the system's. */
 static int
-load_trust(const struct tls_policy *policy,
-    gnutls_certificate_credentials_t *ret_trust, struct tls_result *ret_result)
+load_anchors(const char *ca_file, gnutls_certificate_credentials_t *ret_trust,
+    struct tls_result *ret_result)
 {
-	const char *ca_file = policy->ca_file;
 	int count;
 
 	if (gnutls_certificate_allocate_credentials(ret_trust) < 0)
 		return -ENOMEM;
-	if (policy->check != TLS_CHECK_NAME)
-		return 0;
 	count = ca_file != NULL
 	    ? gnutls_certificate_set_x509_trust_file(*ret_trust, ca_file,
 		  GNUTLS_X509_FMT_PEM)
@@ -478,6 +474,30 @@ load_trust(const struct tls_policy *policy,
 	    count < 0 ? gnutls_strerror(count) : "empty");
 	gnutls_certificate_free_credentials(*ret_trust);
 	return -ENOKEY;
+}
+
+int
+tls_check_anchors(const char *ca_file, struct tls_result *ret_result)
+{
+	gnutls_certificate_credentials_t trust;
+
+	*ret_result = (struct tls_result){ .error = "out of memory" };
+	if (load_anchors(ca_file, &trust, ret_result) < 0)
+		return -ENOKEY;
+	gnutls_certificate_free_credentials(trust);
+	return 0;
+}
+
+/* Credentials of a client: no certificate; trust anchors if the policy needs
+ * them. */
+static int
+load_trust(const struct tls_policy *policy,
+    gnutls_certificate_credentials_t *ret_trust, struct tls_result *ret_result)
+{
+	if (policy->check == TLS_CHECK_NAME)
+		return load_anchors(policy->ca_file, ret_trust, ret_result);
+	return gnutls_certificate_allocate_credentials(ret_trust) < 0 ? -ENOMEM
+								      : 0;
 }
 
 /* GnuTLS ends its sentences with a space. */

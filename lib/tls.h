@@ -73,6 +73,10 @@ int tls_identity_load(const char *cert_file, const char *key_file,
     struct tls_identity **ret_identity, struct tls_result *ret_result);
 void tls_identity_free(struct tls_identity *identity);
 
+/* Check that a PEM file has trust anchors. Returns 0, or -ENOKEY with
+ * ret_result->error set. */
+int tls_check_anchors(const char *ca_file, struct tls_result *ret_result);
+
 /*
  * A client's last session, kept to be resumed: secrets, which never leave this
  * process and which tls_memory_free() wipes. A session is resumed only under

@@ -28,6 +28,7 @@
 #include "lib/spool/probe.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
+#include "lib/tls.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/content/dkim.h"
 #include "smtp-deliver/content/masquerade.h"
@@ -243,6 +244,19 @@ configure_routing(struct configuration *ret_configuration,
 	return load_rules(settings, &ret_configuration->rules, ret_error);
 }
 
+/* Without trust anchors, hardly any host could be used. */
+static int
+check_anchors(const struct deliver_settings *settings,
+    char ret_error[CONFIGURATION_ERROR_SIZE])
+{
+	struct tls_result result;
+
+	if (settings->tls_ca_file != NULL &&
+	    tls_check_anchors(settings->tls_ca_file, &result) < 0)
+		return fail(ret_error, "SMTP_TLS_CA_FILE: %s", result.error);
+	return 0;
+}
+
 /* All that a run needs. */
 static int
 configure(struct configuration *ret_configuration,
@@ -253,6 +267,8 @@ configure(struct configuration *ret_configuration,
 	int r;
 
 	if ((r = configure_routing(ret_configuration, ret_error)) < 0)
+		return r;
+	if ((r = check_anchors(settings, ret_error)) < 0)
 		return r;
 	if (dkim_open(settings, &ret_configuration->dkim, key_error) < 0)
 		return fail(ret_error, "%s", key_error);

@@ -40,6 +40,7 @@
 #define IDLE_MS (10 * 1000)
 
 struct program {
+	const char *misconfiguration; /* NULL: the settings are valid */
 	const char *spool_path;
 	int free_space_mib;
 	char **argv;
@@ -83,6 +84,13 @@ enter_sandbox(struct program *program)
 }
 
 static unsigned
+write_misconfiguration(const struct program *program, FILE *out)
+{
+	(void)fprintf(out, "%s\n", program->misconfiguration);
+	return 503;
+}
+
+static unsigned
 write_health(void *context, const char *accept, FILE *out,
     const char **ret_type)
 {
@@ -91,6 +99,8 @@ write_health(void *context, const char *accept, FILE *out,
 
 	(void)accept;
 	(void)ret_type;
+	if (program->misconfiguration != NULL)
+		return write_misconfiguration(program, out);
 	if (health_check(program->spool_path, program->free_space_mib,
 		reason) == 0) {
 		program->is_trouble_known = false;
@@ -116,6 +126,8 @@ write_metrics(void *context, const char *accept, FILE *out,
 	struct spool *spool = NULL;
 	int r;
 
+	if (program->misconfiguration != NULL)
+		return write_misconfiguration(program, out);
 	if ((r = spool_open(program->spool_path, &spool)) == 0)
 		r = metrics_read(spool, metrics);
 	spool_close(spool);
@@ -174,12 +186,15 @@ take_socket(void)
 	return SD_LISTEN_FDS_START;
 }
 
-_Noreturn static void
-end_misconfigured(const char *error)
+/* Report a setting that is invalid. With a socket the pages show it: a monitor
+ * must not have to guess why there is no answer. */
+static void
+report_misconfigured(const char *error)
 {
-	if (audit_write_setting(error))
+	if (!audit_write_setting(error))
+		warnx("%s", error);
+	if (sd_listen_fds(0) < 1)
 		exit(EX_CONFIG);
-	errx(EX_CONFIG, "%s", error);
 }
 
 int
@@ -193,8 +208,14 @@ main(int argc, char *argv[])
 	int fd, r;
 
 	audit_open("smtp-health", false);
-	if (health_settings_load(&settings, error) < 0)
-		end_misconfigured(error);
+	if (health_settings_load(&settings, error) < 0) {
+		report_misconfigured(error);
+		program.misconfiguration = error;
+		settings = (struct health_settings){
+			.queue_path =
+			    settings_get("SMTP_QUEUE_PATH", SETTINGS_QUEUE_PATH)
+		};
+	}
 	audit_open("smtp-health", settings.is_debug);
 	program.spool_path = settings.queue_path;
 	program.free_space_mib = settings.free_space_mib;

@@ -27,7 +27,7 @@ serve() {
 
 	# systemd-socket-activate passes on only variables that are named.
 	for variable in ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS \
-		SMTP_FREE_SPACE; do
+		SMTP_DEBUG SMTP_FREE_SPACE SMTP_HOSTNAME; do
 		if [ -n "${!variable:-}" ]; then
 			environment+=(-E "$variable=${!variable}")
 		fi
@@ -588,6 +588,20 @@ ask() {
 		[ "$status" -eq 64 ]
 		[[ $output == *"usage: smtp-health [--stay]"* ]]
 	done
+}
+
+@test "an invalid variable is what both pages say, until it exits" {
+	export SMTP_DEBUG=loud
+	serve
+	for page in /healthz /metrics; do
+		[ "$(get "$page")" = 503 ]
+		grep -x 'SMTP_DEBUG is "loud"; expected 1, true, 0 or false' \
+			"$body"
+	done
+	[ "$(get /nowhere)" = 404 ]
+	[ "$(grep -c 'smtp-health: SMTP_DEBUG is' "$log")" -eq 1 ]
+	wait_for 20 is_gone "$started"
+	wait "$started"
 }
 
 @test "an invalid variable is named, and the exit is EX_CONFIG" {

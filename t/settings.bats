@@ -95,6 +95,10 @@ refuses() {
 	echo nonsense >"$dir/routes"
 	refuses "SMTP_ROUTES: $dir/routes:1: " SMTP_ROUTES="$dir/routes"
 	refuses "SMTP_AUTH_FILE" SMTP_AUTH_FILE="$dir/none"
+	refuses "SMTP_TLS_CA_FILE: no trust anchors in $dir/none: " \
+		SMTP_TLS_CA_FILE="$dir/none"
+	refuses "SMTP_TLS_CA_FILE: no trust anchors in $dir/routes: " \
+		SMTP_TLS_CA_FILE="$dir/routes"
 	refuses "SMTP_DKIM_KEY_PATH" SMTP_DKIM_SELECTOR=a \
 		SMTP_DKIM_KEY_PATH="$dir/none"
 	refuses 'SMTP_QUEUE_WORKERS is "many"; expected a number' \

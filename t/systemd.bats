@@ -559,8 +559,9 @@ heard() {
 	inside systemctl start smtpserver-deliver.path
 	wait_for 10 is_error_of smtp-deliver SMTP_DEBUG
 	wait_for 10 is_waiting_to_restart smtpserver-deliver.service
-	run ! inside curl -sS --max-time 2 http://127.0.0.1:8080/healthz
-	wait_for 10 is_waiting_to_restart smtpserver-health.service
+	inside curl -sS http://127.0.0.1:8080/healthz |
+		grep '^SMTP_DEBUG is "loud"; expected'
+	is_error_of smtp-health SMTP_DEBUG
 	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
 
 	# Once it is corrected, all units go on.

@@ -262,6 +262,7 @@ make_client(const struct trust *trust, int fd, const struct addrinfo *address,
 		client_drop(client);
 		return NULL;
 	}
+	stream_read_on(client->dialogue.stream);
 	return client;
 }
 

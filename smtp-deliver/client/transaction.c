@@ -437,6 +437,22 @@ put_content(const struct client *client,
 	return 0;
 }
 
+/* The message could not be sent to its end. A host that has hung up may have
+ * said why: its refusal counts, but no other reply. */
+static enum dialogue_result
+end_unsent(const struct client *client, int error, struct verdict *ret_verdict)
+{
+	const struct dialogue *dialogue = &client->dialogue;
+
+	ret_verdict->reply[0] = '\0';
+	if (!stream_can_send(dialogue->stream))
+		(void)dialogue_get_reply(dialogue, STEP_CONTENT, ret_verdict);
+	if (*ret_verdict->reply < '4')
+		(void)dialogue_set_broken(dialogue, STEP_CONTENT, error,
+		    ret_verdict);
+	return DIALOGUE_LOST;
+}
+
 /* Send the message, without the dot at its end. */
 static enum dialogue_result
 send_content(const struct client *client,
@@ -447,8 +463,7 @@ send_content(const struct client *client,
 	int r;
 
 	if (result == DIALOGUE_OK && (r = put_content(client, message)) < 0)
-		return dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
-		    ret_verdict);
+		return end_unsent(client, r, ret_verdict);
 	return result;
 }
 
@@ -468,12 +483,12 @@ reset(struct client *client)
 static enum dialogue_result
 end_content(const struct client *client, struct verdict *ret_verdict)
 {
+	struct stream *stream = client->dialogue.stream;
 	enum dialogue_result result;
-	int r = stream_put(client->dialogue.stream, ".\r\n", 3);
+	int r = stream_put(stream, ".\r\n", 3);
 
-	if (r < 0)
-		return dialogue_set_broken(&client->dialogue, STEP_CONTENT, r,
-		    ret_verdict);
+	if (r < 0 || (r = stream_flush(stream)) < 0)
+		return end_unsent(client, r, ret_verdict);
 	result =
 	    dialogue_get_reply(&client->dialogue, STEP_CONTENT, ret_verdict);
 	if (!is_out_of_step(ret_verdict))

@@ -461,6 +461,31 @@ sending_to_a_closed_peer_is_an_error(void)
 	disconnect_stream();
 }
 
+/* The peer has said why it hung up. */
+static void
+last_words_can_be_read(bool is_wanted)
+{
+	char line[LINE_SIZE];
+	ssize_t n;
+
+	connect_stream();
+	if (is_wanted)
+		stream_read_on(stream);
+	say("552 full\r\n");
+	close(theirs);
+	theirs = -1;
+	need(stream_put(stream, "more", 4) == 0);
+	n = stream_get_line(stream, line, sizeof(line), in_ms(10000));
+	is_int(n, is_wanted ? 8 : -EPIPE, "after output has failed input is %s",
+	    is_wanted ? "read where that is wanted" : "left");
+	ok(!stream_can_send(stream), "no more can be sent");
+	is_int(stream_put(stream, "more", 4), -EPIPE,
+	    "which is told each time");
+	is_int(stream_get_line(stream, line, sizeof(line), in_ms(10000)),
+	    -EPIPE, "as it is when nothing is left to read");
+	disconnect_stream();
+}
+
 static void
 too_long_a_text_is_an_error(void)
 {
@@ -639,6 +664,8 @@ main(void)
 	large_output_arrives_whole();
 	peer_that_does_not_read_runs_into_the_deadline();
 	sending_to_a_closed_peer_is_an_error();
+	last_words_can_be_read(false);
+	last_words_can_be_read(true);
 	too_long_a_text_is_an_error();
 	peek_and_consume();
 	long_input_is_read_whole();
