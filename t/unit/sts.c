@@ -96,8 +96,14 @@ static const struct {
 	{ "a dot at the end", GOOD "mx: a.test.\n", 0, STS_ENFORCE, 86400, 1 },
 	{ "a space within", GOOD "mx: a test\n", 0, STS_ENFORCE, 86400, 1 },
 	{ "no host but one that cannot be",
-	    "version: STSv1\nmode: enforce\nmax_age: 60\nmx: a b\n", 0,
-	    STS_ENFORCE, 60, 0 },
+	    "version: STSv1\nmode: enforce\nmax_age: 60\nmx: a b\n", -EBADMSG,
+	    0, 0, 0 },
+	{ "several that cannot be",
+	    "version: STSv1\nmode: testing\nmax_age: 60\nmx: *\nmx: a..b\n",
+	    -EBADMSG, 0, 0, 0 },
+	{ "none, with one that cannot be",
+	    "version: STSv1\nmode: none\nmax_age: 60\nmx: a b\n", 0, STS_NONE,
+	    60, 0 },
 	{ "a line that is no field", GOOD "<html>\n", -EBADMSG, 0, 0, 0 },
 };
 
