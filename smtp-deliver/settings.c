@@ -47,6 +47,7 @@ static const struct setting table[] = {
 	    "100", 1, 100000 },
 	{ "SMTP_REMOTE_PORT", SETTING_NUMBER, AT(remote_port), "25", 1, 65535 },
 	{ "SMTP_MX_HOSTS", SETTING_NUMBER, AT(mx_hosts), "5", 1, 32 },
+	{ "SMTP_PRIVATE_HOSTS", SETTING_FLAG, AT(is_private_allowed), "1" },
 	{ "SMTP_IP_FAMILY", SETTING_CHOICE, AT(ip_family),
 	    .names = ip_family_names },
 	{ "SMTP_REMOTE_TIMEOUT", SETTING_NUMBER, AT(remote_timeout_sec), "600",

@@ -45,6 +45,7 @@ struct deliver_settings {
 	int connection_messages; /* over one connection, at most */
 	int remote_port;
 	int mx_hosts; /* tried for a message at most */
+	bool is_private_allowed; /* MX hosts may have private addresses */
 	enum ip_family ip_family;
 	struct sockaddr_in bind_ip4; /* .sin_family 0: any address of ours */
 	struct sockaddr_in6 bind_ip6;

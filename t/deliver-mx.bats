@@ -293,3 +293,97 @@ teardown_file() {
 	is_done "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
 }
+
+# ---- what others may not name ------------------------------------------------
+
+@test "an address in an MX record, in any notation, is no host" {
+	local ip hex target
+
+	ip=$(network_ip4 odd1)
+	# shellcheck disable=SC2046
+	hex=$(printf '0x%02x%02x%02x%02x' $(tr . ' ' <<<"$ip"))
+	for target in "$ip" "$hex" "0x${hex:2:2}.${ip#*.}"; do
+		printf 'notation.test. MX 10 %s.\n' "$target"
+	done | dns
+	dns <<-END
+		mixed.test. MX 10 $ip.
+		mixed.test. MX 20 odd2.hosts.test.
+	END
+	odd_start odd1
+	odd_start odd2
+	id=$(send bob@notation.test)
+	deliver
+	told "$id" failed "status=5.4.4 "
+	told "$id" failed "addresses in place of hosts"
+	id=$(send bob@mixed.test)
+	deliver
+	told "$id" delivered host=odd2.hosts.test
+	[ "$(saw odd1 connect)" -eq 0 ]
+}
+
+@test "MX hosts are looked up in the DNS alone, relays in /etc/hosts too" {
+	local hosts=/etc/netns/$network_id-sender/hosts
+
+	printf '%s %s\n' "$(network_ip4 odd1)" mx.files.test \
+		"$(network_ip4 odd1)" own.files.test >>"$hosts"
+	dns <<-END
+		files.test.     MX 10 mx.files.test.
+		own.files.test. TXT "no address"
+	END
+	odd_start odd1
+	for domain in files.test own.files.test; do
+		id=$(send "bob@$domain")
+		deliver
+		told "$id" failed "status=5.4.4 "
+	done
+	[ "$(saw odd1 connect)" -eq 0 ]
+	id=$(send bob@files.test)
+	deliver_by "files.test, [mx.files.test]"
+	told "$id" delivered host=mx.files.test
+	sed -i /files.test/d "$hosts"
+}
+
+@test "hosts in link-local, multicast and reserved space get nothing" {
+	dns <<-END
+		local.test.      MX 10 local4.test.
+		local.test.      MX 10 local6.test.
+		local.test.      MX 20 multicast.test.
+		local4.test.     A 169.254.169.254
+		local4.test.     AAAA ::ffff:169.254.169.254
+		local6.test.     AAAA fe80::1
+		multicast.test.  A 224.0.0.1
+		multicast.test.  A 255.255.255.255
+		multicast.test.  AAAA ff02::1
+		other.test.      MX 10 other4.test.
+		other4.test.     A 169.254.169.254
+		other4.test.     A $(network_ip4 odd1)
+	END
+	odd_start odd1
+	id=$(send bob@local.test)
+	deliver
+	told "$id" failed "status=5.4.4 "
+	grep -q "event=failed .*mail may go to: .* is a [a-z-]* address" "$trail"
+	id=$(send bob@other.test)
+	deliver
+	told "$id" delivered "host=other4.test[$(network_ip4 odd1)]"
+	not grep -q 'host=other4.test\[169' "$trail"
+	run -69 network_exec sender "$(program smtp-deliver)" --explain \
+		bob@local.test
+	[[ $output == *"has no address that mail may go to: "* ]]
+}
+
+@test "SMTP_PRIVATE_HOSTS decides on hosts with private addresses" {
+	dns <<-END
+		private.test.  MX 10 mx.private.test.
+		mx.private.test. A 10.0.0.9
+	END
+	network_exec sender ip addr add 10.0.0.8/24 dev uplink
+	network_exec odd1 ip addr add 10.0.0.9/24 dev uplink
+	odd_start odd1
+	id=$(send bob@private.test)
+	SMTP_PRIVATE_HOSTS=0 deliver
+	told "$id" failed "10.0.0.9 is a private address"
+	id=$(send bob@private.test)
+	deliver
+	told "$id" delivered host=mx.private.test
+}

@@ -685,6 +685,18 @@ fingerprint() {
 	told "$id" deferred "does not name"
 }
 
+@test "STS: policies do not come from hosts that nobody may name" {
+	dns <<-END
+		meta.sts.test.          MX 10 mx.sts.test.
+		_mta-sts.meta.sts.test. TXT "v=STSv1; id=1;"
+		mta-sts.meta.sts.test.  A 169.254.169.254
+		mta-sts.meta.sts.test.  A 127.0.0.1
+		mta-sts.meta.sts.test.  AAAA ::
+	END
+	delivers meta.sts.test none none
+	grep -q "event=policy-missed .*no address that may be used: " "$trail"
+}
+
 @test "STS: a policy that is torn on disk is fetched again" {
 	policies_start
 	policy kept.sts.test enforce mx.sts.test

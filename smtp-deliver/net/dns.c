@@ -10,12 +10,15 @@
 
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <nss.h>
 #include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/ip.h"
 #include "smtp-deliver/net/dnsmessage.h"
 #include "smtp-deliver/net/dns.h"
 
@@ -192,8 +195,23 @@ is_in_doubt(const char *host)
 	return false;
 }
 
+/* Have getaddrinfo(3) ask that source; nscd(8), which reads files, is not asked
+ * then. glibc keeps no way back to nsswitch.conf(5). */
+static int
+choose_source(enum dns_source source)
+{
+	static bool was_chosen;
+
+	if (source == DNS_SYSTEM && !was_chosen)
+		return 0;
+	was_chosen = true;
+	return __nss_configure_lookup("hosts",
+	    source == DNS_ALONE ? "dns" : "files dns");
+}
+
 enum dns_answer
-dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
+dns_find_addresses(const char *host, int port, enum dns_source source,
+    struct addrinfo **ret_addresses)
 {
 	struct addrinfo hints = {
 		.ai_family = AF_UNSPEC,
@@ -202,6 +220,8 @@ dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
 	};
 	char service[PORT_SIZE];
 
+	if (choose_source(source) == -1)
+		return DNS_TROUBLE;
 	(void)snprintf(service, sizeof(service), "%d", port);
 	switch (getaddrinfo(host, service, &hints, ret_addresses)) {
 	case 0:
@@ -211,5 +231,43 @@ dns_find_addresses(const char *host, int port, struct addrinfo **ret_addresses)
 		return is_in_doubt(host) ? DNS_TROUBLE : DNS_NO_DATA;
 	default:
 		return DNS_TROUBLE;
+	}
+}
+
+static bool
+may_be_named(const struct addrinfo *address, bool is_private_allowed)
+{
+	enum ip_scope scope = ip_find_scope(address->ai_addr);
+
+	return scope == IP_SCOPE_PUBLIC ||
+	    (scope == IP_SCOPE_PRIVATE && is_private_allowed);
+}
+
+static void
+note_refused(const struct addrinfo *address, char ret_refused[DNS_REFUSED_SIZE])
+{
+	char ip[INET6_ADDRSTRLEN + IF_NAMESIZE] = "?";
+
+	(void)getnameinfo(address->ai_addr, address->ai_addrlen, ip, sizeof(ip),
+	    NULL, 0, NI_NUMERICHOST);
+	(void)snprintf(ret_refused, DNS_REFUSED_SIZE, "%s is %s", ip,
+	    ip_scope_name(ip_find_scope(address->ai_addr)));
+}
+
+void
+dns_refuse_addresses(struct addrinfo **addresses, bool is_private_allowed,
+    char ret_refused[DNS_REFUSED_SIZE])
+{
+	while (*addresses != NULL) {
+		struct addrinfo *address = *addresses;
+
+		if (may_be_named(address, is_private_allowed)) {
+			addresses = &address->ai_next;
+			continue;
+		}
+		note_refused(address, ret_refused);
+		*addresses = address->ai_next;
+		address->ai_next = NULL;
+		freeaddrinfo(address);
 	}
 }

@@ -15,6 +15,7 @@
 #define DNS_TLSA_MAX 16
 #define DNS_TYPE_TLSA 52
 #define DNS_TEXT_SIZE 512
+#define DNS_REFUSED_SIZE 96
 
 enum dns_answer {
 	DNS_FOUND,
@@ -73,9 +74,30 @@ enum dns_answer dns_find_owner(const char *host, char ret_owner[DNS_NAME_SIZE],
 /* Whether DNSSEC vouches that a name is an alias, wherever that leads. */
 enum dns_answer dns_find_alias(const char *name, bool *ret_is_secure);
 
-/* Find the addresses of a host, for a stream socket to a port. The caller
- * frees them with freeaddrinfo(3). */
+/* Who says which addresses a host has. */
+enum dns_source {
+	DNS_SYSTEM, /* nsswitch.conf(5): /etc/hosts, too */
+	DNS_ALONE, /* the DNS: for names that others have published */
+};
+
+/*
+ * Find the addresses of a host, for a stream socket to a port. The caller frees
+ * them with freeaddrinfo(3).
+ *
+ * source	after DNS_ALONE was used, DNS_SYSTEM is /etc/hosts and the DNS
+ *		for the rest of the process.
+ */
 enum dns_answer dns_find_addresses(const char *host, int port,
-    struct addrinfo **ret_addresses);
+    enum dns_source source, struct addrinfo **ret_addresses);
+
+/*
+ * Remove addresses that nobody may name from a list: loopback, link-local,
+ * multicast and the like; private ones unless they are allowed. The list is
+ * NULL if none is left.
+ *
+ * ret_refused	one of those and what it is; unchanged if there are none.
+ */
+void dns_refuse_addresses(struct addrinfo **addresses, bool is_private_allowed,
+    char ret_refused[DNS_REFUSED_SIZE]);
 
 #endif

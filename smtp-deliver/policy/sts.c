@@ -147,7 +147,7 @@ is_name(struct piece name)
 }
 
 /* An invalid pattern names no host, and neither does one that there is no room
- * for. The others hold. */
+ * for. The others hold; a policy without any is malformed. */
 static void
 take_mx(struct piece value, struct sts_policy *policy)
 {
@@ -167,7 +167,7 @@ take_mx(struct piece value, struct sts_policy *policy)
 
 /* The fields of a policy that have been seen. */
 struct seen {
-	bool version, mode, max_age, mx;
+	bool version, mode, max_age;
 };
 
 static int
@@ -185,10 +185,8 @@ take_field(struct piece key, struct piece value, struct sts_policy *policy,
 	} else if (is_text(key, "max_age") && !seen->max_age) {
 		seen->max_age = true;
 		r = take_age(value, &policy->max_age_sec);
-	} else if (is_text(key, "mx")) {
-		seen->mx = true;
+	} else if (is_text(key, "mx"))
 		take_mx(value, policy);
-	}
 	return r;
 }
 
@@ -214,7 +212,7 @@ sts_parse_policy(const char *text, size_t length, struct sts_policy *ret_policy)
 			return -EBADMSG;
 	}
 	if (!seen.version || !seen.mode || !seen.max_age ||
-	    (!seen.mx && ret_policy->mode != STS_NONE))
+	    (ret_policy->mx_count == 0 && ret_policy->mode != STS_NONE))
 		return -EBADMSG;
 	return 0;
 }

@@ -41,7 +41,7 @@ int sts_parse_record(const char *text, char ret_id[STS_ID_SIZE]);
  *
  * Returns 0, or -EBADMSG for a line that is no field, a missing field, or an
  * invalid version, mode or age. Invalid hosts are ignored, and so are those
- * after the first STS_MX_MAX.
+ * after the first STS_MX_MAX; but one that is valid is needed.
  */
 int sts_parse_policy(const char *text, size_t length,
     struct sts_policy *ret_policy);

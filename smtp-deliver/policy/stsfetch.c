@@ -174,15 +174,25 @@ write_kept(const struct search *search, const struct kept *kept)
 /* ---- what is fetched ----------------------------------------------------- */
 
 /* Find the addresses of a host, in the form that keeps libcurl from resolving
- * the name itself. Returns whether there are any. */
+ * the name itself. Returns whether there are any. If not, ret_error may say
+ * more. */
 static bool
-find_addresses(const char *host, char ret_text[ADDRESSES_SIZE])
+find_addresses(const char *host, const struct deliver_settings *settings,
+    char ret_text[ADDRESSES_SIZE], char ret_error[STSFETCH_FAILURE_SIZE])
 {
+	char refused[DNS_REFUSED_SIZE] = "";
 	struct addrinfo *addresses;
 	char ip[64], separator = ':';
 
-	if (dns_find_addresses(host, HTTPS_PORT, &addresses) != DNS_FOUND)
+	if (dns_find_addresses(host, HTTPS_PORT, DNS_ALONE, &addresses) !=
+	    DNS_FOUND)
 		return false;
+	dns_refuse_addresses(&addresses, settings->is_private_allowed, refused);
+	if (addresses == NULL) {
+		(void)snprintf(ret_error, STSFETCH_FAILURE_SIZE,
+		    "its host has no address that may be used: %s", refused);
+		return false;
+	}
 	(void)snprintf(ret_text, ADDRESSES_SIZE, "%s:%d", host, HTTPS_PORT);
 	for (const struct addrinfo *a = addresses; a != NULL; a = a->ai_next) {
 		size_t used = strlen(ret_text);
@@ -226,7 +236,7 @@ fetch(const struct search *search, char *text, size_t size, size_t *ret_length,
 	    host);
 	(void)strlcpy(ret_error, "its host has no address",
 	    STSFETCH_FAILURE_SIZE);
-	if (!find_addresses(host, addresses))
+	if (!find_addresses(host, settings, addresses, ret_error))
 		return -EPROTO;
 	functions = module_load(HTTPS_MODULE, "https_functions", ret_error,
 	    STSFETCH_FAILURE_SIZE);

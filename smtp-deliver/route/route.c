@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "lib/address.h"
+#include "lib/ip.h"
 #include "smtp-deliver/route/relays.h"
 #include "smtp-deliver/route/route.h"
 #include "smtp-deliver/route/self.h"
@@ -101,18 +102,30 @@ cut_at_own_name(struct route *route, const struct deliver_settings *settings,
 }
 
 static void
-look_up(struct route *route, size_t host)
+look_up(struct route *route, size_t number,
+    const struct deliver_settings *settings)
 {
-	route->answers[host] = dns_find_addresses(route->hosts[host].name,
-	    route->hosts[host].port, &route->addresses[host]);
-	if (!route->is_literal && !route->is_relayed &&
-	    route->answers[host] == DNS_FOUND &&
-	    self_has_address(route->addresses[host]))
-		cut(route, route->hosts[host].preference);
+	const struct route_host *host = &route->hosts[number];
+
+	route->answers[number] = dns_find_addresses(host->name, host->port,
+	    route->is_relayed && !host->is_from_mx ? DNS_SYSTEM : DNS_ALONE,
+	    &route->addresses[number]);
+	if (route->is_literal || route->is_relayed ||
+	    route->answers[number] != DNS_FOUND)
+		return;
+	if (self_has_address(route->addresses[number])) {
+		cut(route, host->preference);
+		return;
+	}
+	dns_refuse_addresses(&route->addresses[number],
+	    settings->is_private_allowed, route->refused);
+	if (route->addresses[number] == NULL)
+		route->answers[number] = DNS_NO_DATA;
 }
 
 bool
-route_look_up(struct route *route, size_t host)
+route_look_up(struct route *route, size_t host,
+    const struct deliver_settings *settings)
 {
 	unsigned preference = route->hosts[host].preference;
 	bool is_known = host < route->known_count;
@@ -120,11 +133,11 @@ route_look_up(struct route *route, size_t host)
 	while (route->known_count < route->host_count &&
 	    route->hosts[route->known_count].preference <= preference) {
 		route->known_count++;
-		look_up(route, route->known_count - 1);
+		look_up(route, route->known_count - 1, settings);
 	}
 	/* A host without an answer for the last message may have one now. */
 	if (is_known && route->answers[host] == DNS_TROUBLE)
-		look_up(route, host);
+		look_up(route, host, settings);
 	return host < route->host_count;
 }
 
@@ -138,10 +151,14 @@ has_no_host(const struct dns_mx *records, size_t count)
 	return count > 0;
 }
 
+/* Add the hosts of MX records. A record that has an address in place of a name
+ * names none (RFC 5321 section 5.1). Returns whether there are hosts. */
 static bool
-add_mx(struct route *route, const struct route_host *like,
-    struct dns_mx *records, size_t count, struct verdict *ret_verdict)
+add_mx(struct route *route, struct route_host *like, struct dns_mx *records,
+    size_t count, struct verdict *ret_verdict)
 {
+	bool has_any = false;
+
 	if (has_no_host(records, count)) {
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.1.10",
 		    "the domain takes no mail (null MX)");
@@ -149,11 +166,19 @@ add_mx(struct route *route, const struct route_host *like,
 	}
 	route_order(records, count);
 	route->has_mx = !route->is_relayed;
-	for (size_t i = 0; i < count; i++)
-		if (records[i].host[0] != '\0')
-			add_host(route, like, records[i].host,
-			    records[i].preference);
-	return true;
+	like->is_from_mx = true;
+	for (size_t i = 0; i < count; i++) {
+		if (records[i].host[0] == '\0' ||
+		    is_ip_notation(records[i].host))
+			continue;
+		add_host(route, like, records[i].host, records[i].preference);
+		has_any = true;
+	}
+	if (has_any)
+		return true;
+	verdict_set(ret_verdict, OUTCOME_FAILED, "5.4.4",
+	    "the MX records of the domain have addresses in place of hosts");
+	return false;
 }
 
 /* Add the hosts of like's domain. Returns whether it has any. */

@@ -22,6 +22,7 @@ struct route_host {
 	bool is_name_secure; /* nobody can have forged it: DNSSEC vouches for
 			      * the MX record, or there is no MX record */
 	unsigned preference;
+	bool is_from_mx; /* an MX record names it */
 };
 
 /* The hosts that take mail for a destination, in the order to try them. */
@@ -35,6 +36,8 @@ struct route {
 	bool has_mx; /* the hosts have preferences */
 	bool is_literal; /* the destination is an address literal */
 	bool is_loop; /* it was cut before this host, which it led to */
+	char refused[DNS_REFUSED_SIZE]; /* an address of a host that mail does
+					   * not go to, and why; or "" */
 	size_t known_count; /* hosts whose addresses were looked up */
 	enum dns_answer answers[ROUTE_HOSTS_MAX];
 	struct addrinfo *addresses[ROUTE_HOSTS_MAX]; /* with DNS_FOUND; owned */
@@ -58,11 +61,17 @@ bool route_find(const char *destination,
 
 /*
  * Look up the addresses of a host and of all hosts of its preference. If one of
- * them is this host itself, these and all worse ones leave the route.
+ * them is this host itself, these and all worse ones leave the route. Hosts that
+ * others have published are looked up in the DNS alone, and have no addresses
+ * that are link-local, multicast or reserved; SMTP_PRIVATE_HOSTS decides on
+ * private ones.
+ *
+ * settings	those of route_find().
  *
  * Returns whether the route still has that host.
  */
-bool route_look_up(struct route *route, size_t host);
+bool route_look_up(struct route *route, size_t host,
+    const struct deliver_settings *settings);
 
 /* Whether the MTA-STS policy of the destination applies. Relays are not the
  * recipients' choice, so the policy of their domain does not. */

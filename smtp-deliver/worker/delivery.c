@@ -296,7 +296,7 @@ next_host(struct delivery *delivery)
 	    number >= route->host_count ||
 	    evidence->host_count - evidence->lack_count >=
 		delivery->settings->mx_hosts ||
-	    !route_look_up(route, number))
+	    !route_look_up(route, number, delivery->settings))
 		return false;
 	position->next_host++;
 	position->candidate =

@@ -53,5 +53,7 @@ evidence_set_unreachable(const struct evidence *evidence,
 		route_set_loop(ret_verdict);
 	else
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.4.4",
-		    "no host for the domain has an address");
+		    "no host for the domain has an address%s%s",
+		    *route->refused != '\0' ? " that mail may go to: " : "",
+		    route->refused);
 }

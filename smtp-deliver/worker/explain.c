@@ -261,10 +261,14 @@ explain_host(struct sight *sight)
 	else
 		print_line("  host %s", host->name);
 	if (route->answers[sight->number] != DNS_FOUND) {
-		print_line("    %s",
-		    route->answers[sight->number] == DNS_TROUBLE
-			? "the DNS did not answer for its addresses"
-			: "has no address");
+		if (route->answers[sight->number] == DNS_TROUBLE)
+			print_line("    the DNS did not answer for its "
+				   "addresses");
+		else
+			print_line("    has no address%s%s",
+			    *route->refused != '\0' ? " that mail may go to: "
+						    : "",
+			    route->refused);
 		return;
 	}
 	connect_begin(route->addresses[sight->number], sight->settings,
@@ -287,8 +291,8 @@ explain_hosts(struct route *route, struct requirements *requirements,
 	int count = 0;
 	bool is_usable = false;
 
-	for (size_t i = 0; i < route->host_count && route_look_up(route, i);
-	     i++) {
+	for (size_t i = 0;
+	     i < route->host_count && route_look_up(route, i, settings); i++) {
 		struct sight sight = {
 			.settings = settings,
 			.route = route,

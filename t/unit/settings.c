@@ -35,6 +35,8 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_REMOTE_PORT", "65535", 65535 },
 	{ "SMTP_MX_HOSTS", NULL, 5 },
 	{ "SMTP_MX_HOSTS", "32", 32 },
+	{ "SMTP_PRIVATE_HOSTS", NULL, true },
+	{ "SMTP_PRIVATE_HOSTS", "0", false },
 	{ "SMTP_IP_FAMILY", NULL, IP_ANY },
 	{ "SMTP_IP_FAMILY", "any", IP_ANY },
 	{ "SMTP_IP_FAMILY", "ipv4", IP_V4 },
@@ -114,6 +116,7 @@ static const struct { const char *variable, *value, *expected, *stops; } errors[
 	{ "SMTP_REMOTE_PORT", "65536", "from 1 to 65535", "d" },
 	{ "SMTP_REMOTE_PORT", "smtp", "\"smtp\"", "d" },
 	{ "SMTP_MX_HOSTS", "0", "from 1 to 32", "d" },
+	{ "SMTP_PRIVATE_HOSTS", "no", "expected 1, true, 0 or false", "d" },
 	{ "SMTP_IP_FAMILY", "IPv4", "expected any, ipv4, ipv6, prefer-ipv4 or", "d" },
 	{ "SMTP_BIND_ADDRESS", "eth0", "\"eth0\"; expected an IPv4 address", "d" },
 	{ "SMTP_BIND_ADDRESS", "192.0.2.1 192.0.2.2", "or one of each", "d" },
@@ -258,6 +261,8 @@ number_of(const struct all *all, const char *variable)
 		return deliver->remote_port;
 	if (strcmp(variable, "SMTP_MX_HOSTS") == 0)
 		return deliver->mx_hosts;
+	if (strcmp(variable, "SMTP_PRIVATE_HOSTS") == 0)
+		return deliver->is_private_allowed;
 	if (strcmp(variable, "SMTP_IP_FAMILY") == 0)
 		return (int)deliver->ip_family;
 	if (strcmp(variable, "SMTP_COMMAND_TIMEOUT") == 0)

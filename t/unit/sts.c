@@ -95,8 +95,14 @@ static const struct {
 	{ "a dot at the end", GOOD "mx: a.test.\n", 0, STS_ENFORCE, 86400, 1 },
 	{ "a space within", GOOD "mx: a test\n", 0, STS_ENFORCE, 86400, 1 },
 	{ "no host but an invalid one",
-	    "version: STSv1\nmode: enforce\nmax_age: 60\nmx: a b\n", 0,
-	    STS_ENFORCE, 60, 0 },
+	    "version: STSv1\nmode: enforce\nmax_age: 60\nmx: a b\n", -EBADMSG,
+	    0, 0, 0 },
+	{ "several invalid ones",
+	    "version: STSv1\nmode: testing\nmax_age: 60\nmx: *\nmx: a..b\n",
+	    -EBADMSG, 0, 0, 0 },
+	{ "none, with an invalid one",
+	    "version: STSv1\nmode: none\nmax_age: 60\nmx: a b\n", 0, STS_NONE,
+	    60, 0 },
 	{ "a line that is not a field", GOOD "<html>\n", -EBADMSG, 0, 0, 0 },
 };
 
