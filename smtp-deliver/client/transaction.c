@@ -36,7 +36,7 @@ struct transaction {
 	size_t sent; /* commands */
 	size_t answered; /* replies */
 	size_t accepted; /* recipients */
-	bool is_refused; /* MAIL was refused, and so all recipients */
+	enum transaction_refusal refusal;
 	bool is_data_due; /* 354 came in reply to DATA */
 };
 
@@ -248,22 +248,25 @@ judge(struct transaction *transaction, size_t number,
 {
 	bool is_good = verdict_is_good(verdict);
 
-	if (transaction->is_refused)
+	if (transaction->refusal == REFUSAL_MAIL)
 		return;
 	switch (step_of(transaction, number)) {
 	case STEP_MAIL:
 		if (is_good)
 			break;
 		set_all(verdict, transaction->message, transaction->verdicts);
-		transaction->is_refused = true;
+		transaction->refusal = REFUSAL_MAIL;
 		break;
 	case STEP_RCPT:
 		transaction->verdicts[number - 1] = *verdict;
 		transaction->accepted += is_good;
 		break;
 	default:
-		if (!is_good)
-			set_accepted(transaction, verdict);
+		if (is_good)
+			break;
+		set_accepted(transaction, verdict);
+		if (transaction->accepted > 0)
+			transaction->refusal = REFUSAL_DATA;
 	}
 }
 
@@ -308,8 +311,10 @@ read_reply(struct transaction *transaction)
 	    dialogue_get_reply(&transaction->client->dialogue, step, &verdict);
 
 	if (r < 0) {
-		if (!transaction->is_refused)
+		if (transaction->refusal != REFUSAL_MAIL)
 			set_lost(transaction, &verdict);
+		if (step == STEP_MAIL && *verdict.reply != '\0')
+			transaction->refusal = REFUSAL_MAIL;
 		return r;
 	}
 	if (is_out_of_step(&verdict))
@@ -372,7 +377,7 @@ has_more_commands(const struct transaction *transaction)
 {
 	size_t said = transaction->sent, last = data_number(transaction);
 
-	if (transaction->is_refused || said > last)
+	if (transaction->refusal == REFUSAL_MAIL || said > last)
 		return false;
 	return said < last || transaction->accepted > 0;
 }
@@ -489,12 +494,13 @@ send_nothing(const struct client *client)
 
 /* Send the message and the dot. */
 static enum transaction_end
-send_message(const struct transaction *transaction)
+send_message(struct transaction *transaction)
 {
 	struct client *client = transaction->client;
 	struct verdict verdict;
 	int r;
 
+	transaction->refusal = REFUSAL_CONTENT;
 	if ((r = dialogue_check_step(&client->dialogue)) < 0 ||
 	    (r = send_content(client, transaction->message)) < 0) {
 		(void)end_unsent(client, r, &verdict);
@@ -503,6 +509,8 @@ send_message(const struct transaction *transaction)
 	}
 	r = end_content(client, &verdict);
 	verdict.is_told_on = client->offers.has_dsn;
+	if (verdict_is_good(&verdict))
+		transaction->refusal = REFUSAL_NONE;
 	verdict.is_signed = *transaction->message->fields != '\0';
 	set_accepted(transaction, &verdict);
 	if (is_out_of_step(&verdict))
@@ -513,9 +521,23 @@ send_message(const struct transaction *transaction)
 	return TRANSACTION_READY;
 }
 
+static enum transaction_end
+hold(struct transaction *transaction)
+{
+	while (has_more_commands(transaction))
+		if (send_group(transaction) < 0 || read_group(transaction) < 0)
+			return TRANSACTION_LOST;
+	if (!transaction->is_data_due)
+		return reset(transaction->client);
+	if (transaction->accepted == 0)
+		return send_nothing(transaction->client);
+	return send_message(transaction);
+}
+
 enum transaction_end
 transaction_run(struct client *client,
-    const struct transaction_message *message, struct verdict *ret_verdicts)
+    const struct transaction_message *message, struct verdict *ret_verdicts,
+    enum transaction_refusal *ret_refusal)
 {
 	struct transaction transaction = {
 		.client = client,
@@ -523,19 +545,14 @@ transaction_run(struct client *client,
 		.verdicts = ret_verdicts,
 	};
 	struct verdict verdict;
+	enum transaction_end end;
 
 	assert(!message->envelope->is_requiretls ||
 	    (client_is_secure(client) && client->offers.has_requiretls));
 	/* No recipient has a verdict yet. */
 	dialogue_begin_verdict(&client->dialogue, &verdict);
 	set_all(&verdict, message, ret_verdicts);
-	while (has_more_commands(&transaction))
-		if (send_group(&transaction) < 0 ||
-		    read_group(&transaction) < 0)
-			return TRANSACTION_LOST;
-	if (!transaction.is_data_due)
-		return reset(client);
-	if (transaction.accepted == 0)
-		return send_nothing(client);
-	return send_message(&transaction);
+	end = hold(&transaction);
+	*ret_refusal = transaction.refusal;
+	return end;
 }
