@@ -200,6 +200,30 @@ seconds_until() {
 	done
 }
 
+@test "a refusal over a used connection is final only over a fresh one" {
+	export SMTP_DESTINATION_WORKERS=1
+	for action in "mail=ok;503 5.5.1 nested;ok" \
+		"mail=ok;452 4.3.1 enough;ok" "mail=ok;550 5.7.1 no more;ok" \
+		"mail=ok;ok;554 5.7.1 two at most;ok" \
+		"rcpt=ok;503 5.5.1 MAIL first;ok" \
+		"data=ok;503 5.5.1 RCPT first;ok"; do
+		stop_started
+		odd_start odd1 "$action"
+		send_many 3 sender@client.test bob@odd.test
+		deliver
+		is_queue_empty
+		has_all odd1 3
+		[ "$(saw odd1 connect)" -eq 2 ]
+	done
+
+	stop_started
+	odd_start odd1 "mail=ok;554 5.7.1 no;554 5.7.1 no;ok"
+	send_many 3 "" bob@odd.test
+	deliver
+	[ "$(odd_count odd1)" -eq 2 ]
+	[ "$(grep -c event=failed "$trail")" -eq 1 ]
+}
+
 @test "two runs at once deliver each message exactly once" {
 	odd_start odd1
 	odd_start odd2

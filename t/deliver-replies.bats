@@ -346,19 +346,22 @@ teardown_file() {
 	local step whom=zaphod reply
 
 	whom+="@odd.test"
-	for reply in "<$whom> $whom" "<${whom^^}> is unknown" "no user Zaphod" \
-		"<zaphod@\\n5.1.1 odd.test>" "sender@client.test to zaphod%40x"; do
-		for step in mail rcpt data dot; do
-			stop_started
-			: >"$trail"
-			odd_start odd1 "$step=550 5.1.1 $reply"
-			id=$(send "$whom")
-			deliver
-			was_returned "$id"
-			grep "message=$id event=failed .* reply=\"550 " "$trail"
-			not grep -i "zaphod\|sender@client" "$trail"
-		done
-	done
+	while read -r step reply; do
+		stop_started
+		: >"$trail"
+		odd_start odd1 "$step=550 5.1.1 $reply"
+		id=$(send "$whom")
+		deliver
+		was_returned "$id"
+		grep "message=$id event=failed .* reply=\"550 " "$trail"
+		not grep -i "zaphod\|sender@client" "$trail"
+	done <<-END
+		mail <$whom> $whom
+		rcpt <${whom^^}> is unknown
+		rcpt no user Zaphod
+		data <zaphod@\\n5.1.1 odd.test>
+		dot sender@client.test to zaphod%40x
+	END
 	# A host that is not used at all.
 	stop_started
 	: >"$trail"

@@ -43,7 +43,7 @@ struct transaction {
 	size_t sent; /* commands */
 	size_t answered; /* replies */
 	size_t accepted; /* recipients */
-	bool is_refused; /* MAIL was refused, and so all recipients */
+	enum transaction_refusal refusal;
 	bool is_data_due; /* 354 came in reply to DATA */
 };
 
@@ -255,22 +255,25 @@ judge(struct transaction *transaction, size_t number,
 {
 	bool is_good = verdict_is_good(verdict);
 
-	if (transaction->is_refused)
+	if (transaction->refusal == REFUSAL_MAIL)
 		return;
 	switch (step_of(transaction, number)) {
 	case STEP_MAIL:
 		if (is_good)
 			break;
 		set_all(verdict, transaction->message, transaction->verdicts);
-		transaction->is_refused = true;
+		transaction->refusal = REFUSAL_MAIL;
 		break;
 	case STEP_RCPT:
 		transaction->verdicts[number - 1] = *verdict;
 		transaction->accepted += is_good;
 		break;
 	default:
-		if (!is_good)
-			set_accepted(transaction, verdict);
+		if (is_good)
+			break;
+		set_accepted(transaction, verdict);
+		if (transaction->accepted > 0)
+			transaction->refusal = REFUSAL_DATA;
 	}
 }
 
@@ -314,8 +317,10 @@ read_reply(struct transaction *transaction)
 
 	if (dialogue_get_reply(&transaction->client->dialogue, step,
 		&verdict) == DIALOGUE_LOST) {
-		if (!transaction->is_refused)
+		if (transaction->refusal != REFUSAL_MAIL)
 			set_lost(transaction, &verdict);
+		if (step == STEP_MAIL && *verdict.reply != '\0')
+			transaction->refusal = REFUSAL_MAIL;
 		return REPLIES_LOST;
 	}
 	if (is_out_of_step(&verdict))
@@ -378,7 +383,7 @@ has_more_commands(const struct transaction *transaction)
 {
 	size_t sent = transaction->sent, last = data_number(transaction);
 
-	if (transaction->is_refused || sent > last)
+	if (transaction->refusal == REFUSAL_MAIL || sent > last)
 		return false;
 	return sent < last || transaction->accepted > 0;
 }
@@ -512,12 +517,13 @@ send_nothing(const struct client *client)
 
 /* Send the message and the dot. */
 static enum transaction_end
-send_message(const struct transaction *transaction)
+send_message(struct transaction *transaction)
 {
 	struct client *client = transaction->client;
 	struct verdict verdict;
 	enum dialogue_result result;
 
+	transaction->refusal = REFUSAL_CONTENT;
 	if (send_content(client, transaction->message, &verdict) !=
 	    DIALOGUE_OK) {
 		set_accepted(transaction, &verdict);
@@ -525,6 +531,8 @@ send_message(const struct transaction *transaction)
 	}
 	result = end_content(client, &verdict);
 	verdict.is_told_on = client->offers.has_dsn;
+	if (verdict_is_good(&verdict))
+		transaction->refusal = REFUSAL_NONE;
 	verdict.is_signed = *transaction->message->fields != '\0';
 	set_accepted(transaction, &verdict);
 	if (result != DIALOGUE_LOST)
@@ -532,9 +540,24 @@ send_message(const struct transaction *transaction)
 	return verdict.reply[0] == '\0' ? TRANSACTION_UNSURE : TRANSACTION_LOST;
 }
 
+static enum transaction_end
+hold(struct transaction *transaction)
+{
+	while (has_more_commands(transaction))
+		if (send_group(transaction) != DIALOGUE_OK ||
+		    read_group(transaction) != REPLIES_READ)
+			return TRANSACTION_LOST;
+	if (!transaction->is_data_due)
+		return reset(transaction->client);
+	if (transaction->accepted == 0)
+		return send_nothing(transaction->client);
+	return send_message(transaction);
+}
+
 enum transaction_end
 transaction_run(struct client *client,
-    const struct transaction_message *message, struct verdict *ret_verdicts)
+    const struct transaction_message *message, struct verdict *ret_verdicts,
+    enum transaction_refusal *ret_refusal)
 {
 	struct transaction transaction = {
 		.client = client,
@@ -542,19 +565,14 @@ transaction_run(struct client *client,
 		.verdicts = ret_verdicts,
 	};
 	struct verdict verdict;
+	enum transaction_end end;
 
 	assert(!message->envelope->is_requiretls ||
 	    (client_is_secure(client) && client->offers.has_requiretls));
 	/* No recipient has a verdict yet. */
 	dialogue_begin_verdict(&client->dialogue, &verdict);
 	set_all(&verdict, message, ret_verdicts);
-	while (has_more_commands(&transaction))
-		if (send_group(&transaction) != DIALOGUE_OK ||
-		    read_group(&transaction) != REPLIES_READ)
-			return TRANSACTION_LOST;
-	if (!transaction.is_data_due)
-		return reset(client);
-	if (transaction.accepted == 0)
-		return send_nothing(client);
-	return send_message(&transaction);
+	end = hold(&transaction);
+	*ret_refusal = transaction.refusal;
+	return end;
 }

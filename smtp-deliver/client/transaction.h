@@ -29,6 +29,15 @@ enum transaction_end {
 			     * no other host gets it now (RFC 1047) */
 };
 
+/* What the host refused, or the connection was lost at, for all recipients that
+ * it had not refused before. */
+enum transaction_refusal {
+	REFUSAL_NONE,
+	REFUSAL_MAIL,
+	REFUSAL_DATA,
+	REFUSAL_CONTENT, /* all of it, or a part, was sent */
+};
+
 /* Whether the host offers what the message needs: size, 8BITMIME, SMTPUTF8.
  * Messages are not converted. ret_verdict says what the host lacks; it applies
  * to recipients for whom no other host is left. */
@@ -41,8 +50,10 @@ bool transaction_can_take(const struct client *client,
  * client	transaction_can_take() is true for it. If the message has
  *		REQUIRETLS, it meets that (requiretls.h).
  * ret_verdicts	one for each of message->recipients.
+ * ret_refusal	what was refused, for now or for good.
  */
 enum transaction_end transaction_run(struct client *client,
-    const struct transaction_message *message, struct verdict *ret_verdicts);
+    const struct transaction_message *message, struct verdict *ret_verdicts,
+    enum transaction_refusal *ret_refusal);
 
 #endif

@@ -362,6 +362,28 @@ judge_relay(const struct delivery *delivery, struct verdict *verdicts,
 			    &verdicts[i]);
 }
 
+/* Over a connection that has served other messages, a refusal of MAIL or a
+ * command out of sequence may be about the connection. Defer such verdicts: a
+ * fresh connection decides. Returns whether there is one. */
+static bool
+defer_session_refusals(enum transaction_refusal refusal,
+    struct verdict *verdicts, size_t count)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct verdict *verdict = &verdicts[i];
+
+		if (refusal != REFUSAL_MAIL &&
+		    strncmp(verdict->reply, "503", 3) != 0)
+			continue;
+		verdict->outcome = OUTCOME_DEFERRED;
+		verdict->status[0] = '4';
+		is_any = true;
+	}
+	return is_any;
+}
+
 bool
 delivery_send(struct delivery *delivery)
 {
@@ -370,7 +392,9 @@ delivery_send(struct delivery *delivery)
 	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
 	struct transaction_message message;
 	struct verdict *verdicts;
+	enum transaction_refusal refusal;
 	enum transaction_end end;
+	bool is_fresh = delivery->connection.message_count == 0, is_stale;
 
 	assert(count > 0);
 	transfer->evidence.was_offered = true;
@@ -378,9 +402,16 @@ delivery_send(struct delivery *delivery)
 		return true;
 	transfer_fill_message(transfer, recipients, &message);
 	delivery->connection.message_count++;
-	end = transaction_run(delivery->connection.client, &message, verdicts);
+	end = transaction_run(delivery->connection.client, &message, verdicts,
+	    &refusal);
+	is_stale =
+	    !is_fresh && defer_session_refusals(refusal, verdicts, count);
 	judge_relay(delivery, verdicts, count);
 	job_set_each_open(transfer->job, verdicts);
+	if (end == TRANSACTION_READY && is_stale) {
+		connection_close(&delivery->connection);
+		end = TRANSACTION_LOST;
+	}
 	free(verdicts);
 	if (end != TRANSACTION_READY)
 		lose_connection(delivery);

@@ -230,11 +230,12 @@ send_message(struct client *client, enum transaction_end *ret_state)
 		.recipient_count = 2,
 	};
 	struct verdict verdicts[2] = { { OUTCOME_NONE }, { OUTCOME_NONE } };
+	enum transaction_refusal refusal;
 
 	*ret_state = TRANSACTION_READY;
 	if (!transaction_can_take(client, &message, &verdicts[0]))
 		return false;
-	*ret_state = transaction_run(client, &message, verdicts);
+	*ret_state = transaction_run(client, &message, verdicts, &refusal);
 	check_verdict(&verdicts[0]);
 	check_verdict(&verdicts[1]);
 	return verdicts[0].outcome == OUTCOME_DELIVERED ||
