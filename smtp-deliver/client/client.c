@@ -105,10 +105,11 @@ handshake(struct client *client, const struct trust *trust,
 	    sizeof(dialogue->fingerprint));
 	if (r < 0) {
 		dialogue_begin_verdict(dialogue, ret_verdict);
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.5", "TLS: %s",
-		    result.error);
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, CLIENT_STATUS_TLS,
+		    "TLS: %s", result.error);
 		return r;
 	}
+	client->is_verified = trust_is_verified(trust);
 	(void)snprintf(dialogue->tls, sizeof(dialogue->tls), "%s %s%s",
 	    result.protocol, result.cipher,
 	    result.is_resumed ? " resumed" : "");
@@ -155,17 +156,17 @@ secure(struct client *client, const struct trust *trust,
 
 /* Authenticate to a relay, over TLS only. */
 static int
-authenticate(const struct client *client, const struct trust *trust,
-    const struct credential *credential, struct verdict *ret_verdict)
+authenticate(const struct client *client, const struct credential *credential,
+    struct verdict *ret_verdict)
 {
 	if (credential == NULL)
 		return 0;
-	if (client_is_secure(client) && trust->level != LEVEL_NONE)
+	if (client_is_verified(client))
 		return auth_run(&client->dialogue, credential,
 		    client->offers.auth, ret_verdict);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
-	    "no TLS with the host, without which line %u of SMTP_AUTH_FILE is "
+	    "no verified TLS with the host, without which line %u of SMTP_AUTH_FILE is "
 	    "not used",
 	    credential->line);
 	ret_verdict->is_auth_trouble = true;
@@ -190,7 +191,7 @@ open_session(struct client *client, const struct trust *trust,
 		return r;
 	if ((r = secure(client, trust, ret_verdict)) < 0)
 		return r;
-	return authenticate(client, trust, credential, ret_verdict);
+	return authenticate(client, credential, ret_verdict);
 }
 
 /* Set whom the dialogue is with: name, address and policy. */
@@ -264,7 +265,7 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 			client_quit(client);
 		else
 			client_drop(client);
-		return -EHOSTUNREACH;
+		return r == -EKEYREJECTED ? r : -EHOSTUNREACH;
 	}
 	*ret_client = client;
 	return 0;

@@ -13,6 +13,9 @@
 #include "smtp-deliver/policy/trust.h"
 #include "smtp-deliver/verdict.h"
 
+/* The status of a TLS handshake that has failed (RFC 3463 section 3.8). */
+#define CLIENT_STATUS_TLS "4.7.5"
+
 /* What a host offers in its reply to EHLO. */
 struct client_offers {
 	bool has_starttls;
@@ -31,6 +34,7 @@ struct client_offers {
 struct client {
 	struct dialogue dialogue;
 	struct client_offers offers;
+	bool is_verified; /* it has TLS with a certificate that was verified */
 	int fd;
 	struct tls_memory *memory; /* the caller's */
 };
@@ -46,8 +50,8 @@ struct client {
  * memory	of TLS sessions (lib/tls.h), which the connection may resume and
  *		uses until it ends; or NULL.
  *
- * Returns 0, or -EHOSTUNREACH with ret_verdict saying why the host is not used
- * now.
+ * Returns 0, or -EKEYREJECTED if the certificate does not verify, or
+ * -EHOSTUNREACH; ret_verdict then says why the host is not used now.
  */
 int client_open(const struct trust *trust, int fd,
     const struct addrinfo *address, const struct credential *credential,
@@ -64,6 +68,13 @@ static inline bool
 client_is_secure(const struct client *client)
 {
 	return *client->dialogue.tls != '\0';
+}
+
+/* Whether it has TLS with a verified certificate. */
+static inline bool
+client_is_verified(const struct client *client)
+{
+	return client->is_verified;
 }
 
 /* End the session with QUIT, or only close the connection. NULL is ignored. */

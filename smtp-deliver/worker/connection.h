@@ -22,8 +22,8 @@ struct connection {
  *
  * event	the host's address that has answered; its socket is taken.
  *
- * Returns 0, or -EHOSTUNREACH with ret_verdict saying why the address is not
- * used.
+ * Returns 0, or what client_open() does, with ret_verdict saying why the address
+ * is not used.
  */
 int connection_open(struct connection *connection,
     const struct route_host *host, const struct requirement *requirement,

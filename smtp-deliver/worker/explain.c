@@ -36,6 +36,9 @@
 /* What a level requires of a host. */
 static const char *const required[] = {
 	[LEVEL_NONE] = "no TLS",
+	[LEVEL_MAY] = "TLS if the host offers it, with any certificate",
+	[LEVEL_ENCRYPT] = "TLS, with any certificate",
+	[LEVEL_FINGERPRINT] = "TLS with a certificate of that fingerprint",
 	[LEVEL_VERIFY] =
 	    "TLS if the host offers it, and then its certificate must verify",
 	[LEVEL_STS] = "TLS, and its certificate must verify",
