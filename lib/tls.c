@@ -213,6 +213,8 @@ digest_policy(const struct tls_policy *policy,
 	add_text(hash, policy->ca_file);
 	for (size_t i = 0; i < TLS_NAMES_MAX; i++)
 		add_text(hash, policy->names[i]);
+	for (size_t i = 0; i < policy->fingerprint_count; i++)
+		add_text(hash, policy->fingerprints[i]);
 	for (size_t i = 0; i < policy->record_count; i++) {
 		const struct tls_tlsa *record = &policy->records[i];
 
@@ -332,23 +334,23 @@ explain_failure(const struct tls *tls, int code, struct tls_result *ret_result)
 	return to_errno(tls, code);
 }
 
-/* Set the fingerprint of the server's certificate, which identifies it for
- * people. */
+/* Get the fingerprint of the server's certificate, which identifies it for
+ * people; unchanged if there is none. */
 static void
-set_fingerprint(const struct tls *tls, struct tls_result *ret_result)
+get_fingerprint(gnutls_session_t session,
+    char ret_fingerprint[TLS_FINGERPRINT_SIZE])
 {
 	unsigned char digest[(TLS_FINGERPRINT_SIZE - 1) / 2];
 	unsigned count = 0;
 	const gnutls_datum_t *shown =
-	    gnutls_certificate_get_peers(tls->session, &count);
+	    gnutls_certificate_get_peers(session, &count);
 
 	if (shown == NULL || count == 0 ||
 	    gnutls_hash_fast(GNUTLS_DIG_SHA256, shown->data, shown->size,
 		digest) < 0)
 		return;
 	for (size_t i = 0; i < sizeof(digest); i++)
-		(void)snprintf(ret_result->fingerprint + i * 2, 3, "%02x",
-		    digest[i]);
+		(void)snprintf(ret_fingerprint + i * 2, 3, "%02x", digest[i]);
 }
 
 /* Note facts about the session. A resumed session shows no certificate: it has
@@ -375,7 +377,7 @@ shake_hands(struct tls *tls, struct tls_result *ret_result)
 	do
 		code = gnutls_handshake(tls->session);
 	while (is_to_be_repeated(code) && tls->error == 0);
-	set_fingerprint(tls, ret_result);
+	get_fingerprint(tls->session, ret_result->fingerprint);
 	if (code < 0)
 		return explain_failure(tls, code, ret_result);
 	(void)strlcpy(ret_result->protocol,
@@ -508,19 +510,48 @@ trim(char *text)
 		text[n - 1] = '\0';
 }
 
+static int
+check_fingerprint(gnutls_session_t session, const struct tls_policy *policy,
+    char ret_error[TLS_TEXT_SIZE])
+{
+	char shown[TLS_FINGERPRINT_SIZE] = "";
+
+	get_fingerprint(session, shown);
+	for (size_t i = 0; i < policy->fingerprint_count; i++)
+		if (strcmp(shown, policy->fingerprints[i]) == 0)
+			return 0;
+	(void)snprintf(ret_error, TLS_TEXT_SIZE,
+	    "the certificate has another fingerprint: SHA256:%s", shown);
+	return -EKEYREJECTED;
+}
+
+static int
+check_certificate(gnutls_session_t session, const struct tls_policy *policy,
+    char ret_error[TLS_TEXT_SIZE])
+{
+	switch (policy->check) {
+	case TLS_CHECK_NAME:
+		return tlspeer_verify_name(session, policy->host,
+		    policy->is_san_required, ret_error);
+	case TLS_CHECK_DANE:
+		return tlsdane_verify(session, policy, ret_error);
+	case TLS_CHECK_FINGERPRINT:
+		return check_fingerprint(session, policy, ret_error);
+	case TLS_CHECK_NONE:
+		break;
+	}
+	return 0;
+}
+
 /* GnuTLS calls this when the server has shown its certificates. */
 static int
 check_peer(gnutls_session_t session)
 {
 	struct tls *tls = gnutls_transport_get_ptr(session);
-	const struct tls_policy *policy = tls->policy;
 	int r = tlspeer_check_strength(session, tls->mismatch);
 
 	if (r == 0)
-		r = policy->check == TLS_CHECK_DANE
-		    ? tlsdane_verify(session, policy, tls->mismatch)
-		    : tlspeer_verify_name(session, policy->host,
-			  policy->is_san_required, tls->mismatch);
+		r = check_certificate(session, tls->policy, tls->mismatch);
 	trim(tls->mismatch);
 	return r < 0 ? GNUTLS_E_CERTIFICATE_ERROR : 0;
 }
@@ -533,7 +564,8 @@ require(struct tls *tls, const struct tls_policy *policy)
 		(void)gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS,
 		    policy->host, strlen(policy->host));
 	tls->policy = policy;
-	gnutls_session_set_verify_function(tls->session, check_peer);
+	if (policy->check != TLS_CHECK_NONE)
+		gnutls_session_set_verify_function(tls->session, check_peer);
 }
 
 int
@@ -547,8 +579,10 @@ tls_connect(struct stream *stream, const struct tls_policy *policy,
 
 	*ret_result = (struct tls_result){ .error = "out of memory" };
 	if ((r = load_trust(policy, &trust, ret_result)) < 0 ||
-	    (r = make_session(stream, GNUTLS_CLIENT, STRICT_PRIORITIES, trust,
-		 deadline_mono_ms, &tls)) < 0)
+	    (r = make_session(stream, GNUTLS_CLIENT,
+		 policy->check == TLS_CHECK_NONE ? PRIORITIES
+						 : STRICT_PRIORITIES,
+		 trust, deadline_mono_ms, &tls)) < 0)
 		return r;
 	require(tls, policy);
 	recall(tls, memory);

@@ -44,6 +44,8 @@ struct tls_tlsa {
 enum tls_check {
 	TLS_CHECK_NAME, /* it must verify for the host's name */
 	TLS_CHECK_DANE, /* it must match one of these TLSA records (RFC 7671) */
+	TLS_CHECK_FINGERPRINT, /* it must have one of these fingerprints */
+	TLS_CHECK_NONE, /* it is not verified */
 };
 
 #define TLS_NAMES_MAX 3
@@ -60,6 +62,9 @@ struct tls_policy {
 	const struct tls_tlsa *records;
 	size_t record_count;
 	const char *names[TLS_NAMES_MAX];
+	/* TLS_CHECK_FINGERPRINT: as tls_result has them. */
+	const char (*fingerprints)[TLS_FINGERPRINT_SIZE];
+	size_t fingerprint_count;
 };
 
 /*

@@ -13,20 +13,30 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 
+#include <linux/tcp.h>
+
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <microhttpd.h>
 
 #include "lib/clock.h"
 #include "smtp-health/http.h"
+#include "smtp-health/target.h"
 
 #define CONNECTIONS_MAX 64
-#define CONNECTION_MEMORY 16384 /* a request's fields must fit into it */
+#define FIELDS_SIZE_MAX 16384 /* of a request */
+/* MHD needs up to 34 times the size of cookies, answers twice if they do not
+ * fit, and takes the memory as it is used. The unit's MemoryMax= has room for
+ * that of all connections. */
+#define CONNECTION_MEMORY (40 * FIELDS_SIZE_MAX)
+#define ACCEPT_SIZE FIELDS_SIZE_MAX
 #define CONNECTION_TIMEOUT_MS (10 * 1000)
 #define FINISH_TIMEOUT_MS (2 * 1000)
 
@@ -34,6 +44,7 @@
 
 struct connection {
 	bool is_open;
+	bool is_shut; /* MHD will close it */
 	int fd; /* MHD's */
 	int64_t deadline_mono_ms;
 };
@@ -88,13 +99,64 @@ find_page(const struct http_page *pages, const char *path)
 	return NULL;
 }
 
-/* Write the response to a request. Returns the status. */
+/* The fields of a request, as far as they are of interest. */
+struct fields {
+	size_t size_bytes;
+	const char *host;
+	unsigned host_count;
+	char accept[ACCEPT_SIZE]; /* several are one list (RFC 9110 5.3) */
+};
+
+/* An MHD_KeyValueIterator. */
+static enum MHD_Result
+note_field(void *cls, enum MHD_ValueKind kind, const char *name,
+    const char *value)
+{
+	struct fields *fields = cls;
+
+	(void)kind;
+	if (value == NULL)
+		value = "";
+	fields->size_bytes += strlen(name) + strlen(value) + strlen(": \r\n");
+	if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
+		fields->host = value;
+		fields->host_count++;
+	} else if (strcasecmp(name, MHD_HTTP_HEADER_ACCEPT) == 0) {
+		if (*fields->accept != '\0')
+			(void)strlcat(fields->accept, ",", ACCEPT_SIZE);
+		(void)strlcat(fields->accept, value, ACCEPT_SIZE);
+	}
+	return MHD_YES;
+}
+
+/* Whom a request is for. A browser that was led here by the DNS of a stranger's
+ * page says the page's host. Returns 0, or the status of a refusal. */
 static unsigned
-write_answer(const struct server *server, struct MHD_Connection *connection,
-    const char *path, const char *method, FILE *out, const char **ret_type)
+check_host(const struct server *server, const struct fields *fields,
+    const char *authority, const char *version, FILE *out)
+{
+	bool is_needed = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
+
+	if (fields->host_count > 1 || (fields->host_count == 0 && is_needed)) {
+		(void)fputs("Bad Request: expected one Host field\n", out);
+		return MHD_HTTP_BAD_REQUEST;
+	}
+	if (*authority == '\0' && fields->host_count == 0)
+		return 0;
+	if (target_is_ours(*authority != '\0' ? authority : fields->host,
+		server->site->names))
+		return 0;
+	(void)fputs("Misdirected Request: expected an IP address, localhost or "
+		    "SMTP_HOSTNAME as the host\n",
+	    out);
+	return MHD_HTTP_MISDIRECTED_REQUEST;
+}
+
+static unsigned
+write_page(const struct server *server, const char *path, const char *method,
+    const char *accept, FILE *out, const char **ret_type)
 {
 	const struct http_page *page = find_page(server->site->pages, path);
-	const char *accept;
 
 	if (page == NULL) {
 		(void)fputs("Not Found\n", out);
@@ -105,10 +167,30 @@ write_answer(const struct server *server, struct MHD_Connection *connection,
 		(void)fputs("Method Not Allowed\n", out);
 		return MHD_HTTP_METHOD_NOT_ALLOWED;
 	}
-	accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-	    MHD_HTTP_HEADER_ACCEPT);
-	return page->write(server->site->context, accept != NULL ? accept : "",
-	    out, ret_type);
+	return page->write(server->site->context, accept, out, ret_type);
+}
+
+/* Write the response to a request. Returns the status. */
+static unsigned
+write_answer(const struct server *server, struct MHD_Connection *connection,
+    const char *target, const char *method, const char *version, FILE *out,
+    const char **ret_type)
+{
+	struct fields fields = { .size_bytes = strlen(target) };
+	char authority[TARGET_AUTHORITY_SIZE];
+	const char *path = target_split(target, authority);
+	unsigned status;
+
+	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, note_field,
+	    &fields);
+	if (fields.size_bytes > FIELDS_SIZE_MAX) {
+		(void)fputs("Request Header Fields Too Large\n", out);
+		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+	}
+	status = check_host(server, &fields, authority, version, out);
+	if (status != 0)
+		return status;
+	return write_page(server, path, method, fields.accept, out, ret_type);
 }
 
 static enum MHD_Result
@@ -135,7 +217,7 @@ queue_response(struct MHD_Connection *connection, unsigned status,
  * MHD_NO closes the connection.
  */
 static enum MHD_Result
-answer_request(void *cls, struct MHD_Connection *connection, const char *path,
+answer_request(void *cls, struct MHD_Connection *connection, const char *target,
     const char *method, const char *version, const char *body,
     size_t *body_size, void **request_context)
 {
@@ -147,13 +229,13 @@ answer_request(void *cls, struct MHD_Connection *connection, const char *path,
 	unsigned status;
 	FILE *out = open_memstream(&text, &length);
 
-	(void)version;
 	(void)body;
 	(void)body_size;
 	(void)request_context;
 	if (out == NULL)
 		return MHD_NO;
-	status = write_answer(cls, connection, path, method, out, &type);
+	status =
+	    write_answer(cls, connection, target, method, version, out, &type);
 	if (fclose(out) == EOF) {
 		free(text);
 		return MHD_NO;
@@ -180,6 +262,7 @@ open_connection(struct server *server, int fd)
 		if (connection->is_open)
 			continue;
 		connection->is_open = true;
+		connection->is_shut = false;
 		connection->fd = fd;
 		connection->deadline_mono_ms =
 		    clock_mono_ms() + CONNECTION_TIMEOUT_MS;
@@ -211,8 +294,64 @@ note_connection(void *cls, struct MHD_Connection *mhd_connection,
 	server->idle_since_mono_ms = clock_mono_ms();
 }
 
-/* Shut connections that are past their deadlines: MHD then finds their end and
- * closes them. Returns the earliest deadline of the others. */
+/* MHD then finds its end and closes it. */
+static void
+shut(struct connection *connection)
+{
+	(void)shutdown(connection->fd, SHUT_RDWR);
+	connection->is_shut = true;
+	connection->deadline_mono_ms = NO_DEADLINE;
+}
+
+/* How many octets the client has sent; 0 if the kernel does not count them. */
+static uint64_t
+count_received(const struct connection *connection)
+{
+	struct tcp_info info = { .tcpi_bytes_received = 0 };
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &length) ==
+	    -1)
+		return 0;
+	return info.tcpi_bytes_received;
+}
+
+/*
+ * Make room for a client that waits: shut the connection whose client has said
+ * least, of several the oldest. One that has just said something is served
+ * first, and one at a time is enough.
+ *
+ * readable	the descriptors that MHD will read from now.
+ */
+static void
+make_room(struct server *server, const fd_set *readable)
+{
+	struct connection *least = NULL;
+	uint64_t least_bytes = UINT64_MAX;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *connection = &server->connections[i];
+		uint64_t bytes;
+
+		if (connection->is_shut)
+			return;
+		if (FD_ISSET(connection->fd, readable))
+			continue;
+		bytes = count_received(connection);
+		if (least == NULL || bytes < least_bytes ||
+		    (bytes == least_bytes &&
+			connection->deadline_mono_ms <
+			    least->deadline_mono_ms)) {
+			least = connection;
+			least_bytes = bytes;
+		}
+	}
+	if (least != NULL)
+		shut(least);
+}
+
+/* Shut connections that are past their deadlines. Returns the earliest deadline
+ * of the others. */
 static int64_t
 shut_late_connections(struct server *server, int64_t now_mono_ms)
 {
@@ -223,10 +362,8 @@ shut_late_connections(struct server *server, int64_t now_mono_ms)
 
 		if (!connection->is_open)
 			continue;
-		if (connection->deadline_mono_ms <= now_mono_ms) {
-			(void)shutdown(connection->fd, SHUT_RDWR);
-			connection->deadline_mono_ms = NO_DEADLINE;
-		}
+		if (connection->deadline_mono_ms <= now_mono_ms)
+			shut(connection);
 		if (connection->deadline_mono_ms < earliest_mono_ms)
 			earliest_mono_ms = connection->deadline_mono_ms;
 	}
@@ -252,9 +389,6 @@ run_until(struct server *server, int64_t now_mono_ms, int64_t deadline_mono_ms)
 	if (MHD_get_fdset(server->daemon, &read_set, &write_set, &except_set,
 		&max_fd) != MHD_YES)
 		return -EMFILE;
-	/* Otherwise MHD would accept one more and close it. */
-	if (server->connection_count == CONNECTIONS_MAX)
-		FD_CLR(server->listen_fd, &read_set);
 	if (MHD_get_timeout(server->daemon, &mhd_wait_ms) == MHD_YES &&
 	    mhd_wait_ms < (uint64_t)wait_ms)
 		wait_ms = (int64_t)mhd_wait_ms;
@@ -267,6 +401,12 @@ run_until(struct server *server, int64_t now_mono_ms, int64_t deadline_mono_ms)
 	if (FD_ISSET(server->listen_fd, &read_set) &&
 	    server->site->check_outdated(server->site->context)) {
 		is_told_to_stop = 1;
+		FD_CLR(server->listen_fd, &read_set);
+	}
+	if (FD_ISSET(server->listen_fd, &read_set) &&
+	    server->connection_count == CONNECTIONS_MAX) {
+		make_room(server, &read_set);
+		/* MHD would accept it and close it. */
 		FD_CLR(server->listen_fd, &read_set);
 	}
 	if (MHD_run_from_select(server->daemon, &read_set, &write_set,

@@ -26,6 +26,7 @@ struct http_page {
 /* The pages, and when to stop serving them. */
 struct http_site {
 	const struct http_page *pages; /* the last one's path is NULL */
+	const char *const *names; /* of this host, NULL at the end */
 	/* Whether to exit before accepting the next client, which waits in the
 	 * socket for the next process. */
 	bool (*check_outdated)(void *context);

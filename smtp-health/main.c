@@ -204,13 +204,16 @@ main(int argc, char *argv[])
 	struct program program = { .argv = argv };
 	struct health_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
-	const struct http_site site = { pages, check_outdated, &program };
+	const char *names[] = { settings.hostname, NULL };
+	const struct http_site site = { pages, names, check_outdated,
+		&program };
 	int fd, r;
 
 	audit_open("smtp-health", false);
 	if (health_settings_load(&settings, error) < 0) {
 		report_misconfigured(error);
 		program.misconfiguration = error;
+		names[0] = NULL;
 		settings = (struct health_settings){
 			.queue_path =
 			    settings_get("SMTP_QUEUE_PATH", SETTINGS_QUEUE_PATH)

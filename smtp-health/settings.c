@@ -22,7 +22,13 @@ int
 health_settings_load(struct health_settings *ret_settings,
     char ret_error[SETTINGS_ERROR_SIZE])
 {
+	int r;
+
 	*ret_settings = (struct health_settings){ .queue_path = NULL };
-	return settings_read(table, sizeof(table) / sizeof(table[0]),
-	    ret_settings, ret_error);
+	r = settings_read(table, sizeof(table) / sizeof(table[0]), ret_settings,
+	    ret_error);
+	if (r < 0)
+		return r;
+	return settings_read_hostname("SMTP_HOSTNAME", ret_settings->hostname,
+	    ret_error);
 }

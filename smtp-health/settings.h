@@ -8,6 +8,7 @@
 /* What smtp-health takes from the environment. */
 struct health_settings {
 	const char *queue_path;
+	char hostname[SETTINGS_HOSTNAME_SIZE];
 	bool is_debug;
 	int free_space_mib;
 };

@@ -331,6 +331,10 @@ put_into_retry() {
 	expect "$open" 'Accept: application/openmetrics-text'
 	expect "$open" 'Accept: application/openmetrics-text; version=1.0.0'
 	expect "$json" 'Accept: application/openmetrics-text; version=2.0.0'
+	# Several lines are one list.
+	type=$(content_type -H 'Accept: image/png' \
+		-H 'Accept: text/plain;version=0.0.4')
+	[ "$type" = "$text" ]
 	# The fields of Prometheus 2.20, 2.50 and 3.0.
 	expect "$text" 'Accept: application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
 	expect "$open" 'Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
@@ -413,6 +417,74 @@ smtp_sessions_active 0
 	echo "$status"
 	[[ $status == 4?? ]]
 	expect_health 200 OK
+}
+
+@test "cookies of 8 to 16 KiB get one answer, and so do more" {
+	local size
+
+	serve --stay
+	for size in 8000 9000 12000 16000 17000 20000 40000 100000; do
+		timeout 20 python3 - "$port" "$size" <<-'END'
+			import socket, sys
+
+			size = int(sys.argv[2])
+			client = socket.create_connection(
+			    ("127.0.0.1", int(sys.argv[1])))
+			client.sendall(b"GET /healthz HTTP/1.1\r\n"
+			               b"Host: localhost\r\nCookie: "
+			               + (b"c=%s; " % (b"x" * 46) * size)[:size]
+			               + b"\r\n\r\n")
+			answer = b""
+			while data := client.recv(65536):
+			    answer += data
+			header, _, body = answer.partition(b"\r\n\r\n")
+			print(size, answer)
+			assert answer.count(b"HTTP/1.1 ") == 1
+			assert b"\r\nContent-Length: %d" % len(body) in header
+			assert header.split()[1] == (
+			    b"200" if size <= 16000 else b"431")
+		END
+	done
+	[ "$(get -H "Cookie: $(yes 'a;' | head -n 8000 | tr -d '\n')" \
+		/healthz)" = 200 ]
+}
+
+@test "a target in absolute form is for the host that it names" {
+	serve --stay
+	for target in http://localhost/healthz "HTTP://127.0.0.1:$port/healthz" \
+		"http://[::1]/healthz?verbose"; do
+		echo "$target"
+		[ "$(get -H 'Host: elsewhere.test' --request-target "$target" \
+			/)" = 200 ]
+	done
+	[ "$(get --request-target http://localhost /)" = 404 ]
+	[ "$(get --request-target http://elsewhere.test/healthz /)" = 421 ]
+}
+
+@test "a host that is not this one's is 421, so that no web page reads this" {
+	local host
+
+	SMTP_HOSTNAME=mail.example.org serve --stay
+	for host in localhost localhost:8080 127.0.0.1 '[::1]:80' 192.0.2.1 \
+		Mail.example.org.:9090; do
+		echo "$host"
+		[ "$(get -H "Host: $host" /metrics)" = 200 ]
+	done
+	for host in attacker.example 127.0.0.1.attacker.example \
+		localhost.attacker.example mail.example.org.attacker.example; do
+		echo "$host"
+		for page in /healthz /metrics /nowhere; do
+			[ "$(get -H "Host: $host" "$page")" = 421 ]
+		done
+	done
+	[ "$(get -0 -H Host: /healthz)" = 200 ]
+	[ "$(get -H Host: /healthz)" = 400 ]
+	ask 'GET / HTTP/1.1\r\nHost: localhost\r\nHost: x\r\n\r\n' | grep ' 400 '
+}
+
+@test "the system's name is this host's" {
+	serve
+	[ "$(get -H "Host: $(uname -n)" /healthz)" = 200 ]
 }
 
 # ask TEXT: send a request of these octets, a Python string; print the first
@@ -536,21 +608,36 @@ ask() {
 	expect_health 200 OK
 }
 
-@test "a client beyond the 64th waits until it can be served" {
+@test "600 clients that say nothing, or little, delay nobody" {
 	serve --stay
 	timeout 60 python3 - "$port" <<-'END'
-		import socket, sys
+		import socket, sys, time
 
 		address = ("127.0.0.1", int(sys.argv[1]))
-		idle = [socket.create_connection(address) for _ in range(80)]
-		client = socket.create_connection(address, timeout=9)
-		client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-		for connection in idle[10:]:
-		    connection.close()
-		answer = b""
-		while data := client.recv(1000):
-		    answer += data
-		assert answer.endswith(b"\r\n\r\nOK\n"), answer
+
+		def connect(text):
+		    connection = socket.create_connection(address, timeout=9)
+		    connection.sendall(text)
+		    return connection
+
+		def expect_ok(client):
+		    answer = b""
+		    while data := client.recv(1000):
+		        answer += data
+		    assert answer.endswith(b"\r\n\r\nOK\n"), answer
+
+		half = connect(b"GET /healthz HTTP/1.1\r\nHost: local")
+		start = time.monotonic()
+		for text in b"", b"GET /healthz HTTP/":
+		    idle = [connect(text) for _ in range(600)]
+		    expect_ok(connect(b"GET /healthz HTTP/1.0\r\n\r\n"))
+		    # The last of them could still go on.
+		    idle[-1].sendall(b"GET /healthz HTTP/1.0\r\n\r\n"[len(text):])
+		    expect_ok(idle[-1])
+		half.sendall(b"host\r\n\r\n")
+		expect_ok(half)
+		elapsed = time.monotonic() - start
+		assert elapsed < 8, elapsed
 	END
 }
 

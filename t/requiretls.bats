@@ -36,6 +36,7 @@ teardown_file() {
 
 make_certificates() {
 	ca_issue good mx.plain.signed.test mx.ee.signed.test \
+		mx.pkix.signed.test \
 		mx.postfix.signed.test nomx.signed.test mx.sts.test \
 		mx.hop.signed.test odd.hosts.test "$(network_ip4 odd)" \
 		mta-sts.enforce.sts.test mta-sts.testing.sts.test \
@@ -55,6 +56,9 @@ make_zones() {
 		ee          MX 10 mx.ee
 		mx.ee       A $odd
 		_25._tcp.mx.ee $(tlsa 3 1 1 self)
+		pkix        MX 10 mx.pkix
+		mx.pkix     A $odd
+		_25._tcp.mx.pkix $(tlsa 1 1 1 self)
 		nomx        A $odd
 		postfix     MX 10 mx.postfix
 		mx.postfix  A $mx
@@ -292,12 +296,38 @@ policies_start() {
 	told "$id" deferred status=4.7.10
 }
 
-@test "REQUIRETLS: a certificate that does not verify defers" {
+@test "REQUIRETLS: a certificate that does not verify fails at once" {
 	odd_has self
 	submit_required bob@plain.signed.test
 	deliver
-	told "$id" deferred status=4.7.5
-	run ! mails
+	is_failed 5.7.10 "NOT trusted"
+	stop_started
+	odd_has good
+	submit_required bob@ee.signed.test
+	deliver
+	is_failed 5.7.10 TLSA
+}
+
+@test "REQUIRETLS: a certificate that is not checked is not enough" {
+	odd_has self
+	submit_required bob@pkix.signed.test
+	deliver
+	is_failed 5.7.10 "NOT trusted"
+	stop_started
+	# Not over a connection that there is either.
+	odd_has self
+	submit_plain bob@pkix.signed.test
+	submit_required bob@pkix.signed.test
+	SMTP_DESTINATION_WORKERS=1 deliver
+	[ "$(odd_count odd)" -eq 1 ]
+	told "$id" failed "status=5.7.10 "
+	stop_started
+	odd_has good
+	submit_plain bob@pkix.signed.test
+	submit_required bob@pkix.signed.test
+	SMTP_DESTINATION_WORKERS=1 deliver
+	[ "$(odd_count odd)" -eq 2 ]
+	told "$id" delivered policy=verify
 }
 
 @test "REQUIRETLS: the next host is used, and the first for other mail" {
@@ -397,12 +427,25 @@ policies_start() {
 	run ! told "$id" policy-missed
 }
 
-@test "TLS-Required: No: an unverified certificate is refused (promise P5)" {
+@test "TLS-Required: No: a certificate that does not verify is accepted" {
 	odd_has self
 	submit_optional bob@plain.signed.test
+	submit_plain bob@plain.signed.test
+	plain=$id
+	submit_optional bob@plain.signed.test
 	deliver
-	told "$id" deferred status=4.7.5
-	run ! mails
+	told "$id" policy-missed policy=verify
+	told "$id" delivered 'policy=may tls="TLS1.3 '
+	# Other messages are not sent there.
+	told "$plain" deferred status=4.7.5
+	[ "$(odd_count odd)" -eq 2 ]
+}
+
+@test "TLS-Required: No: without a handshake there is plain text" {
+	odd_has good --tls-most 1.1
+	submit_optional bob@plain.signed.test
+	deliver
+	told "$id" delivered policy=none
 }
 
 @test "TLS-Required: No: other messages for the domain keep the policy" {

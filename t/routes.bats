@@ -194,6 +194,84 @@ policy() {
 	[ -z "$(mta_mail relay "$other")" ]
 }
 
+@test "tls may: any certificate will do, and no TLS" {
+	routes <<-END
+		to one.test	via [relay.hosts.test] tls may
+		to dane.test	via mx tls may
+		to two.test	via mx tls may
+		all		via [odd1.hosts.test] tls may
+	END
+	id=$(send_from a@here.test a@one.test)
+	deliver
+	told "$id" delivered 'policy=may tls="TLS1.3'
+	odd_start odd1
+	id=$(send_from a@here.test a@three.test)
+	deliver
+	told "$id" delivered policy=none
+	stop_started
+	# A handshake that fails leaves plain text.
+	mapfile -t options < <(odd_certificate odd1)
+	odd_start odd1 "${options[@]}" --tls-most 1.1
+	id=$(send_from a@here.test a@three.test)
+	deliver
+	told "$id" policy-missed policy=may
+	told "$id" delivered policy=none
+	# What is published holds.
+	with_certificate odd2 odd1
+	id=$(send_from a@here.test a@dane.test)
+	deliver
+	told "$id" deferred policy=dane
+	id=$(send_from a@here.test a@two.test)
+	deliver
+	told "$id" delivered policy=may
+}
+
+@test "tls encrypt: any certificate will do, but TLS is required" {
+	routes <<-END
+		to one.test	via [relay.hosts.test] tls encrypt
+		all		via [odd1.hosts.test] tls encrypt
+	END
+	id=$(send_from a@here.test a@one.test)
+	deliver
+	told "$id" delivered 'policy=encrypt tls="TLS1.3'
+	odd_start odd1
+	id=$(send_from a@here.test a@three.test)
+	deliver
+	told "$id" deferred STARTTLS
+	run -0 network_exec sender "$(program smtp-deliver)" --explain a@one.test
+	[[ $output == *"policy encrypt: TLS, with any certificate"* ]]
+}
+
+@test "tls fingerprint: the certificate is that one" {
+	local pin other
+
+	pin=$(openssl x509 -in "$network_dir/ca/anything.pem" -noout \
+		-fingerprint -sha256)
+	pin=SHA256:${pin#*=}
+	other=SHA256:$(openssl x509 -in "$network_dir/ca/odd1.pem" -outform DER |
+		sha256sum | cut -c 1-64)
+	routes <<-END
+		to one.test	via [odd2.hosts.test] tls fingerprint $other $pin
+		to dane.test	via mx tls fingerprint $pin
+		all		via [odd2.hosts.test] tls fingerprint $other
+	END
+	with_certificate odd2 anything
+	id=$(send_from a@here.test a@one.test a@dane.test)
+	deliver
+	told "$id" delivered 'policy=fingerprint tls="TLS1.3'
+	told "$id" message-done "delivered to all"
+	id=$(send_from a@here.test a@two.test)
+	deliver
+	told "$id" deferred "4.7.5"
+	told "$id" deferred "another fingerprint: SHA256:"
+	is_deferred "$id"
+	stop_started
+	odd_start odd2
+	id=$(send_from a@here.test a@one.test)
+	deliver
+	told "$id" deferred STARTTLS
+}
+
 @test "tls dane: TLSA records are required" {
 	with_certificate odd2 anything
 	routes <<-END

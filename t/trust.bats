@@ -93,7 +93,7 @@ issue_below() {
 make_policies() {
 	local domain names=()
 
-	for domain in "${policy_domains[@]}" strange; do
+	for domain in "${policy_domains[@]}" strange unusable; do
 		names+=("mta-sts.$domain.sts.test")
 	done
 	ca_issue policies "${names[@]}" mx.sts.test
@@ -434,16 +434,29 @@ fingerprint() {
 
 # ---- records that cannot be used ---------------------------------------------
 
-@test "DANE: with unusable records only, trust anchors decide" {
-	delivers pkix.signed.test good verify
-}
-
-@test "DANE: with unusable records only, certificates must verify" {
-	defers pkix.signed.test anything verify "NOT trusted"
+@test "DANE: with unusable records only, any certificate is accepted" {
+	delivers pkix.signed.test good encrypt
+	stop_started
+	delivers pkix.signed.test anything encrypt
+	stop_started
+	delivers pkix.signed.test old encrypt
 }
 
 @test "DANE: with unusable records only, STARTTLS is still required" {
-	defers pkix.signed.test none verify STARTTLS
+	defers pkix.signed.test none encrypt STARTTLS
+}
+
+@test "DANE: with unusable records only, an MTA-STS policy holds" {
+	dns <<-END
+		unusable.sts.test.          MX 10 mx.pkix.signed.test.
+		_mta-sts.unusable.sts.test. TXT "v=STSv1; id=1;"
+		mta-sts.unusable.sts.test.  A $(network_ip4 web)
+	END
+	policies_start
+	policy unusable.sts.test enforce mx.pkix.signed.test
+	defers unusable.sts.test anything sts "NOT trusted"
+	stop_started
+	delivers unusable.sts.test good sts
 }
 
 # ---- names -------------------------------------------------------------------

@@ -105,10 +105,11 @@ handshake(struct client *client, const struct trust *trust,
 	    sizeof(dialogue->fingerprint));
 	if (r < 0) {
 		dialogue_begin_verdict(dialogue, ret_verdict);
-		verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.5", "TLS: %s",
-		    result.error);
-		return DIALOGUE_LOST;
+		verdict_set(ret_verdict, OUTCOME_DEFERRED, CLIENT_STATUS_TLS,
+		    "TLS: %s", result.error);
+		return r == -EKEYREJECTED ? DIALOGUE_UNVERIFIED : DIALOGUE_LOST;
 	}
+	client->is_verified = trust_is_verified(trust);
 	(void)snprintf(dialogue->tls, sizeof(dialogue->tls), "%s %s%s",
 	    result.protocol, result.cipher,
 	    result.is_resumed ? " resumed" : "");
@@ -155,18 +156,18 @@ secure(struct client *client, const struct trust *trust,
 
 /* Authenticate to a relay, over TLS only. */
 static enum dialogue_result
-authenticate(const struct client *client, const struct trust *trust,
-    const struct credential *credential, struct verdict *ret_verdict)
+authenticate(const struct client *client, const struct credential *credential,
+    struct verdict *ret_verdict)
 {
 	if (credential == NULL)
 		return DIALOGUE_OK;
-	if (client_is_secure(client) && trust->level != LEVEL_NONE)
+	if (client_is_verified(client))
 		return auth_run(&client->dialogue, credential,
 		    client->offers.auth, ret_verdict);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
-	    "no TLS with the host: line %u of SMTP_AUTH_FILE is not used "
-	    "without TLS",
+	    "no verified TLS with the host: line %u of SMTP_AUTH_FILE is not "
+	    "used without it",
 	    credential->line);
 	ret_verdict->is_auth_trouble = true;
 	return DIALOGUE_REFUSED;
@@ -193,7 +194,7 @@ open_session(struct client *client, const struct trust *trust,
 	if (result == DIALOGUE_OK)
 		result = secure(client, trust, ret_verdict);
 	if (result == DIALOGUE_OK)
-		result = authenticate(client, trust, credential, ret_verdict);
+		result = authenticate(client, credential, ret_verdict);
 	return result;
 }
 
@@ -266,7 +267,7 @@ make_client(const struct trust *trust, int fd, const struct addrinfo *address,
 	return client;
 }
 
-bool
+enum client_result
 client_open(const struct trust *trust, int fd, const struct addrinfo *address,
     const struct credential *credential, struct tls_memory *memory,
     const struct deliver_settings *settings, struct client **ret_client,
@@ -278,12 +279,12 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 
 	if (client == NULL) {
 		set_unused(trust, address, "4.3.0", "no memory", ret_verdict);
-		return false;
+		return CLIENT_UNUSABLE;
 	}
 	result = open_session(client, trust, credential, ret_verdict);
 	if (result == DIALOGUE_OK) {
 		*ret_client = client;
-		return true;
+		return CLIENT_OPEN;
 	}
 	make_temporary(ret_verdict);
 	/* A host that refused us gets a QUIT (RFC 5321 section 4.1.1.10). */
@@ -291,7 +292,8 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 		client_quit(client);
 	else
 		client_drop(client);
-	return false;
+	return result == DIALOGUE_UNVERIFIED ? CLIENT_UNVERIFIED
+					     : CLIENT_UNUSABLE;
 }
 
 void

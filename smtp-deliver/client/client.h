@@ -13,6 +13,9 @@
 #include "smtp-deliver/policy/trust.h"
 #include "smtp-deliver/verdict.h"
 
+/* The status of a TLS handshake that has failed (RFC 3463 section 3.8). */
+#define CLIENT_STATUS_TLS "4.7.5"
+
 /* What a host offers in its reply to EHLO. */
 struct client_offers {
 	bool has_starttls;
@@ -31,8 +34,16 @@ struct client_offers {
 struct client {
 	struct dialogue dialogue;
 	struct client_offers offers;
+	bool is_verified; /* it has TLS with a certificate that was verified */
 	int fd;
 	struct tls_memory *memory; /* owned by the caller */
+};
+
+/* Whether there is a session. */
+enum client_result {
+	CLIENT_OPEN,
+	CLIENT_UNVERIFIED, /* the host's certificate does not verify */
+	CLIENT_UNUSABLE, /* the host is not used, for another reason */
 };
 
 /*
@@ -46,9 +57,9 @@ struct client {
  * memory	earlier TLS sessions (lib/tls.h) that the connection may resume,
  *		or NULL. It is used until the connection ends.
  *
- * Returns whether the session is open. If not, ret_verdict says why.
+ * Returns CLIENT_OPEN. If the session is not open, ret_verdict says why.
  */
-bool client_open(const struct trust *trust, int fd,
+enum client_result client_open(const struct trust *trust, int fd,
     const struct addrinfo *address, const struct credential *credential,
     struct tls_memory *memory, const struct deliver_settings *settings,
     struct client **ret_client, struct verdict *ret_verdict);
@@ -63,6 +74,13 @@ static inline bool
 client_is_secure(const struct client *client)
 {
 	return *client->dialogue.tls != '\0';
+}
+
+/* Whether it has TLS with a verified certificate. */
+static inline bool
+client_is_verified(const struct client *client)
+{
+	return client->is_verified;
 }
 
 /* End the session with QUIT, or only close the connection. NULL is ignored. */

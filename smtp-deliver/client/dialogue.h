@@ -31,6 +31,8 @@ enum dialogue_result {
 	DIALOGUE_OK,
 	DIALOGUE_REFUSED, /* the connection can be used for another step */
 	DIALOGUE_LOST, /* the connection is unusable */
+	DIALOGUE_UNVERIFIED, /* and so is the host: its certificate does not
+			      * verify */
 };
 
 /* A dialogue with a remote host over a stream: commands go out, replies come in

@@ -568,7 +568,7 @@ transaction_run(struct client *client,
 	enum transaction_end end;
 
 	assert(!message->envelope->is_requiretls ||
-	    (client_is_secure(client) && client->offers.has_requiretls));
+	    (client_is_verified(client) && client->offers.has_requiretls));
 	/* No recipient has a verdict yet. */
 	dialogue_begin_verdict(&client->dialogue, &verdict);
 	set_all(&verdict, message, ret_verdicts);

@@ -10,6 +10,9 @@
 
 static const char *const names[] = {
 	[LEVEL_NONE] = "none",
+	[LEVEL_MAY] = "may",
+	[LEVEL_ENCRYPT] = "encrypt",
+	[LEVEL_FINGERPRINT] = "fingerprint",
 	[LEVEL_VERIFY] = "verify",
 	[LEVEL_STS] = "sts",
 	[LEVEL_DANE] = "dane",

@@ -36,16 +36,17 @@ requiretls_check_name(const char *host, bool is_secure,
 }
 
 enum requiretls
-requiretls_check_connection(bool has_tls, bool is_requiretls_offered,
+requiretls_check_connection(bool has_verified_tls, bool is_requiretls_offered,
     struct verdict *verdict)
 {
-	if (has_tls && is_requiretls_offered)
+	if (has_verified_tls && is_requiretls_offered)
 		return REQUIRETLS_MET;
-	if (has_tls)
+	if (has_verified_tls)
 		verdict_set(verdict, OUTCOME_FAILED, "5.7.30",
 		    "the host does not offer REQUIRETLS");
 	else
 		verdict_set(verdict, OUTCOME_FAILED, "5.7.10",
-		    "REQUIRETLS: the connection has no TLS");
+		    "REQUIRETLS: the connection has no TLS with a verified "
+		    "certificate");
 	return REQUIRETLS_UNMET;
 }

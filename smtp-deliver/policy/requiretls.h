@@ -33,7 +33,7 @@ enum requiretls requiretls_check_name(const char *host, bool is_secure,
  * verdict	names the host; gets the reason unless the result is
  *		REQUIRETLS_MET.
  */
-enum requiretls requiretls_check_connection(bool has_tls,
+enum requiretls requiretls_check_connection(bool has_verified_tls,
     bool is_requiretls_offered, struct verdict *verdict);
 
 #endif

@@ -9,6 +9,10 @@
  *		host that the policy names, whose certificate verifies
  *	verify	else: TLS if it is offered, and then the certificate must verify
  *		(promise P5)
+ *	encrypt	but TLS without a check, where there are TLSA records that DNSSEC
+ *		vouches for and none of them is usable
+ *
+ * An administrator may require more, or do without checks (trust_require()).
  *
  * An MX record without DNSSEC does not rule out DANE: domains at a provider's
  * hosts gain by it (RFC 7672 section 2.2.1), and without DANE the same record
@@ -38,6 +42,7 @@ trust_set_default(const char *host, struct trust *ret_trust)
 	ret_trust->base[0] = '\0';
 	ret_trust->domain[0] = '\0';
 	ret_trust->record_count = 0;
+	ret_trust->pins.count = 0;
 	(void)strlcpy(ret_trust->host, host, sizeof(ret_trust->host));
 }
 
@@ -162,10 +167,10 @@ trust_find(const char *destination, const char *host, int port,
 		return true;
 	switch (find_dane(host, port, ret_trust)) {
 	case DNS_FOUND:
-		/* Unusable records still require TLS (RFC 7672 section 2.2);
-		 * trust anchors vouch for the host then (promise P5). */
-		if (ret_trust->record_count > 0)
-			ret_trust->level = LEVEL_DANE;
+		/* Unusable records still require TLS, but do not say which
+		 * certificate the host has (RFC 7672 section 2.2). */
+		ret_trust->level =
+		    ret_trust->record_count > 0 ? LEVEL_DANE : LEVEL_ENCRYPT;
 		ret_trust->is_tls_required = true;
 		if (idna_to_ascii(destination, ret_trust->domain) < 0)
 			ret_trust->domain[0] = '\0';
@@ -203,13 +208,28 @@ trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
 	return false;
 }
 
+/* Require a level that needs nothing to be published. */
+static void
+require_own(struct trust *trust, enum level least)
+{
+	bool is_published = trust->level >= LEVEL_STS;
+
+	trust->is_tls_required =
+	    least == LEVEL_MAY ? trust->is_tls_required : least != LEVEL_NONE;
+	if (least == LEVEL_NONE || least == LEVEL_FINGERPRINT)
+		trust->level = least;
+	else if (least == LEVEL_MAY && trust->level == LEVEL_ENCRYPT)
+		return;
+	else if (!is_published)
+		trust->level = least;
+}
+
 bool
 trust_require(struct trust *trust, enum level least,
     struct verdict *ret_verdict)
 {
-	if (least == LEVEL_NONE) {
-		trust->level = LEVEL_NONE;
-		trust->is_tls_required = false;
+	if (least < LEVEL_STS) {
+		require_own(trust, least);
 		return true;
 	}
 	trust->is_tls_required = true;
@@ -229,6 +249,13 @@ trust_require(struct trust *trust, enum level least,
 }
 
 void
+trust_require_verified(struct trust *trust)
+{
+	if (trust->level == LEVEL_MAY || trust->level == LEVEL_ENCRYPT)
+		trust->level = LEVEL_VERIFY;
+}
+
+void
 trust_get_tls_policy(const struct trust *trust,
     const struct deliver_settings *settings, struct tls_policy *ret_policy)
 {
@@ -238,6 +265,13 @@ trust_get_tls_policy(const struct trust *trust,
 		.ca_file = settings->tls_ca_file,
 		.is_san_required = trust->level == LEVEL_STS,
 	};
+	if (trust->level < LEVEL_FINGERPRINT)
+		ret_policy->check = TLS_CHECK_NONE;
+	if (trust->level == LEVEL_FINGERPRINT) {
+		ret_policy->check = TLS_CHECK_FINGERPRINT;
+		ret_policy->fingerprints = trust->pins.sha256;
+		ret_policy->fingerprint_count = trust->pins.count;
+	}
 	if (trust->level != LEVEL_DANE)
 		return;
 	ret_policy->check = TLS_CHECK_DANE;

@@ -22,6 +22,7 @@ struct trust {
 	char base[DNS_NAME_SIZE]; /* owner of the TLSA records */
 	char host[DNS_NAME_SIZE];
 	char domain[DNS_NAME_SIZE]; /* that the host takes mail for */
+	struct level_pins pins; /* with LEVEL_FINGERPRINT */
 	size_t record_count;
 	struct tls_tlsa records[DNS_TLSA_MAX];
 };
@@ -52,11 +53,24 @@ bool trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
 
 /*
  * Require at least the level that an administrator asks for. TLS is required
- * then, and what LEVEL_STS and LEVEL_DANE stand for must be published.
- * LEVEL_NONE, for hosts that the administrator named, requires nothing at all.
+ * then, except for LEVEL_MAY, and what LEVEL_STS and LEVEL_DANE stand for must
+ * be published. Where nothing is published, LEVEL_MAY and LEVEL_ENCRYPT do
+ * without checks of the certificate. LEVEL_NONE and LEVEL_FINGERPRINT are
+ * exact; the caller sets the pins.
  */
 bool trust_require(struct trust *trust, enum level least,
     struct verdict *ret_verdict);
+
+/* Require a verified certificate, if there is TLS, of a host whose certificate
+ * would not be checked. */
+void trust_require_verified(struct trust *trust);
+
+/* Whether the certificate is verified at a level, if there is TLS. */
+static inline bool
+trust_is_verified(const struct trust *trust)
+{
+	return trust->level >= LEVEL_FINGERPRINT;
+}
 
 /* The policy for a host that nothing is published for: if it offers TLS its
  * certificate must verify (promise P5). */

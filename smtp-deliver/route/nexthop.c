@@ -24,14 +24,7 @@
 #define SEPARATORS ", \t" /* of relays */
 #define VIA "via "
 
-static const char *const levels[] = {
-	[LEVEL_NONE] = "none",
-	[LEVEL_VERIFY] = "verify",
-	[LEVEL_STS] = "sts",
-	[LEVEL_DANE] = "dane",
-};
-
-#define LEVELS (sizeof(levels) / sizeof(levels[0]))
+#define PIN_TAG "SHA256:"
 
 __attribute__((format(printf, 2, 3))) static int
 fail(char ret_error[NEXTHOP_ERROR_SIZE], const char *format, ...)
@@ -62,6 +55,65 @@ find_tls(char *text)
 	}
 }
 
+/* Parse a fingerprint: hexadecimal digits, with colons between octets or
+ * without. */
+static bool
+parse_pin(const char *text, size_t length,
+    char ret_sha256[TLS_FINGERPRINT_SIZE])
+{
+	size_t tag = strlen(PIN_TAG), used = 0;
+
+	if (length < tag || strncasecmp(text, PIN_TAG, tag) != 0)
+		return false;
+	for (size_t i = tag; i < length; i++) {
+		if (text[i] == ':' && used > 0 && used % 2 == 0)
+			continue;
+		if (!isxdigit((unsigned char)text[i]) ||
+		    used == TLS_FINGERPRINT_SIZE - 1)
+			return false;
+		ret_sha256[used++] = (char)tolower((unsigned char)text[i]);
+	}
+	ret_sha256[used] = '\0';
+	return used == TLS_FINGERPRINT_SIZE - 1;
+}
+
+/* Take the fingerprints after "tls fingerprint". */
+static int
+take_pins(const char *text, struct level_pins *ret_pins,
+    char ret_error[NEXTHOP_ERROR_SIZE])
+{
+	ret_pins->count = 0;
+	for (;;) {
+		size_t length;
+
+		text += strspn(text, BLANKS);
+		if (*text == '\0' && ret_pins->count > 0)
+			return 0;
+		length = strcspn(text, BLANKS);
+		if (ret_pins->count == LEVEL_PINS_MAX ||
+		    !parse_pin(text, length, ret_pins->sha256[ret_pins->count]))
+			return fail(ret_error,
+			    "tls fingerprint \"%.96s\"; expected up to %d of "
+			    "SHA256: with 64 hexadecimal digits",
+			    text, LEVEL_PINS_MAX);
+		ret_pins->count++;
+		text += length;
+	}
+}
+
+/* Find the level of a name; LEVELS: there is none. */
+static enum level
+find_level(const char *name, size_t length)
+{
+	enum level level = LEVEL_NONE;
+
+	while (level < LEVELS &&
+	    (strlen(level_name(level)) != length ||
+		strncasecmp(level_name(level), name, length) != 0))
+		level++;
+	return level;
+}
+
 /* Take the words "tls LEVEL" from the end of the text, if they are there. */
 static int
 take_level(char *text, struct nexthop *ret_nexthop,
@@ -77,23 +129,22 @@ take_level(char *text, struct nexthop *ret_nexthop,
 	*tls = '\0';
 	word = tls + 3 + strspn(tls + 3, BLANKS);
 	length = strcspn(word, BLANKS);
-	for (enum level i = LEVEL_NONE; i < LEVELS; i++) {
-		ret_nexthop->level = i;
-		if (strlen(levels[i]) == length &&
-		    strncasecmp(levels[i], word, length) == 0 &&
-		    word[length + strspn(word + length, BLANKS)] == '\0')
-			return 0;
-	}
+	ret_nexthop->level = find_level(word, length);
+	if (ret_nexthop->level == LEVEL_FINGERPRINT)
+		return take_pins(word + length, &ret_nexthop->pins, ret_error);
+	if (ret_nexthop->level < LEVELS &&
+	    word[length + strspn(word + length, BLANKS)] == '\0')
+		return 0;
 	return fail(ret_error,
-	    "tls \"%.64s\"; expected dane, sts, verify or none, and nothing "
-	    "after it",
+	    "tls \"%.64s\"; expected dane, sts, verify, fingerprint, encrypt, "
+	    "may or none, and nothing after it",
 	    word);
 }
 
 /* ---- what a level can be asked of ---- */
 
-/* Promise P5: only hosts that the administrator named may have weaker
- * requirements than others. */
+/* Promise P5: only hosts that the administrator named are never asked for
+ * TLS. */
 static int
 check_none(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
 {
@@ -156,7 +207,7 @@ check_level(const struct nexthop *nexthop, char ret_error[NEXTHOP_ERROR_SIZE])
 		return check_sts(nexthop, ret_error);
 	case LEVEL_DANE:
 		return check_dane(nexthop, ret_error);
-	case LEVEL_VERIFY:
+	default:
 		break;
 	}
 	return 0;
@@ -246,9 +297,15 @@ nexthop_format(const struct nexthop *nexthop, char ret_name[NEXTHOP_SIZE])
 	used = nexthop->is_relayed
 	    ? format_relays(&nexthop->relays, ret_name)
 	    : strlcpy(ret_name, nexthop->domain, NEXTHOP_SIZE);
-	if (nexthop->has_level)
-		(void)snprintf(ret_name + used, NEXTHOP_SIZE - used, " tls %s",
-		    levels[nexthop->level]);
+	if (!nexthop->has_level)
+		return;
+	used += (size_t)snprintf(ret_name + used, NEXTHOP_SIZE - used,
+	    " tls %s", level_name(nexthop->level));
+	if (nexthop->level == LEVEL_FINGERPRINT)
+		for (size_t i = 0; i < nexthop->pins.count; i++)
+			used += (size_t)snprintf(ret_name + used,
+			    NEXTHOP_SIZE - used, " " PIN_TAG "%s",
+			    nexthop->pins.sha256[i]);
 }
 
 int

@@ -11,7 +11,8 @@
 #include "smtp-deliver/policy/level.h"
 
 #define NEXTHOP_ERROR_SIZE 512
-#define NEXTHOP_SIZE 2560 /* eight relays, each with a port, and a level */
+#define NEXTHOP_SIZE \
+	2560 /* eight relays, each with a port, a level, and its pins */
 
 /* Where mail goes: to the MX hosts of a domain, or to relays; and the TLS that
  * is required of them. */
@@ -22,6 +23,7 @@ struct nexthop {
 	struct relays relays;
 	bool has_level; /* TLS must be of that level, or is not used */
 	enum level level;
+	struct level_pins pins; /* with LEVEL_FINGERPRINT */
 };
 
 /*
@@ -30,7 +32,8 @@ struct nexthop {
  *	mx [tls LEVEL]		the hosts of the recipient's domain
  *	RELAY... [tls LEVEL]	what relays_parse() takes
  *
- * where LEVEL is dane, sts, verify, or none for relays that are hosts.
+ * where LEVEL is dane, sts, verify, encrypt, may, "fingerprint" and one or two
+ * of SHA256:HEX, or none for relays that are hosts.
  *
  * Returns 0, or -EINVAL with ret_error saying, in printable characters, what
  * was found and what was expected; ret_nexthop is then unspecified.

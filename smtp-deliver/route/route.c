@@ -285,6 +285,7 @@ route_find(const char *destination, const struct deliver_settings *settings,
 	}
 	ret_route->has_level = nexthop.has_level;
 	ret_route->level = nexthop.level;
+	ret_route->pins = nexthop.pins;
 	ret_route->is_relayed = nexthop.is_relayed;
 	if (nexthop.is_relayed)
 		return find_relays(&nexthop.relays, settings, ret_route,

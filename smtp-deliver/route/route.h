@@ -29,6 +29,7 @@ struct route_host {
 struct route {
 	bool has_level; /* TLS of that level is required, or none is used */
 	enum level level;
+	struct level_pins pins; /* with LEVEL_FINGERPRINT */
 	bool is_relayed; /* the administrator's choice, not the recipient's:
 			  * trouble with its hosts is never permanent */
 	size_t host_count;

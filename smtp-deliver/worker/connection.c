@@ -8,7 +8,7 @@
 
 #include "smtp-deliver/worker/connection.h"
 
-bool
+enum client_result
 connection_open(struct connection *connection, const struct route_host *host,
     const struct requirement *requirement, const struct connect_event *event,
     const struct deliver_settings *settings, struct verdict *ret_verdict)

@@ -22,9 +22,10 @@ struct connection {
  *
  * event	the host's address that has answered; its socket is taken.
  *
- * Returns whether the session is open. If not, ret_verdict says why.
+ * Returns what client_open() returns. If the session is not open, ret_verdict
+ * says why.
  */
-bool connection_open(struct connection *connection,
+enum client_result connection_open(struct connection *connection,
     const struct route_host *host, const struct requirement *requirement,
     const struct connect_event *event, const struct deliver_settings *settings,
     struct verdict *ret_verdict);

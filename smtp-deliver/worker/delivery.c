@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +34,8 @@ struct candidate {
 	const struct addrinfo *addresses;
 	struct connect connect;
 	struct requirement requirement;
-	bool was_missed; /* it did not meet its TLS policy, which messages may
-			  * put aside, */
+	bool was_missed; /* it did not meet its TLS policy, which may be put
+			  * aside, */
 	struct verdict missed; /* for this reason */
 };
 
@@ -97,8 +98,11 @@ note_auth_trouble(const struct delivery *delivery,
 static void
 note_missed(struct candidate *candidate, const struct verdict *verdict)
 {
-	if (!candidate->requirement.trust.is_tls_required ||
-	    *verdict->reply != '\0' || strncmp(verdict->status, "4.7.", 4) != 0)
+	bool is_handshake = strcmp(verdict->status, CLIENT_STATUS_TLS) == 0;
+
+	if (*verdict->reply != '\0' || verdict->is_auth_trouble != 0 ||
+	    strncmp(verdict->status, "4.7.", 4) != 0 ||
+	    (!candidate->requirement.trust.is_tls_required && !is_handshake))
 		return;
 	candidate->missed = *verdict;
 	candidate->was_missed = true;
@@ -188,6 +192,13 @@ use_kept(struct delivery *delivery)
 		connection_close(connection);
 	if (connection->client == NULL)
 		return false;
+	/* It may serve other messages only. */
+	if (transfer_is_requiretls(&delivery->transfer) &&
+	    client_is_secure(connection->client) &&
+	    !client_is_verified(connection->client)) {
+		connection_close(connection);
+		return false;
+	}
 	position->kept_host = connection->host;
 	evidence->host_count++;
 	evidence->was_any_address = true;
@@ -206,6 +217,20 @@ lose_connection(struct delivery *delivery)
 	delivery->transfer.evidence.host_count--;
 }
 
+/* The candidate's certificate does not verify, as REQUIRETLS asks for: that is
+ * final unless another host has a good one (RFC 8689 section 4.2.1). */
+static void
+fail_requiretls(struct delivery *delivery, struct verdict *verdict)
+{
+	char reason[VERDICT_TEXT_SIZE];
+
+	(void)strlcpy(reason, verdict->reason, sizeof(reason));
+	verdict_set(verdict, OUTCOME_FAILED, "5.7.10", "REQUIRETLS: %s",
+	    reason);
+	delivery->position.candidate.has_addresses = false;
+	transfer_pass_over_lacking(&delivery->transfer, verdict);
+}
+
 /* Open the SMTP session with an address that has answered. */
 static bool
 open_connection(struct delivery *delivery, const struct connect_event *event)
@@ -213,14 +238,21 @@ open_connection(struct delivery *delivery, const struct connect_event *event)
 	struct connection *connection = &delivery->connection;
 	struct candidate *candidate = &delivery->position.candidate;
 	struct verdict verdict;
+	enum client_result result;
 
 	delivery->transfer.evidence.was_reached = true;
-	if (connection_open(connection, candidate->host,
-		&candidate->requirement, event, delivery->settings, &verdict)) {
+	result = connection_open(connection, candidate->host,
+	    &candidate->requirement, event, delivery->settings, &verdict);
+	if (result == CLIENT_OPEN) {
 		if (candidate->requirement.trust.is_tested)
 			hostlog_tested(transfer_id(&delivery->transfer),
 			    connection->client);
 		return true;
+	}
+	if (result == CLIENT_UNVERIFIED &&
+	    transfer_is_requiretls(&delivery->transfer)) {
+		fail_requiretls(delivery, &verdict);
+		return false;
 	}
 	/* The other addresses of a relay would reject us as well. */
 	candidate->has_addresses = verdict.is_auth_trouble == 0;
@@ -307,24 +339,44 @@ next_host(struct delivery *delivery)
 	return true;
 }
 
-/* Try the candidate once more without its TLS policy, if the message allows
- * that (RFC 8689 section 3). A certificate must verify nevertheless (promise
- * P5). */
+/* Find the level to try after the candidate has missed its own. Opportunistic
+ * TLS that fails leaves plain text. If the message does not ask for TLS, what is
+ * published is put aside, then the certificate (RFC 8689 sections 3 and
+ * 4.2.2). Returns whether there is one. */
+static bool
+find_weaker_level(const struct delivery *delivery, enum level *ret_level)
+{
+	const struct requirement *requirement =
+	    &delivery->position.candidate.requirement;
+	const struct trust *trust = &requirement->trust;
+
+	*ret_level = LEVEL_NONE;
+	if (trust->level == LEVEL_MAY)
+		return !trust->is_tls_first;
+	*ret_level =
+	    trust->is_tls_required || requirement->result == REQUIREMENT_UNMET
+	    ? LEVEL_VERIFY
+	    : LEVEL_MAY;
+	return requirements_are_optional(&delivery->requirements);
+}
+
+/* Try the candidate once more, at a weaker level, if it may be. */
 static bool
 put_policy_aside(struct delivery *delivery)
 {
 	struct candidate *candidate = &delivery->position.candidate;
 	const char *policy = candidate->missed.policy;
+	enum level level;
 
 	if (!candidate->was_missed ||
 	    !transfer_can_go_on(&delivery->transfer) ||
-	    !requirements_are_optional(&delivery->requirements))
+	    !find_weaker_level(delivery, &level))
 		return false;
 	candidate->was_missed = false;
 	hostlog_policy_missed(transfer_id(&delivery->transfer),
 	    *policy != '\0' ? policy : NULL, &candidate->missed);
-	requirements_find_default(&delivery->requirements, candidate->host,
-	    &candidate->requirement);
+	requirements_find_weaker(&delivery->requirements, candidate->host,
+	    level, &candidate->requirement);
 	connect_begin(candidate->addresses, delivery->settings,
 	    &candidate->connect);
 	candidate->has_addresses = true;

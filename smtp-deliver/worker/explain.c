@@ -36,6 +36,9 @@
 /* What a level requires of a host. */
 static const char *const required[] = {
 	[LEVEL_NONE] = "no TLS",
+	[LEVEL_MAY] = "TLS if the host offers it, with any certificate",
+	[LEVEL_ENCRYPT] = "TLS, with any certificate",
+	[LEVEL_FINGERPRINT] = "TLS with a certificate of that fingerprint",
 	[LEVEL_VERIFY] =
 	    "TLS if the host offers it, and then its certificate must verify",
 	[LEVEL_STS] = "TLS, and its certificate must verify",
@@ -235,7 +238,7 @@ try_addresses(struct sight *sight, struct connect *connect)
 			    event.address, event.reason, &verdict);
 		else if (client_open(&requirement->trust, event.fd,
 			     event.address, requirement->credential, NULL,
-			     sight->settings, &client, &verdict))
+			     sight->settings, &client, &verdict) == CLIENT_OPEN)
 			sight->is_usable = true;
 		if (!sight->is_usable)
 			print_verdict("not used", &verdict);

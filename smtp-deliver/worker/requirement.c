@@ -8,9 +8,11 @@
  *	credential	a relay that rejected it lately is not asked again
  *	REQUIRETLS	DNSSEC or the domain's MTA-STS policy must vouch for the
  *			host's name (RFC 8689 section 4.2.1)
- *	route		"tls none" ends it here
+ *	route		"tls none" and "tls fingerprint" end it here
  *	published	TLSA records, else the domain's MTA-STS policy (trust.c)
- *	route		its level, if that is higher
+ *	route		its level, if that is higher; without a check of the
+ *			certificate where nothing is published, if it says so
+ *	REQUIRETLS	the certificate is checked nevertheless
  *
  * Connects to no host, logs and prints nothing: delivery and --explain do, and
  * decide alike because both ask here.
@@ -76,7 +78,7 @@ requirements_check_client(const struct client *client,
     struct verdict *ret_verdict)
 {
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
-	return requiretls_check_connection(client_is_secure(client),
+	return requiretls_check_connection(client_is_verified(client),
 	    client->offers.has_requiretls, ret_verdict);
 }
 
@@ -136,9 +138,12 @@ find_trust(const struct requirements *requirements,
 	struct trust *trust = &requirement->trust;
 	struct verdict *verdict = &requirement->verdict;
 
-	if (route->has_level && route->level == LEVEL_NONE) {
+	if (route->has_level &&
+	    (route->level == LEVEL_NONE || route->level == LEVEL_FINGERPRINT)) {
 		trust_set_default(host->name, trust);
-		return trust_require(trust, LEVEL_NONE, verdict);
+		trust->is_tls_first = host->is_tls_first;
+		trust->pins = route->pins;
+		return trust_require(trust, route->level, verdict);
 	}
 	if (!trust_find(host->domain, host->name, host->port, trust, verdict))
 		return false;
@@ -171,16 +176,20 @@ requirements_find(struct requirements *requirements,
 		    : REQUIREMENT_UNKNOWN;
 	else if (!find_trust(requirements, host, ret_requirement))
 		ret_requirement->result = REQUIREMENT_UNMET;
+	else if (is_requiretls)
+		trust_require_verified(&ret_requirement->trust);
 }
 
 void
-requirements_find_default(const struct requirements *requirements,
-    const struct route_host *host, struct requirement *ret_requirement)
+requirements_find_weaker(const struct requirements *requirements,
+    const struct route_host *host, enum level level,
+    struct requirement *ret_requirement)
 {
 	*ret_requirement = (struct requirement){
 		.result = REQUIREMENT_USABLE,
 		.credential = requirements_find_credential(requirements, host),
 	};
 	trust_set_default(host->name, &ret_requirement->trust);
+	ret_requirement->trust.level = level;
 	ret_requirement->trust.is_tls_first = host->is_tls_first;
 }

@@ -65,9 +65,12 @@ void requirements_find(struct requirements *requirements,
     const struct route_host *host, bool is_requiretls,
     struct requirement *ret_requirement);
 
-/* Decide as if nothing were published for the host. */
-void requirements_find_default(const struct requirements *requirements,
-    const struct route_host *host, struct requirement *ret_requirement);
+/* Decide as if nothing were published for the host, and at most that level were
+ * required: LEVEL_VERIFY or less, all of which do without TLS if the host has
+ * none. */
+void requirements_find_weaker(const struct requirements *requirements,
+    const struct route_host *host, enum level level,
+    struct requirement *ret_requirement);
 
 /* Check whether the host's name meets REQUIRETLS; requirements_find() has done
  * that for a message with REQUIRETLS. ret_verdict says why if not. */

@@ -261,7 +261,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			credential = &known;
 		}
 	if (client_open(&trust, peer_connect(data, size), &address, credential,
-		NULL, &settings, &client, &verdict)) {
+		NULL, &settings, &client, &verdict) == CLIENT_OPEN) {
 		for (int i = 0; i < 2 && state == TRANSACTION_READY; i++)
 			delivered += send_message(client, &state);
 		if (state == TRANSACTION_READY)

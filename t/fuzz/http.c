@@ -35,7 +35,9 @@ static const struct http_page pages[] = {
 	{ "/metrics", write_metrics },
 	{ NULL, NULL },
 };
+static const char *const names[] = { "x", NULL };
 static const struct http_site site = { .pages = pages,
+	.names = names,
 	.check_outdated = is_never_outdated };
 
 static struct metric metrics[METRICS];

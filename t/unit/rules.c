@@ -14,6 +14,9 @@
 #include "t/unit/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define PIN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define COLONS \
+	"01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF"
 #define X10 "xxxxxxxxxx"
 #define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
 
@@ -31,6 +34,9 @@ static const char file[] =
 	"to b\xc3\xbc" "cher.example	via mx tls sts\n"
 	"to [192.0.2.9]		via other.example tls sts\n"
 	"to \"a b\"@c.example	via [quoted.example]\n"
+	"to may.example	via mx tls may\n"
+	"to encrypt.example	via next.example tls ENCRYPT\n"
+	"to pinned.example	via [192.0.2.1]:465 tls fingerprint sha256:" COLONS "  SHA256:" PIN "\n"
 	"  All Via [rest.example],[next.example]";
 
 /* The sender, the recipient, the line of the rule that matches, the
@@ -41,21 +47,24 @@ static const struct { const char *sender, *recipient; unsigned line; const char 
 	{ "a@b.example", "bobby@example.org", 4, "via [mail.example.org]:587 tls verify" },
 	{ "a@b.example", "bob@a.example.org", 5, "via mail.example.org [backup.example]:465" },
 	{ "a@b.example", "bob@a.b.example.org", 5, "via mail.example.org [backup.example]:465" },
-	{ "a@b.example", "bob@anexample.org", 12, "via [rest.example] [next.example]" },
+	{ "a@b.example", "bob@anexample.org", 15, "via [rest.example] [next.example]" },
 	{ "ops@host.internal", "bob@example.net", 6, "via [192.0.2.1] tls none" },
 	{ "ops@host.internal", "bob@example.org", 3, "example.org" },
 	{ "dev@host.internal", "bob@example.net", 7, "via [mail.example.org]:587 tls verify" },
-	{ "dev@internal", "bob@example.net", 12, "via [rest.example] [next.example]" },
+	{ "dev@internal", "bob@example.net", 15, "via [rest.example] [next.example]" },
 	{ "", "bob@example.net", 8, "example.net tls dane" },
-	{ NULL, "bob@example.net", 12, "via [rest.example] [next.example]" },
+	{ NULL, "bob@example.net", 15, "via [rest.example] [next.example]" },
 	{ NULL, "bob@example.org", 3, "example.org" },
 	{ "a@b.example", "a@b\xc3\xbc" "cher.example", 9, "b\xc3\xbc" "cher.example tls sts" },
 	{ "a@b.example", "a@xn--bcher-kva.example", 9, "xn--bcher-kva.example tls sts" },
 	{ "a@b.example", "a@[192.0.2.9]", 10, "via other.example tls sts" },
 	{ "a@b.example", "\"a b\"@c.example", 11, "via [quoted.example]" },
+	{ "a@b.example", "a@may.example", 12, "may.example tls may" },
+	{ "a@b.example", "a@encrypt.example", 13, "via next.example tls encrypt" },
+	{ "a@b.example", "a@pinned.example", 14, "via [192.0.2.1]:465 tls fingerprint SHA256:" PIN " SHA256:" PIN },
 	{ "", "a@tls", 8, "tls tls dane" },
 	{ "", "a@via", 8, "via tls dane" },
-	{ "a@b.example", "postmaster", 12, "via [rest.example] [next.example]" },
+	{ "a@b.example", "postmaster", 15, "via [rest.example] [next.example]" },
 };
 
 /* A line, and its error. */
@@ -79,8 +88,15 @@ static const struct { const char *line, *found; } mistakes[] = {
 	{ "all via 192.0.2.1", "\"192.0.2.1\"; expected" },
 	{ "all via a,b,c,d,e,f,g,h,i", "\"i\"; expected up to 8" },
 	{ "all via mx a.example", "\"mx\" among relays" },
-	{ "all via mx tls", "tls \"\"; expected dane, sts, verify or none" },
-	{ "all via mx tls may", "tls \"may\"; expected" },
+	{ "all via mx tls", "tls \"\"; expected dane, sts, verify, fingerprint, encrypt, may or none" },
+	{ "all via mx tls maybe", "tls \"maybe\"; expected" },
+	{ "all via mx tls may none", "and nothing after it" },
+	{ "all via mx tls fingerprint", "tls fingerprint \"\"; expected up to 2 of SHA256: with 64" },
+	{ "all via mx tls fingerprint " PIN, "tls fingerprint \"" PIN "\"" },
+	{ "all via mx tls fingerprint SHA256:" PIN "0", "expected up to 2" },
+	{ "all via mx tls fingerprint SHA256:0", "expected up to 2" },
+	{ "all via mx tls fingerprint SHA1:" PIN, "expected up to 2" },
+	{ "all via mx tls fingerprint SHA256:" PIN " SHA256:" PIN " SHA256:" PIN, "expected up to 2" },
 	{ "all via mx tls dan", "tls \"dan\"; expected" },
 	{ "all via mx tls dane or none", "tls \"dane or none\"; expected" },
 	{ "all via mx tls dane tls none", "and nothing after it" },
@@ -164,7 +180,7 @@ first_match_counts(void)
 
 	is_int(r, 0, "the file is valid");
 	is_int(findings.count, 0, "without findings");
-	is_int((int64_t)rules_count(rules), 10, "all of its rules are read");
+	is_int((int64_t)rules_count(rules), 13, "all of its rules are read");
 	for (size_t i = 0; i < COUNT(ways); i++) {
 		const struct rule *rule =
 		    rules_find(rules, ways[i].sender, ways[i].recipient);

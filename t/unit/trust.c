@@ -2,7 +2,7 @@
 
 /*
  * trust.c - TLSA records are kept if they are usable, and of two digests the
- * stronger one.
+ * stronger one; a route may require more than is published, or less.
  */
 
 #include "config.h"
@@ -85,9 +85,96 @@ check_default(void)
 	is_str(policy.ca_file, "ca.pem", "and the trust anchors");
 }
 
+/* What is published for a host, what a route requires, and what holds. */
+static const struct {
+	enum level published;
+	bool is_tls_required;
+	enum level least;
+	bool is_usable;
+	enum level level;
+	bool needs_tls;
+} routes[] = {
+	{ LEVEL_VERIFY, false, LEVEL_NONE, true, LEVEL_NONE, false },
+	{ LEVEL_DANE, true, LEVEL_NONE, true, LEVEL_NONE, false },
+	{ LEVEL_VERIFY, false, LEVEL_MAY, true, LEVEL_MAY, false },
+	{ LEVEL_ENCRYPT, true, LEVEL_MAY, true, LEVEL_ENCRYPT, true },
+	{ LEVEL_STS, true, LEVEL_MAY, true, LEVEL_STS, true },
+	{ LEVEL_DANE, true, LEVEL_MAY, true, LEVEL_DANE, true },
+	{ LEVEL_VERIFY, false, LEVEL_ENCRYPT, true, LEVEL_ENCRYPT, true },
+	{ LEVEL_DANE, true, LEVEL_ENCRYPT, true, LEVEL_DANE, true },
+	{ LEVEL_VERIFY, false, LEVEL_FINGERPRINT, true, LEVEL_FINGERPRINT,
+	    true },
+	{ LEVEL_DANE, true, LEVEL_FINGERPRINT, true, LEVEL_FINGERPRINT, true },
+	{ LEVEL_VERIFY, false, LEVEL_VERIFY, true, LEVEL_VERIFY, true },
+	{ LEVEL_ENCRYPT, true, LEVEL_VERIFY, true, LEVEL_VERIFY, true },
+	{ LEVEL_STS, true, LEVEL_VERIFY, true, LEVEL_STS, true },
+	{ LEVEL_ENCRYPT, true, LEVEL_STS, false, LEVEL_ENCRYPT, true },
+	{ LEVEL_VERIFY, false, LEVEL_STS, false, LEVEL_VERIFY, true },
+	{ LEVEL_DANE, true, LEVEL_STS, true, LEVEL_DANE, true },
+	{ LEVEL_STS, true, LEVEL_DANE, false, LEVEL_STS, true },
+};
+
+static void
+check_route(size_t row)
+{
+	struct verdict verdict = { .outcome = OUTCOME_NONE };
+	struct trust trust;
+
+	trust_set_default("mx.test", &trust);
+	trust.level = routes[row].published;
+	trust.is_tls_required = routes[row].is_tls_required;
+	is_int(trust_require(&trust, routes[row].least, &verdict),
+	    routes[row].is_usable, "%s is published, tls %s",
+	    level_name(routes[row].published), level_name(routes[row].least));
+	is_str(level_name(trust.level), level_name(routes[row].level),
+	    "so that holds");
+	is_int(trust.is_tls_required, routes[row].needs_tls,
+	    "and TLS is required or not");
+}
+
+/* How certificates are checked at each level, and with REQUIRETLS. */
+static const struct {
+	enum level level;
+	enum tls_check check;
+	bool is_verified;
+	enum level required;
+} checks[] = {
+	{ LEVEL_MAY, TLS_CHECK_NONE, false, LEVEL_VERIFY },
+	{ LEVEL_ENCRYPT, TLS_CHECK_NONE, false, LEVEL_VERIFY },
+	{ LEVEL_FINGERPRINT, TLS_CHECK_FINGERPRINT, true, LEVEL_FINGERPRINT },
+	{ LEVEL_VERIFY, TLS_CHECK_NAME, true, LEVEL_VERIFY },
+	{ LEVEL_STS, TLS_CHECK_NAME, true, LEVEL_STS },
+	{ LEVEL_DANE, TLS_CHECK_DANE, true, LEVEL_DANE },
+};
+
+static void
+check_level(size_t row)
+{
+	struct deliver_settings settings = { .tls_ca_file = "ca.pem" };
+	struct tls_policy policy;
+	struct trust trust;
+
+	trust_set_default("mx.test", &trust);
+	trust.level = checks[row].level;
+	trust_get_tls_policy(&trust, &settings, &policy);
+	is_int(policy.check, checks[row].check, "what tls %s checks",
+	    level_name(checks[row].level));
+	is_int(policy.is_san_required, checks[row].level == LEVEL_STS,
+	    "whether alternative names count alone");
+	is_int(trust_is_verified(&trust), checks[row].is_verified,
+	    "and whether that is verified");
+	trust_require_verified(&trust);
+	is_str(level_name(trust.level), level_name(checks[row].required),
+	    "REQUIRETLS asks for that");
+}
+
 int
 main(void)
 {
+	for (size_t row = 0; row < COUNT(routes); row++)
+		check_route(row);
+	for (size_t row = 0; row < COUNT(checks); row++)
+		check_level(row);
 	for (size_t row = 0; row < COUNT(rows); row++)
 		check_row(row);
 	check_default();
