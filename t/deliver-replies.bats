@@ -106,6 +106,41 @@ teardown_file() {
 	not has_got odd1 "RCPT TO:<grün"
 }
 
+@test "SMTPUTF8 is needed for addresses and header fields, not for text" {
+	odd_start odd1 --offer "8BITMIME"
+	id=$(message plain "grün" | submit " SMTPUTF8" bob@odd.test)
+	deliver
+	is_done "$id"
+	grep "MAIL FROM:<> BODY=8BITMIME$" "$(odd odd1)/log"
+	# Go's net/smtp says it whenever it is offered.
+	id=$(message plain | submit " BODY=8BITMIME SMTPUTF8" bob@odd.test)
+	deliver
+	is_done "$id"
+	id=$(message grün | submit " SMTPUTF8" bob@odd.test)
+	deliver
+	has_failed "$id"
+	told "$id" failed status=5.6.7
+	[ "$(odd_count odd1)" -eq 2 ]
+	stop_started
+	# Nor do hosts get to hear of it, which might not find one after them.
+	odd_start odd1
+	for subject in plain grün; do
+		message "$subject" "grün" | submit " SMTPUTF8" bob@odd.test
+		deliver
+	done
+	[ "$(odd_count odd1)" -eq 2 ]
+	[ "$(grep -c " MAIL FROM:<> .*BODY=8BITMIME" "$(odd odd1)/log")" -eq 2 ]
+	[ "$(grep -c " MAIL FROM:<> .*SMTPUTF8" "$(odd odd1)/log")" -eq 1 ]
+}
+
+@test "8-bit text of a client that said SMTPUTF8 alone needs 8BITMIME" {
+	odd_start odd1 --offer "SIZE"
+	id=$(message plain "grün" | submit " SMTPUTF8" bob@odd.test)
+	deliver
+	has_failed "$id"
+	told "$id" failed status=5.6.3
+}
+
 @test "a 5yz reply is final: a bounce is kept in queue/failed, and counted" {
 	odd_start odd1 "rcpt=550 5.1.1 nobody here\\nof that name"
 	id=$(message | submit "" bob@odd.test)

@@ -54,23 +54,6 @@ size_sent(const struct transaction_message *message)
 	return strlen(message->fields) + content_size_bytes(message->content);
 }
 
-/* Whether the message has octets outside ASCII, as far as can be read. */
-static bool
-is_8bit(const struct transaction_message *message)
-{
-	char buffer[READ_SIZE];
-	uint64_t done = 0;
-	ssize_t n;
-
-	while ((n = content_read(message->content, done, buffer,
-		    sizeof(buffer))) > 0) {
-		if (has_high_octet(buffer, (size_t)n))
-			return true;
-		done += (uint64_t)n;
-	}
-	return false;
-}
-
 static bool
 has_utf8_address(const struct transaction_message *message)
 {
@@ -88,6 +71,25 @@ has_utf8_address(const struct transaction_message *message)
 	return false;
 }
 
+/* Whether the message can only go to a host with SMTPUTF8. Clients may say it of
+ * others, too; what has not been announced goes as it is. */
+static bool
+needs_smtputf8(const struct transaction_message *message)
+{
+	return message->envelope->is_smtputf8 &&
+	    (message->octets.in_header || has_utf8_address(message));
+}
+
+/* Whether the message was announced to have octets outside ASCII, and has. */
+static bool
+needs_8bitmime(const struct transaction_message *message)
+{
+	const struct envelope *envelope = message->envelope;
+
+	return (envelope->is_8bitmime || envelope->is_smtputf8) &&
+	    (message->octets.in_header || message->octets.in_body);
+}
+
 static void
 set_all(const struct verdict *verdict,
     const struct transaction_message *message, struct verdict *ret_verdicts)
@@ -100,20 +102,16 @@ bool
 transaction_can_take(const struct client *client,
     const struct transaction_message *message, struct verdict *ret_verdict)
 {
-	const struct envelope *envelope = message->envelope;
-
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	if (client->offers.size_max > 0 &&
 	    size_sent(message) > client->offers.size_max)
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.3.4",
 		    "the host accepts at most %ju octets",
 		    (uintmax_t)client->offers.size_max);
-	else if (envelope->is_smtputf8 && !client->offers.has_smtputf8 &&
-	    (has_utf8_address(message) || is_8bit(message)))
+	else if (needs_smtputf8(message) && !client->offers.has_smtputf8)
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.6.7",
 		    "the host does not offer SMTPUTF8");
-	else if (envelope->is_8bitmime && !client->offers.has_8bitmime &&
-	    is_8bit(message))
+	else if (needs_8bitmime(message) && !client->offers.has_8bitmime)
 		verdict_set(ret_verdict, OUTCOME_FAILED, "5.6.3",
 		    "the host does not offer 8BITMIME");
 	else
@@ -153,23 +151,27 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 	return dialogue_add(&client->dialogue, STEP_MAIL, ret_verdict,
 	    "MAIL FROM:<%s>%s%s%s%s%s%s%s%s",
 	    address_quote(transaction->message->sender, sender), size,
-	    envelope->is_8bitmime && client->offers.has_8bitmime
+	    (envelope->is_8bitmime || needs_8bitmime(transaction->message)) &&
+		    client->offers.has_8bitmime
 		? " BODY=8BITMIME"
 		: "",
-	    envelope->is_smtputf8 && client->offers.has_smtputf8 ? " SMTPUTF8"
-								 : "",
+	    needs_smtputf8(transaction->message) && client->offers.has_smtputf8
+		? " SMTPUTF8"
+		: "",
 	    envelope->is_requiretls ? " REQUIRETLS" : "",
 	    has_return ? " RET=" : "",
 	    has_return ? dsn_return_name(envelope->dsn_return) : "",
 	    has_envid ? " ENVID=" : "", has_envid ? envelope->envid : "");
 }
 
-/* An ORCPT in UTF-8 needs a host with SMTPUTF8. */
+/* An ORCPT in UTF-8 needs SMTPUTF8 with MAIL. */
 static bool
-can_pass_on(const struct client *client, const char *orcpt)
+can_pass_on(const struct transaction *transaction, const char *orcpt)
 {
-	return client->offers.has_dsn && orcpt != NULL &&
-	    (client->offers.has_smtputf8 ||
+	const struct client_offers *offers = &transaction->client->offers;
+
+	return offers->has_dsn && orcpt != NULL &&
+	    ((offers->has_smtputf8 && needs_smtputf8(transaction->message)) ||
 		!has_high_octet(orcpt, strlen(orcpt)));
 }
 
@@ -185,7 +187,7 @@ add_rcpt(const struct transaction *transaction, const char *recipient,
 {
 	const struct client *client = transaction->client;
 	bool has_notify = client->offers.has_dsn && request->notify != 0;
-	bool has_orcpt = can_pass_on(client, request->orcpt);
+	bool has_orcpt = can_pass_on(transaction, request->orcpt);
 	char notify[DSN_NOTIFY_SIZE], path[ADDRESS_SIZE];
 
 	return dialogue_add(&client->dialogue, STEP_RCPT, ret_verdict,

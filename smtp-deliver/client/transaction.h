@@ -16,6 +16,8 @@ struct transaction_message {
 	const struct envelope *envelope;
 	const char *sender; /* the envelope's, or its masquerade */
 	const struct content *content;
+	struct content_octets octets; /* of the content; needed if a client said
+				       * SMTPUTF8 or 8BITMIME */
 	const char
 	    *fields; /* header fields to send before the content; may be "" */
 	const size_t *recipients; /* which of the envelope's */
@@ -38,7 +40,8 @@ enum transaction_refusal {
 	REFUSAL_CONTENT, /* all of it, or a part, was sent */
 };
 
-/* Whether the host offers what the message needs: size, 8BITMIME, SMTPUTF8.
+/* Whether the host offers what the message needs: size; SMTPUTF8 for addresses
+ * and header fields that are not ASCII (RFC 6531, RFC 6532); 8BITMIME for text.
  * Messages are not converted. ret_verdict says what the host lacks; it applies
  * to recipients for whom no other host is left. */
 bool transaction_can_take(const struct client *client,

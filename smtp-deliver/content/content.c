@@ -11,7 +11,11 @@
 
 #include <string.h>
 
+#include "lib/fields.h"
+#include "lib/utf8.h"
 #include "smtp-deliver/content/content.h"
+
+#define READ_SIZE 65536
 
 uint64_t
 content_size_bytes(const struct content *content)
@@ -60,4 +64,56 @@ content_read(const struct content *content, uint64_t position, char *ret_data,
 	}
 	return message_read(content->message, ret_data, size,
 	    stored + position);
+}
+
+/* ---- octets outside ASCII ------------------------------------------------ */
+
+/* Look at octets of the header. Returns false at its end. */
+static bool
+look_at_header(struct fields *fields, const char **position, const char *end,
+    struct content_octets *octets)
+{
+	const char *before = *position;
+
+	switch (fields_next(fields, position, end)) {
+	case FIELDS_TEXT:
+		octets->in_header = octets->in_header ||
+		    has_high_octet(before, (size_t)(*position - before));
+		return true;
+	case FIELDS_BLANK:
+	case FIELDS_BODY:
+		return false;
+	case FIELDS_NOT_FIELD:
+		octets->in_body = octets->in_body ||
+		    has_high_octet(fields->start, fields->start_length);
+		return false;
+	default:
+		return true;
+	}
+}
+
+void
+content_find_octets(const struct content *content,
+    struct content_octets *ret_octets)
+{
+	char buffer[READ_SIZE];
+	struct fields fields;
+	bool is_in_header = true;
+	uint64_t done = 0;
+	ssize_t n;
+
+	*ret_octets = (struct content_octets){ .in_header = false };
+	fields_start(&fields);
+	while ((is_in_header || !ret_octets->in_body) &&
+	    (n = content_read(content, done, buffer, sizeof(buffer))) > 0) {
+		const char *p = buffer, *end = buffer + n;
+
+		while (is_in_header && p < end)
+			is_in_header =
+			    look_at_header(&fields, &p, end, ret_octets);
+		if (!is_in_header && !ret_octets->in_body)
+			ret_octets->in_body =
+			    has_high_octet(p, (size_t)(end - p));
+		done += (uint64_t)n;
+	}
 }

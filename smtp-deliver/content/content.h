@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,17 @@ struct content {
 	size_t edit_count;
 	struct content_edit edits[CONTENT_EDITS_MAX];
 };
+
+/* Where a message has octets outside ASCII. */
+struct content_octets {
+	bool in_header;
+	bool in_body; /* also in headers of its parts */
+};
+
+/* Find out where what is sent has octets outside ASCII, as far as it can be
+ * read. */
+void content_find_octets(const struct content *content,
+    struct content_octets *ret_octets);
 
 /* Octets of what is sent. */
 uint64_t content_size_bytes(const struct content *content);

@@ -25,6 +25,9 @@ outgoing_prepare(struct outgoing *outgoing, const struct message *message,
 			outgoing->sender = outgoing->other_sender;
 		r = masquerade_content(masquerade, &outgoing->content);
 	}
+	outgoing->octets = (struct content_octets){ .in_header = false };
+	if (message->envelope.is_smtputf8 || message->envelope.is_8bitmime)
+		content_find_octets(&outgoing->content, &outgoing->octets);
 	return r < 0 ? r
 		     : dkim_sign(dkim, &outgoing->content,
 			   clock_real_ms() / 1000, outgoing->signatures);

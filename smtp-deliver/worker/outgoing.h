@@ -16,6 +16,7 @@ struct outgoing {
 	const char
 	    *sender; /* the envelope's, or what relays get in its place */
 	char other_sender[ADDRESS_SIZE];
+	struct content_octets octets; /* if a client said that there are any */
 	char signatures[DKIM_FIELDS_SIZE];
 };
 

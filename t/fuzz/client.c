@@ -233,6 +233,7 @@ send_message(struct client *client, enum transaction_end *ret_state)
 	enum transaction_refusal refusal;
 
 	*ret_state = TRANSACTION_READY;
+	content_find_octets(&content, &message.octets);
 	if (!transaction_can_take(client, &message, &verdicts[0]))
 		return false;
 	*ret_state = transaction_run(client, &message, verdicts, &refusal);
