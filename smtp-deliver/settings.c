@@ -14,6 +14,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/spool/envelope.h"
 #include "smtp-deliver/settings.h"
 
 static const char *const ip_family_names[] = {
@@ -43,6 +44,8 @@ static const struct setting table[] = {
 	    SETTINGS_WORKERS_MAX },
 	{ "SMTP_DESTINATION_WORKERS", SETTING_NUMBER, AT(destination_workers),
 	    "5", 1, SETTINGS_WORKERS_MAX },
+	{ "SMTP_DESTINATION_RECIPIENTS", SETTING_NUMBER,
+	    AT(destination_recipients), "100", 1, ENVELOPE_RECIPIENTS_MAX },
 	{ "SMTP_CONNECTION_MESSAGES", SETTING_NUMBER, AT(connection_messages),
 	    "100", 1, 100000 },
 	{ "SMTP_REMOTE_PORT", SETTING_NUMBER, AT(remote_port), "25", 1, 65535 },

@@ -42,6 +42,7 @@ struct deliver_settings {
 	bool is_debug;
 	int queue_workers;
 	int destination_workers; /* of these, for one destination */
+	int destination_recipients; /* in one transaction, at most */
 	int connection_messages; /* over one connection, at most */
 	int remote_port;
 	int mx_hosts; /* tried for a message at most */

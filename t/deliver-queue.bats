@@ -79,6 +79,22 @@ seconds_until() {
 	told "$id" deferred attempt=9
 }
 
+@test "the time between attempts does not grow after one that delivered" {
+	odd_start odd1 "rcpt:<r2@=451 4.2.0 later;ok" \
+		"rcpt:<r3@=451 4.2.0 later;451 4.2.0 later;ok" \
+		"rcpt:<never@=450 4.2.0 later"
+	id=$(send r1@odd.test r2@odd.test r3@odd.test never@odd.test)
+	for minutes in 1 1 1 1 2; do
+		deliver
+		is_deferred "$id"
+		wait_sec=$(seconds_until "$(place "$id")")
+		[ "$wait_sec" -ge $((minutes * 60 - 5)) ]
+		[ "$wait_sec" -le $((minutes * 75 + 65)) ]
+		make_due "$id"
+	done
+	[ "$(odd_count odd1)" -eq 3 ]
+}
+
 @test "after five days and several attempts a message has failed" {
 	odd_start odd1 "rcpt=450 4.2.0 later"
 	id=$(message | submit "" bob@odd.test)

@@ -250,6 +250,73 @@ teardown_file() {
 	[ "$(odd_count odd3)" -eq 1 ]
 }
 
+# send_to NUMBER: a message for so many recipients, r1@odd.test and so on.
+send_to() {
+	local addresses
+
+	mapfile -t addresses < <(seq -f r%g@odd.test "$1")
+	send "${addresses[@]}"
+}
+
+# odd1_has_each NUMBER: whether it has taken the message once for each of them.
+odd1_has_each() {
+	cat "$(odd odd1)"/*.to >"$BATS_TEST_TMPDIR/to"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/to")" -eq "$1" ]
+	[ "$(sort -u "$BATS_TEST_TMPDIR/to" | wc -l)" -eq "$1" ]
+}
+
+@test "a transaction has 100 recipients at most, the next one has the others" {
+	odd_start odd1
+	id=$(send_to 250)
+	deliver
+	is_done "$id"
+	odd1_has_each 250
+	[ "$(odd_count odd1)" -eq 3 ]
+	[ "$(saw odd1 connect)" -eq 1 ]
+	stop_started
+
+	odd_start odd1 dot=after-cut
+	id=$(send_to 50)
+	SMTP_DESTINATION_RECIPIENTS=20 deliver
+	is_done "$id"
+	odd1_has_each 50
+	[ "$(odd_count odd1)" -eq 3 ]
+	[ "$(saw odd1 connect)" -eq 3 ]
+}
+
+@test "a host that takes fewer recipients gets all, in one attempt" {
+	for beyond in "rcpt=452 4.5.3 too many" "rcpt=552 too many" \
+		"rcpt=550 5.5.3 too many" "data=554 5.5.0 too many" \
+		"data=452 4.5.3 too many" "dot=554 5.7.1 too many" \
+		"dot=raw-cut 554 5.7.1 too many\\r\\n"; do
+		stop_started
+		odd_start odd1 --most 30 --beyond "$beyond"
+		id=$(send_to 100)
+		deliver
+		is_done "$id"
+		not told "$id" deferred
+		odd1_has_each 100
+	done
+}
+
+@test "a refusal of many for one of them fails that one" {
+	odd_start odd1 "dot:<r7@=554 5.7.1 no"
+	id=$(send_to 20)
+	deliver
+	was_returned "$id"
+	odd1_has_each 19
+	[ "$(grep -c "event=failed" "$trail")" -eq 1 ]
+}
+
+@test "a content that nobody takes is not sent for each recipient" {
+	odd_start odd1 "dot=554 5.7.1 spam"
+	id=$(send_to 100)
+	deliver
+	was_returned "$id"
+	[ "$(grep -c "event=failed" "$trail")" -eq 100 ]
+	[ "$(saw odd1 "-- dot")" -le 15 ]
+}
+
 @test "a lost reply to QUIT is not a failure" {
 	for quit in cut reset "421 4.3.2 gone" silent; do
 		stop_started

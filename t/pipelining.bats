@@ -164,7 +164,7 @@ QUIT,disconnect quit," ]
 	mapfile -t recipients < <(printf 'recipient-%s@odd.test\n' {1..1000})
 	odd_start odd1 --offer PIPELINING "rcpt=lines 100"
 	id=$(send_many 1 "" "${recipients[@]}")
-	deliver
+	SMTP_DESTINATION_RECIPIENTS=1000 deliver
 	is_done "$id"
 	[ "$(odd_count odd1)" -eq 1 ]
 	[ "$(grep -c "event=delivered" "$trail")" -eq 1000 ]

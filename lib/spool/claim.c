@@ -120,9 +120,11 @@ read_attempts(struct claim *claim)
 {
 	struct attempt attempt;
 	struct attempts_reader reader;
+	unsigned last_fruitful = 0;
 	int r;
 
 	claim->attempt = 1;
+	claim->fruitful = 0;
 	claim->states = calloc(claim->message.envelope.recipient_count,
 	    sizeof(*claim->states));
 	if (claim->states == NULL)
@@ -131,6 +133,11 @@ read_attempts(struct claim *claim)
 		return r;
 	while (attempts_next(&reader, &attempt)) {
 		apply_state(claim, &attempt);
+		if (attempt.state.outcome == OUTCOME_DELIVERED &&
+		    attempt.number > last_fruitful) {
+			last_fruitful = attempt.number;
+			claim->fruitful++;
+		}
 		if (attempt.number >= claim->attempt)
 			claim->attempt = attempt.number + 1;
 	}

@@ -23,6 +23,7 @@ struct claim {
 	struct queue_entry entry;
 	struct message message;
 	unsigned attempt; /* number of the attempt to be made, from 1 */
+	unsigned fruitful; /* attempts before it that delivered to somebody */
 	struct recipient_state *states; /* of each recipient, so far */
 	bool is_delay_told; /* the sender has a delay notice */
 };

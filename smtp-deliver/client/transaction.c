@@ -94,8 +94,10 @@ static void
 set_all(const struct verdict *verdict,
     const struct transaction_message *message, struct verdict *ret_verdicts)
 {
-	for (size_t i = 0; i < message->recipient_count; i++)
+	for (size_t i = 0; i < message->recipient_count; i++) {
 		ret_verdicts[i] = *verdict;
+		ret_verdicts[i].is_common = true;
+	}
 }
 
 bool
@@ -234,8 +236,10 @@ set_accepted(const struct transaction *transaction,
     const struct verdict *verdict)
 {
 	for (size_t i = 0; i < transaction->message->recipient_count; i++)
-		if (verdict_is_good(&transaction->verdicts[i]))
+		if (verdict_is_good(&transaction->verdicts[i])) {
 			transaction->verdicts[i] = *verdict;
+			transaction->verdicts[i].is_common = true;
+		}
 }
 
 /* The connection is unusable: the verdict applies to recipients without a reply

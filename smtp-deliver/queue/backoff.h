@@ -20,7 +20,8 @@
  * first one, twice as long after each further one up to the cap, and up to a
  * quarter of that longer.
  *
- * attempt	number of the attempt that was made, from 1
+ * attempt	number of the attempt that was made, from 1, without those that
+ *		delivered to somebody; 0 counts as 1
  * chance	any random number: chooses the jitter
  */
 int64_t backoff_next_minute(int64_t real_ms, unsigned attempt, uint32_t chance);

@@ -174,14 +174,30 @@ plan(struct task *task, int64_t minute)
 		task->plan.next_minute = minute;
 }
 
-/* The wait for the next attempt begins with the first result of this one. */
-static int64_t
-own_minute(struct task *task)
+static bool
+has_delivery(const struct task_job *job)
 {
-	if (task->plan.own_minute == 0)
-		task->plan.own_minute = backoff_next_minute(clock_real_ms(),
-		    task->claim->attempt, arc4random());
-	return task->plan.own_minute;
+	for (size_t i = 0; i < job->work.recipient_count; i++)
+		if (verdict_is_good(&job->work.verdicts[i]))
+			return true;
+	return false;
+}
+
+/* The wait for the next attempt begins with the first result of this one. It
+ * does not grow after attempts that delivered to somebody. */
+static int64_t
+own_minute(const struct task_job *job)
+{
+	struct task_plan *plan = &job->task->plan;
+	const struct claim *claim = job->task->claim;
+	bool is_fruitful = has_delivery(job);
+
+	if (plan->own_minute == 0 || (is_fruitful && !plan->is_fruitful))
+		plan->own_minute = backoff_next_minute(clock_real_ms(),
+		    claim->attempt - claim->fruitful - is_fruitful,
+		    arc4random());
+	plan->is_fruitful |= is_fruitful;
+	return plan->own_minute;
 }
 
 /* Record a verdict, unless a final one was recorded before. */
@@ -202,7 +218,7 @@ void
 record_verdicts(struct task_job *job, int64_t earliest_minute)
 {
 	struct task *task = job->task;
-	int64_t minute = own_minute(task);
+	int64_t minute = own_minute(job);
 
 	plan(task, minute > earliest_minute ? minute : earliest_minute);
 	for (size_t i = 0; i < job->work.recipient_count; i++)

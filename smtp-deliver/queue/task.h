@@ -40,6 +40,7 @@ struct unwritten {
 struct task_plan {
 	int64_t next_minute; /* the next attempt; 0: none was deferred */
 	int64_t own_minute; /* by the message's own back-off; 0: not chosen */
+	bool is_fruitful; /* it counts that this attempt delivered */
 	bool is_deferred; /* a recipient was, in this attempt */
 	bool is_offline; /* there was no network for a recipient */
 	bool is_expiry_barred; /* a destination was not tried since the

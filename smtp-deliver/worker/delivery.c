@@ -21,6 +21,7 @@
 #include "smtp-deliver/client/connect.h"
 #include "smtp-deliver/client/transaction.h"
 #include "smtp-deliver/net/network.h"
+#include "smtp-deliver/worker/batch.h"
 #include "smtp-deliver/worker/transfer.h"
 #include "smtp-deliver/worker/connection.h"
 #include "smtp-deliver/worker/delivery.h"
@@ -34,6 +35,7 @@ struct candidate {
 	const struct addrinfo *addresses;
 	struct connect connect;
 	struct requirement requirement;
+	bool is_resumed; /* it has taken a part of the recipients */
 	bool was_missed; /* it did not meet its TLS policy, which may be put
 			  * aside, */
 	struct verdict missed; /* for this reason */
@@ -46,6 +48,7 @@ struct position {
 	const struct route_host
 	    *kept_host; /* and its host is not tried again */
 	size_t next_host; /* of the route */
+	bool is_unfinished; /* the host just used is to get more recipients */
 	struct candidate candidate;
 };
 
@@ -60,6 +63,7 @@ struct delivery {
 	/* The message under way. */
 	struct transfer transfer;
 	struct position position;
+	struct batch batch;
 };
 
 /* ---- hosts that are not used --------------------------------------------- */
@@ -383,17 +387,63 @@ put_policy_aside(struct delivery *delivery)
 	return true;
 }
 
+/* Go on with the host that was used just now, over its connection. If that is
+ * lost or worn, the host's addresses are tried again. */
+static bool
+use_again(struct delivery *delivery)
+{
+	struct position *position = &delivery->position;
+	struct candidate *candidate = &position->candidate;
+	struct connection *connection = &delivery->connection;
+
+	if (!position->is_unfinished ||
+	    !transfer_can_go_on(&delivery->transfer))
+		return false;
+	position->is_unfinished = false;
+	if (connection->client != NULL &&
+	    connection->message_count < delivery->settings->connection_messages)
+		return true;
+	if (connection->client != NULL) {
+		connection_close(connection);
+		lose_connection(delivery);
+	}
+	if (candidate->host != NULL) {
+		connect_begin(candidate->addresses, delivery->settings,
+		    &candidate->connect);
+		candidate->has_addresses = candidate->is_resumed = true;
+	}
+	return false;
+}
+
+/* Begin with the recipients at a host, unless it has had some of them. */
+static void
+begin_batches(struct delivery *delivery)
+{
+	struct candidate *candidate = &delivery->position.candidate;
+
+	if (!candidate->is_resumed)
+		batch_begin(&delivery->batch, delivery->transfer.job,
+		    (size_t)delivery->settings->destination_recipients);
+	candidate->is_resumed = false;
+}
+
 bool
 delivery_connect(struct delivery *delivery)
 {
 	struct candidate *candidate = &delivery->position.candidate;
 
-	if (use_kept(delivery))
+	if (use_again(delivery))
 		return true;
+	if (use_kept(delivery)) {
+		begin_batches(delivery);
+		return true;
+	}
 	do
 		while (connect_address(delivery)) {
-			if (prepare(delivery))
+			if (prepare(delivery)) {
+				begin_batches(delivery);
 				return true;
+			}
 			/* The host's other addresses lack the same. */
 			candidate->has_addresses = false;
 		}
@@ -436,38 +486,59 @@ defer_session_refusals(enum transaction_refusal refusal,
 	return is_any;
 }
 
+/* Take the verdicts of a transaction, and what follows for the connection and
+ * the host. That a used connection is lost says nothing about the host. */
+static void
+take_verdicts(struct delivery *delivery, struct verdict *verdicts,
+    enum transaction_refusal refusal, enum transaction_end end)
+{
+	struct transfer *transfer = &delivery->transfer;
+	struct batch *batch = &delivery->batch;
+	bool is_fresh = delivery->connection.message_count++ == 0;
+	bool is_lost = end == TRANSACTION_LOST && refusal == REFUSAL_NONE;
+	bool is_progress = true;
+
+	if (!is_fresh &&
+	    (defer_session_refusals(refusal, verdicts, batch->count) ||
+		is_lost)) {
+		batch_put_off(batch, verdicts);
+		if (end == TRANSACTION_READY)
+			connection_close(&delivery->connection);
+		end = TRANSACTION_LOST;
+	} else
+		is_progress = batch_take(batch, verdicts, refusal,
+		    end != TRANSACTION_READY);
+	if (end != TRANSACTION_READY)
+		lose_connection(delivery);
+	delivery->position.is_unfinished =
+	    batch_has_more(batch) && (is_progress || end == TRANSACTION_READY);
+	transfer->is_over = end == TRANSACTION_UNSURE;
+}
+
 bool
 delivery_send(struct delivery *delivery)
 {
 	struct transfer *transfer = &delivery->transfer;
-	size_t count = job_count_open(transfer->job);
+	struct batch *batch = &delivery->batch;
 	size_t recipients[ENVELOPE_RECIPIENTS_MAX];
 	struct transaction_message message;
 	struct verdict *verdicts;
 	enum transaction_refusal refusal;
 	enum transaction_end end;
-	bool is_fresh = delivery->connection.message_count == 0, is_stale;
+	bool is_any = batch_next(batch);
 
-	assert(count > 0);
+	assert(is_any);
 	transfer->evidence.was_offered = true;
-	if ((verdicts = calloc(count, sizeof(*verdicts))) == NULL)
+	if ((verdicts = calloc(batch->count, sizeof(*verdicts))) == NULL)
 		return true;
 	transfer_fill_message(transfer, recipients, &message);
-	delivery->connection.message_count++;
+	batch_list(batch, recipients);
+	message.recipient_count = batch->count;
 	end = transaction_run(delivery->connection.client, &message, verdicts,
 	    &refusal);
-	is_stale =
-	    !is_fresh && defer_session_refusals(refusal, verdicts, count);
-	judge_relay(delivery, verdicts, count);
-	job_set_each_open(transfer->job, verdicts);
-	if (end == TRANSACTION_READY && is_stale) {
-		connection_close(&delivery->connection);
-		end = TRANSACTION_LOST;
-	}
+	judge_relay(delivery, verdicts, batch->count);
+	take_verdicts(delivery, verdicts, refusal, end);
 	free(verdicts);
-	if (end != TRANSACTION_READY)
-		lose_connection(delivery);
-	transfer->is_over = end == TRANSACTION_UNSURE;
 	return transfer_can_go_on(transfer);
 }
 

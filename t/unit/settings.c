@@ -104,6 +104,9 @@ static const struct { const char *variable, *value, *expected; } texts[] = {
  * smtp-session, smtp-deliver and smtp-health stop. */
 static const struct { const char *variable, *value, *expected, *stops; } errors[] = {
 	{ "SMTP_DESTINATION_WORKERS", "0", "\"0\"; expected a number from 1 to 1000", "d" },
+	{ "SMTP_DESTINATION_RECIPIENTS", "0",
+	    "\"0\"; expected a number from 1 to 1000", "d" },
+	{ "SMTP_DESTINATION_RECIPIENTS", "1001", "from 1 to 1000", "d" },
 	{ "SMTP_CONNECTION_MESSAGES", "0",
 	    "\"0\"; expected a number from 1 to 100000", "d" },
 	{ "SMTP_QUEUE_WORKERS", "0", "\"0\"; expected a number from 1 to 1000", "d" },
