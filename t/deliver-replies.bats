@@ -29,6 +29,12 @@ setup_file() {
 		two.test.    MX 20 mx2.hosts.test.
 		second.test. MX 10 mx.second.test.
 		third.test.  MX 10 mx.third.test.
+		several.test. MX 10 mx.several.test.
+		many.test.   MX 10 mx.several.test.
+		many.test.   MX 20 mx.third.test.
+		many.test.   MX 30 mx2.hosts.test.
+		mx.several.test. A $(network_ip4 odd1)
+		mx.several.test. A $(network_ip4 odd2)
 		mx.odd.test.    A $(network_ip4 odd1)
 		mx.second.test. A $(network_ip4 odd2)
 		mx.third.test.  A $(network_ip4 odd3)
@@ -206,6 +212,42 @@ teardown_file() {
 	wait_for 10 mta_mail mx2 "Message-ID: <test.$BATS_TEST_NUMBER@"
 	file=$(mta_mail mx2 "Message-ID: <test.$BATS_TEST_NUMBER@")
 	grep "^Delivered-To: two@two.test" "$file"
+}
+
+# contents HOST...: how often they were sent the content.
+contents() {
+	local host count=0
+
+	for host; do count=$((count + $(saw "$host" "-- $step"))); done
+	echo "$count"
+}
+
+@test "a content that was deferred is sent to one more host" {
+	for step in dot content; do
+		stop_started
+		for host in odd1 odd2 odd3; do
+			odd_start "$host" "$step=451 4.3.0 later"
+		done
+		id=$(send bob@many.test)
+		deliver
+		is_deferred "$id"
+		[ "$(contents odd1 odd2)" -eq 1 ]
+		[ "$(contents odd3)" -eq 1 ]
+		id=$(send bob@several.test)
+		deliver
+		is_deferred "$id"
+		[ "$(contents odd1 odd2)" -eq 3 ]
+	done
+
+	# What is refused before the content costs little.
+	stop_started
+	for host in odd1 odd2 odd3; do
+		odd_start "$host" "rcpt=451 4.3.0 later"
+	done
+	id=$(send bob@many.test)
+	deliver
+	is_done "$id"
+	[ "$(saw odd1 RCPT) $(saw odd2 RCPT) $(saw odd3 RCPT)" = "1 1 1" ]
 }
 
 @test "only the recipients that were deferred are tried again" {

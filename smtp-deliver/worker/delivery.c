@@ -28,6 +28,9 @@
 #include "smtp-deliver/worker/hostlog.h"
 #include "smtp-deliver/worker/requirement.h"
 
+/* How often a content may be sent in vain in an attempt. */
+#define CONTENTS_MAX 2
+
 /* A host whose addresses are tried. */
 struct candidate {
 	const struct route_host *host; /* NULL: none yet */
@@ -486,6 +489,20 @@ defer_session_refusals(enum transaction_refusal refusal,
 	return is_any;
 }
 
+/* The content was sent in vain: it may be sent once more in this attempt, to
+ * another host of the route if there is one left. */
+static void
+limit_contents(struct delivery *delivery)
+{
+	struct transfer *transfer = &delivery->transfer;
+	struct position *position = &delivery->position;
+
+	if (++transfer->contents_deferred >= CONTENTS_MAX)
+		transfer->is_over = true;
+	if (position->next_host < delivery->route.host_count)
+		position->candidate.has_addresses = false;
+}
+
 /* Take the verdicts of a transaction, and what follows for the connection and
  * the host. That a used connection is lost says nothing about the host. */
 static void
@@ -513,6 +530,8 @@ take_verdicts(struct delivery *delivery, struct verdict *verdicts,
 	delivery->position.is_unfinished =
 	    batch_has_more(batch) && (is_progress || end == TRANSACTION_READY);
 	transfer->is_over = end == TRANSACTION_UNSURE;
+	if (refusal == REFUSAL_CONTENT && !delivery->position.is_unfinished)
+		limit_contents(delivery);
 }
 
 bool

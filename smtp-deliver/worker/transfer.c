@@ -21,6 +21,7 @@ transfer_begin(struct transfer *transfer, struct job *job)
 
 	transfer->job = job;
 	transfer->is_over = false;
+	transfer->contents_deferred = 0;
 	transfer->evidence = (struct evidence){ .host_count = 0 };
 	transfer->is_prepared = false;
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.3.0", "not tried");

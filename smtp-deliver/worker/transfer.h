@@ -16,6 +16,7 @@
 struct transfer {
 	struct job *job;
 	bool is_over; /* no other host may be tried now */
+	unsigned contents_deferred; /* sent, or a part of it, in vain */
 	struct evidence evidence;
 	bool is_prepared;
 	struct outgoing outgoing; /* if it is prepared */
