@@ -63,8 +63,8 @@ ssize_t stream_receive_plain(struct stream *stream, void *buffer,
 int stream_send_plain(struct stream *stream, const void *data,
     size_t size_bytes, int64_t deadline_mono_ms);
 
-/* From now on, read what has come by the time that output fails: the peer may
- * have said why it hung up. stream_can_send(): whether output has not failed. */
+/* From now on, if output fails, keep the input that has come: the peer may have
+ * said why it hung up. stream_can_send(): whether output has not failed. */
 void stream_read_on(struct stream *stream);
 bool stream_can_send(const struct stream *stream);
 

@@ -71,8 +71,8 @@ has_utf8_address(const struct transaction_message *message)
 	return false;
 }
 
-/* Whether the message can only go to a host with SMTPUTF8. Clients may say it of
- * others, too; what has not been announced goes as it is. */
+/* Whether the message can only go to a host with SMTPUTF8. Clients may request
+ * it for others, too; UTF-8 without a request is sent as it is. */
 static bool
 needs_smtputf8(const struct transaction_message *message)
 {

@@ -5,8 +5,8 @@
  * 3.6.2).
  *
  * Implements only the syntax that this needs: comments and white space are left
- * out, quoted strings and encoded words may hold anything. A list or a group is not one author.
- * Pure.
+ * out, quoted strings and encoded words may hold anything. A list or a group is
+ * not one author. Pure.
  */
 
 #include "config.h"

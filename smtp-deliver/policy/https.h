@@ -25,8 +25,8 @@ struct https_request {
  * get		Fetch a document into a buffer: from that host, without
  *		redirects, over TLS 1.2 or later with a certificate that
  *		verifies as one of a mail host with an enforced policy (RFC
- *		8461 sections 3.3, 4.2). Returns 0 with ret_length set, or -EPROTO with the
- *		reason in ret_error.
+ *		8461 sections 3.3, 4.2). Returns 0 with ret_length set, or
+ *		-EPROTO with the reason in ret_error.
  */
 struct https_functions {
 	const char *version; /* of the package: must be the program's */

@@ -9,8 +9,8 @@
  *		host that the policy names, whose certificate verifies
  *	verify	else: TLS if it is offered, and then the certificate must verify
  *		(promise P5)
- *	encrypt	but TLS without a check, where there are TLSA records that DNSSEC
- *		vouches for and none of them is usable
+ *	encrypt	but TLS without a check, if the host has TLSA records that
+ *		DNSSEC vouches for, of which none is usable
  *
  * An administrator may require more, or do without checks (trust_require()).
  *

@@ -53,8 +53,8 @@ struct route {
  * settings	SMTP_HOSTNAME: the route is cut before a host of that name. A
  *		relay may have it.
  *
- * Returns whether the route has a host. If not, ret_verdict says why it has none
- * now (deferred) or at all (failed).
+ * Returns whether the route has a host. If not, ret_verdict says why it has
+ * none now (deferred) or at all (failed).
  */
 bool route_find(const char *destination,
     const struct deliver_settings *settings, struct route *ret_route,
@@ -62,10 +62,10 @@ bool route_find(const char *destination,
 
 /*
  * Look up the addresses of a host and of all hosts of its preference. If one of
- * them is this host itself, these and all worse ones leave the route. Hosts that
- * others have published are looked up in the DNS alone, and have no addresses
- * that are link-local, multicast or reserved; SMTP_PRIVATE_HOSTS decides on
- * private ones.
+ * them is this host itself, these and all worse ones leave the route. Hosts
+ * that others have published are looked up in the DNS alone, and have no
+ * addresses that are link-local, multicast or reserved; SMTP_PRIVATE_HOSTS
+ * decides on private ones.
  *
  * settings	those of route_find().
  *

@@ -347,9 +347,9 @@ next_host(struct delivery *delivery)
 }
 
 /* Find the level to try after the candidate has missed its own. Opportunistic
- * TLS that fails leaves plain text. If the message does not ask for TLS, what is
- * published is put aside, then the certificate (RFC 8689 sections 3 and
- * 4.2.2). Returns whether there is one. */
+ * TLS that fails leaves plain text. For a message with "TLS-Required: No",
+ * published policies are ignored first, then the certificate (RFC 8689 sections
+ * 3 and 4.2.2). Returns whether there is such a level. */
 static bool
 find_weaker_level(const struct delivery *delivery, enum level *ret_level)
 {
