@@ -24,6 +24,7 @@
 #include "lib/ip.h"
 #include "lib/tls.h"
 #include "lib/tlsdane.h"
+#include "lib/tlshello.h"
 #include "lib/tlspeer.h"
 
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
@@ -32,6 +33,8 @@
 #define STRICT_PRIORITIES PRIORITIES ":-RSA:-SHA1:%PROFILE_MEDIUM"
 #define GOODBYE_MS 1000
 #define DIGEST_SIZE 32 /* SHA-256 */
+#define LOG_OF_EXTENSIONS "EXT[" /* how such a line of GnuTLS's log begins */
+#define LOG_LEVEL 4 /* that of its handshakes */
 #define MEMORY_MS 3600000
 
 struct tls_identity {
@@ -106,6 +109,15 @@ is_to_be_repeated(ssize_t code)
 	    (code < 0 && !gnutls_error_is_fatal((int)code));
 }
 
+/* A peer asks for a new handshake in TLS 1.2: tell it that there is none (RFC
+ * 5246 section 7.2.2), it may go on. */
+static ssize_t
+refuse_renegotiation(struct tls *tls)
+{
+	return gnutls_alert_send(tls->session, GNUTLS_AL_WARNING,
+	    GNUTLS_A_NO_RENEGOTIATION);
+}
+
 static ssize_t
 tls_receive(void *context, void *buffer, size_t size_bytes,
     int64_t deadline_mono_ms)
@@ -114,9 +126,11 @@ tls_receive(void *context, void *buffer, size_t size_bytes,
 	ssize_t n;
 
 	tls->deadline_mono_ms = deadline_mono_ms;
-	do
+	do {
 		n = gnutls_record_recv(tls->session, buffer, size_bytes);
-	while (is_to_be_repeated(n) && tls->error == 0);
+		if (n == GNUTLS_E_REHANDSHAKE && refuse_renegotiation(tls) < 0)
+			break;
+	} while (is_to_be_repeated(n) && tls->error == 0);
 	return n > 0 ? n : to_errno(tls, n);
 }
 
@@ -378,8 +392,13 @@ shake_hands(struct tls *tls, struct tls_result *ret_result)
 		code = gnutls_handshake(tls->session);
 	while (is_to_be_repeated(code) && tls->error == 0);
 	get_fingerprint(tls->session, ret_result->fingerprint);
-	if (code < 0)
-		return explain_failure(tls, code, ret_result);
+	if (code < 0) {
+		int r = explain_failure(tls, code, ret_result);
+
+		if (tls->error == 0)
+			(void)gnutls_alert_send_appropriate(tls->session, code);
+		return r;
+	}
 	(void)strlcpy(ret_result->protocol,
 	    gnutls_protocol_get_name(gnutls_protocol_get_version(tls->session)),
 	    sizeof(ret_result->protocol));
@@ -441,6 +460,43 @@ tls_identity_free(struct tls_identity *identity)
 	free(identity);
 }
 
+/*
+ * Names for the server that GnuTLS does not take end the handshake, and there
+ * is no setting for it. They are changed between the two times that it reads a
+ * client's hello: for the digest, after the hook, and for the extensions. What
+ * it calls in between is the function for its log, which has no context. All
+ * this is only for a hello that would be refused otherwise.
+ */
+static gnutls_datum_t odd_hello; /* no data: there is none */
+
+static void
+tame_names(int level, const char *text)
+{
+	(void)level;
+	if (odd_hello.data == NULL ||
+	    strncmp(text, LOG_OF_EXTENSIONS, strlen(LOG_OF_EXTENSIONS)) != 0)
+		return;
+	tlshello_tame_names(odd_hello.data, odd_hello.size);
+	odd_hello.data = NULL;
+	gnutls_global_set_log_level(0);
+}
+
+static int
+look_at_hello(gnutls_session_t session, unsigned type, unsigned when,
+    unsigned is_incoming, const gnutls_datum_t *message)
+{
+	(void)session;
+	(void)type;
+	(void)when;
+	(void)is_incoming;
+	if (!tlshello_has_odd_names(message->data, message->size))
+		return 0;
+	odd_hello = *message;
+	gnutls_global_set_log_function(tame_names);
+	gnutls_global_set_log_level(LOG_LEVEL);
+	return 0;
+}
+
 int
 tls_accept(struct stream *stream, struct tls_identity *identity,
     int64_t deadline_mono_ms, struct tls_result *ret_result)
@@ -452,7 +508,14 @@ tls_accept(struct stream *stream, struct tls_identity *identity,
 	r = make_session(stream, GNUTLS_SERVER, PRIORITIES,
 	    identity->credentials, deadline_mono_ms, &tls);
 	free(identity);
-	return r < 0 ? r : start(tls, ret_result);
+	if (r < 0)
+		return r;
+	gnutls_handshake_set_hook_function(tls->session,
+	    GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE, look_at_hello);
+	r = start(tls, ret_result);
+	gnutls_global_set_log_level(0);
+	odd_hello.data = NULL;
+	return r;
 }
 
 /* Credentials with the trust anchors of a file; NULL: the system's. */

@@ -379,7 +379,7 @@ wait_and_act(struct listener *listener)
 		if (pfds[i].revents == 0)
 			continue;
 		/* The next listener serves the clients that wait. */
-		if (sandbox_is_listener_outdated())
+		if (sandbox_is_listener_outdated(listener->settings))
 			begin_stop(listener);
 		else
 			accept_clients(listener, pfds[i].fd);

@@ -12,10 +12,12 @@
 #include <stdlib.h>
 
 #include "lib/audit.h"
+#include "lib/pathstate.h"
 #include "lib/spool/sandbox.h"
 #include "smtp-session/sandbox.h"
 
 static struct sandbox_view view;
+static uint64_t certificate; /* the state of its files, as it was */
 
 /* A file that is read now and then, and may be replaced by another one: what
  * its folder has. */
@@ -26,6 +28,17 @@ allow_folder_of(struct sandbox *sandbox, const char *path)
 
 	if (realpath(path, resolved) != NULL)
 		sandbox_allow_path(sandbox, dirname(resolved), SANDBOX_READ);
+}
+
+/* Files may move out of the folders that are allowed: a symbolic link on the
+ * way to them is replaced where a volume of secrets is updated. */
+static uint64_t
+get_certificate_state(const struct session_settings *settings)
+{
+	return settings->tls_cert == NULL
+	    ? 0
+	    : pathstate_add(pathstate_add(0, settings->tls_cert),
+		  settings->tls_key);
 }
 
 void
@@ -52,6 +65,7 @@ sandbox_enter_listener(const struct session_settings *settings)
 	sandbox_begin(&sandbox, SANDBOX_LISTENER);
 	view = sandbox_open_view(settings->queue_path, &sandbox,
 	    sandbox_allow_listener);
+	certificate = get_certificate_state(settings);
 	if (settings->tls_cert != NULL) {
 		allow_folder_of(&sandbox, settings->tls_cert);
 		allow_folder_of(&sandbox, settings->tls_key);
@@ -60,7 +74,8 @@ sandbox_enter_listener(const struct session_settings *settings)
 }
 
 bool
-sandbox_is_listener_outdated(void)
+sandbox_is_listener_outdated(const struct session_settings *settings)
 {
-	return sandbox_is_outdated(&view);
+	return sandbox_is_outdated(&view) ||
+	    get_certificate_state(settings) != certificate;
 }

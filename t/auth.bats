@@ -327,6 +327,23 @@ keeps_secrets() {
 
 # ---- which hosts get credentials ---------------------------------------------
 
+@test "credentials go to a pinned certificate, not to an unchecked one" {
+	auth_start --cert "$network_dir/ca/other.pem" \
+		--key "$network_dir/ca/other.key"
+	credentials "odd.hosts.test password $user $password"
+	id=$(send a@one.test)
+	deliver_by "[odd.hosts.test] tls encrypt"
+	waits "$id"
+	alarmed 1 "no TLS with the host and a verified certificate"
+	[ "$(count_said AUTH)" -eq 0 ]
+	id=$(send a@one.test)
+	deliver_by "[odd.hosts.test] tls fingerprint SHA256:$(openssl x509 \
+		-in "$network_dir/ca/other.pem" -outform DER | sha256sum |
+		cut -c 1-64)"
+	told "$id" delivered policy=fingerprint
+	[ "$(count_said AUTH)" -eq 1 ]
+}
+
 @test "a host without STARTTLS gets no credentials, whatever it offers" {
 	auth_start --cert "" --bare "PLAIN LOGIN SCRAM-SHA-256"
 	credentials "odd.hosts.test password $user $password"

@@ -192,6 +192,25 @@ leaves_after() {
 	leaves_after mv "$spool/key.new" "$spool/key"
 }
 
+@test "a listener exits when a link on the way to its certificate is swapped" {
+	local tls=$BATS_TEST_TMPDIR/tls
+
+	need openssl
+	mkdir -p "$tls"/{one,two}
+	for name in one two; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
+			-nodes -days 2 -subj "/CN=$name" -out "$tls/$name/cert" \
+			-keyout "$tls/$name/key" 2>/dev/null
+	done
+	ln -s one "$tls/data"
+	ln -s data/cert data/key "$tls"
+	export SMTP_TLS_CERT=$tls/cert SMTP_TLS_KEY=$tls/key
+	leaves_after ln -sfn two "$tls/data"
+	run openssl s_client -connect "127.0.0.1:$port" -starttls smtp \
+		-ign_eof <<<quit
+	[[ $output == *"subject=CN = two"*"221 2.0.0"* ]]
+}
+
 @test "a spool that becomes usable later is used by the next process" {
 	local client
 

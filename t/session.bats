@@ -308,6 +308,61 @@ with socket.create_connection(('$1', $port), 10) as s:
 	wait_for 5 grep -q event=tls-failed "$log"
 }
 
+# s_client ARGUMENT...: OpenSSL's client at the listener, which sends the lines of
+# stdin.
+s_client() {
+	timeout 20 openssl s_client -connect "127.0.0.1:$port" -starttls smtp \
+		-crlf "$@" 2>&1
+}
+
+@test "a client may have any name for the server (SNI)" {
+	need openssl
+	make_certificate one
+	use_certificate one
+	listen 127.0.0.1
+	for name in localhost mail_1.test 'my laptop' $'b\xc3\xbc.test' '*'; do
+		for version in -tls1_2 -tls1_3; do
+			run s_client -servername "$name" $version -ign_eof <<<quit
+			echo "$name $version: $output"
+			[[ $output == *"CN = one"* ]]
+			[[ $output == *"221 2.0.0"* ]]
+		done
+	done
+}
+
+@test "a handshake that fails says why by an alert" {
+	need openssl
+	make_certificate one
+	use_certificate one
+	listen 127.0.0.1
+	run s_client -tls1_1 -cipher ALL:@SECLEVEL=0 -ign_eof <<<quit
+	echo "$output"
+	[[ $output == *"alert protocol version"* ]]
+	run s_client -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256 -ign_eof <<<quit
+	echo "$output"
+	[[ $output == *"alert handshake failure"* ]]
+	wait_for 5 grep -q event=tls-failed "$log"
+}
+
+@test "a request for renegotiation is answered" {
+	need openssl
+	make_certificate one
+	use_certificate one
+	listen 127.0.0.1
+	run s_client -tls1_2 < <(sleep 2 && echo R && sleep 5)
+	echo "$output"
+	[[ $output == *RENEGOTIATING*"no renegotiation"* ]]
+	# A client that takes no for an answer goes on.
+	need gnutls-cli
+	run timeout 20 gnutls-cli --crlf --starttls-proto=smtp --port="$port" \
+		--priority="NORMAL:-VERS-ALL:+VERS-TLS1.2" --inline-commands \
+		--x509cafile="$SMTP_TLS_CERT" --verify-hostname=localhost \
+		127.0.0.1 < <(sleep 2 && echo '^renegotiate^' && sleep 2 &&
+			echo 'EHLO client.test' && sleep 4)
+	echo "$output"
+	[[ $output == *"250-mail.test"* ]]
+}
+
 @test "certificate files that have changed are used by the next connection" {
 	need gnutls-cli openssl
 	make_certificate one

@@ -807,6 +807,27 @@ is_inactive() {
 	use_socket smtpserver-listener.socket
 }
 
+@test "a listener finds a certificate whose folder's link was swapped" {
+	local name
+
+	inside mkdir -p /etc/smtpserver /etc/tls/{third,fourth}
+	for name in third fourth; do
+		ca_issue $name localhost
+		install_certificate $name
+		inside sh -c "cp -p /etc/smtpserver/tls.* /etc/tls/$name"
+	done
+	inside ln -sfn third /etc/tls/data
+	inside ln -sf data/tls.pem data/tls.key /etc/tls
+	settings SMTP_TLS_CERT=/etc/tls/tls.pem SMTP_TLS_KEY=/etc/tls/tls.key
+	use_socket smtpserver-listener.socket
+	[ "$(served_certificate)" = "$(certificate third)" ]
+	inside ln -sfn fourth /etc/tls/data.new
+	inside mv -T /etc/tls/data.new /etc/tls/data
+	[ "$(served_certificate)" = "$(certificate fourth)" ]
+	no_settings
+	use_socket smtpserver-listener.socket
+}
+
 @test "a session that crashes is in the journal, and its listener goes on" {
 	inside timeout 20 bash -euc '
 		exec 3<>/dev/tcp/127.0.0.1/2525

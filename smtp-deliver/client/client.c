@@ -167,8 +167,8 @@ authenticate(const struct client *client, const struct credential *credential,
 		    client->offers.auth, ret_verdict);
 	dialogue_begin_verdict(&client->dialogue, ret_verdict);
 	verdict_set(ret_verdict, OUTCOME_DEFERRED, "4.7.10",
-	    "no verified TLS with the host: line %u of SMTP_AUTH_FILE is not "
-	    "used without it",
+	    "no TLS with the host and a verified certificate: line %u of "
+	    "SMTP_AUTH_FILE is not used without it",
 	    credential->line);
 	ret_verdict->is_auth_trouble = true;
 	return DIALOGUE_REFUSED;
