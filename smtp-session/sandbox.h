@@ -19,8 +19,8 @@ void sandbox_enter_session(const struct session_settings *settings,
  */
 void sandbox_enter_listener(const struct session_settings *settings);
 
-/* Whether the spool or the certificate was replaced since then. No child can reach the new one, so
- * the listener has to be restarted. */
+/* Whether the spool or the certificate was replaced since then. No child can
+ * reach the new one, so the listener must be restarted. */
 bool sandbox_is_listener_outdated(const struct session_settings *settings);
 
 #endif
