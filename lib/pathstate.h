@@ -14,4 +14,8 @@
  */
 uint64_t pathstate_add(uint64_t identity, const char *path);
 
+/* The same for a file that has been read: the number changes when its contents
+ * are written in place, too. */
+uint64_t pathstate_add_contents(uint64_t identity, const char *path);
+
 #endif

@@ -114,17 +114,19 @@ sandbox_get_pathstate(const struct deliver_settings *settings)
 	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
 		identity = pathstate_add(identity, readable[i]);
 	if (settings->tls_ca_file != NULL)
-		identity = pathstate_add(identity, settings->tls_ca_file);
+		identity =
+		    pathstate_add_contents(identity, settings->tls_ca_file);
 	if (settings->routes != NULL)
-		identity = pathstate_add(identity, settings->routes);
+		identity = pathstate_add_contents(identity, settings->routes);
 	/* A credential does not change while its service runs. */
 	for (size_t i = 0; i < settings->dkim_count; i++)
 		if (strchr(settings->dkim[i].key_path, '/') != NULL)
-			identity =
-			    pathstate_add(identity, settings->dkim[i].key_path);
+			identity = pathstate_add_contents(identity,
+			    settings->dkim[i].key_path);
 	if (settings->auth_file != NULL &&
 	    strchr(settings->auth_file, '/') != NULL)
-		identity = pathstate_add(identity, settings->auth_file);
+		identity =
+		    pathstate_add_contents(identity, settings->auth_file);
 	return identity;
 }
 

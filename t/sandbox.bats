@@ -252,6 +252,32 @@ has_filter() {
 	[ "$(children "$parent")" != "$first" ]
 }
 
+@test "smtp-deliver --watch reads files again that were edited in place" {
+	local parent first file dir=$BATS_TEST_TMPDIR
+
+	need openssl
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test \
+		-keyout "$dir/dkim" -out "$dir/ca" 2>/dev/null
+	echo '# one' | tee "$dir/routes" >"$dir/auth"
+	chmod 600 "$dir/auth" "$dir/dkim"
+	export SMTP_TLS_CA_FILE=$dir/ca SMTP_ROUTES=$dir/routes \
+		SMTP_AUTH_FILE=$dir/auth SMTP_DKIM_KEY_PATH=$dir/dkim \
+		SMTP_DKIM_SELECTOR=a
+	deliver_start --watch
+	parent=$started
+	host_start
+	for file in ca routes auth dkim; do
+		wait_for 5 has_child "$parent"
+		first=$(children "$parent")
+		wait_for 5 is_walled "$first"
+		# The same size.
+		cp "$dir/$file" "$dir/copy"
+		cat "$dir/copy" >"$dir/$file"
+		send 'b@[127.0.0.1]' >/dev/null
+		wait_for 10 is_gone "$first"
+	done
+}
+
 @test "smtp-deliver --watch can be stopped while it looks for its spool" {
 	deliver_start --watch
 	wait_for 5 has_child "$started"
