@@ -585,9 +585,12 @@ odd_fault() {
 	[ "$(count_said ' AUTH')" -eq 0 ]
 }
 
-@test "432 and 504 are reported, 454 is not; no weaker mechanism is tried" {
+@test "432 4.7.12 and 504 are reported, 454 and 432 4.3.2 are not; no weaker mechanism is tried" {
 	odd_fault password --fault temporary
 	told "$id" deferred "454 4.7.0"
+	run ! grep "event=auth-failed" "$trail"
+	odd_fault password --fault busy
+	told "$id" deferred "432 4.3.2"
 	run ! grep "event=auth-failed" "$trail"
 	odd_fault password --fault transition
 	alarmed 1 "432 4.7.12"

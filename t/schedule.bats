@@ -83,6 +83,33 @@ together() {
 	[ "$(saw odd1 "-- too many")" -le 5 ]
 }
 
+@test "what a connection too many is told is nobody's attempt" {
+	for crowded in "ehlo=432 4.3.2 too many" "mail=432 4.3.2 too many" \
+		"mail=421 4.3.2 too many" "mail=451 4.7.0 too many" \
+		"dot=432 4.3.2 too many"; do
+		stop_started
+		odd_start odd1 --sessions 3 --crowded "$crowded" "dot=wait 0.1"
+		send_many 20 "" bob@odd.test >/dev/null
+		deliver
+		is_queue_empty
+		has_all odd1 20
+		not grep -q event=deferred "$trail"
+		[ "$(saw odd1 "-- too many")" -ge 1 ]
+		[ "$(saw odd1 "-- too many")" -le 3 ]
+	done
+}
+
+@test "a sender who is deferred at MAIL keeps no other message" {
+	odd_start odd1 "mail:<slow@=451 4.7.1 later" "dot=wait 0.1"
+	send_many 15 "" bob@odd.test >/dev/null
+	id=$(send_from slow@client.test bob@odd.test)
+	send_many 15 "" bob@odd.test >/dev/null
+	deliver
+	is_deferred "$id"
+	told "$id" deferred "451 4.7.1"
+	[ "$(odd_count odd1)" -eq 30 ]
+}
+
 @test "SMTP_CONNECTION_MESSAGES limits the messages of a connection" {
 	odd_start odd1
 	send_many 10 "" bob@odd.test >/dev/null

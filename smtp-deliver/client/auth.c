@@ -379,8 +379,9 @@ accept_host(struct exchange *exchange, struct verdict *ret_verdict)
 static void
 refuse(const struct exchange *exchange, struct verdict *verdict)
 {
-	bool is_lasting =
-	    *verdict->reply == '5' || strncmp(verdict->reply, "432", 3) == 0;
+	bool is_lasting = *verdict->reply == '5' ||
+	    (strncmp(verdict->reply, "432", 3) == 0 &&
+		strncmp(verdict->status, "4.3.", 4) != 0);
 
 	hide_secret(exchange, verdict);
 	(void)snprintf(verdict->reason, sizeof(verdict->reason),

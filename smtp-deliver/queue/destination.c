@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "smtp-deliver/queue/destination.h"
+
+#define CEILING_MS 300000
 
 struct destination *
 destination_get(struct destination_list *list, const char *name,
@@ -118,6 +121,9 @@ destination_wants_more(const struct destination *destination)
 void
 destination_note_success(struct destination *destination, size_t most)
 {
+	if (destination->ceiling > 0 &&
+	    clock_mono_ms() >= destination->ceiling_until_mono_ms)
+		destination->ceiling = 0;
 	if (destination->ceiling > 0 && destination->ceiling < most)
 		most = destination->ceiling;
 	if (destination->limit < most)
@@ -131,6 +137,7 @@ destination_note_failure(struct destination *destination)
 	    destination->worker_count > 1 ? destination->worker_count - 1 : 1;
 
 	destination->limit = destination->ceiling = others;
+	destination->ceiling_until_mono_ms = clock_mono_ms() + CEILING_MS;
 }
 
 static bool

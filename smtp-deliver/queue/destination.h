@@ -24,7 +24,8 @@ struct destination {
 	bool is_overflowing; /* the queue has more than there is room for */
 	size_t worker_count;
 	size_t limit; /* of workers now, from 1 */
-	size_t ceiling; /* of the limit: more cannot connect; 0: unknown */
+	size_t ceiling; /* of the limit: more could not connect; 0: none */
+	int64_t ceiling_until_mono_ms;
 	/* For throttle.c: */
 	bool is_throttled; /* no worker now */
 	bool is_urged; /* an administrator wants its mail tried at once */

@@ -126,14 +126,18 @@ note_success(const struct dispatch *dispatch, struct destination *destination,
 		}
 }
 
-/* Whether a worker that could not connect is one too many at its destination:
- * others can connect there, and the message has nothing to do with it. */
+/* Whether a worker that could not use a new connection is one too many at its
+ * destination: others can, and the message has nothing to do with it. A host
+ * that defers MAIL may mean the sender after all: once for each job. */
 static bool
 is_worker_too_many(const struct dispatch *dispatch,
-    const struct destination *destination)
+    const struct destination *destination, const struct task_job *job,
+    enum job_end end)
 {
 	return destination->worker_count > 1 &&
-	    !pool_is_closing(&dispatch->pool);
+	    !pool_is_closing(&dispatch->pool) &&
+	    (end == JOB_UNREACHABLE || end == JOB_UNUSABLE ||
+		(end == JOB_CROWDED && !job->is_returned));
 }
 
 static void
@@ -185,6 +189,7 @@ judge(struct dispatch *dispatch, struct destination *destination,
 		throttle_note_unusable(destination, &job->work.verdicts[0]);
 		break;
 	case JOB_ANSWERED:
+	case JOB_CROWDED:
 		throttle_note_answer(dispatch->means->spool, destination);
 		note_success(dispatch, destination, job);
 		break;
@@ -209,12 +214,14 @@ end_job(struct dispatch *dispatch, struct destination *destination,
 	bool is_failure = end == JOB_UNREACHABLE || end == JOB_UNUSABLE;
 	bool is_untried = end == JOB_NO_ROUTE || end == JOB_NO_RESOLVER;
 
+	if (is_worker_too_many(dispatch, destination, job, end)) {
+		destination_note_failure(destination);
+		destination_return_job(destination, job);
+		job->is_returned = true;
+		return false;
+	}
 	if (is_failure) {
 		destination_note_failure(destination);
-		if (is_worker_too_many(dispatch, destination)) {
-			destination_return_job(destination, job);
-			return false;
-		}
 		/* RFC 5321 section 4.5.4.1: an unreachable host must not be
 		 * tried for each message. When it is reachable it may have
 		 * many workers again. */

@@ -224,6 +224,8 @@ end_of(const struct report *report, bool is_deferred)
 		return is_deferred ? JOB_UNREACHABLE : JOB_JUDGED;
 	case REACH_UNUSABLE:
 		return is_deferred ? JOB_UNUSABLE : JOB_JUDGED;
+	case REACH_CROWDED:
+		return is_deferred ? JOB_CROWDED : JOB_ANSWERED;
 	case REACH_NO_ROUTE:
 		return is_deferred ? JOB_NO_ROUTE : JOB_JUDGED;
 	case REACH_NO_RESOLVER:

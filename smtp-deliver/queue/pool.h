@@ -23,6 +23,7 @@ enum job_end {
 	JOB_ANSWERED, /* with verdicts: a host was usable */
 	JOB_UNREACHABLE, /* with verdicts: no connection to any host */
 	JOB_UNUSABLE, /* with verdicts: hosts answer, and none is usable */
+	JOB_CROWDED, /* with verdicts: all deferred over a new connection */
 	JOB_JUDGED, /* with verdicts that are not about hosts */
 	JOB_NO_ROUTE, /* untried without a network; the verdicts say why */
 	JOB_NO_RESOLVER, /* untried without the DNS */

@@ -67,6 +67,7 @@ TAILQ_HEAD(task_list, task);
 struct task_job {
 	TAILQ_ENTRY(task_job) entries;
 	struct task *task;
+	bool is_returned; /* a worker too many had it before */
 	struct job work;
 };
 TAILQ_HEAD(job_list, task_job);

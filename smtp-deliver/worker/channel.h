@@ -21,6 +21,8 @@ enum reach {
 	REACH_HOST, /* one could be used */
 	REACH_NO_ROUTE, /* this host has no network to reach them by, */
 	REACH_NO_RESOLVER, /* or to resolve their names */
+	REACH_CROWDED, /* a host took no message over a new connection: there
+			* may be too many */
 };
 
 /* What a worker reports about its job, a packet each. */

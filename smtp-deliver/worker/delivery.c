@@ -503,6 +503,22 @@ limit_contents(struct delivery *delivery)
 		position->candidate.has_addresses = false;
 }
 
+/* Whether all are deferred as they may be over a connection too many: at MAIL,
+ * or by a code for that. */
+static bool
+is_crowded(enum transaction_refusal refusal, const struct verdict *verdicts,
+    size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (verdicts[i].outcome != OUTCOME_DEFERRED ||
+		    *verdicts[i].reply != '4' ||
+		    (refusal != REFUSAL_MAIL &&
+			strncmp(verdicts[i].reply, "421", 3) != 0 &&
+			strncmp(verdicts[i].reply, "432", 3) != 0))
+			return false;
+	return true;
+}
+
 /* Take the verdicts of a transaction, and what follows for the connection and
  * the host. That a used connection is lost says nothing about the host. */
 static void
@@ -515,6 +531,8 @@ take_verdicts(struct delivery *delivery, struct verdict *verdicts,
 	bool is_lost = end == TRANSACTION_LOST && refusal == REFUSAL_NONE;
 	bool is_progress = true;
 
+	transfer->evidence.was_crowded =
+	    is_fresh && is_crowded(refusal, verdicts, batch->count);
 	if (!is_fresh &&
 	    (defer_session_refusals(refusal, verdicts, batch->count) ||
 		is_lost)) {

@@ -16,6 +16,8 @@
 enum reach
 evidence_get_reach(const struct evidence *evidence)
 {
+	if (evidence->was_crowded)
+		return REACH_CROWDED;
 	if (evidence->was_offered ||
 	    (evidence->was_reached && evidence->lack_count > 0))
 		return REACH_HOST;

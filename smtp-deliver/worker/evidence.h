@@ -19,6 +19,8 @@ struct evidence {
 	unsigned failures; /* to connect, of enum connect_failure */
 	bool was_reached; /* one accepted a connection, */
 	bool was_offered; /* and the message was offered to it */
+	bool was_crowded; /* the last one deferred MAIL, or said 421 or 432,
+			   * over a new connection */
 	int lack_count; /* hosts that lack what the message needs, such as
 			 * REQUIRETLS or 8BITMIME: nothing else is wrong with
 			 * them */
