@@ -290,6 +290,24 @@ with socket.create_connection(('$1', $port), 10) as s:
 	[[ $output == "220 mail.test "* ]]
 }
 
+@test "README's command finds the mail for an address, and no other" {
+	local command
+
+	command=$(sed -n "/^    awk -v to=/,/\\.eml\$/p" \
+		"$SMTPSERVER_SOURCE/README")
+	[ -n "$command" ]
+	for recipient in you@example.org them@example.org; do
+		session < <(printf '%s\r\n' "EHLO client.test" \
+			"MAIL FROM:<a@client.test>" "RCPT TO:<$recipient>" DATA \
+			"Envelope-To: <you@example.org>" "" \
+			"Envelope-To: <you@example.org>" . QUIT)
+	done
+	cd "$spool"
+	[ "$(bash -euc "$command")" = "$(grep -lF 'Envelope-To: <you@' */*.eml |
+		xargs grep -LF 'Envelope-To: <them@')" ]
+	[ "$(bash -euc "$command" | wc -l)" -eq 1 ]
+}
+
 @test "STARTTLS needs TLS 1.2 at least" {
 	need gnutls-cli openssl
 	make_certificate one
