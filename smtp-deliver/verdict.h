@@ -27,6 +27,7 @@ struct verdict {
 	/* Authentication failed or our rules forbid it: an administrator must
 	 * act. */
 	unsigned char is_auth_trouble;
+	unsigned char is_requiretls; /* the host got it with REQUIRETLS */
 	unsigned char is_common; /* of all that a transaction still had */
 	char status[ATTEMPT_STATUS_SIZE]; /* RFC 3463 */
 	char host[VERDICT_HOST_SIZE]; /* "mx.example.org[192.0.2.1]", or "" */

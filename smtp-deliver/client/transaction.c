@@ -137,6 +137,15 @@ step_of(const struct transaction *transaction, size_t number)
 	return number < data_number(transaction) ? STEP_RCPT : STEP_DATA;
 }
 
+static bool
+says_requiretls(const struct transaction *transaction)
+{
+	const struct client *client = transaction->client;
+
+	return transaction->message->envelope->is_requiretls &&
+	    client_is_verified(client) && client->offers.has_requiretls;
+}
+
 static enum dialogue_result
 add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 {
@@ -160,7 +169,7 @@ add_mail(const struct transaction *transaction, struct verdict *ret_verdict)
 	    needs_smtputf8(transaction->message) && client->offers.has_smtputf8
 		? " SMTPUTF8"
 		: "",
-	    envelope->is_requiretls ? " REQUIRETLS" : "",
+	    says_requiretls(transaction) ? " REQUIRETLS" : "",
 	    has_return ? " RET=" : "",
 	    has_return ? dsn_return_name(envelope->dsn_return) : "",
 	    has_envid ? " ENVID=" : "", has_envid ? envelope->envid : "");
@@ -537,6 +546,7 @@ send_message(struct transaction *transaction)
 	}
 	result = end_content(client, &verdict);
 	verdict.is_told_on = client->offers.has_dsn;
+	verdict.is_requiretls = says_requiretls(transaction);
 	if (verdict_is_good(&verdict))
 		transaction->refusal = REFUSAL_NONE;
 	verdict.is_signed = *transaction->message->fields != '\0';
@@ -573,8 +583,9 @@ transaction_run(struct client *client,
 	struct verdict verdict;
 	enum transaction_end end;
 
-	assert(!message->envelope->is_requiretls ||
-	    (client_is_verified(client) && client->offers.has_requiretls));
+	/* A notice may go without (RFC 8689 section 5). */
+	assert(!message->envelope->is_requiretls || *message->sender == '\0' ||
+	    says_requiretls(&transaction));
 	/* No recipient has a verdict yet. */
 	dialogue_begin_verdict(&client->dialogue, &verdict);
 	set_all(&verdict, message, ret_verdicts);

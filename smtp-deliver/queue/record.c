@@ -26,6 +26,15 @@ static const enum audit_event outcome_events[] = {
 	[OUTCOME_FAILED] = AUDIT_FAILED,
 };
 
+/* Whether REQUIRETLS held for a delivery, or holds for later attempts. */
+static bool
+is_protected(const struct task *task, const struct verdict *verdict)
+{
+	return verdict_is_good(verdict)
+	    ? verdict->is_requiretls != 0
+	    : task->claim->message.envelope.is_requiretls;
+}
+
 static void
 log_verdict(const struct task *task, size_t recipient,
     const struct verdict *verdict)
@@ -45,8 +54,7 @@ log_verdict(const struct task *task, size_t recipient,
 		.address = address,
 		.tls = text_or_null(verdict->tls),
 		.attempt = task->claim->attempt,
-		.requiretls =
-		    task->claim->message.envelope.is_requiretls ? "yes" : NULL,
+		.requiretls = is_protected(task, verdict) ? "yes" : NULL,
 		.is_signed = verdict->is_signed != 0 ? "yes" : NULL,
 	};
 

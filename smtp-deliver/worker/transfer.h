@@ -31,10 +31,14 @@ transfer_id(const struct transfer *transfer)
 	return transfer->job->message->envelope.id;
 }
 
+/* Whether REQUIRETLS must be met. A notice goes without it rather than not at
+ * all (RFC 8689 section 5). */
 static inline bool
 transfer_is_requiretls(const struct transfer *transfer)
 {
-	return transfer->job->message->envelope.is_requiretls;
+	const struct envelope *envelope = &transfer->job->message->envelope;
+
+	return envelope->is_requiretls && *envelope->sender != '\0';
 }
 
 /* Whether another host, or address of one, may be tried. */
