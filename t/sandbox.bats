@@ -4,6 +4,7 @@
 # sandbox.bats - the programs in their sandbox, and on kernels that lack a part
 # of it. t/unit/sandbox.c tests from inside what the sandbox forbids.
 #
+# shellcheck disable=SC2030,SC2031 # each test has variables of its own
 # shellcheck disable=SC2154 # lib/common sets $spool and $started
 
 load lib/common

@@ -303,7 +303,7 @@ with socket.create_connection(('$1', $port), 10) as s:
 			"Envelope-To: <you@example.org>" . QUIT)
 	done
 	cd "$spool"
-	[ "$(bash -euc "$command")" = "$(grep -lF 'Envelope-To: <you@' */*.eml |
+	[ "$(bash -euc "$command")" = "$(grep -lF 'Envelope-To: <you@' -- */*.eml |
 		xargs grep -LF 'Envelope-To: <them@')" ]
 	[ "$(bash -euc "$command" | wc -l)" -eq 1 ]
 }
