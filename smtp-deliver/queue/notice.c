@@ -29,6 +29,13 @@
 #include "lib/utf8.h"
 #include "smtp-deliver/queue/notice.h"
 
+/* Both kinds of what is returned, and how the text for people announces it. */
+#define WHOLE_TYPE "message/rfc822"
+#define HEADER_TYPE "text/rfc822-headers"
+#define WHOLE_FOLLOWS "A report for mail programs and your message follow."
+#define HEADER_FOLLOWS \
+	"A report for mail programs and the header of your message follow."
+
 #define TEXT_SIZE 1024 /* of a host's or client's text; the rest is cut off */
 #define COLUMNS 76
 #define WORD_MAX 500 /* longer ones are broken: a line has 998 octets */
@@ -307,10 +314,8 @@ put_text(FILE *file, const struct notice *notice)
 		    printable(notice->recipients[i].address, true, address));
 		put_explanation(file, &notice->recipients[i]);
 	}
-	(void)fprintf(file,
-	    "\r\n%s\r\n\r\nA report for mail programs and %s follow.\r\n",
-	    wording(notice)->closing,
-	    notice->is_whole ? "your message" : "the header of your message");
+	(void)fprintf(file, "\r\n%s\r\n\r\n%s\r\n", wording(notice)->closing,
+	    notice->is_whole ? WHOLE_FOLLOWS : HEADER_FOLLOWS);
 }
 
 /* ---- for programs -------------------------------------------------------- */
@@ -507,7 +512,7 @@ put_parts(FILE *file, const struct notice *notice)
 		    put_status);
 	if (r == 0) {
 		put_part(file, notice,
-		    notice->is_whole ? "message/rfc822" : "text/rfc822-headers",
+		    notice->is_whole ? WHOLE_TYPE : HEADER_TYPE,
 		    notice->original, notice->original_length);
 		(void)fprintf(file, "--=_%s--\r\n", notice->id);
 	}
@@ -527,6 +532,83 @@ notice_render(const struct notice *notice, char **ret_text, size_t *ret_length)
 	if (r == 0)
 		r = closed;
 	if (r < 0) {
+		free(whole.text);
+		return r;
+	}
+	*ret_text = whole.text;
+	*ret_length = whole.length;
+	return 0;
+}
+
+/* ---- less of the message ------------------------------------------------- */
+
+bool
+notice_find_whole(const char *id, const char *text, size_t length,
+    const char **ret_original, size_t *ret_original_length)
+{
+	char begin[128], end[64];
+	const char *part, *original;
+	size_t end_length;
+
+	(void)snprintf(begin, sizeof(begin),
+	    "\r\n--=_%s\r\nContent-Type: " WHOLE_TYPE "\r\n", id);
+	end_length = (size_t)snprintf(end, sizeof(end), "\r\n--=_%s--\r\n", id);
+	part = memmem(text, length, begin, strlen(begin));
+	if (part == NULL)
+		return false;
+	original = memmem(part + strlen(begin),
+	    length - (size_t)(part + strlen(begin) - text), "\r\n\r\n", 4);
+	if (original == NULL)
+		return false;
+	original += 4;
+	length -= (size_t)(original - text);
+	if (length < end_length ||
+	    memcmp(original + length - end_length, end, end_length) != 0)
+		return false;
+	*ret_original = original;
+	*ret_original_length = length - end_length;
+	return true;
+}
+
+/* Write a text with the first occurrence of one word, if there is any, replaced
+ * by another. Returns what follows it. */
+static const char *
+put_changed(FILE *file, const char *text, const char *end, const char *old,
+    const char *new)
+{
+	const char *at = memmem(text, (size_t)(end - text), old, strlen(old));
+
+	if (at == NULL)
+		return text;
+	(void)fwrite(text, 1, (size_t)(at - text), file);
+	(void)fputs(new, file);
+	return at + strlen(old);
+}
+
+int
+notice_shorten(const char *id, const char *text, const char *original,
+    size_t header_length, char **ret_text, size_t *ret_length)
+{
+	const struct notice notice = { .id = id };
+	const char *end = original;
+	struct part whole;
+	int r;
+
+	/* Up to the boundary before the message. */
+	while (memcmp(end, "\r\n--=_", 6) != 0)
+		end--;
+	end += 2;
+	if ((r = part_open(&whole)) < 0)
+		return r;
+	text = put_changed(whole.file, text, end,
+	    "\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+	    "\r\nContent-Transfer-Encoding: 7bit\r\n\r\n");
+	text =
+	    put_changed(whole.file, text, end, WHOLE_FOLLOWS, HEADER_FOLLOWS);
+	(void)fwrite(text, 1, (size_t)(end - text), whole.file);
+	put_part(whole.file, &notice, HEADER_TYPE, original, header_length);
+	(void)fprintf(whole.file, "--=_%s--\r\n", id);
+	if ((r = part_close(&whole)) < 0) {
 		free(whole.text);
 		return r;
 	}

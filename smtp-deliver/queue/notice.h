@@ -56,4 +56,28 @@ struct notice {
 int notice_render(const struct notice *notice, char **ret_text,
     size_t *ret_length);
 
+/*
+ * Find the whole message in the text of a notice that has one. No client can
+ * forge that: it does not know the id.
+ *
+ * id		the notice's own.
+ *
+ * Returns whether there is one.
+ */
+bool notice_find_whole(const char *id, const char *text, size_t length,
+    const char **ret_original, size_t *ret_original_length);
+
+/*
+ * Make of a notice with a whole message one that is 7-bit and has the header of
+ * that message only.
+ *
+ * original	as notice_find_whole() has found it within the text.
+ * header_length	of the original.
+ * ret_text	the caller frees it.
+ *
+ * Returns 0 or -ENOMEM.
+ */
+int notice_shorten(const char *id, const char *text, const char *original,
+    size_t header_length, char **ret_text, size_t *ret_length);
+
 #endif

@@ -26,6 +26,7 @@
 /* Octets of a message that a notice has: of its header, or of all of it. */
 #define HEADER_MAX 65536
 #define WHOLE_MAX 262144
+#define NOTICE_MAX 16777216 /* octets of a notice that is made shorter */
 
 static const char *const kind_reasons[] = {
 	[NOTICE_FAILED] = "the message was not delivered to all recipients",
@@ -238,13 +239,12 @@ read_original(const struct claim *claim, struct notice *notice, char **ret_text)
 	return 0;
 }
 
-/* From the null sender to the message's sender, with the same REQUIRETLS, and
- * with NOTIFY=NEVER (RFC 3461 section 6.1). */
+/* From the null sender to the message's sender, or another recipient, with the
+ * same REQUIRETLS, and with NOTIFY=NEVER (RFC 3461 section 6.1). */
 static int
-address_notice(const struct claim *claim, bool is_whole,
+address_notice(const struct claim *claim, const char *sender, bool is_whole,
     struct envelope *ret_envelope)
 {
-	const char *sender = claim->message.envelope.sender;
 	int r;
 
 	*ret_envelope = (struct envelope){
@@ -294,21 +294,27 @@ render_and_store(const struct notifier *notifier, const struct account *account,
 	return r;
 }
 
+/* A notice is in the queue.
+ *
+ * address	of who gets it.
+ * count	of the recipients that it is about.
+ */
 static void
-log_notice(const struct notifier *notifier, const struct claim *claim,
-    const struct notice *notice)
+note_queued(const struct notifier *notifier, const struct claim *claim,
+    const char *id, const char *address, size_t count, const char *reason)
 {
 	char token[TOKEN_SIZE];
 	struct audit_record record = {
 		.event = AUDIT_NOTICE,
 		.message = claim->message.envelope.id,
-		.address = notice->sender,
-		.notice = notice->id,
-		.recipients = (int64_t)notice->recipient_count,
-		.reason = kind_reasons[notice->kind],
+		.address = address,
+		.notice = id,
+		.recipients = (int64_t)count,
+		.reason = reason,
 	};
 
-	if (spool_token(notifier->spool, notice->sender, token) == 0)
+	counters_add(notifier->counters, COUNTER_MESSAGES_QUEUED, 1);
+	if (spool_token(notifier->spool, address, token) == 0)
 		record.recipient = token;
 	audit_write(&record);
 }
@@ -323,7 +329,8 @@ send_notice(const struct notifier *notifier, const struct account *account,
 	struct notice notice;
 	int r;
 
-	if ((r = address_notice(claim, is_whole, &envelope)) < 0)
+	if ((r = address_notice(claim, claim->message.envelope.sender, is_whole,
+		 &envelope)) < 0)
 		return r;
 	notice = (struct notice){
 		.kind = kind,
@@ -341,10 +348,9 @@ send_notice(const struct notifier *notifier, const struct account *account,
 		.recipient_count = account->recipient_count,
 	};
 	r = render_and_store(notifier, account, &notice, &envelope);
-	if (r == 0) {
-		counters_add(notifier->counters, COUNTER_MESSAGES_QUEUED, 1);
-		log_notice(notifier, claim, &notice);
-	}
+	if (r == 0)
+		note_queued(notifier, claim, notice.id, notice.sender,
+		    notice.recipient_count, kind_reasons[kind]);
 	envelope_clear(&envelope);
 	return r;
 }
@@ -360,5 +366,84 @@ notify_sender(const struct notifier *notifier, const struct claim *claim,
 		return r;
 	r = send_notice(notifier, &account, kind);
 	account_free(&account);
+	return r;
+}
+
+/* ---- a notice that no host takes ----------------------------------------- */
+
+/* Whether the message has failed because it is 8-bit or too large for all
+ * hosts. */
+static bool
+is_too_much(const struct claim *claim)
+{
+	struct attempts_reader reader;
+	struct attempt attempt;
+	bool is_found = false;
+
+	if (claim_read_attempts(claim, &reader) < 0)
+		return false;
+	while (attempts_next(&reader, &attempt))
+		is_found = attempt.state.outcome == OUTCOME_FAILED &&
+		    (strcmp(attempt.status, "5.6.3") == 0 ||
+			strcmp(attempt.status, "5.3.4") == 0);
+	attempts_free(&reader);
+	return is_found;
+}
+
+bool
+notify_can_shorten(const struct claim *claim)
+{
+	const struct envelope *envelope = &claim->message.envelope;
+
+	return *envelope->sender == '\0' && envelope->recipient_count == 1 &&
+	    claim->states[0].outcome == OUTCOME_FAILED &&
+	    claim->states[0].told == TOLD_NO &&
+	    claim->message.content_size_bytes <= NOTICE_MAX &&
+	    is_too_much(claim);
+}
+
+/* Put the notice with the header of the original alone into the queue. */
+static int
+store_shortened(const struct notifier *notifier, const struct claim *claim,
+    const char *notice, size_t length)
+{
+	const char *id = claim->message.envelope.id, *original;
+	const char *address = claim->message.envelope.recipients[0];
+	struct envelope envelope;
+	size_t original_length;
+	char *text;
+	int r;
+
+	if (!notice_find_whole(id, notice, length, &original, &original_length))
+		return -ENOENT;
+	if ((r = notice_shorten(id, notice, original,
+		 header_length(original, original_length), &text, &length)) < 0)
+		return r;
+	if ((r = address_notice(claim, address, false, &envelope)) == 0) {
+		r = store(notifier, &envelope, text, length);
+		if (r == 0)
+			note_queued(notifier, claim, envelope.id, address, 1,
+			    "a notice with the whole message was refused for "
+			    "its size or its 8-bit text: it goes with the "
+			    "header only");
+		envelope_clear(&envelope);
+	}
+	free(text);
+	return r;
+}
+
+int
+notify_shorten(const struct notifier *notifier, const struct claim *claim)
+{
+	size_t size = (size_t)claim->message.content_size_bytes;
+	char *text = malloc(size + 1);
+	ssize_t n;
+	int r;
+
+	if (text == NULL)
+		return -ENOMEM;
+	n = message_read_start(&claim->message, text, size);
+	r = n < 0 ? (int)n : store_shortened(notifier, claim, text, (size_t)n);
+	free(text);
 	return r;
 }

@@ -42,4 +42,12 @@ bool notify_is_due(const struct claim *claim, enum notice_kind kind);
 int notify_sender(const struct notifier *notifier, const struct claim *claim,
     enum notice_kind kind);
 
+/* Whether a claimed message may be a notice of ours that has failed because no
+ * host took the whole message in it, 8-bit or large. notify_shorten() puts it
+ * into the queue again, with the header of that message only (RFC 3461 section
+ * 4.3), as a message of its own. Returns 0, -ENOENT if it is none, or another
+ * negative errno. */
+bool notify_can_shorten(const struct claim *claim);
+int notify_shorten(const struct notifier *notifier, const struct claim *claim);
+
 #endif

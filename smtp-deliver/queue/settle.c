@@ -131,6 +131,23 @@ notify(struct task *task, enum notice_kind kind)
 	return true;
 }
 
+/* Send a notice again with less, if that may help. */
+static void
+shorten_notice(struct task *task)
+{
+	int r;
+
+	if (!notify_can_shorten(task->claim))
+		return;
+	r = notify_shorten(&task->means->notifier, task->claim);
+	if (r == 0)
+		record_told(task, 0);
+	else if (r != -ENOENT) {
+		task->is_notice_owed |= is_lack_of_room(r);
+		task_log_trouble(task, "cannot shorten the notice", r);
+	}
+}
+
 /* Notify the sender before the message leaves the queue: after a crash between
  * the two there is a second notice, not none. A delay notice is sent once. */
 static void
@@ -139,6 +156,7 @@ notify_sender_of_all(struct task *task)
 	struct claim *claim = task->claim;
 
 	task->is_notice_owed = false;
+	shorten_notice(task);
 	(void)notify(task, NOTICE_FAILED);
 	(void)notify(task, NOTICE_RELAYED);
 	if (!claim->is_delay_told && !task->plan.is_offline &&
@@ -168,7 +186,9 @@ end_name(const struct task *task)
 	if (has_failed(task))
 		return "kept in queue/failed";
 	if (task_count(task, OUTCOME_FAILED) > 0)
-		return "returned to the sender";
+		return *task->claim->message.envelope.sender != '\0'
+		    ? "returned to the sender"
+		    : "sent again with the header only";
 	return "delivered to all";
 }
 
