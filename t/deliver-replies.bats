@@ -214,10 +214,11 @@ teardown_file() {
 	grep "^Delivered-To: two@two.test" "$file"
 }
 
-# contents HOST...: how often they were sent the content.
-contents() {
-	local host count=0
+# reached STEP HOST...: how often these hosts have misbehaved at the step.
+reached() {
+	local step=$1 host count=0
 
+	shift
 	for host; do count=$((count + $(saw "$host" "-- $step"))); done
 	echo "$count"
 }
@@ -231,12 +232,12 @@ contents() {
 		id=$(send bob@many.test)
 		deliver
 		is_deferred "$id"
-		[ "$(contents odd1 odd2)" -eq 1 ]
-		[ "$(contents odd3)" -eq 1 ]
+		[ "$(reached "$step" odd1 odd2)" -eq 1 ]
+		[ "$(reached "$step" odd3)" -eq 1 ]
 		id=$(send bob@several.test)
 		deliver
 		is_deferred "$id"
-		[ "$(contents odd1 odd2)" -eq 3 ]
+		[ "$(reached "$step" odd1 odd2)" -eq 3 ]
 	done
 
 	# What is refused before the content costs little.
