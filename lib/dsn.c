@@ -201,8 +201,11 @@ dsn_normalize_orcpt(char *value)
 	while (*in != '\0') {
 		int octet = *in == '+' ? hex_octet(in) : -1;
 
-		*out++ = octet >= 0x80 ? (char)octet : *in;
-		in += octet >= 0x80 ? 3 : 1;
+		if (octet >= 0x80) {
+			*out++ = (char)octet;
+			in += 3;
+		} else
+			*out++ = *in++;
 	}
 	*out = '\0';
 }

@@ -108,11 +108,15 @@ visit_hello(struct reader hello, bool is_to_change)
 bool
 tlshello_has_odd_names(unsigned char *hello, size_t size_bytes)
 {
-	return visit_hello((struct reader){ hello, size_bytes }, false);
+	struct reader reader = { hello, size_bytes };
+
+	return visit_hello(reader, false);
 }
 
 void
 tlshello_tame_names(unsigned char *hello, size_t size_bytes)
 {
-	(void)visit_hello((struct reader){ hello, size_bytes }, true);
+	struct reader reader = { hello, size_bytes };
+
+	(void)visit_hello(reader, true);
 }

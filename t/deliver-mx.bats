@@ -297,11 +297,11 @@ teardown_file() {
 # ---- what others may not name ------------------------------------------------
 
 @test "an address in an MX record, in any notation, is no host" {
-	local ip hex target
+	local ip hex target octets
 
 	ip=$(network_ip4 odd1)
-	# shellcheck disable=SC2046
-	hex=$(printf '0x%02x%02x%02x%02x' $(tr . ' ' <<<"$ip"))
+	IFS=. read -ra octets <<<"$ip"
+	hex=0x$(printf '%02x' "${octets[@]}")
 	for target in "$ip" "$hex" "0x${hex:2:2}.${ip#*.}"; do
 		printf 'notation.test. MX 10 %s.\n' "$target"
 	done | dns

@@ -373,7 +373,7 @@ send_one() {
 	message_from | submit sender@client.test somebody@odd.test
 	deliver
 	not grep -q 'MAIL FROM' "$(odd odd1)/log"
-	grep -q "event=host-passed-over .*the host takes $((sent - 1)) octets" "$trail"
+	grep -q "event=host-passed-over .*the host accepts at most $((sent - 1)) octets" "$trail"
 }
 
 @test "each attempt has one signature, the same for each host" {

@@ -212,15 +212,13 @@ trust_apply_sts(struct trust *trust, const struct sts_policy *policy,
 static void
 require_own(struct trust *trust, enum level least)
 {
-	bool is_published = trust->level >= LEVEL_STS;
+	bool is_exact = least == LEVEL_NONE || least == LEVEL_FINGERPRINT;
+	bool is_met = trust->level >= LEVEL_STS ||
+	    (least == LEVEL_MAY && trust->level == LEVEL_ENCRYPT);
 
 	trust->is_tls_required =
 	    least == LEVEL_MAY ? trust->is_tls_required : least != LEVEL_NONE;
-	if (least == LEVEL_NONE || least == LEVEL_FINGERPRINT)
-		trust->level = least;
-	else if (least == LEVEL_MAY && trust->level == LEVEL_ENCRYPT)
-		return;
-	else if (!is_published)
+	if (is_exact || !is_met)
 		trust->level = least;
 }
 

@@ -371,12 +371,12 @@ put_recipient_field(FILE *file, const struct notice *notice,
     const char *address)
 {
 	bool is_utf8 = has_high_octet(address, strlen(address));
-	char text[TEXT_SIZE], encoded[TEXT_SIZE];
+	char shown[TEXT_SIZE], encoded[TEXT_SIZE];
 
-	printable(address, true, text);
+	printable(address, true, shown);
 	(void)fprintf(file, "Final-Recipient: %s; %s\r\n",
 	    is_utf8 ? "utf-8" : "rfc822",
-	    encode_address(notice, text, encoded));
+	    encode_address(notice, shown, encoded));
 }
 
 /* Write a host by its name, or by its address if it has none. */
@@ -396,15 +396,15 @@ static void
 put_original_recipient(FILE *file, const struct notice *notice,
     const char *orcpt)
 {
-	char text[DSN_TEXT_SIZE], type[DSN_TEXT_SIZE], encoded[TEXT_SIZE];
+	char decoded[DSN_TEXT_SIZE], type[DSN_TEXT_SIZE], encoded[TEXT_SIZE];
 	size_t length = strcspn(orcpt, ";");
 
 	if (orcpt[length] == '\0')
 		return;
 	(void)snprintf(type, sizeof(type), "%.*s", (int)length, orcpt);
-	dsn_decode(orcpt + length + 1, text);
+	dsn_decode(orcpt + length + 1, decoded);
 	put_typed(file, notice, "Original-Recipient", type,
-	    encode_address(notice, text, encoded));
+	    encode_address(notice, decoded, encoded));
 }
 
 /* RFC 3464 section 2.3. */

@@ -196,16 +196,16 @@ has_delivery(const struct task_job *job)
 static int64_t
 own_minute(const struct task_job *job)
 {
-	struct task_plan *plan = &job->task->plan;
+	struct task_plan *times = &job->task->plan;
 	const struct claim *claim = job->task->claim;
 	bool is_fruitful = has_delivery(job);
 
-	if (plan->own_minute == 0 || (is_fruitful && !plan->is_fruitful))
-		plan->own_minute = backoff_next_minute(clock_real_ms(),
+	if (times->own_minute == 0 || (is_fruitful && !times->is_fruitful))
+		times->own_minute = backoff_next_minute(clock_real_ms(),
 		    claim->attempt - claim->fruitful - is_fruitful,
 		    arc4random());
-	plan->is_fruitful |= is_fruitful;
-	return plan->own_minute;
+	times->is_fruitful |= is_fruitful;
+	return times->own_minute;
 }
 
 /* Record a verdict, unless a final one was recorded before. */

@@ -73,11 +73,3 @@ job_set_open(struct job *job, const struct verdict *verdict)
 		if (is_open(job, i))
 			job->verdicts[i] = *verdict;
 }
-
-void
-job_set_each_open(struct job *job, const struct verdict *verdicts)
-{
-	for (size_t i = 0; i < job->recipient_count; i++)
-		if (is_open(job, i))
-			job->verdicts[i] = *verdicts++;
-}

@@ -27,10 +27,9 @@ void job_clear(struct job *job);
 void job_set_verdict(struct job *job, const struct verdict *verdict);
 
 /* Count the open recipients; list them, as which of the envelope's; give them
- * all a verdict, or one each, in the order of the list. */
+ * all a verdict. */
 size_t job_count_open(const struct job *job);
 void job_list_open(const struct job *job, size_t *ret_recipients);
 void job_set_open(struct job *job, const struct verdict *verdict);
-void job_set_each_open(struct job *job, const struct verdict *verdicts);
 
 #endif

@@ -316,7 +316,7 @@ ca_make_key() {
 #	--name-only	its name is not among the alternative names
 #	--rsa BITS	its key is of RSA
 ca_issue() {
-	local name=$1 subject kind=--generate-certificate bits=''
+	local name=$1 subject mode=--generate-certificate bits=''
 	local anchor=(--load-ca-certificate ca.pem --load-ca-privkey ca.key)
 	local validity='expiration_days = 30' purpose=tls_www_server
 	local has_names=1
@@ -330,7 +330,7 @@ ca_issue() {
 				'expiration_date = "2020-02-01 00:00:00"')
 			;;
 		--self-signed)
-			kind=--generate-self-signed
+			mode=--generate-self-signed
 			anchor=()
 			;;
 		--client) purpose=tls_www_client ;;
@@ -353,7 +353,7 @@ ca_issue() {
 			esac
 		done
 	} >"$network_dir/ca/$name.template"
-	ca_run "$kind" --load-privkey "$name.key" "${anchor[@]}" \
+	ca_run "$mode" --load-privkey "$name.key" "${anchor[@]}" \
 		--template "$name.template" --outfile "$name.pem"
 }
 

@@ -35,8 +35,8 @@ static const struct {
 	/* marks, embeddings, overrides and isolates of direction */
 	{ "\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f", "???" },
 	{ "\xe2\x80\xaa\xe2\x80\xae"
-	  "exe.txt\xe2\x80\xac",
-	    "??exe.txt?" },
+	  "exe.txt\xe2\x80\xac\xe2\x80\xac",
+	    "??exe.txt??" },
 	{ "\xe2\x81\xa6\xe2\x81\xa9|", "??|" },
 	/* line and paragraph separators */
 	{ "a\xe2\x80\xa8"
