@@ -5,6 +5,9 @@
 load lib/common
 load lib/sources
 
+# More than the other files' tests take: some build the whole tree.
+export BATS_TEST_TIMEOUT=900
+
 setup() {
 	cd "$SMTPSERVER_SOURCE" || return
 }
