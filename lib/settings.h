@@ -57,8 +57,8 @@ int settings_read_hostname(const char *variable,
     char ret_hostname[SETTINGS_HOSTNAME_SIZE],
     char ret_error[SETTINGS_ERROR_SIZE]);
 
-/* Format an error message. Control characters become "?", because the message
- * is logged. Returns -EINVAL. */
+/* Format an error message. It is made printable, because it is logged. Returns
+ * -EINVAL. */
 int settings_fail(char ret_error[SETTINGS_ERROR_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -27,6 +27,13 @@ verdict_set(struct verdict *verdict, enum outcome outcome, const char *status,
 	va_end(args);
 }
 
+void
+verdict_defer(struct verdict *verdict)
+{
+	verdict->outcome = OUTCOME_DEFERRED;
+	verdict->status[0] = '4';
+}
+
 static bool
 has_end(const char *text, size_t size)
 {

@@ -43,6 +43,9 @@ void verdict_set(struct verdict *verdict, enum outcome outcome,
     const char *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Make a verdict that a reply gave temporary: it is not about the recipient. */
+void verdict_defer(struct verdict *verdict);
+
 /* Whether the recipient is delivered. */
 static inline bool
 verdict_is_good(const struct verdict *verdict)

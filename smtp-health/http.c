@@ -100,7 +100,7 @@ find_page(const struct http_page *pages, const char *path)
 }
 
 /* The fields of a request, as far as they are of interest. */
-struct fields {
+struct request_fields {
 	size_t size_bytes;
 	const char *host;
 	unsigned host_count;
@@ -112,7 +112,7 @@ static enum MHD_Result
 note_field(void *cls, enum MHD_ValueKind kind, const char *name,
     const char *value)
 {
-	struct fields *fields = cls;
+	struct request_fields *fields = cls;
 
 	(void)kind;
 	if (value == NULL)
@@ -132,7 +132,7 @@ note_field(void *cls, enum MHD_ValueKind kind, const char *name,
 /* Whom a request is for. A browser that was led here by the DNS of a stranger's
  * page says the page's host. Returns 0, or the status of a refusal. */
 static unsigned
-check_host(const struct server *server, const struct fields *fields,
+check_host(const struct server *server, const struct request_fields *fields,
     const char *authority, const char *version, FILE *out)
 {
 	bool is_needed = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
@@ -176,7 +176,7 @@ write_answer(const struct server *server, struct MHD_Connection *connection,
     const char *target, const char *method, const char *version, FILE *out,
     const char **ret_type)
 {
-	struct fields fields = { .size_bytes = strlen(target) };
+	struct request_fields fields = { .size_bytes = strlen(target) };
 	char authority[TARGET_AUTHORITY_SIZE];
 	const char *path = target_split(target, authority);
 	unsigned status;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/utf8.h"
+#include "lib/text.h"
 #include "smtp-session/command.h"
 
 #define SIZE_DIGITS_MAX 20 /* RFC 1870 section 4 */
@@ -257,14 +257,13 @@ command_parse_name(const char *argument, char ret_name[COMMAND_NAME_SIZE])
 	    has_control(argument))
 		return false;
 	while (*argument != '\0') {
-		size_t length = utf8_length(argument);
 		char c = *argument;
 
 		ret_name[used++] =
 		    isalnum((unsigned char)c) || strchr("-_.:[]", c) != NULL
 		    ? c
 		    : '?';
-		argument += length > 0 ? length : 1;
+		argument += text_character_length(argument);
 	}
 	ret_name[used] = '\0';
 	return true;

@@ -17,7 +17,7 @@
 #include "smtp-session/sandbox.h"
 
 static struct sandbox_view view;
-static uint64_t certificate; /* the state of its files, as it was */
+static uint64_t certificate_state; /* as the listener began */
 
 /* A file that is read now and then, and may be replaced by another one: what
  * its folder has. */
@@ -65,7 +65,7 @@ sandbox_enter_listener(const struct session_settings *settings)
 	sandbox_begin(&sandbox, SANDBOX_LISTENER);
 	view = sandbox_open_view(settings->queue_path, &sandbox,
 	    sandbox_allow_listener);
-	certificate = get_certificate_state(settings);
+	certificate_state = get_certificate_state(settings);
 	if (settings->tls_cert != NULL) {
 		allow_folder_of(&sandbox, settings->tls_cert);
 		allow_folder_of(&sandbox, settings->tls_key);
@@ -77,5 +77,5 @@ bool
 sandbox_is_listener_outdated(const struct session_settings *settings)
 {
 	return sandbox_is_outdated(&view) ||
-	    get_certificate_state(settings) != certificate;
+	    get_certificate_state(settings) != certificate_state;
 }

@@ -448,8 +448,7 @@ auth_judge(struct verdict *verdict)
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (strncmp(verdict->reply, codes[i], strlen(codes[i])) == 0) {
-			verdict->outcome = OUTCOME_DEFERRED;
-			verdict->status[0] = '4';
+			verdict_defer(verdict);
 			verdict->is_auth_trouble = true;
 			return true;
 		}

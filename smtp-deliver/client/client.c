@@ -233,15 +233,6 @@ client_set_unconnected(const struct trust *trust,
 	set_unused(trust, address, "4.4.1", reason, ret_verdict);
 }
 
-/* A failure before MAIL is never permanent for a recipient: the host may refuse
- * all clients for a time. */
-static void
-make_temporary(struct verdict *verdict)
-{
-	verdict->outcome = OUTCOME_DEFERRED;
-	verdict->status[0] = '4';
-}
-
 /* Make a client of a connection. Returns NULL without memory; the connection is
  * closed then. */
 static struct client *
@@ -287,7 +278,9 @@ client_open(const struct trust *trust, int fd, const struct addrinfo *address,
 		*ret_client = client;
 		return CLIENT_OPEN;
 	}
-	make_temporary(ret_verdict);
+	/* A failure before MAIL is never permanent for a recipient: the host
+	 * may refuse all clients for a time. */
+	verdict_defer(ret_verdict);
 	/* A host that refused us gets a QUIT (RFC 5321 section 4.1.1.10). */
 	if (result == DIALOGUE_REFUSED)
 		client_quit(client);

@@ -46,7 +46,7 @@ skip_comment(const char *p)
 }
 
 /* An address as it is found: that within brackets, or all of the text. */
-struct mailbox {
+struct author {
 	size_t used;
 	bool is_full; /* there was no room for all of it */
 	bool has_open, has_close; /* the brackets */
@@ -55,9 +55,9 @@ struct mailbox {
 
 /* Take a sign. Returns false if there is more than one address. */
 static bool
-take(struct mailbox *mailbox, char c)
+take(struct author *author, char c)
 {
-	if (mailbox->has_close)
+	if (author->has_close)
 		return false;
 	switch (c) {
 	case ',':
@@ -66,36 +66,36 @@ take(struct mailbox *mailbox, char c)
 		return false;
 	case '<':
 		/* What came before is a display name, of any length. */
-		mailbox->used = 0;
-		mailbox->is_full = false;
-		if (mailbox->has_open)
+		author->used = 0;
+		author->is_full = false;
+		if (author->has_open)
 			return false;
-		mailbox->has_open = true;
+		author->has_open = true;
 		return true;
 	case '>':
-		mailbox->has_close = true;
-		return mailbox->has_open;
+		author->has_close = true;
+		return author->has_open;
 	default:
 		break;
 	}
-	if (mailbox->used == TEXT_SIZE - 1)
-		mailbox->is_full = true;
+	if (author->used == TEXT_SIZE - 1)
+		author->is_full = true;
 	else
-		mailbox->text[mailbox->used++] = c;
+		author->text[author->used++] = c;
 	return true;
 }
 
 /* Find the one address: without comments and white space, and with a letter in
  * place of each quoted string and encoded word. */
 static bool
-find_address(const char *p, struct mailbox *ret_mailbox)
+find_address(const char *p, struct author *ret_author)
 {
-	struct mailbox *mailbox = ret_mailbox;
+	struct author *author = ret_author;
 	const char *end = p + strlen(p);
 	size_t length;
 
-	mailbox->used = 0;
-	mailbox->is_full = mailbox->has_open = mailbox->has_close = false;
+	author->used = 0;
+	author->is_full = author->has_open = author->has_close = false;
 	while (p != NULL && *p != '\0') {
 		char c = *p++;
 
@@ -108,30 +108,30 @@ find_address(const char *p, struct mailbox *ret_mailbox)
 		if (c == '"') {
 			p = skip_quoted(p);
 			c = 'q';
-		} else if (c == '=' && !mailbox->has_open &&
+		} else if (c == '=' && !author->has_open &&
 		    (length = encoded_word_length(p - 1,
 			 (size_t)(end - p) + 1)) > 0) {
 			p += length - 1;
 			c = 'q';
 		}
-		if (!take(mailbox, c))
+		if (!take(author, c))
 			return false;
 	}
-	mailbox->text[mailbox->used] = '\0';
-	return p != NULL && !mailbox->is_full &&
-	    mailbox->has_open == mailbox->has_close;
+	author->text[author->used] = '\0';
+	return p != NULL && !author->is_full &&
+	    author->has_open == author->has_close;
 }
 
 int
 author_find_domain(const char *body, char ret_domain[ADDRESS_DOMAIN_MAX + 1])
 {
-	struct mailbox mailbox;
+	struct author author;
 	const char *at;
 
-	if (!find_address(body, &mailbox))
+	if (!find_address(body, &author))
 		return -EBADMSG;
-	at = strchr(mailbox.text, '@');
-	if (at == NULL || at == mailbox.text || strchr(at + 1, '@') != NULL ||
+	at = strchr(author.text, '@');
+	if (at == NULL || at == author.text || strchr(at + 1, '@') != NULL ||
 	    at[1] == '[' || !is_domain(at + 1, true) ||
 	    strlcpy(ret_domain, at + 1, ADDRESS_DOMAIN_MAX + 1) >
 		ADDRESS_DOMAIN_MAX)

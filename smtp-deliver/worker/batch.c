@@ -93,16 +93,6 @@ is_about_content(const struct verdict *verdict)
 	    strncmp(verdict->status, "5.6.", 4) == 0;
 }
 
-/* Defer a recipient that is left for another batch. */
-static void
-keep(struct batch *batch, size_t i)
-{
-	struct verdict *verdict = &batch->job->verdicts[i];
-
-	verdict->outcome = OUTCOME_DEFERRED;
-	verdict->status[0] = '4';
-}
-
 /* ---- transactions -------------------------------------------------------- */
 
 struct tally {
@@ -174,12 +164,12 @@ judge(struct batch *batch, size_t member, const struct verdict *verdict,
 
 	batch->job->verdicts[member] = *verdict;
 	if (is_split && verdict->is_common != 0) {
-		keep(batch, member);
+		verdict_defer(&batch->job->verdicts[member]);
 		return true;
 	}
 	if (is_any_accepted && verdict->is_common == 0 && *tries == 0 &&
 	    !verdict_is_good(verdict) && is_too_many(verdict)) {
-		keep(batch, member);
+		verdict_defer(&batch->job->verdicts[member]);
 		*tries = 1;
 		return true;
 	}

@@ -17,7 +17,7 @@
  *
  *	batch_begin(batch, job, most);
  *	while (batch_next(batch))
- *		batch_take(batch, verdicts, refusal);
+ *		batch_take(batch, verdicts, refusal, is_lost);
  */
 struct batch {
 	struct job *job;

@@ -12,7 +12,6 @@
 #include "config.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -482,8 +481,7 @@ defer_session_refusals(enum transaction_refusal refusal,
 		if (refusal != REFUSAL_MAIL &&
 		    strncmp(verdict->reply, "503", 3) != 0)
 			continue;
-		verdict->outcome = OUTCOME_DEFERRED;
-		verdict->status[0] = '4';
+		verdict_defer(verdict);
 		is_any = true;
 	}
 	return is_any;
@@ -568,9 +566,8 @@ delivery_send(struct delivery *delivery)
 	transfer->evidence.was_offered = true;
 	if ((verdicts = calloc(batch->count, sizeof(*verdicts))) == NULL)
 		return true;
-	transfer_fill_message(transfer, recipients, &message);
 	batch_list(batch, recipients);
-	message.recipient_count = batch->count;
+	transfer_fill_message(transfer, recipients, batch->count, &message);
 	end = transaction_run(delivery->connection.client, &message, verdicts,
 	    &refusal);
 	judge_relay(delivery, verdicts, batch->count);

@@ -51,10 +51,9 @@ transfer_pass_over_lacking(struct transfer *transfer,
 }
 
 void
-transfer_fill_message(const struct transfer *transfer, size_t *recipients,
-    struct transaction_message *ret_message)
+transfer_fill_message(const struct transfer *transfer, const size_t *recipients,
+    size_t recipient_count, struct transaction_message *ret_message)
 {
-	job_list_open(transfer->job, recipients);
 	*ret_message = (struct transaction_message){
 		.envelope = &transfer->job->message->envelope,
 		.sender = transfer->outgoing.sender,
@@ -62,7 +61,7 @@ transfer_fill_message(const struct transfer *transfer, size_t *recipients,
 		.octets = transfer->outgoing.octets,
 		.fields = transfer->outgoing.signatures,
 		.recipients = recipients,
-		.recipient_count = job_count_open(transfer->job),
+		.recipient_count = recipient_count,
 	};
 }
 
@@ -104,7 +103,9 @@ transfer_prepare(struct transfer *transfer, const struct client *client,
 	}
 	if (!prepare_outgoing(transfer, dkim, masquerade))
 		return false;
-	transfer_fill_message(transfer, recipients, &message);
+	job_list_open(transfer->job, recipients);
+	transfer_fill_message(transfer, recipients,
+	    job_count_open(transfer->job), &message);
 	if (transaction_can_take(client, &message, &verdict))
 		return true;
 	transfer_pass_over_lacking(transfer, &verdict);

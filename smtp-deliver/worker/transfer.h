@@ -68,11 +68,12 @@ void transfer_pass_over_lacking(struct transfer *transfer,
 bool transfer_prepare(struct transfer *transfer, const struct client *client,
     const struct dkim *dkim, const struct masquerade *masquerade);
 
-/* The prepared message as a transaction takes it, for the open recipients.
+/* The prepared message as a transaction takes it.
  *
- * recipients	room for all of them; used by ret_message.
+ * recipients	which of the envelope's get it; used by ret_message.
  */
-void transfer_fill_message(const struct transfer *transfer, size_t *recipients,
+void transfer_fill_message(const struct transfer *transfer,
+    const size_t *recipients, size_t recipient_count,
     struct transaction_message *ret_message);
 
 /* Set the verdicts that follow from all hosts together. */
