@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 #
-# bootstrap.bats - ./bootstrap run: the whole server from the build directory,
-# in the foreground, without being installed.
+# bootstrap.bats - ./bootstrap: the set-up, and with "run" the whole server from
+# the build directory, in the foreground, without being installed.
 #
 # shellcheck disable=SC2154 # common.bash sets more variables
 
@@ -20,6 +20,7 @@ setup() {
 # Fail if a process of the test is left.
 teardown() {
 	stop_started
+	[ -z "${public:-}" ] || rm -rf "$public"
 	wait_for 15 is_all_gone
 }
 
@@ -143,4 +144,97 @@ time.sleep(60)' "$port" 3>&- &
 	run -1 bootstrap SMTP_QUEUE_WORKERS=many
 	grep -q "SMTP_QUEUE_WORKERS" "$trail"
 	is_all_gone
+}
+
+# ---- the set-up --------------------------------------------------------------
+
+# fake NAME: put a shell script, from stdin, before the program of this name.
+fake() {
+	{ echo '#!/bin/sh' && cat; } >"$BATS_TEST_TMPDIR/bin/$1"
+	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+}
+
+# Put bootstrap alone, and the programs that are faked, into $public, a folder
+# of root that other users can read.
+publish() {
+	need_root
+	public=$(mktemp -d /tmp/bootstrap.XXXXXX)
+	chmod 755 "$public"
+	cp -r "$SMTPSERVER_SOURCE"/{bootstrap,packages} \
+		"$BATS_TEST_TMPDIR/bin" "$public"
+}
+
+# without NAME COMMAND...: run a command where this program does not exist.
+without() {
+	local place=${public:-$BATS_TEST_TMPDIR}
+
+	mkdir "$place/visible"
+	ln -s /usr/sbin/* /usr/bin/* "$place/visible" 2>/dev/null || :
+	rm -f "$place"/{visible,bin}/"$1"
+	PATH=$place/bin:$place/visible "${@:2}"
+}
+
+# as_user COMMAND...: run it as a user who owns nothing.
+as_user() {
+	setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		env -u SMTPSERVER_BUILD PATH="$public/bin:${PATH#*:}" "$@"
+}
+
+@test "./bootstrap build prints a line for a step, and what to do next" {
+	run -0 "$SMTPSERVER_SOURCE/bootstrap" build
+	diff - <(echo "$output") <<-END
+		Building
+		Built in $SMTPSERVER_BUILD. Next, as root:
+
+		  make -C $SMTPSERVER_BUILD install
+		  systemctl enable --now smtpserver.socket
+	END
+	[ ! -e "$BATS_TEST_TMPDIR/called" ]
+}
+
+@test "a step that fails shows why, and where all of its output is" {
+	local build=$BATS_TEST_TMPDIR/build
+
+	run -1 env PKG_CONFIG_LIBDIR=/nonexistent SMTPSERVER_BUILD="$build" \
+		"$SMTPSERVER_SOURCE/bootstrap" build
+	[ "${lines[0]}" = Configuring ]
+	[[ $output == *"apt-get install "*libcurl4-gnutls-dev* ]]
+	[ "${lines[-1]}" = "bootstrap: this has failed: Configuring. All of its output is in $build/bootstrap.log" ]
+	grep "apt-get install .*libcurl4-gnutls-dev" "$build/bootstrap.log"
+}
+
+@test "apt's output is in the log, and only its end is shown on failure" {
+	fake dpkg-query </dev/null
+	fake sudo <<<'echo "$*"; seq -f "Unpacking %g" 1000; exit 100'
+	publish
+	install -d -o nobody "$public/build"
+	run -1 as_user "$public/bootstrap" build
+	[[ ${lines[0]} == "Installing autoconf automake "*" systemd" ]]
+	[ ${#lines[@]} -lt 40 ]
+	[ "${lines[-2]}" = "Unpacking 1000" ]
+	[[ ${lines[-1]} == "bootstrap: this has failed: "*" $public/build/bootstrap.log" ]]
+	grep -x "$public/bootstrap install-packages autoconf .*" \
+		"$public/build/bootstrap.log"
+	grep -x "Unpacking 1" "$public/build/bootstrap.log"
+}
+
+@test "without root and sudo the packages to install are named" {
+	fake dpkg-query </dev/null
+	publish
+	install -d -o nobody "$public/build"
+	run -1 without sudo as_user "$public/bootstrap" build
+	[[ $output == "bootstrap: packages are missing. As root: apt-get install autoconf "* ]]
+}
+
+@test "without apt ./bootstrap build names its packages, and goes on" {
+	run -0 without apt-get "$SMTPSERVER_SOURCE/bootstrap" build
+	[[ ${lines[0]} == "There is no apt: "*" autoconf automake "* ]]
+	[[ $output == *"Built in "* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/called" ]
+}
+
+@test "./bootstrap --help says how long it takes, and what wants root" {
+	run -0 "$SMTPSERVER_SOURCE/bootstrap" --help
+	[[ $output == *"build "*"run "*"check "*hour* ]]
+	[[ $output == *"tests need root"* ]]
 }

@@ -67,6 +67,46 @@ variables() {
 	grep -ohE '"SMTP_[A-Z_]+"' "$@" | tr -d '"' | sort -u
 }
 
+# packages_for PURPOSE...: the packages that the file "packages" has for these.
+packages_for() {
+	local purpose
+
+	for purpose; do
+		sed -n "s/^$purpose	//p" packages
+	done
+}
+
+@test "README lists the packages of a build as ./bootstrap installs them" {
+	[ "$(packages_for build | wc -l)" -ge 10 ]
+	diff <(packages_for build) <(sed -n \
+		'/^Without apt, install/,/^From a release/s/^    //p' README |
+		tr ' ' '\n')
+	# Nothing is listed twice, or for a purpose that nobody reads.
+	packages_for build run check | sort | uniq -d | nothing
+	grep -vE '^(#.*|(build|run|check)	[a-z0-9+.-]+|)$' packages | nothing
+}
+
+@test "configure names all that is missing at once, with its packages" {
+	local expected
+
+	mapfile -t expected < <(packages_for build |
+		grep -vE '^(autoconf|automake|ca-certificates)$')
+	cd "$BATS_TEST_TMPDIR"
+	# All programs but these.
+	mkdir bin
+	ln -s /usr/bin/* bin
+	rm bin/*gcc* bin/cc bin/*clang* bin/make bin/gmake bin/*pkg-config* \
+		2>/dev/null || :
+	PATH=$PWD/bin run -1 "$SMTPSERVER_SOURCE/configure" --quiet
+	diff <(sed -n 's/.*: apt-get install //p' <<<"$output" | tr ' ' '\n' |
+		sort) <(printf '%s\n' "${expected[@]}" | sort)
+	[[ $output == *"a C compiler"*"libcurl >= 7.85"*"catalogdir"* ]]
+	# Libraries alone.
+	PKG_CONFIG_LIBDIR=/nonexistent run -1 "$SMTPSERVER_SOURCE/configure" --quiet
+	[[ $output == *"libsystemd-dev libgnutls28-dev "*" systemd" ]]
+	[[ $output != *gcc* ]]
+}
+
 @test "every variable of the settings is in README and smtpserver(7)" {
 	local count=0 variable
 
