@@ -548,6 +548,70 @@ heard() {
 	no_settings
 }
 
+# Run a command as the user who owns /home/us.
+as_us() {
+	inside setpriv --reuid=1234 --regid=1234 --clear-groups "$@"
+}
+
+@test "a user's links do not make root write elsewhere by SMTP_QUEUE_PATH" {
+	local link target
+
+	inside sh -c 'mkdir -p /home/us /srv/victim && chown 1234 /home/us'
+	# The folder that the user wants root to make, by a link of this name.
+	while read -r link target; do
+		as_us ln -s "$target" "/home/us/$link"
+		settings "SMTP_QUEUE_PATH=/home/us/$link/mail"
+		is_empty /srv/victim -mindepth 1
+		run ! inside test -e /srv/nothing
+		inside journalctl -o cat -p err --facility=mail \
+			-t smtpserver-generator SMTP_EVENT=setting-invalid \
+			SMTP_VARIABLE=SMTP_QUEUE_PATH |
+			grep "^SMTP_QUEUE_PATH: /home/us/$link is "
+	done <<-'END'
+		there /srv/victim
+		dangling /srv/nothing
+		up ../../srv/victim
+	END
+	as_us ln -s /srv/nothing /home/us/last
+	settings SMTP_QUEUE_PATH=/home/us/last
+	run ! inside test -e /srv/nothing
+
+	# Folders of that user's are fine, and so are root's links.
+	as_us mkdir /home/us/own
+	inside ln -s /srv/victim /srv/link
+	for path in /home/us/own/new/mail /srv/link/mail; do
+		settings "SMTP_QUEUE_PATH=$path"
+		[ "$(inside stat -c '%U %a' $path)" = "smtpserver 700" ]
+	done
+	[ "$(inside stat -c '%U %a' /home/us/own/new)" = "root 755" ]
+	[ "$(inside stat -c '%u' /home/us/own)" = 1234 ]
+	no_settings
+	inside rm -r /home/us /srv/victim /srv/link
+}
+
+@test "a user cannot win the race for SMTP_QUEUE_PATH" {
+	inside sh -c 'mkdir -p /home/us /srv/victim && chown 1234 /home/us'
+	start as_us /usr/bin/python3 -c '
+import contextlib, os
+os.chdir("/home/us")
+while not os.path.exists("/srv/over"):
+    with contextlib.suppress(OSError):
+        os.symlink("/srv/victim", "race")
+        os.unlink("race")
+        os.mkdir("race")
+        os.rmdir("race")'
+	# What is made in the way is removed for the next round.
+	inside sh -c 'for round in $(seq 200); do
+			/usr/lib/smtpserver/make-spool /home/us/race/$round
+			rm -rf /home/us/race
+		done 2>/dev/null' || :
+	inside touch /srv/over
+	wait_for 10 is_gone "$started"
+	is_empty /srv/victim -mindepth 1
+	[ "$(inside stat -c %U /srv/victim)" = root ]
+	inside rm -r /home/us /srv/victim /srv/over
+}
+
 @test "a client gets an answer despite a wrong setting; no unit fails" {
 	local id
 

@@ -80,7 +80,7 @@ are_drop_ins_of() {
 }
 
 @test "the installed files have no placeholder left" {
-	run ! grep -rE '@(sbindir|localstatedir|sysconfdir|polllimit)@|\$\{' \
+	run ! grep -rE '@(sbindir|localstatedir|sysconfdir|pkglibdir|polllimit)@|\$\{' \
 		"$unit_dir"/smtpserver* "$stage"/usr/lib/*.d/smtpserver.conf
 }
 
