@@ -233,6 +233,57 @@ as_user() {
 	[ ! -e "$BATS_TEST_TMPDIR/called" ]
 }
 
+@test "a path with a blank is refused with what to do, by configure as well" {
+	local blank="$BATS_TEST_TMPDIR/my source" odd="$BATS_TEST_TMPDIR/it's"
+
+	ln -s "$SMTPSERVER_SOURCE" "$blank"
+	run -1 env SMTPSERVER_BUILD="$BATS_TEST_TMPDIR/b" "$blank/bootstrap" build
+	[[ $output == "bootstrap: the path of the source, $blank, has a blank, "*" rename "* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/b" ]
+	run -1 env SMTPSERVER_BUILD="$odd" "$SMTPSERVER_SOURCE/bootstrap" build
+	[[ $output == "bootstrap: the path $odd has a character "*" elsewhere: "* ]]
+	[ ! -e "$odd" ]
+
+	mkdir "$odd" "$BATS_TEST_TMPDIR/c"
+	cd "$odd"
+	run -1 "$SMTPSERVER_SOURCE/configure" --quiet
+	[[ $output == *"the path $odd has a character "*" elsewhere, "* ]]
+	cd "$BATS_TEST_TMPDIR/c"
+	run -1 "$blank/configure" --quiet
+	[[ $output == *"the path of the source, $blank, has a blank, "*" rename "* ]]
+}
+
+@test "what root has built is refused to others with what to do" {
+	publish
+	# All of it, or what "sudo make install" has left.
+	mkdir "$public/build"
+	run -1 as_user "$public/bootstrap" build
+	[[ $output == "bootstrap: $public/build belongs to root. SMTPSERVER_BUILD=FOLDER "*"chown -R "*" $public/build" ]]
+	: >"$public/build/config.status"
+	chown nobody "$public/build"
+	run -1 as_user "$public/bootstrap" build
+	[[ $output == "bootstrap: $public/build/config.status belongs to root. "* ]]
+	run -1 as_user SMTPSERVER_BUILD="$public/other" "$public/bootstrap" build
+	[[ $output == "bootstrap: $public/other cannot be made: $public belongs to root. SMTPSERVER_BUILD=FOLDER "* ]]
+	# Elsewhere; but the source has yet to get its ./configure.
+	rm -r "$public/build"
+	install -d -o nobody "$public/mine"
+	run -1 as_user SMTPSERVER_BUILD="$public/mine" "$public/bootstrap" build
+	[[ $output == "bootstrap: ./configure has yet to be made, in $public, which belongs to root."* ]]
+}
+
+@test "a spool that root has made is refused to others with what to do" {
+	publish
+	# A tree that is built.
+	install -d -o nobody "$public/build"
+	install -o nobody -m 755 /dev/null "$public/configure"
+	printf 'all:\n' >"$public/build/Makefile"
+	chown nobody "$public/build/Makefile"
+	install -d -m 700 "$public/data/spool"
+	run -1 as_user env -u SMTP_QUEUE_PATH "$public/bootstrap" run
+	[ "${lines[-1]}" = "bootstrap: the spool, $public/data/spool, cannot be used: $public/data/spool belongs to root. SMTP_QUEUE_PATH=FOLDER chooses another." ]
+}
+
 @test "./bootstrap --help says how long it takes, and what wants root" {
 	run -0 "$SMTPSERVER_SOURCE/bootstrap" --help
 	[[ $output == *"build "*"run "*"check "*hour* ]]
