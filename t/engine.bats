@@ -23,8 +23,11 @@ setup_file() {
 		mx.other.test. A $(network_ip4 odd2)
 	END
 	clock_build
-	cc -shared -fPIC -I"$SMTPSERVER_SOURCE" -I"$SMTPSERVER_BUILD" \
-		-o "$network_dir/deaf.so" "$SMTPSERVER_SOURCE/t/lib/deaf.c"
+	for library in deaf late; do
+		cc -shared -fPIC -I"$SMTPSERVER_SOURCE" \
+			-I"$SMTPSERVER_BUILD" -o "$network_dir/$library.so" \
+			"$SMTPSERVER_SOURCE/t/lib/$library.c"
+	done
 	chmod a+r "$network_dir"/*.so
 }
 
@@ -144,6 +147,21 @@ fields() {
 	run_under env "LD_PRELOAD=$network_dir/deaf.so"
 	deliver_start
 	wait_for 60 is_gone "$started"
+}
+
+@test "a worker that a run has given up begins no message" {
+	odd_start odd1 "banner=wait 2;ok"
+	id=$(send alice@one.test)
+	run_under env "LD_PRELOAD=$network_dir/late.so"
+	deliver_start
+	wait_for 10 is_connected odd1
+	kill "$started"
+	wait_for 40 is_gone "$started"
+	[ "$(odd_count odd1)" -eq "$(grep -c event=delivered "$trail")" ]
+	run_under
+	deliver
+	is_done "$id"
+	[ "$(odd_count odd1)" -eq 1 ]
 }
 
 # ---- the DNS -----------------------------------------------------------------

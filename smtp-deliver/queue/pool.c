@@ -461,7 +461,8 @@ pool_is_closing(const struct pool *pool)
 	return pool->is_closing;
 }
 
-/* Dismiss workers, but hear first what they have reported. */
+/* Dismiss workers, but hear first what they have reported. From now on none of
+ * them begins to send. */
 static void
 abandon(struct pool *pool, enum keep keep)
 {
@@ -471,6 +472,8 @@ abandon(struct pool *pool, enum keep keep)
 	TAILQ_FOREACH(worker, &pool->workers, entries) {
 		worker->keep = keep;
 		worker->report_count = 0;
+		if (worker->state == AT_WORK)
+			channel_stop(worker->fd);
 		hear(pool, worker);
 	}
 }

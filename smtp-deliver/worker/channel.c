@@ -206,6 +206,25 @@ channel_wait_go(int socket_fd)
 	return n == 1 ? 0 : -EPIPE;
 }
 
+void
+channel_stop(int socket_fd)
+{
+	(void)shutdown(socket_fd, SHUT_WR);
+}
+
+bool
+channel_is_stopped(int socket_fd)
+{
+	char octet;
+	ssize_t n;
+
+	do
+		n = recv(socket_fd, &octet, 1, MSG_DONTWAIT | MSG_PEEK);
+	while (n == -1 && errno == EINTR);
+	/* There is nothing to receive from a run that waits. */
+	return n != -1 || errno != EAGAIN;
+}
+
 int
 channel_receive_report(int socket_fd, struct report *ret_report)
 {

@@ -3,6 +3,7 @@
 #ifndef CHANNEL_H
 #define CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "smtp-deliver/worker/job.h"
@@ -64,6 +65,15 @@ int channel_send_report(int socket_fd, const struct report *report);
  * Returns 0 or a negative errno: the worker must not go on. */
 int channel_send_go(int socket_fd);
 int channel_wait_go(int socket_fd);
+
+/*
+ * Stop a worker that sends no message, without loss of a report: the run calls
+ * channel_stop(), then receives what was reported. A worker that asks
+ * channel_is_stopped() after REPORT_SENDING either learns that it must not
+ * send, or its report is there to be received. Both reply at once.
+ */
+void channel_stop(int socket_fd);
+bool channel_is_stopped(int socket_fd);
 
 /*
  * Receive a report if there is one. It may say anything: see pool.c.

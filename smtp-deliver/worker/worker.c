@@ -44,10 +44,14 @@ report_verdict(struct worker *worker, const struct job *job, size_t recipient)
 	    });
 }
 
+/* Returns whether the message may be sent. A run that is ending gives back the
+ * jobs of workers that have not reported this. */
 static bool
 report_sending(struct worker *worker)
 {
-	return send_report(worker, &(struct report){ .kind = REPORT_SENDING });
+	if (send_report(worker, &(struct report){ .kind = REPORT_SENDING }))
+		worker->is_dismissed = channel_is_stopped(worker->fd);
+	return !worker->is_dismissed;
 }
 
 /* Have final verdicts recorded before another host is tried (promise P2).
