@@ -393,8 +393,7 @@ timer_is_inactive() {
 		inside systemctl start smtpserver-deliver.service
 		wait_for 20 has_event "$id" message-done
 	fi
-	wait_for 10 mta_mail mx1 "$id"
-	[ "$(mta_mail mx1 "$id" | wc -l)" -eq 1 ]
+	wait_for 10 mta_has mx1 1 "$id"
 }
 
 # ---- settings ----------------------------------------------------------------
@@ -528,9 +527,12 @@ heard() {
 	settings SMTP_PORT=0.0.0.0:25
 	greeting | grep -q ^220
 	[ -z "$(inside ss -Hltn 'sport = :25')" ]
-	is_error_of smtpserver-generator SMTP_PORT
+	wait_for 10 is_error_of smtpserver-generator SMTP_PORT
 	inside journalctl -o cat -u smtpserver.socket |
 		grep -q "SMTP_PORT is '0.0.0.0:25'; expected a port"
+	[ -n "$(inside journalctl -o cat _UID=0 \
+		SMTP_EVENT=setting-invalid SMTP_VARIABLE=SMTP_PORT \
+		OBJECT_SYSTEMD_UNIT=smtpserver.socket)" ]
 	no_settings
 }
 
@@ -625,7 +627,7 @@ while not os.path.exists("/srv/over"):
 	wait_for 10 is_waiting_to_restart smtpserver-deliver.service
 	inside curl -sS http://127.0.0.1:8080/healthz |
 		grep '^SMTP_DEBUG is "loud"; expected'
-	is_error_of smtp-health SMTP_DEBUG
+	wait_for 10 is_error_of smtp-health SMTP_DEBUG
 	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
 
 	# Once it is corrected, all units go on.
@@ -909,7 +911,7 @@ is_inactive() {
 	use_socket smtpserver-listener.socket
 	greeting | grep -q '^421 4.3.5'
 	wait_for 10 is_waiting_to_restart smtpserver-listener.service
-	is_error_of smtp-session SMTP_SESSIONS
+	wait_for 10 is_error_of smtp-session SMTP_SESSIONS
 	inside systemctl stop smtpserver-listener.socket
 	no_settings
 	use_socket smtpserver-listener.socket
