@@ -238,7 +238,7 @@ keeps_secrets() {
 	deliver_by "[cyrus.hosts.test]"
 	told "$id" delivered 'tls="TLS1.3'
 	[ "$(mechanism cyrus)" = SCRAM-SHA-256 ]
-	[ "$(mta_mail cyrus "$id" | wc -l)" -eq 1 ]
+	wait_for 10 mta_has cyrus 1 "$id"
 }
 
 @test "Postfix with Cyrus SASL takes PLAIN and LOGIN if the line allows it" {

@@ -66,8 +66,7 @@ notices() {
 # parsed fields in $fields.
 read_notice() {
 	fields=$BATS_TEST_TMPDIR/fields
-	wait_for 10 mta_mail home "Delivered-To: $alice"
-	[ "$(mta_mail home "Delivered-To: $alice" | wc -l)" -eq 1 ]
+	wait_for 10 mta_has home 1 "Delivered-To: $alice"
 	python3 "$SMTPSERVER_SOURCE/t/lib/notice" \
 		"$(mta_mail home "Delivered-To: $alice")" >"$fields"
 }
@@ -187,7 +186,7 @@ says() {
 
 # Whether $alice's host has that many notices.
 has_notices() {
-	[ "$(mta_mail home "Delivered-To: $alice" | wc -l)" -eq "$1" ]
+	mta_has home "$1" "Delivered-To: $alice"
 }
 
 @test "the sender is notified of each failed recipient at once, and once" {

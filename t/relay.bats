@@ -151,7 +151,7 @@ setup() {
 	id=$(send a@one.test b@two.test)
 	deliver_by "[relay.hosts.test]:587"
 	told "$id" delivered 'tls="TLS1.3'
-	[ "$(mta_mail relay "$id" | wc -l)" -eq 2 ]
+	wait_for 10 mta_has relay 2 "$id"
 }
 
 @test "Postfix takes mail on port 465, with TLS from the first octet" {
@@ -159,7 +159,7 @@ setup() {
 	deliver_by "[relay.hosts.test]:465"
 	told "$id" delivered 'tls="TLS1.3'
 	told "$id" delivered 'policy=verify'
-	[ "$(mta_mail relay "$id" | wc -l)" -eq 1 ]
+	wait_for 10 mta_has relay 1 "$id"
 	id=$(send a@one.test)
 	deliver_by "[$(network_ip4 relay)]:465"
 	told "$id" delivered 'tls="TLS1.3'

@@ -443,6 +443,12 @@ mta_mail() {
 	grep -rlF -- "$2" "$network_dir/mta-$1/mail/new" 2>/dev/null
 }
 
+# mta_has HOST NUMBER TEXT: whether it has received that many messages that
+# contain the text. It files them a moment after its reply: use wait_for.
+mta_has() {
+	[ "$(mta_mail "$1" "$3" | wc -l)" -eq "$2" ]
+}
+
 # mta_content FILE: a received message without the fields that the MTA has added
 # at the top: those for the mailbox and its Received.
 mta_content() {
