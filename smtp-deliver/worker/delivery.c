@@ -25,6 +25,7 @@
 #include "smtp-deliver/worker/connection.h"
 #include "smtp-deliver/worker/delivery.h"
 #include "smtp-deliver/worker/hostlog.h"
+#include "smtp-deliver/worker/refusal.h"
 #include "smtp-deliver/worker/requirement.h"
 
 /* How often a content may be sent in vain in an attempt. */
@@ -466,27 +467,6 @@ judge_relay(const struct delivery *delivery, struct verdict *verdicts,
 			    &verdicts[i]);
 }
 
-/* Over a connection that has served other messages, a refusal of MAIL or a
- * command out of sequence may be about the connection. Defer such verdicts: a
- * fresh connection decides. Returns whether there is one. */
-static bool
-defer_session_refusals(enum transaction_refusal refusal,
-    struct verdict *verdicts, size_t count)
-{
-	bool is_any = false;
-
-	for (size_t i = 0; i < count; i++) {
-		struct verdict *verdict = &verdicts[i];
-
-		if (refusal != REFUSAL_MAIL &&
-		    strncmp(verdict->reply, "503", 3) != 0)
-			continue;
-		verdict_defer(verdict);
-		is_any = true;
-	}
-	return is_any;
-}
-
 /* The content was sent in vain: it may be sent once more in this attempt, to
  * another host of the route if there is one left. */
 static void
@@ -499,22 +479,6 @@ limit_contents(struct delivery *delivery)
 		transfer->is_over = true;
 	if (position->next_host < delivery->route.host_count)
 		position->candidate.has_addresses = false;
-}
-
-/* Whether all are deferred as they may be over a connection too many: at MAIL,
- * or by a code for that. */
-static bool
-is_crowded(enum transaction_refusal refusal, const struct verdict *verdicts,
-    size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (verdicts[i].outcome != OUTCOME_DEFERRED ||
-		    *verdicts[i].reply != '4' ||
-		    (refusal != REFUSAL_MAIL &&
-			strncmp(verdicts[i].reply, "421", 3) != 0 &&
-			strncmp(verdicts[i].reply, "432", 3) != 0))
-			return false;
-	return true;
 }
 
 /* Take the verdicts of a transaction, and what follows for the connection and
@@ -530,9 +494,9 @@ take_verdicts(struct delivery *delivery, struct verdict *verdicts,
 	bool is_progress = true;
 
 	transfer->evidence.was_crowded =
-	    is_fresh && is_crowded(refusal, verdicts, batch->count);
+	    is_fresh && refusal_is_crowding(refusal, verdicts, batch->count);
 	if (!is_fresh &&
-	    (defer_session_refusals(refusal, verdicts, batch->count) ||
+	    (refusal_defer_session(refusal, verdicts, batch->count) ||
 		is_lost)) {
 		batch_put_off(batch, verdicts);
 		if (end == TRANSACTION_READY)
