@@ -972,3 +972,40 @@ survive_burst() {
 		inside systemctl is-active "$unit"
 	done
 }
+
+# Last, for nothing is installed afterwards.
+@test "make uninstall refuses what is in use, and leaves no failed unit" {
+	local uninstall=(inside make -s -C /root/build uninstall)
+
+	# The installed version, with the same ./configure.
+	tar -C "$SMTPSERVER_SOURCE" --exclude=./.git --exclude=./build \
+		--exclude=./data -c . | inside sh -euc '
+			mkdir /root/source /root/build
+			tar -C /root/source -x
+			cd /root/build
+			../source/configure --quiet --prefix=/usr \
+				--sysconfdir=/etc --localstatedir=/var'
+	run -2 "${uninstall[@]}"
+	[[ $output == *"systemctl disable --now smtpserver.socket "* ]]
+	[[ $output == *"In use are: "*smtpserver.socket* ]]
+	inside test -x /usr/sbin/smtp-session
+	# Enabled alone, or active alone.
+	inside systemctl stop 'smtpserver*'
+	run -2 "${uninstall[@]}"
+	[[ $output == *"In use are: smtpserver.socket"* ]]
+	inside systemctl disable smtpserver.socket
+	inside systemctl start smtpserver-listener.socket
+	run -2 "${uninstall[@]}"
+	[[ $output == *"In use are: "*smtpserver-listener.socket* ]]
+
+	# As we said.
+	inside systemctl disable --now smtpserver.socket \
+		smtpserver-listener.socket
+	inside systemctl stop 'smtpserver*'
+	"${uninstall[@]}"
+	run ! inside test -e /usr/sbin/smtp-session
+	inside systemctl --failed
+	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
+	[ -z "$(inside find /etc/systemd/system -xtype l -name 'smtpserver*')" ]
+	run -1 inside systemctl cat smtpserver.socket
+}
