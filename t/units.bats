@@ -84,6 +84,40 @@ are_drop_ins_of() {
 		"$unit_dir"/smtpserver* "$stage"/usr/lib/*.d/smtpserver.conf
 }
 
+@test "what is installed names the paths that were configured" {
+	local dir
+
+	mkdir "$BATS_TEST_TMPDIR/build"
+	cd "$BATS_TEST_TMPDIR/build"
+	dir=/opt/x/lib/systemd
+	"$SMTPSERVER_SOURCE/configure" --quiet --prefix=/opt/x \
+		--with-systemdsystemunitdir=$dir/system \
+		--with-systemdsystemgeneratordir=$dir/system-generators \
+		--with-sysusersdir=/opt/x/lib/sysusers.d \
+		--with-tmpfilesdir=/opt/x/lib/tmpfiles.d \
+		--with-catalogdir=$dir/catalog
+	# All but the programs and modules.
+	make -s install-man install-nodist_docDATA \
+		install-nodist_systemdsystemunitDATA \
+		install-nodist_systemdsystemgeneratorSCRIPTS \
+		install-nodist_sysusersDATA install-nodist_tmpfilesDATA \
+		DESTDIR="$root" 3>&-
+	# Nothing elsewhere, and nothing names the usual places.
+	[ "$(ls "$root")" = $'opt\nproc' ]
+	[ "$(find "$root/opt/x/share/man" -type f | wc -l)" -eq 4 ]
+	run ! grep -rE '(^|[^x.])/(etc|lib|usr/lib|var/spool)/smtpserver|/usr/s?bin/smtp' \
+		"$root/opt"
+	for file in man/man7/smtpserver.7 doc/smtpserver/README; do
+		grep -q /opt/x/etc/smtpserver/environment \
+			"$root/opt/x/share/$file"
+		grep -q /opt/x/var/spool/smtpserver "$root/opt/x/share/$file"
+	done
+	grep -q '^ExecStart=/opt/x/sbin/smtp-deliver' \
+		"$root$dir/system/smtpserver-deliver.service"
+	grep -q /opt/x/lib/smtpserver/smtp-tls.so \
+		"$root/opt/x/share/man/man8/smtp-session.8"
+}
+
 @test "exposure of all units but a session's is 1.5 at most" {
 	for unit in smtpserver-deliver.service smtpserver-health.service \
 		smtpserver-listener.service; do
