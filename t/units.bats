@@ -252,6 +252,7 @@ are_drop_ins_of() {
 		MESSAGE=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port; the default is used
 		MESSAGE_ID=$(sed -n '/"setting-invalid"/{n;s/[^"]*"\(.*\)".*/\1/p}' \
 			"$SMTPSERVER_SOURCE/lib/audit.c")
+		OBJECT_SYSTEMD_UNIT=smtpserver.socket
 		PRIORITY=3
 		SMTP_EVENT=setting-invalid
 		SMTP_REASON=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port; the default is used
