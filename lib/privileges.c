@@ -10,11 +10,16 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/privileges.h"
+
+static uid_t acting_uid; /* root acts as this user; 0: it does not */
 
 static int
 become(uid_t uid, gid_t gid)
@@ -50,4 +55,49 @@ privileges_become_owner(const char *path)
 	if (geteuid() != 0 || stat(path, &st) == -1 || st.st_uid == 0)
 		return 0;
 	return become_with_death_signal(st.st_uid, st.st_gid);
+}
+
+/* Going on with the wrong user's rights is not an option. */
+static void
+must(bool is_done)
+{
+	if (!is_done)
+		abort();
+}
+
+int
+privileges_act_as_owner(const char *path)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(path, &st) == -1 || st.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) == -1 || setegid(st.st_gid) == -1 ||
+	    seteuid(st.st_uid) == -1)
+		return -errno;
+	acting_uid = st.st_uid;
+	return 0;
+}
+
+void
+privileges_act_as_self(void)
+{
+	if (acting_uid == 0)
+		return;
+	must(seteuid(0) == 0 && setegid(0) == 0);
+	acting_uid = 0;
+}
+
+int
+privileges_open_as_self(const char *path, int flags)
+{
+	int fd, error;
+
+	if (acting_uid != 0)
+		must(seteuid(0) == 0);
+	fd = open(path, flags);
+	error = errno;
+	if (acting_uid != 0)
+		must(seteuid(acting_uid) == 0);
+	return fd == -1 ? -error : fd;
 }

@@ -14,4 +14,16 @@
  */
 int privileges_become_owner(const char *path);
 
+/*
+ * Likewise, until privileges_act_as_self(): what this process opens meanwhile
+ * is what the owner may open. For a program that is run by hand, and before
+ * anything from outside this host is handled.
+ */
+int privileges_act_as_owner(const char *path);
+void privileges_act_as_self(void);
+
+/* Open a file as the user that started this process, even while it acts as
+ * another. Returns a descriptor, or a negative errno. */
+int privileges_open_as_self(const char *path, int flags);
+
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/privileges.h"
 #include "lib/secret.h"
 
 static int
@@ -40,6 +41,20 @@ find(const char *name, char ret_path[PATH_MAX],
 		    "it is the name of a credential, but "
 		    "CREDENTIALS_DIRECTORY is not set");
 	return length < PATH_MAX ? 0 : fail(ret_error, strerror(ENAMETOOLONG));
+}
+
+/* A credential is root's, and root hands it on: here, in programs that are run
+ * by hand, as systemd does in units. */
+static int
+open_secret(const char *name, const char *path)
+{
+	/* O_NONBLOCK: do not wait for the writer of a pipe. */
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, fd;
+
+	if (strchr(name, '/') == NULL)
+		return privileges_open_as_self(path, flags);
+	fd = open(path, flags);
+	return fd == -1 ? -errno : fd;
 }
 
 static int
@@ -74,10 +89,8 @@ secret_read(const char *name, char *ret_text, size_t size, size_t *ret_length,
 
 	if ((r = find(name, path, ret_error)) < 0)
 		return r;
-	/* O_NONBLOCK: do not wait for the writer of a pipe. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1)
-		return fail(ret_error, strerror(errno));
+	if ((fd = open_secret(name, path)) < 0)
+		return fail(ret_error, strerror(-fd));
 	r = read_open_file(fd, ret_text, size, ret_length, ret_error);
 	close(fd);
 	return r;

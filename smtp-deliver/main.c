@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/environment.h"
 #include "lib/privileges.h"
 #include "lib/spool/fault.h"
 #include "lib/spool/probe.h"
@@ -52,6 +53,7 @@ usage(void)
 {
 	(void)fprintf(stderr,
 	    "usage: smtp-deliver [--watch]\n"
+	    "       smtp-deliver --check\n"
 	    "       smtp-deliver --explain [--from ADDRESS] ADDRESS...\n"
 	    "       smtp-deliver --check-routes [FILE]\n");
 	exit(EX_USAGE);
@@ -60,6 +62,7 @@ usage(void)
 enum mode {
 	MODE_RUN,
 	MODE_WATCH,
+	MODE_CHECK,
 	MODE_EXPLAIN,
 	MODE_CHECK_ROUTES,
 	OPTION_FROM, /* not a mode, but an option of MODE_EXPLAIN */
@@ -69,6 +72,7 @@ static enum mode
 parse_options(int argc, char *argv[], const char **ret_sender)
 {
 	static const struct option options[] = {
+		{ "check", no_argument, NULL, MODE_CHECK },
 		{ "check-routes", no_argument, NULL, MODE_CHECK_ROUTES },
 		{ "from", required_argument, NULL, OPTION_FROM },
 		{ "explain", no_argument, NULL, MODE_EXPLAIN },
@@ -290,6 +294,53 @@ warn_of_unknown_variables(void)
 		warnx("%s", text);
 }
 
+/* Read files as the user of the spool, as the units do. */
+static void
+act_as_owner(void)
+{
+	const char *path = settings_get("SMTP_QUEUE_PATH", SETTINGS_QUEUE_PATH);
+	int r = privileges_act_as_owner(path);
+
+	if (r < 0)
+		errc(EX_TEMPFAIL, -r, "%s", path);
+}
+
+/* Say where the settings are from, because two users may have different ones.
+ * error is of environment_load(). */
+static void
+print_origin(enum environment_origin origin, int error)
+{
+	const char *path = settings_get("SMTP_QUEUE_PATH", SETTINGS_QUEUE_PATH);
+
+	if (origin == ENVIRONMENT_CALLER)
+		(void)printf("settings: of this process; spool %s\n", path);
+	else if (error < 0)
+		(void)printf("settings: of this process, as %s cannot be read: "
+			     "%s; spool %s\n",
+		    environment_path(), strerror(-error), path);
+	else
+		(void)printf("settings: of the units, %s; spool %s\n",
+		    environment_path(), path);
+	(void)fflush(stdout);
+}
+
+static int
+check(void)
+{
+	struct configuration configuration = { .rules = NULL };
+	char error[CONFIGURATION_ERROR_SIZE];
+
+	warn_of_unknown_variables();
+	act_as_owner();
+	if (configure(&configuration, error) < 0)
+		errx(EX_CONFIG, "%s", error);
+	rules_close(configuration.rules);
+	dkim_close(configuration.dkim);
+	credentials_close(configuration.credentials);
+	(void)puts("smtp-deliver can use its settings");
+	return EX_OK;
+}
+
 static int
 explain(char *const addresses[], const char *sender)
 {
@@ -302,17 +353,19 @@ explain(char *const addresses[], const char *sender)
 	bool is_good;
 
 	warn_of_unknown_variables();
+	act_as_owner();
 	if (configure_routing(&configuration, error) < 0)
 		errx(EX_CONFIG, "%s", error);
+	/* This user may not be allowed to read the credentials. */
+	if (credentials_open(settings, &credentials, auth_error) < 0)
+		warnx("%s; relays are tried without credentials", auth_error);
+	privileges_act_as_self();
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (sender != NULL && strcmp(sender, "<>") == 0)
 		sender = "";
 	/* A user who may not read the spool does without its policies. */
 	if (spool_exists(settings->queue_path))
 		(void)open_as_owner(settings->queue_path, &spool);
-	/* This user may not be allowed to read the credentials. */
-	if (credentials_open(settings, &credentials, auth_error) < 0)
-		warnx("%s; relays are tried without credentials", auth_error);
 	is_good = explain_addresses(addresses, sender, spool, settings,
 	    configuration.rules, credentials);
 	credentials_close(credentials);
@@ -404,11 +457,18 @@ main(int argc, char *argv[])
 {
 	const char *sender = NULL;
 	enum mode mode = parse_options(argc, argv, &sender);
+	enum environment_origin origin;
+	int r = environment_load(&origin);
 
+	if (r < 0 && mode != MODE_EXPLAIN)
+		errc(EX_CONFIG, -r, "%s", environment_path());
 	switch (mode) {
+	case MODE_CHECK:
+		return check();
 	case MODE_CHECK_ROUTES:
 		return check_routes(optind < argc ? argv[optind] : NULL);
 	case MODE_EXPLAIN:
+		print_origin(origin, r);
 		return explain(argv + optind, sender);
 	default:
 		break;

@@ -26,6 +26,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "lib/audit.h"
+#include "lib/environment.h"
 #include "lib/privileges.h"
 #include "lib/sandbox.h"
 #include "lib/spool/probe.h"
@@ -144,28 +145,55 @@ write_metrics(void *context, const char *accept, FILE *out,
 static _Noreturn void
 usage(void)
 {
-	(void)fprintf(stderr, "usage: smtp-health [--stay]\n");
+	(void)fprintf(stderr,
+	    "usage: smtp-health [--stay]\n"
+	    "       smtp-health --check\n");
 	exit(EX_USAGE);
 }
 
-static bool
+enum mode {
+	MODE_SERVE, /* and exit when idle */
+	MODE_STAY,
+	MODE_CHECK,
+};
+
+static enum mode
 parse_arguments(int argc, char *argv[])
 {
 	static const struct option options[] = {
-		{ "stay", no_argument, NULL, 's' },
+		{ "check", no_argument, NULL, MODE_CHECK },
+		{ "stay", no_argument, NULL, MODE_STAY },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool is_staying = false;
+	enum mode mode = MODE_SERVE;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 's')
+		if (option == '?')
 			usage();
-		is_staying = true;
+		mode = (enum mode)option;
 	}
 	if (optind < argc)
 		usage();
-	return is_staying;
+	return mode;
+}
+
+/* Tell whether the settings can be used. */
+static int
+check(void)
+{
+	struct health_settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+	enum environment_origin origin;
+	int r = environment_load(&origin);
+
+	if (r < 0)
+		errc(EX_CONFIG, -r, "%s", environment_path());
+	audit_write_unknown_variables();
+	if (health_settings_load(&settings, error) < 0)
+		errx(EX_CONFIG, "%s", error);
+	(void)puts("smtp-health can use its settings");
+	return EX_OK;
 }
 
 /* The socket that systemd listens on. */
@@ -200,7 +228,7 @@ report_misconfigured(const char *error)
 int
 main(int argc, char *argv[])
 {
-	bool is_staying = parse_arguments(argc, argv);
+	enum mode mode = parse_arguments(argc, argv);
 	struct program program = { .argv = argv };
 	struct health_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
@@ -210,6 +238,8 @@ main(int argc, char *argv[])
 	int fd, r;
 
 	audit_open("smtp-health", false);
+	if (mode == MODE_CHECK)
+		return check();
 	if (health_settings_load(&settings, error) < 0) {
 		report_misconfigured(error);
 		program.misconfiguration = error;
@@ -230,7 +260,7 @@ main(int argc, char *argv[])
 	if ((r = privileges_become_owner(program.spool_path)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", program.spool_path);
 	enter_sandbox(&program);
-	r = http_serve(fd, &site, is_staying ? -1 : IDLE_MS);
+	r = http_serve(fd, &site, mode == MODE_STAY ? -1 : IDLE_MS);
 	if (r < 0)
 		errc(EX_OSERR, -r, "serving HTTP");
 	return program.is_outdated ? SUPERVISE_AGAIN : EX_OK;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -23,9 +24,11 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/environment.h"
 #include "lib/privileges.h"
 #include "lib/spool/fault.h"
 #include "lib/stream.h"
+#include "lib/tls.h"
 #include "lib/tlsmodule.h"
 #include "smtp-session/listener.h"
 #include "smtp-session/systemd.h"
@@ -174,6 +177,45 @@ end_misconfigured(const char *error)
 	errx(EX_CONFIG, "%s", error);
 }
 
+/* The certificate and the key, as each session reads them. */
+static void
+check_identity(const struct session_settings *settings)
+{
+	struct tls_identity *identity;
+	struct tls_result result;
+
+	if (settings->tls_cert == NULL)
+		return;
+	tls_module_load();
+	if (tls_identity_load(settings->tls_cert, settings->tls_key, &identity,
+		&result) < 0)
+		errx(EX_CONFIG, "SMTP_TLS_CERT and SMTP_TLS_KEY: %s",
+		    result.error);
+	tls_identity_free(identity);
+}
+
+/* --check: tell whether the settings can be used. */
+static int
+check(void)
+{
+	struct session_settings settings;
+	char error[SETTINGS_ERROR_SIZE];
+	enum environment_origin origin;
+	int r;
+
+	audit_open("smtp-session", false);
+	if ((r = environment_load(&origin)) < 0)
+		errc(EX_CONFIG, -r, "%s", environment_path());
+	audit_write_unknown_variables();
+	if (session_settings_load(&settings, error) < 0)
+		errx(EX_CONFIG, "%s", error);
+	if ((r = privileges_act_as_owner(settings.queue_path)) < 0)
+		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
+	check_identity(&settings);
+	(void)puts("smtp-session can use its settings");
+	return EX_OK;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -182,9 +224,11 @@ main(int argc, char *argv[])
 	char error[SETTINGS_ERROR_SIZE];
 	bool is_configured;
 
-	(void)argv;
+	if (argc == 2 && strcmp(argv[1], "--check") == 0)
+		return check();
 	if (argc > 1)
-		errx(EX_USAGE, "takes no arguments; see smtp-session(8)");
+		errx(EX_USAGE,
+		    "the only option is --check; see smtp-session(8)");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) fails with EFBIG */
 	is_configured = session_settings_load(&settings, error) == 0;

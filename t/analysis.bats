@@ -18,7 +18,9 @@ setup() {
 	read -ra flags < <(pkg-config --cflags libbsd-overlay libmd libsystemd \
 		gnutls libidn2 libxxhash libmicrohttpd fuse3)
 	flags+=(-std=c17 -D_GNU_SOURCE= -D_FILE_OFFSET_BITS=64 -I.
-		-I"$SMTPSERVER_BUILD" '-DPKGLIBDIR="/usr/lib/smtpserver"')
+		-I"$SMTPSERVER_BUILD" '-DPKGLIBDIR="/usr/lib/smtpserver"'
+		'-DSBINDIR="/usr/sbin"' '-DSYSCONFDIR="/etc"'
+		'-DLOCALSTATEDIR="/var"')
 }
 
 # plant NAME: create a file with a fault from stdin.

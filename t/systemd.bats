@@ -7,6 +7,7 @@
 # The system is booted once for the file. Its only customization is that it
 # trusts the test CA.
 #
+# shellcheck disable=SC2030,SC2031 # each test has variables of its own
 # shellcheck disable=SC2154 # the files that are loaded set more variables
 # shellcheck disable=SC2016 # what is quoted is for the shell in there
 
@@ -398,8 +399,8 @@ timer_is_inactive() {
 
 # ---- settings ----------------------------------------------------------------
 
-@test "systemd and the generator read the environment file alike" {
-	local number expected text ours theirs
+@test "systemd, the generator and --check read the environment file alike" {
+	local number expected text ours theirs checked
 
 	inside mkdir -p "${environment%/*}"
 	# Each line has a file and the SMTP_PORT that both must read from it,
@@ -415,8 +416,13 @@ timer_is_inactive() {
 			-p "EnvironmentFile=$environment" \
 			sh -c 'printenv SMTP_PORT || echo none')
 		ours=$(heard)
-		echo "$text: we read '$ours', systemd '$theirs'"
+		# A flag, so that it names each value but none.
+		inside sed -i s/SMTP_PORT/SMTP_DEBUG/ "$environment"
+		checked=$(inside smtp-health --check 2>&1 || :)
+		echo "$text: we read '$ours', systemd '$theirs': $checked"
 		[ "$theirs" = "${expected//+/ }" ]
+		[ "$checked" = "smtp-health: SMTP_DEBUG is \"$theirs\"; expected 1, true, 0 or false" ] ||
+			[ "$theirs $checked" = "none smtp-health can use its settings" ]
 		[ "$ours" = "${theirs//[!A-Za-z0-9 ]/?}" ]
 	done 9<<-'END'
 		N SMTP_PORT=NUMBER\n
@@ -548,6 +554,106 @@ heard() {
 	[ "$(inside curl -sS http://127.0.0.1:8080/healthz)" = OK ]
 	[ -z "$(stored_files "$id")" ]
 	no_settings
+}
+
+# check STATUS TEXT PROGRAM [LINE]...: --check with these lines in the
+# environment file has that status, and prints a line that begins so.
+check() {
+	local status=$1 text=$2 program=$3
+
+	shift 3
+	inside mkdir -p "${environment%/*}"
+	printf '%s\n' "$@" | inside tee "$environment" >/dev/null
+	run -"$status" inside "$program" --check
+	[[ $output == "$text"* ]]
+}
+
+@test "--check tells whether a program can use its settings and their files" {
+	local program dir=/etc/smtpserver
+
+	ca_issue checked localhost
+	for program in smtp-session smtp-deliver smtp-health; do
+		check 0 "$program can use its settings" $program
+		check 78 "$program: SMTP_DEBUG is \"x\"; expected 1" $program \
+			SMTP_DEBUG=x
+		# What a later line says, and what another program uses.
+		check 0 "$program can use its settings" $program \
+			SMTP_DEBUG=x SMTP_DEBUG=1
+	done
+	check 0 "smtp-session can" smtp-session SMTP_MX_HOSTS=0
+	check 78 "smtp-deliver: SMTP_MX_HOSTS" smtp-deliver SMTP_MX_HOSTS=0
+	run -0 inside env SMTP_MX_HOSTS=1 smtp-deliver --check
+	inside sh -c "printf 'SMTP_MX_HOSTS=\\377' >$environment"
+	run -78 inside smtp-deliver --check
+	[[ $output == "smtp-deliver: $environment: "* ]]
+	check 0 "smtp-deliver: SMTP_RELAY_HOST is not a variable" smtp-deliver \
+		SMTP_RELAY_HOST=x
+
+	# Certificates and keys: root reads them as the units' user does.
+	install_certificate checked
+	set -- SMTP_TLS_CERT=$dir/tls.pem SMTP_TLS_KEY=$dir/tls.key
+	check 0 "smtp-session can" smtp-session "$@"
+	inside chown root $dir/tls.key
+	check 78 "smtp-session: SMTP_TLS_CERT and SMTP_TLS_KEY: " smtp-session "$@"
+	check 78 "smtp-session: SMTP_TLS_CERT and SMTP_TLS_KEY: " smtp-session \
+		"$1" SMTP_TLS_KEY=$dir/none
+
+	# Files of delivery.
+	check 78 "smtp-deliver: SMTP_ROUTES: $dir/routes: No such file" \
+		smtp-deliver SMTP_ROUTES=$dir/routes
+	inside sh -c "echo to x >$dir/routes"
+	check 78 "smtp-deliver: SMTP_ROUTES: $dir/routes:1: " smtp-deliver \
+		SMTP_ROUTES=$dir/routes
+	check 78 "smtp-deliver: SMTP_TLS_CA_FILE: " smtp-deliver \
+		SMTP_TLS_CA_FILE=$dir/none
+	set -- SMTP_DKIM_SELECTOR=a SMTP_DKIM_KEY_PATH=$dir/dkim
+	check 78 "smtp-deliver: SMTP_DKIM_KEY_PATH" smtp-deliver "$@"
+	inside sh -c "umask 077; openssl genpkey -quiet -algorithm ED25519 \
+		-out $dir/dkim"
+	check 78 "smtp-deliver: SMTP_DKIM_KEY_PATH" smtp-deliver "$@"
+	inside chown smtpserver $dir/dkim
+	check 0 "smtp-deliver can" smtp-deliver "$@"
+
+	# A credential, which root has for the unit.
+	set -- SMTP_AUTH_FILE=smtpserver.auth
+	check 78 "smtp-deliver: SMTP_AUTH_FILE" smtp-deliver "$@"
+	inside sh -euc 'umask 077; mkdir -p /etc/credstore
+		echo mx1.hosts.test plain me secret >/etc/credstore/smtpserver.auth'
+	check 0 "smtp-deliver can" smtp-deliver "$@"
+	inside sh -c 'echo nonsense >/etc/credstore/smtpserver.auth'
+	check 78 "smtp-deliver: SMTP_AUTH_FILE" smtp-deliver "$@"
+	inside rm -r /etc/credstore/smtpserver.auth $dir
+}
+
+@test "root's smtp-deliver uses the installed spool and the units' settings" {
+	local id
+
+	settings "SMTP_RELAYHOST=[mx1.hosts.test]"
+	inside systemctl stop smtpserver-deliver.path
+	id=$(full_message "by hand" | submit_by_smtplib mail@example.test)
+	run -0 inside smtp-deliver
+	[[ $output == *"message=$id event=delivered "*" host=mx1.hosts.test["* ]]
+	[ "$(mta_mail mx1 "$id" | wc -l)" -eq 1 ]
+	run ! inside test -e /data
+
+	# What the caller sets takes precedence.
+	run -69 inside env SMTP_RELAYHOST= smtp-deliver --explain mail@null.test
+	[ "${lines[0]}" = "settings: of the units, $environment; spool $spool" ]
+	[[ $output == *"no route: 5.1.10 "* ]]
+	run inside smtp-deliver --explain mail@null.test
+	[[ $output == *"host mx1.hosts.test"* ]]
+	run inside env SMTP_QUEUE_PATH=/nonexistent smtp-deliver --explain \
+		mail@null.test
+	[ "${lines[0]}" = "settings: of this process; spool /nonexistent" ]
+	[[ $output == *"no route: 5.1.10 "* ]]
+
+	# Users may not be allowed to read the file.
+	inside chmod 600 $environment
+	run -69 as_nobody smtp-deliver --explain mail@null.test
+	[[ ${lines[0]} == "settings: of this process, as $environment cannot be read: Permission denied;"* ]]
+	run -78 as_nobody smtp-deliver
+	no_settings
+	inside systemctl start smtpserver-deliver.path
 }
 
 # Run a command as the user who owns /home/us.
