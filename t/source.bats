@@ -39,7 +39,8 @@ build() {
 @test "every source names its licence in its first lines" {
 	local file
 
-	for file in $(sources '*.[ch]' '*.am' '*.ac' '*.[1-9]' '*.py' '*.in') \
+	for file in $(sources '*.[ch]' '*.am' '*.ac' '*.[1-9]' '*.py' '*.in' \
+		'*.go' '*.java' '*.js' '*.lua' '*.php' '*.pl' '*.rb') \
 		$(shell_sources); do
 		[ "$file" = Makefile.in ] || [ "$file" = config.h.in ] ||
 			head -n 3 "$file" | grep -q "SPDX-License-Identifier: ISC" ||
@@ -251,6 +252,8 @@ long_lines() {
 			grep -vE '^t/(unit|fuzz)/[^:]*:[0-9]*: .*["{]'
 		sources '*.[1-9]' | long_lines | grep -vE ':[0-9]*: \.'
 		sources '*.am' '*.ac' README DESIGN | long_lines
+		sources '*.go' '*.java' '*.js' '*.lua' '*.php' '*.pl' '*.rb' |
+			long_lines
 		shell_sources | long_lines | grep -E ':[0-9]*: *(#|@test)'
 		shell_sources | long_lines | grep -v "[\"']"
 	} | nothing

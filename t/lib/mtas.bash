@@ -4,8 +4,9 @@
 #
 # mtas.bash - real MTAs beside Postfix: load lib/mtas, after lib/network
 #
-# Debian's Exim and OpenSMTPD, unpacked by t/lib/unpack-mtas and not installed.
-# Each runs on a host of the network with a private /etc/passwd for its users, a
+# Debian's Exim and OpenSMTPD, and small ones that only send, unpacked by
+# t/lib/unpack-mtas and not installed. The former two can take mail: each runs
+# on a host of the network with a private /etc/passwd for its users, a
 # private /usr for its programs, and a /var for its spool that ends with it. The
 # functions of lib/network for received mail, mta_mail and mta_content, work for
 # them, too.
@@ -25,27 +26,36 @@ mtas_need() {
 	need unshare apt-get dpkg-deb || return
 	"$SMTPSERVER_SOURCE/t/lib/unpack-mtas" "$mtas_dir" >/dev/null ||
 		cannot_run "needs the packages of Exim and OpenSMTPD" || return
-	! ldd "$mtas_dir"/usr/sbin/{exim4,smtpd} | grep "not found" ||
+	! ldd "$mtas_dir"/usr/sbin/{dma,exim4,smtpd,ssmtp} \
+		"$mtas_dir/usr/lib/nullmailer/smtp" | grep "not found" ||
 		cannot_run "needs $(tr '\n' ' ' <"$mtas_dir/libraries")"
+}
+
+# mtas_add_users ETC: put a passwd and a group with the users of the programs
+# into that folder.
+mtas_add_users() {
+	local user uid=$mtas_uid
+
+	cp /etc/passwd /etc/group "$1/"
+	for user in mailbox Debian-exim opensmtpd opensmtpq; do
+		sed -i "/^$user:/d" "$1/passwd" "$1/group"
+		echo "$user:x:$uid:$uid::/var/lib/opensmtpd/empty:/bin/sh" \
+			>>"$1/passwd"
+		echo "$user:x:$uid:" >>"$1/group"
+		uid=$((uid + 1))
+	done
+	chmod 644 "$1/passwd" "$1/group"
 }
 
 # mtas_make HOST: make the folder of its configuration, with the users of its
 # programs.
 mtas_make() {
-	local dir=$network_dir/mta-$1 user uid=$mtas_uid
+	local dir=$network_dir/mta-$1
 
 	mkdir -p "$dir/etc/exim4" "$dir/mail"
-	cp /etc/passwd /etc/group "$dir/etc/"
+	mtas_add_users "$dir/etc"
 	cp "/etc/netns/$network_id-$1"/* "$dir/etc/"
-	for user in mailbox Debian-exim opensmtpd opensmtpq; do
-		sed -i "/^$user:/d" "$dir/etc/passwd" "$dir/etc/group"
-		echo "$user:x:$uid:$uid::/var/lib/opensmtpd/empty:/bin/sh" \
-			>>"$dir/etc/passwd"
-		echo "$user:x:$uid:" >>"$dir/etc/group"
-		uid=$((uid + 1))
-	done
 	chmod 755 "$dir" "$dir/etc" "$dir/etc/exim4"
-	chmod 644 "$dir/etc/passwd" "$dir/etc/group"
 	chown "$mtas_uid:$mtas_uid" "$dir/mail"
 	mkdir -p "$dir/logs"
 	chown $((mtas_uid + 1)) "$dir/logs"
