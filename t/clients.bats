@@ -152,7 +152,7 @@ client() {
 	*.py) command=(/usr/bin/python3) ;;
 	*.rb) command=(ruby) ;;
 	esac
-	timeout 60 "${command[@]}" ${file:+"$file"}
+	timeout 120 "${command[@]}" ${file:+"$file"}
 }
 
 # jars NAME...: a class path of Debian's libraries.
@@ -419,7 +419,7 @@ msmtp_message() {
 	sendmail -C "$dir/etc" -i -f "$FROM" "$TO" "$CC" "$BCC" \
 		<"$MAIL/message.lf"
 	sendmail -C "$dir/etc" -i -f "$FROM" grün@ü.test <"$MAIL/message.lf"
-	wait_for 30 is_stored "$FROM grün@ü.test" "$FROM $BCC $TO $CC"
+	wait_for 60 is_stored "$FROM grün@ü.test" "$FROM $BCC $TO $CC"
 	grep -a '^MAIL FROM:.* BODY=8BITMIME' "$BATS_TEST_TMPDIR"/record/*
 	grep -a '^RCPT TO:<grün@ü.test> ORCPT=' "$BATS_TEST_TMPDIR"/record/*
 }
@@ -470,7 +470,7 @@ postfix_start() {
 # mta COMMAND: run a shell command with the unpacked MTAs in /usr, the files in
 # $etc in /etc, and an empty /var and /run.
 mta() {
-	timeout 60 unshare --mount --propagation private \
+	timeout 120 unshare --mount --propagation private \
 		"$SMTPSERVER_SOURCE/t/lib/private-root" "$etc" "$mtas_dir/usr" \
 		sh -euc "$1" >>"$log" 2>&1 3>&-
 }
