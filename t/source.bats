@@ -349,15 +349,29 @@ stock_phrases() {
 	find "$root" ! -type d | nothing
 }
 
+# Whether make dist fails without xz, says why and leaves nothing.
+dist_without_xz() {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	ln -s /usr/bin/* "$BATS_TEST_TMPDIR/bin"
+	rm "$BATS_TEST_TMPDIR/bin/xz" smtpserver-*.tar.xz
+	PATH=$BATS_TEST_TMPDIR/bin run -2 make --silent dist
+	[[ $output == *"xz was not found: install xz-utils"* ]]
+	find . -maxdepth 1 -name 'smtpserver-*' | nothing
+}
+
 @test "make distcheck passes; the release has every source, nothing built" {
 	local have=$BATS_TEST_TMPDIR/have
 
 	build dist
 	quietly make --silent -j2 distcheck
 	tar -tf smtpserver-*.tar.xz | sed 's,^[^/]*/,,' | sort >"$have"
+	cp smtpserver-*.tar.xz "$BATS_TEST_TMPDIR/first.tar.xz"
+	(umask 077 && TZ=UTC-9 quietly make --silent dist)
+	cmp smtpserver-*.tar.xz "$BATS_TEST_TMPDIR/first.tar.xz"
+	dist_without_xz
 	cd "$SMTPSERVER_SOURCE"
 	sources '*' | grep -vE '^(\.ci/|\.gitignore$)' |
 		comm -23 - "$have" | nothing
 	# Files that a build leaves beside its sources are not released.
-	grep -E '\.(o|so)$' "$have" | nothing
+	grep -E '\.(o|so)$|__pycache__' "$have" | nothing
 }
