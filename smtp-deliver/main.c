@@ -30,6 +30,7 @@
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
 #include "lib/tls.h"
+#include "lib/usage.h"
 #include "smtp-deliver/client/credentials.h"
 #include "smtp-deliver/content/dkim.h"
 #include "smtp-deliver/content/masquerade.h"
@@ -48,14 +49,18 @@ struct configuration {
 	struct credentials *credentials;
 };
 
+static const char usage[] =
+    "usage: smtp-deliver [--watch]\n"
+    "       smtp-deliver --check\n"
+    "       smtp-deliver --explain [--from ADDRESS] ADDRESS...\n"
+    "       smtp-deliver --check-routes [FILE]\n"
+    "       smtp-deliver --help | --version\n"
+    "Delivers the mail that is due. See smtp-deliver(8).\n";
+
 _Noreturn static void
-usage(void)
+end_misused(void)
 {
-	(void)fprintf(stderr,
-	    "usage: smtp-deliver [--watch]\n"
-	    "       smtp-deliver --check\n"
-	    "       smtp-deliver --explain [--from ADDRESS] ADDRESS...\n"
-	    "       smtp-deliver --check-routes [FILE]\n");
+	(void)fputs(usage, stderr);
 	exit(EX_USAGE);
 }
 
@@ -86,7 +91,7 @@ parse_options(int argc, char *argv[], const char **ret_sender)
 		if (option == OPTION_FROM)
 			*ret_sender = optarg;
 		else if (option == '?')
-			usage();
+			end_misused();
 		else
 			mode = (enum mode)option;
 	}
@@ -94,7 +99,7 @@ parse_options(int argc, char *argv[], const char **ret_sender)
 	    (mode == MODE_CHECK_ROUTES && optind + 1 < argc) ||
 	    (mode < MODE_EXPLAIN && optind < argc) ||
 	    (mode != MODE_EXPLAIN && *ret_sender != NULL))
-		usage();
+		end_misused();
 	return mode;
 }
 
@@ -456,10 +461,14 @@ int
 main(int argc, char *argv[])
 {
 	const char *sender = NULL;
-	enum mode mode = parse_options(argc, argv, &sender);
+	enum mode mode;
 	enum environment_origin origin;
-	int r = environment_load(&origin);
+	int r = usage_answer(argc, argv, "smtp-deliver", usage);
 
+	if (r != 0)
+		return r < 0 ? EX_IOERR : EX_OK;
+	mode = parse_options(argc, argv, &sender);
+	r = environment_load(&origin);
 	if (r < 0 && mode != MODE_EXPLAIN)
 		errc(EX_CONFIG, -r, "%s", environment_path());
 	switch (mode) {

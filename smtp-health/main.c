@@ -33,12 +33,19 @@
 #include "lib/spool/spool.h"
 #include "lib/spool/sandbox.h"
 #include "lib/supervise.h"
+#include "lib/usage.h"
 #include "smtp-health/health.h"
 #include "smtp-health/http.h"
 #include "smtp-health/metrics.h"
 #include "smtp-health/settings.h"
 
 #define IDLE_MS (10 * 1000)
+
+static const char usage[] = "usage: smtp-health [--stay]\n"
+			    "       smtp-health --check\n"
+			    "       smtp-health --help | --version\n"
+			    "Serves HTTP on a socket that it inherits. See "
+			    "smtp-health(8).\n";
 
 struct program {
 	const char *misconfiguration; /* NULL: the settings are valid */
@@ -143,11 +150,9 @@ write_metrics(void *context, const char *accept, FILE *out,
 }
 
 static _Noreturn void
-usage(void)
+end_misused(void)
 {
-	(void)fprintf(stderr,
-	    "usage: smtp-health [--stay]\n"
-	    "       smtp-health --check\n");
+	(void)fputs(usage, stderr);
 	exit(EX_USAGE);
 }
 
@@ -170,11 +175,11 @@ parse_arguments(int argc, char *argv[])
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
-			usage();
+			end_misused();
 		mode = (enum mode)option;
 	}
 	if (optind < argc)
-		usage();
+		end_misused();
 	return mode;
 }
 
@@ -228,7 +233,9 @@ report_misconfigured(const char *error)
 int
 main(int argc, char *argv[])
 {
-	enum mode mode = parse_arguments(argc, argv);
+	int answered = usage_answer(argc, argv, "smtp-health", usage);
+	enum mode mode =
+	    answered == 0 ? parse_arguments(argc, argv) : MODE_SERVE;
 	struct program program = { .argv = argv };
 	struct health_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
@@ -237,6 +244,8 @@ main(int argc, char *argv[])
 		&program };
 	int fd, r;
 
+	if (answered != 0)
+		return answered < 0 ? EX_IOERR : EX_OK;
 	audit_open("smtp-health", false);
 	if (mode == MODE_CHECK)
 		return check();

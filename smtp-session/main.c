@@ -30,6 +30,7 @@
 #include "lib/stream.h"
 #include "lib/tls.h"
 #include "lib/tlsmodule.h"
+#include "lib/usage.h"
 #include "smtp-session/listener.h"
 #include "smtp-session/systemd.h"
 #include "smtp-session/peer.h"
@@ -39,6 +40,12 @@
 #include "smtp-session/settings.h"
 
 #define SEND_TIMEOUT_MS (300 * 1000)
+
+static const char usage[] =
+    "usage: smtp-session [--check | --help | --version]\n"
+    "Holds an SMTP dialogue on standard input and "
+    "output, or listens on\n"
+    "sockets that it inherits. See smtp-session(8).\n";
 
 static const struct reply reply_not_configured = { 421, "4.3.5",
 	"configuration error on this host, closing", true };
@@ -223,12 +230,16 @@ main(int argc, char *argv[])
 	struct session_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	bool is_configured;
+	int r = usage_answer(argc, argv, "smtp-session", usage);
 
+	if (r != 0)
+		return r < 0 ? EX_IOERR : EX_OK;
 	if (argc == 2 && strcmp(argv[1], "--check") == 0)
 		return check();
-	if (argc > 1)
-		errx(EX_USAGE,
-		    "the only option is --check; see smtp-session(8)");
+	if (argc > 1) {
+		(void)fputs(usage, stderr);
+		return EX_USAGE;
+	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) fails with EFBIG */
 	is_configured = session_settings_load(&settings, error) == 0;
