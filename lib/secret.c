@@ -49,12 +49,14 @@ static int
 open_secret(const char *name, const char *path)
 {
 	/* O_NONBLOCK: do not wait for the writer of a pipe. */
-	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, fd;
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+	int fd;
 
 	if (strchr(name, '/') == NULL)
 		return privileges_open_as_self(path, flags);
-	fd = open(path, flags);
-	return fd == -1 ? -errno : fd;
+	if ((fd = open(path, flags)) == -1)
+		return -errno;
+	return fd;
 }
 
 static int
