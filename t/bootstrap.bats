@@ -3,6 +3,7 @@
 # bootstrap.bats - ./bootstrap: the set-up, and with "run" the whole server from
 # the build directory, in the foreground, without being installed.
 #
+# shellcheck disable=SC2030,SC2031 # each test has variables of its own
 # shellcheck disable=SC2154 # common.bash sets more variables
 
 load lib/common
@@ -143,6 +144,43 @@ time.sleep(60)' "$port" 3>&- &
 @test "an invalid setting ends ./bootstrap run and is named" {
 	run -1 bootstrap SMTP_QUEUE_WORKERS=many
 	grep -q "SMTP_QUEUE_WORKERS" "$trail"
+	is_all_gone
+}
+
+@test "SMTP_PORT of ./bootstrap run takes several addresses" {
+	local address second
+
+	second=$(free_port)
+	address=$BATS_TEST_TMPDIR/smtp.sock
+	port="$port 127.0.0.2:$second $address"
+	start_server
+	[[ $(bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0"; head -n 1 <&3' \
+		"${port%% *}") == 220* ]]
+	[[ $(bash -c 'exec 3<>"/dev/tcp/127.0.0.2/$0"; head -n 1 <&3' \
+		"$second") == 220* ]]
+	# As it says, if it has but this one.
+	printf 'Subject: Hello\n\nIt works.\n' | curl -sS --crlf -T - \
+		--mail-from me@example.org --mail-rcpt 'you@[127.0.0.9]' \
+		smtp://localhost --unix-socket "$address"
+	wait_for 10 grep -q "event=message-accepted" "$trail"
+	kill -TERM "$started"
+	wait_for 15 is_all_gone
+	wait "$started"
+	[ ! -e "$address" ]
+}
+
+@test "./bootstrap run refuses an address that the units refuse" {
+	local value words
+
+	words="expected a port, or loopback address:port, or the path of a UNIX socket, or several with blanks between"
+	for value in 0.0.0.0:2525 "2525 192.0.2.1:2525" :2525 smtp; do
+		run -1 bootstrap SMTP_PORT="$value"
+		[ "$(tail -n 1 "$trail")" = \
+			"bootstrap: SMTP_PORT is '$value'; $words" ]
+	done
+	run -1 bootstrap SMTP_HEALTH_ADDR=localhost
+	[ "$(tail -n 1 "$trail")" = \
+		"bootstrap: SMTP_HEALTH_ADDR is 'localhost'; expected address:port" ]
 	is_all_gone
 }
 

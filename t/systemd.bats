@@ -529,6 +529,56 @@ heard() {
 	greeting | grep -q ^220
 }
 
+# greeting_of PATH COMMAND...: the first line from a UNIX socket, as a user whom
+# the command chooses.
+greeting_of() {
+	inside "${@:2}" /usr/bin/python3 -c '
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.settimeout(10)
+    s.connect(sys.argv[1])
+    print(s.makefile().readline())' "$1"
+}
+
+@test "SMTP_PORT takes several addresses: 25, 2525 and a UNIX socket" {
+	local path=/run/our/smtp.sock id
+
+	for unit in smtpserver.socket smtpserver-listener.socket; do
+		inside mkdir -p "${environment%/*}"
+		inside tee $environment <<<"SMTP_PORT=25 2525 $path"
+		inside systemctl daemon-reload
+		use_socket $unit
+		for address in 127.0.0.1 ::1; do
+			greeting $address 25 | grep -q ^220
+			greeting $address 2525 | grep -q ^220
+		done
+		# Open to every user of this host, as the ports are.
+		greeting_of $path setpriv --reuid=nobody --regid=nogroup \
+			--clear-groups | grep -q ^220
+	done
+	id=$(full_message "by a path" | inside curl -sS -v --crlf -T - \
+		--mail-from me@hosts.test --mail-rcpt mail@example.test \
+		--unix-socket $path smtp://client.test 2>&1 |
+		grep -oE '[0-9a-f]{24}')
+	wait_for 20 has_event "$id" message-done
+	[[ $(field "$id" message-accepted SMTP_PEER) == local ]]
+
+	# As smtp-session(8) has it.
+	inside mkdir -p /etc/systemd/system/smtpserver.socket.d
+	printf '[Socket]\nSocketGroup=mail\nSocketMode=0660\n' |
+		inside tee /etc/systemd/system/smtpserver.socket.d/override.conf
+	inside systemctl daemon-reload
+	use_socket smtpserver.socket
+	greeting_of $path setpriv --reuid=nobody --regid=mail --clear-groups |
+		grep -q ^220
+	run -1 greeting_of $path setpriv --reuid=nobody --regid=nogroup \
+		--clear-groups
+	[[ $output == *"PermissionError"* ]]
+	inside rm -r /etc/systemd/system/smtpserver.socket.d
+	no_settings
+	greeting | grep -q ^220
+}
+
 @test "an SMTP_PORT of another host is named, and the default stays" {
 	settings SMTP_PORT=0.0.0.0:25
 	greeting | grep -q ^220

@@ -211,6 +211,37 @@ are_drop_ins_of() {
 	END
 }
 
+@test "SMTP_PORT takes several addresses, and paths of UNIX sockets" {
+	while IFS='|' read -r value streams; do
+		rm -rf "$out"
+		generate <<<"SMTP_PORT=$value"
+		echo "$value: $output"
+		[ -z "$output" ]
+		# shellcheck disable=SC2086
+		for unit in smtpserver.socket smtpserver-listener.socket; do
+			is_listening_on $unit $streams
+		done
+	done <<-'END'
+		25 2525|127.0.0.1:25 [::1]:25 127.0.0.1:2525 [::1]:2525
+		"25  127.0.0.1:26 "|127.0.0.1:25 [::1]:25 127.0.0.1:26
+		2525 127.0.0.1:2525 localhost:2525|127.0.0.1:2525 [::1]:2525
+		/run/smtp|/run/smtp
+		25 /run/a-b/c.%d [::1]:26|127.0.0.1:25 [::1]:25 /run/a-b/c.%%d [::1]:26
+	END
+}
+
+@test "SMTP_PORT takes as many addresses as smtp-session" {
+	local limit
+
+	limit=$(sed -n 's/^#define LISTENER_SOCKETS_MAX //p' \
+		"$SMTPSERVER_SOURCE/smtp-session/listener.h")
+	generate <<<"SMTP_PORT=$(seq -s ' ' $((limit / 2)))"
+	[ -z "$output" ]
+	[ "$(option smtpserver.socket ListenStream | wc -l)" -eq $((limit + 1)) ]
+	generate <<<"SMTP_PORT=$(seq -s ' ' $((limit / 2 + 1)))"
+	[[ $output == *"SMTP_PORT is '"* ]]
+}
+
 @test "an invalid SMTP_PORT, or another host's, is named and not used" {
 	while read -r value; do
 		rm -rf "$out"
@@ -241,7 +272,17 @@ are_drop_ins_of() {
 		127.0.0.1:25:26
 		::1:25
 		2525 # the usual
-		/run/smtp
+		25 0.0.0.0:2525
+		25,2525
+		25 *
+		run/smtp
+		/
+		/run/
+		/run/../smtp
+		/run//smtp
+		/run/[smtp]
+		/run/Grüße
+		/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/01234567
 		2525$(touch /tmp/x)`id`";%n
 	END
 }
@@ -249,13 +290,13 @@ are_drop_ins_of() {
 @test "the journal gets an invalid value as the programs' event" {
 	generate <<<"SMTP_PORT='25; \"x'"
 	diff <(entry smtpserver.socket | sort) <(sort <<-END
-		MESSAGE=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port; the default is used
+		MESSAGE=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port, or the path of a UNIX socket, or several with blanks between; the default is used
 		MESSAGE_ID=$(sed -n '/"setting-invalid"/{n;s/[^"]*"\(.*\)".*/\1/p}' \
 			"$SMTPSERVER_SOURCE/lib/audit.c")
 		OBJECT_SYSTEMD_UNIT=smtpserver.socket
 		PRIORITY=3
 		SMTP_EVENT=setting-invalid
-		SMTP_REASON=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port; the default is used
+		SMTP_REASON=SMTP_PORT is '25? ?x'; expected a port, or loopback address:port, or the path of a UNIX socket, or several with blanks between; the default is used
 		SMTP_VARIABLE=SMTP_PORT
 		SYSLOG_FACILITY=2
 		SYSLOG_IDENTIFIER=smtpserver-generator
