@@ -185,8 +185,10 @@ is_tidy() {
 }
 
 @test "arguments are refused with EX_USAGE" {
-	run -64 "$(program smtp-session)" --help </dev/null
-	[[ $output == *"smtp-session(8)"* ]]
+	for argument in --stay spool; do
+		run -64 "$(program smtp-session)" "$argument" </dev/null
+		[[ $output == *"smtp-session(8)"* ]]
+	done
 }
 
 @test "memory does not grow with the message" {
