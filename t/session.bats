@@ -174,6 +174,25 @@ is_tidy() {
 	END
 }
 
+@test "README's command shows a stored message in s-nail" {
+	local command
+
+	need s-nail
+	session < <(printf '%s\r\n' "EHLO client.test" \
+		"MAIL FROM:<a@client.test>" "RCPT TO:<b@example.org>" DATA \
+		"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=" "MIME-Version: 1.0" \
+		"Content-Type: text/plain; charset=utf-8" \
+		"Content-Transfer-Encoding: quoted-printable" "" \
+		"H=C3=A4llo" "From here on" . QUIT)
+	command=$(sed -n 's/^    \(s-nail .*\)FILE$/\1/p' \
+		"$SMTPSERVER_SOURCE/README")
+	[ -n "$command" ]
+	export HOME=$BATS_TEST_TMPDIR LC_ALL=C.UTF-8
+	run -0 timeout 20 bash -c "$command$(echo "$spool"/20*/*.eml)" \
+		< <(printf 'type\nexit\n')
+	[[ $output == *"Subject: Grüße"*"Hällo"*"From here on"* ]]
+}
+
 @test "SMTP_QUEUE_PATH names the spool; unset, it is ./data/spool" {
 	client_lines | session
 	is_spool 1 1
