@@ -411,8 +411,10 @@ is_set_for() {
 # Empty the queue.
 forget() {
 	wait_for 20 is_deliver_idle
-	inside find $spool/queue $spool/unreached -type f -delete
-	inside find $spool/queue/retry -mindepth 1 -type d -delete
+	inside sh -euc 'umask 077; cd $0
+		mkdir -p queue/retry unreached && chown -R smtpserver queue unreached
+		find queue unreached -type f -delete
+		find queue/retry -mindepth 1 -type d -delete' $spool
 	wait_for 20 timer_is_inactive
 }
 
