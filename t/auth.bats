@@ -585,7 +585,7 @@ odd_fault() {
 	[ "$(count_said ' AUTH')" -eq 0 ]
 }
 
-@test "432 4.7.12 and 504 are reported, 454 and 432 4.3.2 are not; no weaker mechanism is tried" {
+@test "432 4.7.12 and 504 are reported, others not; no weaker mechanism" {
 	odd_fault password --fault temporary
 	told "$id" deferred "454 4.7.0"
 	run ! grep "event=auth-failed" "$trail"

@@ -518,7 +518,8 @@ make_etc() {
 	mta 'smtpd -d -f /etc/smtpd.conf &
 		smtpd=$!
 		for name in smtpctl sendmail; do
-			install -g opensmtpq -m 2755 /usr/sbin/smtpctl /run/$name
+			install -g opensmtpq -m 2755 /usr/sbin/smtpctl \
+				/run/$name
 		done
 		until /run/smtpctl show status; do sleep 0.1; done
 		/run/sendmail -i -f "$FROM" "$TO" "$CC" "$BCC" \

@@ -235,7 +235,7 @@ is_healthy() {
 	is_delivered 1
 }
 
-@test "a message that was announced without its size leaves SMTP_FREE_SPACE free" {
+@test "a message of a size not announced leaves SMTP_FREE_SPACE free" {
 	mount -t tmpfs -o size=40m tmpfs "$disk"
 	SMTP_FREE_SPACE=37 call
 	begin_message

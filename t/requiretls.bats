@@ -387,7 +387,7 @@ policies_start() {
 	run ! grep -q "the text" "$(odd odd)/1.eml"
 }
 
-@test "REQUIRETLS: a notice goes without it if no host of the sender offers it" {
+@test "REQUIRETLS: a notice goes without it if no sender's host offers it" {
 	submit_required bob@postfix.signed.test --from sue@postfix.signed.test \
 		--option RET=FULL --field "Subject: secret" --body "the text"
 	deliver

@@ -243,7 +243,7 @@ policy() {
 }
 
 @test "tls fingerprint: the certificate is that one" {
-	local pin other
+	local pin other via="via [odd2.hosts.test] tls fingerprint"
 
 	pin=$(openssl x509 -in "$network_dir/ca/anything.pem" -noout \
 		-fingerprint -sha256)
@@ -251,9 +251,9 @@ policy() {
 	other=SHA256:$(openssl x509 -in "$network_dir/ca/odd1.pem" -outform DER |
 		sha256sum | cut -c 1-64)
 	routes <<-END
-		to one.test	via [odd2.hosts.test] tls fingerprint $other $pin
+		to one.test	$via $other $pin
 		to dane.test	via mx tls fingerprint $pin
-		all		via [odd2.hosts.test] tls fingerprint $other
+		all		$via $other
 	END
 	with_certificate odd2 anything
 	id=$(send_from a@here.test a@one.test a@dane.test)

@@ -347,8 +347,8 @@ with socket.create_connection(('$1', $port), 10) as s:
 	wait_for 5 grep -q event=tls-failed "$log"
 }
 
-# s_client ARGUMENT...: OpenSSL's client at the listener, which sends the lines of
-# stdin.
+# s_client ARGUMENT...: OpenSSL's client at the listener, which sends the lines
+# of stdin.
 s_client() {
 	timeout 20 openssl s_client -connect "127.0.0.1:$port" -starttls smtp \
 		-crlf "$@" 2>&1
@@ -377,7 +377,8 @@ s_client() {
 	run s_client -tls1_1 -cipher ALL:@SECLEVEL=0 -ign_eof <<<quit
 	echo "$output"
 	[[ $output == *"alert protocol version"* ]]
-	run s_client -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256 -ign_eof <<<quit
+	run s_client -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256 \
+		-ign_eof <<<quit
 	echo "$output"
 	[[ $output == *"alert handshake failure"* ]]
 	wait_for 5 grep -q event=tls-failed "$log"

@@ -412,7 +412,8 @@ is_set_for() {
 forget() {
 	wait_for 20 is_deliver_idle
 	inside sh -euc 'umask 077; cd $0
-		mkdir -p queue/retry unreached && chown -R smtpserver queue unreached
+		mkdir -p queue/retry unreached
+		chown -R smtpserver queue unreached
 		find queue unreached -type f -delete
 		find queue/retry -mindepth 1 -type d -delete' $spool
 	wait_for 20 timer_is_inactive
@@ -912,7 +913,8 @@ while not os.path.exists("/srv/over"):
 @test "an invalid setting of smtp-deliver makes mail wait, as /healthz says" {
 	local id starts
 
-	settings SMTP_DKIM_DOMAIN=example.test SMTP_RELAY_HOST=relay.example.test
+	settings SMTP_DKIM_DOMAIN=example.test \
+		SMTP_RELAY_HOST=relay.example.test
 	id=$(full_message waits | submit_by_smtplib mail@example.test)
 	wait_for 10 is_error_of smtp-deliver SMTP_DKIM_DOMAIN
 	is_said_by smtp-deliver '^SMTP_DKIM_DOMAIN is "example.test"'
