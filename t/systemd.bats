@@ -31,7 +31,6 @@ setup_file() {
 		example.test. MX 10 mx1.hosts.test.
 		null.test.    MX 0 .
 		down.test.    MX 10 stranger.hosts.test.
-		late.test.    MX 10 stranger.hosts.test.
 	END
 	systemd_start
 	connect
@@ -374,122 +373,6 @@ time_of_entry() {
 	wait_for 10 timer_is_inactive
 	inside rm -r /run/systemd/system/smtpserver-deliver.timer.d
 	inside systemctl daemon-reload
-}
-
-# ---- what systemd does meanwhile ---------------------------------------------
-
-# The journal's present end, and the lines of systemd about our units after it.
-journal_end() {
-	inside journalctl --quiet -n 0 --show-cursor |
-		sed -n 's/^-- cursor: //p'
-}
-
-systemds_lines() {
-	inside journalctl --quiet -o cat --after-cursor="$1" _PID=1 \
-		-u 'smtpserver*'
-}
-
-# Defer a message, and have it due in 40 minutes. Sets $id and $minute.
-defer_for_long() {
-	forget
-	id=$(full_message "waits" | submit_by_smtplib mail@late.test)
-	wait_for 20 has_event "$id" deferred
-	wait_for 20 is_deliver_idle
-	minute=$(inside date -u -d '40 minutes' +%Y%m%d%H%M)
-	inside sh -euc 'cd $0/queue/retry && mv 2* $1
-		systemctl stop smtpserver-deliver.timer
-		systemctl start smtpserver-retry.service' $spool "$minute"
-	wait_for 20 is_set_for "$minute"
-}
-
-# is_set_for MINUTE: whether the timer elapses then, as 202611221305.
-is_set_for() {
-	[ "$(inside date -u +%Y%m%d%H%M%S -d "$(inside systemctl show -P \
-		NextElapseUSecRealtime smtpserver-deliver.timer)")" = "${1}00" ]
-}
-
-# Empty the queue.
-forget() {
-	wait_for 20 is_deliver_idle
-	inside sh -euc 'umask 077; cd $0
-		mkdir -p queue/retry unreached
-		chown -R smtpserver queue unreached
-		find queue unreached -type f -delete
-		find queue/retry -mindepth 1 -type d -delete' $spool
-	wait_for 20 timer_is_inactive
-}
-
-@test "while mail waits and is not due, nothing runs and nothing is logged" {
-	local id minute end started
-
-	defer_for_long
-	started=$(inside systemctl show -P ExecMainStartTimestampMonotonic \
-		smtpserver-deliver)
-	end=$(journal_end)
-	# Longer than the minute after which there was a run before.
-	sleep 70
-	systemds_lines "$end" >"$BATS_TEST_TMPDIR/lines"
-	echo "# lines in 70 s: $(wc -l <"$BATS_TEST_TMPDIR/lines")" >&3
-	cat "$BATS_TEST_TMPDIR/lines"
-	[ ! -s "$BATS_TEST_TMPDIR/lines" ]
-	[ "$(inside systemctl show -P ExecMainStartTimestampMonotonic \
-		smtpserver-deliver)" = "$started" ]
-	is_set_for "$minute"
-	forget
-}
-
-@test "a retry is tried in its minute, by a timer for it" {
-	local id minute second
-
-	forget
-	id=$(full_message "soon" | submit_by_smtplib mail@late.test)
-	wait_for 20 has_event "$id" deferred
-	wait_for 20 is_deliver_idle
-	minute=$(inside ls $spool/queue/retry)
-	wait_for 20 is_set_for "$minute"
-	wait_for 240 is_tried "$id" 2
-	second=$(inside journalctl -o short-unix "SMTP_MESSAGE=$id" \
-		SMTP_EVENT=deferred | tail -n 1 | cut -d. -f1)
-	[ "$(date -u -d "@$second" +%Y%m%d%H%M)" -ge "$minute" ]
-	wait_for 20 is_set_for "$(inside ls $spool/queue/retry)"
-	forget
-}
-
-# is_tried MESSAGE TIMES
-is_tried() {
-	[ "$(events "$1" | grep -cx deferred)" -eq "$2" ]
-}
-
-@test "earlier mail moves the timer, and it is set again after a reboot" {
-	local id minute
-
-	defer_for_long
-	inside sh -euc 'cd $0/queue/retry
-		minute=$(date -u -d "20 minutes" +%Y%m%d%H%M)
-		mkdir $minute && mv 2*/$1 $minute/ && rmdir $2' \
-		$spool "$id" "$minute"
-	minute=$(inside ls $spool/queue/retry)
-	wait_for 20 is_set_for "$minute"
-	systemd_reboot
-	connect
-	wait_for 20 is_set_for "$minute"
-	forget
-}
-
-@test "systemd logs nothing for a message, and no event is lost" {
-	local id end
-
-	forget
-	end=$(journal_end)
-	id=$(full_message "quiet" | submit_by_smtplib mail@example.test)
-	wait_for 20 has_event "$id" message-done
-	wait_for 20 is_deliver_idle
-	systemds_lines "$end" >"$BATS_TEST_TMPDIR/lines"
-	echo "# systemd's lines for a message: $(wc -l \
-		<"$BATS_TEST_TMPDIR/lines")" >&3
-	cat "$BATS_TEST_TMPDIR/lines"
-	[ ! -s "$BATS_TEST_TMPDIR/lines" ]
-	diff <(events "$id") <(printf '%s\n' message-accepted delivered message-done)
 }
 
 timer_is_inactive() {
