@@ -318,7 +318,8 @@ note(void *context, const char *name, const char *value)
 		all->is_incomplete = true;
 }
 
-/* From the last one on: none is set twice, and none that the caller has. */
+/* From the last one on, without overwriting: the last assignment of a name
+ * counts, and what the caller has set stays. */
 static int
 apply(struct assignments *all)
 {

@@ -183,19 +183,30 @@ parse_arguments(int argc, char *argv[])
 	return mode;
 }
 
+/* Load the settings: without a unit, those of the units. */
+static int
+load_settings(struct health_settings *ret_settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	enum environment_origin origin;
+	int r = environment_load(&origin);
+
+	if (r < 0)
+		return settings_fail(ret_error, "%s: %s", environment_path(),
+		    strerror(-r));
+	return health_settings_load(ret_settings, ret_error);
+}
+
 /* Tell whether the settings can be used. */
 static int
 check(void)
 {
 	struct health_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
-	enum environment_origin origin;
-	int r = environment_load(&origin);
+	int r = load_settings(&settings, error);
 
-	if (r < 0)
-		errc(EX_CONFIG, -r, "%s", environment_path());
 	audit_write_unknown_variables();
-	if (health_settings_load(&settings, error) < 0)
+	if (r < 0)
 		errx(EX_CONFIG, "%s", error);
 	(void)puts("smtp-health can use its settings");
 	return EX_OK;
@@ -249,7 +260,7 @@ main(int argc, char *argv[])
 	audit_open("smtp-health", false);
 	if (mode == MODE_CHECK)
 		return check();
-	if (health_settings_load(&settings, error) < 0) {
+	if (load_settings(&settings, error) < 0) {
 		report_misconfigured(error);
 		program.misconfiguration = error;
 		names[0] = NULL;

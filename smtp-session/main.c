@@ -201,20 +201,31 @@ check_identity(const struct session_settings *settings)
 	tls_identity_free(identity);
 }
 
+/* Load the settings: without a unit, as from inetd, those of the units. */
+static int
+load_settings(struct session_settings *ret_settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	enum environment_origin origin;
+	int r = environment_load(&origin);
+
+	if (r < 0)
+		return settings_fail(ret_error, "%s: %s", environment_path(),
+		    strerror(-r));
+	return session_settings_load(ret_settings, ret_error);
+}
+
 /* --check: tell whether the settings can be used. */
 static int
 check(void)
 {
 	struct session_settings settings;
 	char error[SETTINGS_ERROR_SIZE];
-	enum environment_origin origin;
-	int r;
+	int r = load_settings(&settings, error);
 
 	audit_open("smtp-session", false);
-	if ((r = environment_load(&origin)) < 0)
-		errc(EX_CONFIG, -r, "%s", environment_path());
 	audit_write_unknown_variables();
-	if (session_settings_load(&settings, error) < 0)
+	if (r < 0)
 		errx(EX_CONFIG, "%s", error);
 	if ((r = privileges_act_as_owner(settings.queue_path)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
@@ -242,7 +253,7 @@ main(int argc, char *argv[])
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) fails with EFBIG */
-	is_configured = session_settings_load(&settings, error) == 0;
+	is_configured = load_settings(&settings, error) == 0;
 	audit_open("smtp-session", is_configured && settings.is_debug);
 	/* Once for all children of a listener. */
 	if (is_configured && settings.tls_cert != NULL)
