@@ -683,7 +683,14 @@ check() {
 	id=$(full_message "by hand" | submit_by_smtplib mail@example.test)
 	run -0 inside smtp-deliver
 	[[ $output == *"message=$id event=delivered "*" host=mx1.hosts.test["* ]]
-	[ "$(mta_mail mx1 "$id" | wc -l)" -eq 1 ]
+	wait_for 10 mta_has mx1 1 "$id"
+	# smtp-session as well, as from inetd.
+	id=$(printf '%s\r\n' "EHLO client.test" "MAIL FROM:<us@client.test>" \
+		"RCPT TO:<mail@example.test>" DATA "Subject: by hand" "" . QUIT |
+		inside smtp-session | sed -n 's/^250 2.0.0 .* \([0-9a-f]*\)\r$/\1/p')
+	inside test -e "$spool/queue/new/$id"
+	run -0 inside smtp-deliver
+	wait_for 10 mta_has mx1 1 "$id"
 	run ! inside test -e /data
 
 	# What the caller sets takes precedence.
@@ -734,6 +741,11 @@ as_us() {
 	settings SMTP_QUEUE_PATH=/home/us/last
 	run ! inside test -e /srv/nothing
 
+	# The same in the target of a link of root's.
+	inside ln -s /home/us/there /srv/away
+	settings SMTP_QUEUE_PATH=/srv/away/mail
+	is_empty /srv/victim -mindepth 1
+
 	# Folders of that user's are fine, and so are root's links.
 	as_us mkdir /home/us/own
 	inside ln -s /srv/victim /srv/link
@@ -744,7 +756,7 @@ as_us() {
 	[ "$(inside stat -c '%U %a' /home/us/own/new)" = "root 755" ]
 	[ "$(inside stat -c '%u' /home/us/own)" = 1234 ]
 	no_settings
-	inside rm -r /home/us /srv/victim /srv/link
+	inside rm -r /home/us /srv/victim /srv/link /srv/away
 }
 
 @test "a user cannot win the race for SMTP_QUEUE_PATH" {
@@ -765,6 +777,8 @@ while not os.path.exists("/srv/over"):
 		done 2>/dev/null' || :
 	inside touch /srv/over
 	wait_for 10 is_gone "$started"
+	inside sh -c '/usr/lib/smtpserver/make-spool /home/us/free/mail &&
+		test -d /home/us/free/mail'
 	is_empty /srv/victim -mindepth 1
 	[ "$(inside stat -c %U /srv/victim)" = root ]
 	inside rm -r /home/us /srv/victim /srv/over
