@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -65,6 +66,16 @@ must(bool is_done)
 		abort();
 }
 
+/* Take the groups of a user, as the units give them to the programs. */
+static int
+join_groups(uid_t uid, gid_t gid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	return user != NULL ? initgroups(user->pw_name, gid)
+			    : setgroups(0, NULL);
+}
+
 int
 privileges_act_as_owner(const char *path)
 {
@@ -72,8 +83,8 @@ privileges_act_as_owner(const char *path)
 
 	if (geteuid() != 0 || stat(path, &st) == -1 || st.st_uid == 0)
 		return 0;
-	if (setgroups(0, NULL) == -1 || setegid(st.st_gid) == -1 ||
-	    seteuid(st.st_uid) == -1)
+	if (join_groups(st.st_uid, st.st_gid) == -1 ||
+	    setegid(st.st_gid) == -1 || seteuid(st.st_uid) == -1)
 		return -errno;
 	acting_uid = st.st_uid;
 	return 0;
