@@ -517,6 +517,7 @@ make_etc() {
 	END
 	mta 'smtpd -d -f /etc/smtpd.conf &
 		smtpd=$!
+		trap "kill $smtpd; wait" EXIT
 		for name in smtpctl sendmail; do
 			install -g opensmtpq -m 2755 /usr/sbin/smtpctl \
 				/run/$name
@@ -524,9 +525,7 @@ make_etc() {
 		until /run/smtpctl show status; do sleep 0.1; done
 		/run/sendmail -i -f "$FROM" "$TO" "$CC" "$BCC" \
 			<"$MAIL/message.lf"
-		while /run/smtpctl show queue | grep .; do sleep 0.1; done
-		kill $smtpd
-		wait'
+		while /run/smtpctl show queue | grep .; do sleep 0.1; done'
 	is_stored
 }
 

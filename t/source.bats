@@ -256,7 +256,7 @@ lines_but() {
 	sources '*.[ch]' | long_lines |
 		lines_but '^t/(unit|fuzz)/[^:]*:[0-9]*: .*["{]' | nothing
 	sources '*.[1-9]' | long_lines | lines_but ':[0-9]*: \.' | nothing
-	sources '*.am' '*.ac' README DESIGN '*.go' '*.java' '*.js' '*.lua' \
+	sources '*.am' '*.ac' README DESIGN NEWS packages '*.go' '*.java' '*.js' '*.lua' \
 		'*.php' '*.pl' '*.rb' | long_lines | nothing
 	shell_sources | long_lines |
 		lines_but ":[0-9]*: *(([^#@ ].*)?[\"']|[^ ]+\$)" | nothing
