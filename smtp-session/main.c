@@ -209,9 +209,11 @@ load_settings(struct session_settings *ret_settings,
 	enum environment_origin origin;
 	int r = environment_load(&origin);
 
-	if (r < 0)
-		return settings_fail(ret_error, "%s: %s", environment_path(),
+	if (r < 0) {
+		(void)settings_fail(ret_error, "%s: %s", environment_path(),
 		    strerror(-r));
+		return r;
+	}
 	return session_settings_load(ret_settings, ret_error);
 }
 
