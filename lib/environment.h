@@ -10,10 +10,10 @@ enum environment_origin {
 };
 
 /*
- * Give an installed program that is run by hand the environment of the units:
- * the variables of their file, /etc/smtpserver/environment, that begin with
- * SMTP_, the installed spool, and the folder of the units' credentials.
- * Variables that are set already stay.
+ * Give an installed program that is run by hand or by inetd the environment of
+ * the units: the variables of their file, /etc/smtpserver/environment, that
+ * begin with SMTP_, the installed spool, and the folder of the units'
+ * credentials. Variables that are set already stay.
  *
  * That is done where SMTP_QUEUE_PATH is not set, as it is in the units, and
  * the program is where it was installed: one in a build tree has nothing to do

@@ -259,7 +259,8 @@ lines_but() {
 	sources '*.am' '*.ac' README DESIGN NEWS packages '*.go' '*.java' '*.js' '*.lua' \
 		'*.php' '*.pl' '*.rb' | long_lines | nothing
 	shell_sources | long_lines |
-		lines_but ":[0-9]*: *(([^#@ ].*)?[\"']|[^ ]+\$)" | nothing
+		lines_but "^[^:]*:[0-9]*: *(([^#@ ].*)?[\"']|[^ ]+\$)" |
+		nothing
 }
 
 @test "a line of 81 columns is found" {

@@ -192,26 +192,9 @@ are_drop_ins_of() {
 	[[ $output == *"SMTP_PORT is '[::1]:2626'"* ]]
 }
 
-@test "SMTP_PORT is a port, or a loopback address and a port" {
-	while read -r value streams; do
-		rm -rf "$out"
-		generate <<<"SMTP_PORT=$value"
-		echo "$value: $output"
-		[ -z "$output" ]
-		# shellcheck disable=SC2086
-		for unit in smtpserver.socket smtpserver-listener.socket; do
-			is_listening_on $unit $streams
-		done
-	done <<-'END'
-		2626 127.0.0.1:2626 [::1]:2626
-		localhost:2626 127.0.0.1:2626 [::1]:2626
-		127.0.0.1:26 127.0.0.1:26
-		127.1.2.3:65535 127.1.2.3:65535
-		[::1]:26 [::1]:26
-	END
-}
-
-@test "SMTP_PORT takes several addresses, and paths of UNIX sockets" {
+# check_ports: a line of stdin is a valid SMTP_PORT, and after a "|" where the
+# sockets then listen.
+check_ports() {
 	while IFS='|' read -r value streams; do
 		rm -rf "$out"
 		generate <<<"SMTP_PORT=$value"
@@ -221,12 +204,26 @@ are_drop_ins_of() {
 		for unit in smtpserver.socket smtpserver-listener.socket; do
 			is_listening_on $unit $streams
 		done
-	done <<-'END'
+	done
+}
+
+@test "SMTP_PORT is a port, or a loopback address and a port" {
+	check_ports <<-'END'
+		2626|127.0.0.1:2626 [::1]:2626
+		localhost:2626|127.0.0.1:2626 [::1]:2626
+		127.0.0.1:26|127.0.0.1:26
+		127.1.2.3:65535|127.1.2.3:65535
+		[::1]:26|[::1]:26
+	END
+}
+
+@test "SMTP_PORT takes several addresses, and paths of UNIX sockets" {
+	check_ports <<-'END'
 		25 2525|127.0.0.1:25 [::1]:25 127.0.0.1:2525 [::1]:2525
 		"25  127.0.0.1:26 "|127.0.0.1:25 [::1]:25 127.0.0.1:26
 		2525 127.0.0.1:2525 localhost:2525|127.0.0.1:2525 [::1]:2525
 		/run/smtp|/run/smtp
-		/run/a-b/c.%d [::1]:26 27|/run/a-b/c.%%d [::1]:26 127.0.0.1:27 [::1]:27
+		/run/c.%d [::1]:26 27|/run/c.%%d [::1]:26 127.0.0.1:27 [::1]:27
 	END
 }
 
