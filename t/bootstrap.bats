@@ -225,7 +225,7 @@ as_user() {
 		Built in $SMTPSERVER_BUILD. Next, as root:
 
 		  make -C $SMTPSERVER_BUILD install
-		  systemctl enable --now smtpserver.socket
+		  systemctl enable --now smtpserver
 	END
 	[ ! -e "$BATS_TEST_TMPDIR/called" ]
 }

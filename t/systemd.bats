@@ -135,6 +135,74 @@ no_settings() {
 	[ "$(inside systemctl is-enabled smtpserver.socket)" = enabled ]
 }
 
+@test "systemctl enable, start, stop and disable take the name smtpserver" {
+	local id
+
+	inside systemctl disable --now smtpserver.socket
+	run ! is_serving
+	# As on a host where it was just installed.
+	inside systemctl enable --now smtpserver
+	id=$(full_message fresh | submit_by_smtplib mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	is_serving_as smtpserver
+	diff <(inside systemctl is-enabled smtpserver smtpserver.socket) \
+		<(printf 'enabled\nenabled\n')
+	inside systemctl status smtpserver | grep 'Active: active'
+
+	inside systemctl restart smtpserver
+	is_serving_as smtpserver
+	inside systemctl stop smtpserver
+	run ! is_serving
+	run -3 inside systemctl status smtpserver
+	inside systemctl start smtpserver
+	is_serving_as smtpserver
+	# By the socket's own name.
+	inside systemctl stop smtpserver.socket
+	is_inactive smtpserver.service
+	inside systemctl start smtpserver.socket
+	wait_for 10 is_serving_as smtpserver
+
+	inside systemctl disable --now smtpserver
+	run ! is_serving
+	run -1 inside systemctl is-enabled smtpserver smtpserver.socket
+	[ "$output" = $'disabled\ndisabled' ]
+	inside systemctl enable --now smtpserver.socket
+}
+
+@test "systemctl takes the name smtpserver-listener in the same way" {
+	inside systemctl disable --now smtpserver.socket
+	inside systemctl enable --now smtpserver-listener
+	is_serving_as smtpserver-listener
+	[ "$(inside systemctl is-enabled smtpserver-listener.socket)" = enabled ]
+	is_inactive smtpserver.service
+	# It may be replaced, and back.
+	inside systemctl start smtpserver
+	is_serving_as smtpserver
+	inside systemctl start smtpserver-listener
+	is_serving_as smtpserver-listener
+	is_inactive smtpserver.service
+
+	inside systemctl restart smtpserver-listener
+	is_serving_as smtpserver-listener
+	inside systemctl stop smtpserver-listener
+	run ! is_serving
+	inside systemctl start smtpserver-listener
+	is_serving_as smtpserver-listener
+	inside systemctl disable --now smtpserver-listener
+	run ! is_serving
+	run -1 inside systemctl is-enabled smtpserver-listener.socket
+	inside systemctl enable --now smtpserver.socket
+}
+
+is_serving() {
+	greeting | grep -q ^220
+}
+
+# is_serving_as NAME: whether clients are served, and systemd says as what.
+is_serving_as() {
+	is_serving && inside systemctl --quiet is-active "$1.service" "$1.socket"
+}
+
 @test "the user exists, and a spool that nobody else can enter" {
 	[ "$(inside stat -c '%U:%G %a' $spool)" = "smtpserver:smtpserver 700" ]
 	[ "$(inside getent passwd smtpserver | cut -d: -f6)" = $spool ]
@@ -1165,6 +1233,10 @@ survive_burst() {
 	run -2 "${uninstall[@]}"
 	[[ $output == *"In use are: smtpserver.socket"* ]]
 	inside systemctl disable smtpserver.socket
+	inside systemctl enable smtpserver
+	run -2 "${uninstall[@]}"
+	[[ $output == *"In use are: smtpserver.service smtpserver.socket"* ]]
+	inside systemctl disable smtpserver
 	inside systemctl start smtpserver-listener.socket
 	run -2 "${uninstall[@]}"
 	[[ $output == *"In use are: "*smtpserver-listener.socket* ]]
@@ -1172,6 +1244,7 @@ survive_burst() {
 	# As we said.
 	inside systemctl disable --now smtpserver.socket \
 		smtpserver-listener.socket
+	inside systemctl disable --now smtpserver smtpserver-listener
 	inside systemctl stop 'smtpserver*'
 	"${uninstall[@]}"
 	run ! inside test -e /usr/sbin/smtp-session

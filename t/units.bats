@@ -69,6 +69,7 @@ are_drop_ins_of() {
 
 @test "systemd finds nothing wrong with the units" {
 	run systemd-analyze verify --man=no --root="$stage" smtpserver.socket \
+		smtpserver.service \
 		smtpserver@1.service smtpserver-deliver.path \
 		smtpserver-deliver.timer smtpserver-deliver.service \
 		smtpserver-retry.path smtpserver-health.socket \
