@@ -69,6 +69,7 @@ static int at_process = -1, at_number;
 static char at_call[24];
 static enum action action;
 static int action_errno;
+static int is_done; /* the action */
 static int has_tmpfile = 1;
 static FILE *log_file;
 
@@ -234,11 +235,11 @@ has_size(uint64_t number)
 }
 
 static void
-give_result(struct process *process, int64_t result, int is_done)
+give_result(struct process *process, int64_t result, int is_executed)
 {
 	process->has_result = 1;
 	process->result = result;
-	if (!is_done)
+	if (!is_executed)
 		set_number(process->pid, (uint64_t)-1);
 }
 
@@ -247,6 +248,7 @@ spoil(int number, const struct ptrace_syscall_info *info)
 {
 	struct process *process = &processes[number];
 
+	is_done = 1;
 	report_hit(number, info);
 	switch (action) {
 	case KILL:
@@ -284,7 +286,7 @@ enter_call(int number, const struct ptrace_syscall_info *info)
 	if (!has_tmpfile && info->entry.nr == SYS_openat &&
 	    (info->entry.args[2] & O_TMPFILE) == O_TMPFILE)
 		give_result(process, -EOPNOTSUPP, 0);
-	if (number == at_process && count == at_number &&
+	if (!is_done && number == at_process && count == at_number &&
 	    strcmp(call_name(info->entry.nr), at_call) == 0)
 		spoil(number, info);
 }
@@ -345,6 +347,15 @@ handle_stop(int number, int status)
 	return signal;
 }
 
+/* Whether a process has to stop at its next system call. The stops take most
+ * of the time; without them only new processes stop it. */
+static int
+is_traced(int number)
+{
+	return log_file != NULL || !has_tmpfile ||
+	    (!is_done && number == at_process) || processes[number].has_result;
+}
+
 /* Trace until all processes have ended. Return the status of the first. */
 static int
 trace(void)
@@ -361,7 +372,9 @@ trace(void)
 		if (WIFSTOPPED(status)) {
 			int signal = handle_stop(number, status);
 
-			(void)ptrace(PTRACE_SYSCALL, pid, 0, signal);
+			(void)ptrace(is_traced(number) ? PTRACE_SYSCALL
+						       : PTRACE_CONT,
+			    pid, 0, signal);
 			continue;
 		}
 		processes[number].is_gone = 1;
