@@ -24,14 +24,19 @@ quietly() {
 		{ tail -n 60 "$BATS_TEST_TMPDIR/log" && false; }
 }
 
-# build NAME ARGUMENT...: configure and make, with these arguments of configure.
-# Sets $build to the build directory.
-build() {
+# configure NAME ARGUMENT...: configure with these arguments. Sets $build to the
+# build directory, and goes there.
+configure() {
 	build=$BATS_TEST_TMPDIR/$1
 	shift
 	mkdir -p "$build" && cd "$build" || return
 	quietly "$SMTPSERVER_SOURCE/configure" --quiet --prefix=/usr \
 		--sysconfdir=/etc --localstatedir=/var "$@"
+}
+
+# build NAME ARGUMENT...: configure in that way, and make.
+build() {
+	configure "$@"
 	quietly make --silent -j2 all
 	quietly make --silent -j2 check-programs
 }
@@ -316,8 +321,15 @@ stock_phrases() {
 		diff - <(sed -n '3,$s/ .*//p' t/lib/README)
 }
 
+# Whether the build that is tested is one by gcc, with warnings as errors, as in
+# CI.
+is_strict() {
+	"$SMTPSERVER_BUILD/config.status" --config | grep -q enable-werror &&
+		grep -q '^CC = gcc$' "$SMTPSERVER_BUILD/Makefile"
+}
+
 @test "gcc builds it without a warning" {
-	build gcc CC=gcc --enable-werror
+	is_strict || build gcc CC=gcc --enable-werror
 }
 
 @test "clang builds it without a warning" {
@@ -373,7 +385,7 @@ dist_without_xz() {
 @test "make distcheck passes; the release has every source, nothing built" {
 	local have=$BATS_TEST_TMPDIR/have
 
-	build dist
+	configure dist
 	quietly make --silent -j2 distcheck
 	tar -tf smtpserver-*.tar.xz | sed 's,^[^/]*/,,' | sort >"$have"
 	cp smtpserver-*.tar.xz "$BATS_TEST_TMPDIR/first.tar.xz"
