@@ -166,11 +166,19 @@ skip_source_route(const char **p)
 	return *(*p)++ == ':';
 }
 
+static void
+lower_case(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text >= 'A' && *text <= 'Z')
+			*text = (char)(*text - 'A' + 'a');
+}
+
+/* domain is within the text, or its end if there is none. */
 static int
-set_mailbox(struct address *address, const char *local, const char *at,
+set_mailbox(struct address *address, const char *local, const char *domain,
     const char *end, unsigned flags)
 {
-	size_t local_length = (size_t)(at - local);
 	size_t length = (size_t)(end - local);
 
 	if (length + 2 > ADDRESS_PATH_MAX)
@@ -181,61 +189,58 @@ set_mailbox(struct address *address, const char *local, const char *at,
 
 	memcpy(address->text, local, length);
 	address->text[length] = '\0';
-	address->domain = address->text + local_length + 1;
-	for (char *c = address->text + local_length + 1; *c != '\0'; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c - 'A' + 'a');
+	lower_case(address->text + (domain - local));
+	address->domain = address->text + (domain - local);
+	if (domain == end && strcasecmp(address->text, "postmaster") == 0)
+		lower_case(address->text);
 	return 0;
-}
-
-/* <> and <postmaster>. */
-static bool
-parse_special(const char *text, unsigned flags, struct address *ret_address,
-    size_t *ret_used)
-{
-	static const char postmaster[] = "<postmaster>";
-	const char *name;
-
-	if ((flags & ADDRESS_NULL) != 0 && strncmp(text, "<>", 2) == 0) {
-		name = "";
-		*ret_used = 2;
-	} else if ((flags & ADDRESS_POSTMASTER) != 0 &&
-	    strncasecmp(text, postmaster, sizeof(postmaster) - 1) == 0) {
-		name = "postmaster";
-		*ret_used = sizeof(postmaster) - 1;
-	} else
-		return false;
-	(void)strlcpy(ret_address->text, name, sizeof(ret_address->text));
-	ret_address->domain = ret_address->text + strlen(name);
-	ret_address->is_utf8 = false;
-	return true;
 }
 
 int
 address_parse_path(const char *text, unsigned flags,
     struct address *ret_address, size_t *ret_used)
 {
-	const char *p = text, *local, *at, *end;
+	const char *p = text, *local, *domain, *end;
 	int r;
 
-	if (parse_special(text, flags, ret_address, ret_used))
-		return 0;
+	if ((flags & ADDRESS_NULL) != 0 && strncmp(text, "<>", 2) == 0) {
+		*ret_used = 2;
+		return set_mailbox(ret_address, text, text, text, flags);
+	}
 	if (*p++ != '<' || !skip_source_route(&p))
 		return -EBADMSG;
 	local = p;
-	if (!skip_local_part(&p) || *p != '@')
+	if (!skip_local_part(&p))
 		return -EBADMSG;
-	at = p++;
-	if (!skip_domain_or_literal(&p))
+	domain = end = p;
+	if (*p == '@') {
+		domain = ++p;
+		if (!skip_domain_or_literal(&p))
+			return -EBADMSG;
+		end = p;
+		if (*p == '.' && *domain != '[')
+			p++;
+	} else if ((flags & ADDRESS_UNQUALIFIED) == 0)
 		return -EBADMSG;
-	end = p;
-	if (*p == '.' && at[1] != '[')
-		p++;
 	if (*p != '>')
 		return -EBADMSG;
-	if ((r = set_mailbox(ret_address, local, at, end, flags)) < 0)
+	if ((r = set_mailbox(ret_address, local, domain, end, flags)) < 0)
 		return r;
 	*ret_used = (size_t)(p + 1 - text);
+	return 0;
+}
+
+int
+address_qualify(struct address *address, const char *domain)
+{
+	size_t length = strlen(address->text);
+
+	if (length + strlen(domain) + strlen("<@>") > ADDRESS_PATH_MAX)
+		return -ENAMETOOLONG;
+	(void)snprintf(address->text + length, sizeof(address->text) - length,
+	    "@%s", domain);
+	address->domain = address->text + length + 1;
+	lower_case(address->text + length + 1);
 	return 0;
 }
 

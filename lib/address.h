@@ -17,13 +17,14 @@
 /* Paths to accept beside <local-part@domain>. */
 enum address_flags {
 	ADDRESS_NULL = 1, /* <>: the null reverse-path */
-	ADDRESS_POSTMASTER = 2, /* <postmaster>, without a domain */
+	ADDRESS_UNQUALIFIED = 2, /* <local-part>, without a domain */
 	ADDRESS_UTF8 = 4, /* RFC 6531: UTF-8 in both parts */
 };
 
 struct address {
 	/* local-part@domain without brackets or source route, the domain in
-	 * lower case; "" for the null path, "postmaster" for <postmaster>. */
+	 * lower case; "" for the null path. An unqualified one is the local
+	 * part, and "postmaster" in lower case (RFC 5321 section 4.5.1). */
 	char text[ADDRESS_SIZE];
 	/* The domain within text; the empty end of text if there is none. */
 	const char *domain;
@@ -46,12 +47,17 @@ struct address {
 int address_parse_path(const char *text, unsigned flags,
     struct address *ret_address, size_t *ret_used);
 
+/* Append a domain, as is_domain() allows it, to an unqualified address. Returns
+ * 0, or -ENAMETOOLONG if the path is over its limit then. */
+int address_qualify(struct address *address, const char *domain);
+
 /* Parse an address without brackets, source route or dot at its end: all of the
  * text. Returns what address_parse_path() does. */
 int address_parse(const char *text, unsigned flags,
     struct address *ret_address);
 
-/* The domain of an address as address_parse_path() wrote it, or "". */
+/* The domain of an address as address_parse_path() and address_qualify() wrote
+ * it, or "" of the null path. */
 const char *address_domain(const char *text);
 
 /* The address for a path or a header: with the local part in quotes if its dots

@@ -52,6 +52,7 @@ static const char *const known[] = {
 	"SMTP_MASQUERADE",
 	"SMTP_MESSAGE_SIZE",
 	"SMTP_MX_HOSTS",
+	"SMTP_ORIGIN",
 	"SMTP_PORT",
 	"SMTP_PRIVATE_HOSTS",
 	"SMTP_QUEUE_LIFETIME",

@@ -181,7 +181,8 @@ command_parse_mail(char *argument, struct mail_arguments *ret_mail)
 	enum command_result result;
 
 	*ret_mail = (struct mail_arguments){ .size_bytes = 0 };
-	result = parse_path(argument, "FROM:", ADDRESS_NULL | ADDRESS_UTF8,
+	result = parse_path(argument,
+	    "FROM:", ADDRESS_NULL | ADDRESS_UNQUALIFIED | ADDRESS_UTF8,
 	    &ret_mail->sender, &rest);
 	while (result == COMMAND_OK &&
 	    (keyword = next_parameter(&rest, &value)) != NULL)
@@ -223,7 +224,7 @@ enum command_result
 command_parse_rcpt(char *argument, bool is_smtputf8,
     struct rcpt_arguments *ret_rcpt)
 {
-	unsigned flags = ADDRESS_POSTMASTER | (is_smtputf8 ? ADDRESS_UTF8 : 0);
+	unsigned flags = ADDRESS_UNQUALIFIED | (is_smtputf8 ? ADDRESS_UTF8 : 0);
 	char *rest, *keyword, *value;
 	enum command_result result;
 

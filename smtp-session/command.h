@@ -28,7 +28,7 @@ enum command_result {
 	COMMAND_BAD_PARAMETER, /* its value is, or it came twice */
 };
 
-/* The arguments of MAIL. */
+/* The arguments of MAIL. An address may be unqualified, here and below. */
 struct mail_arguments {
 	struct address sender;
 	uint64_t size_bytes; /* SIZE= (RFC 1870); 0: not given */

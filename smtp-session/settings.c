@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/address.h"
 #include "lib/spool/envelope.h"
 #include "smtp-session/settings.h"
 
@@ -56,6 +57,24 @@ static const struct setting table[] = {
 	{ "SMTP_IDLE_TIMEOUT", SETTING_NUMBER, AT(idle_timeout_sec), "60", 1,
 	    86400 },
 };
+
+/* A host name need not be a domain: localhost stands for one that is not. */
+static int
+read_origin(struct session_settings *settings,
+    char ret_error[SETTINGS_ERROR_SIZE])
+{
+	const char *origin = settings_get("SMTP_ORIGIN", NULL);
+
+	if (origin == NULL)
+		origin = is_domain(settings->hostname, false)
+		    ? settings->hostname
+		    : "localhost";
+	else if (!is_domain(origin, false))
+		return settings_fail(ret_error,
+		    "SMTP_ORIGIN is \"%.64s\"; expected a domain", origin);
+	(void)strlcpy(settings->origin, origin, sizeof(settings->origin));
+	return 0;
+}
 
 static int
 check_banner(const char *text, char ret_error[SETTINGS_ERROR_SIZE])
@@ -119,6 +138,7 @@ session_settings_load(struct session_settings *ret_settings,
 		 ret_settings, ret_error)) < 0 ||
 	    (r = settings_read_hostname("SMTP_HOSTNAME", ret_settings->hostname,
 		 ret_error)) < 0 ||
+	    (r = read_origin(ret_settings, ret_error)) < 0 ||
 	    (r = check_banner(ret_settings->banner, ret_error)) < 0 ||
 	    (r = check_greeting(ret_settings, ret_error)) < 0 ||
 	    (r = check_tls(ret_settings, ret_error)) < 0)

@@ -21,6 +21,8 @@ enum auth {
 /* The settings that smtp-session reads from the environment. */
 struct session_settings {
 	char hostname[SETTINGS_HOSTNAME_SIZE];
+	/* The domain of addresses that come without one. */
+	char origin[SETTINGS_HOSTNAME_SIZE];
 	const char *banner;
 	const char *queue_path;
 	const char *tls_cert; /* NULL: STARTTLS is not offered */

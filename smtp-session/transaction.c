@@ -66,6 +66,16 @@ begin_envelope(struct session *session, const struct mail_arguments *mail)
 	return 0;
 }
 
+/* Give an address without a domain that of this host's mail. */
+static enum command_result
+qualify(const struct session *session, struct address *address)
+{
+	if (*address->text == '\0' || *address->domain != '\0' ||
+	    address_qualify(address, session->settings->origin) == 0)
+		return COMMAND_OK;
+	return COMMAND_LONG_PATH;
+}
+
 struct reply
 cmd_mail(struct session *session, char *argument)
 {
@@ -74,6 +84,8 @@ cmd_mail(struct session *session, char *argument)
 	int r;
 
 	result = command_parse_mail(argument, &mail);
+	if (result == COMMAND_OK)
+		result = qualify(session, &mail.sender);
 	if (result != COMMAND_OK)
 		return argument_reply(result, 550, "5.1.7",
 		    "expected FROM:<reverse-path>");
@@ -94,21 +106,6 @@ cmd_mail(struct session *session, char *argument)
 		return reply_spool_error(r);
 	session->state = S_MAIL;
 	return reply_make(250, "2.1.0", "sender ok");
-}
-
-/* <postmaster> without a domain is this host's. */
-static void
-complete_postmaster(const struct session *session, struct address *address)
-{
-	const char *hostname = session->settings->hostname;
-	char path[SETTINGS_HOSTNAME_SIZE + sizeof("<postmaster@>")];
-	size_t used;
-
-	(void)snprintf(path, sizeof(path), "<postmaster@%s>", hostname);
-	if (!is_domain(hostname, false) ||
-	    address_parse_path(path, 0, address, &used) < 0)
-		(void)address_parse_path("<postmaster@localhost>", 0, address,
-		    &used);
 }
 
 static void
@@ -142,11 +139,11 @@ cmd_rcpt(struct session *session, char *argument)
 	int r;
 
 	result = command_parse_rcpt(argument, envelope->is_smtputf8, &rcpt);
+	if (result == COMMAND_OK)
+		result = qualify(session, &rcpt.recipient);
 	if (result != COMMAND_OK)
 		return argument_reply(result, 553, "5.1.3",
 		    "expected TO:<forward-path>");
-	if (*rcpt.recipient.domain == '\0')
-		complete_postmaster(session, &rcpt.recipient);
 	address = rcpt.recipient.text;
 	if (envelope->recipient_count >= most &&
 	    !envelope_has_recipient(envelope, address))

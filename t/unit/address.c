@@ -11,7 +11,7 @@
 #include "lib/address.h"
 #include "t/unit/tap.h"
 
-#define ANY (ADDRESS_NULL | ADDRESS_POSTMASTER | ADDRESS_UTF8)
+#define ANY (ADDRESS_NULL | ADDRESS_UNQUALIFIED | ADDRESS_UTF8)
 
 #define A8 "aaaaaaaa"
 #define A64 A8 A8 A8 A8 A8 A8 A8 A8
@@ -51,7 +51,6 @@ static const struct row rows[] = {
 	{ "<a@b", ANY, -EBADMSG },
 	{ "<a@>", ANY, -EBADMSG },
 	{ "<@b>", ANY, -EBADMSG },
-	{ "<a>", ANY, -EBADMSG },
 	{ "<a@b@c>", ANY, -EBADMSG },
 	{ "<.a@b>", ANY, -EBADMSG },
 	{ "<..@b>", ANY, -EBADMSG },
@@ -134,15 +133,29 @@ static const struct row rows[] = {
 	{ "<@:a@b>", ANY, -EBADMSG },
 	{ "<@one:@two:a@b>", ANY, -EBADMSG },
 
-	/* the null reverse-path, and postmaster without a domain */
+	/* the null reverse-path, and paths without a domain */
 	{ "<>", ADDRESS_NULL, 0, "", "" },
-	{ "<>", ADDRESS_POSTMASTER | ADDRESS_UTF8, -EBADMSG },
+	{ "<>", ADDRESS_UNQUALIFIED | ADDRESS_UTF8, -EBADMSG },
 	{ "<> SIZE=1", ADDRESS_NULL, 0, "", "" },
-	{ "<postmaster>", ADDRESS_POSTMASTER, 0, "postmaster", "" },
-	{ "<PostMaster>", ADDRESS_POSTMASTER, 0, "postmaster", "" },
+	{ "<postmaster>", ADDRESS_UNQUALIFIED, 0, "postmaster", "" },
+	{ "<PostMaster>", ADDRESS_UNQUALIFIED, 0, "postmaster", "" },
 	{ "<postmaster>", ADDRESS_NULL | ADDRESS_UTF8, -EBADMSG },
-	{ "<postmasters>", ANY, -EBADMSG },
-	{ "<postmaster@b>", ADDRESS_POSTMASTER, 0, "postmaster@b", "b" },
+	{ "<Root>", ADDRESS_UNQUALIFIED, 0, "Root", "" },
+	{ "<root> SIZE=1", ADDRESS_UNQUALIFIED, 0, "root", "" },
+	{ "<\"a@b\">", ADDRESS_UNQUALIFIED, 0, "\"a@b\"", "" },
+	{ "<\"\">", ADDRESS_UNQUALIFIED, 0, "\"\"", "" },
+	{ "<@one:root>", ADDRESS_UNQUALIFIED, 0, "root", "" },
+	{ "<r\xc3\xbc>", ANY, 0, "r\xc3\xbc", "" },
+	{ "<r\xc3\xbc>", ADDRESS_UNQUALIFIED, -EILSEQ },
+	{ "<root>", ADDRESS_NULL | ADDRESS_UTF8, -EBADMSG },
+	{ "<root.>", ADDRESS_UNQUALIFIED, 0, "root.", "" },
+	{ "<root>>", ADDRESS_UNQUALIFIED, 0, "root", "" },
+	{ "<root@>", ANY, -EBADMSG },
+	{ "<root@.>", ANY, -EBADMSG },
+	{ "<[192.0.2.1]>", ANY, -EBADMSG },
+	{ "<" A64 A64 A64 A60 "aa>", ADDRESS_UNQUALIFIED, 0, A64 A64 A64 A60 "aa", "" },
+	{ "<" A64 A64 A64 A60 "aaa>", ADDRESS_UNQUALIFIED, -ENAMETOOLONG },
+	{ "<postmaster@b>", ADDRESS_UNQUALIFIED, 0, "postmaster@b", "b" },
 
 	/* UTF-8 (RFC 6531) */
 	{ "<b\xc3\xbc@x>", ADDRESS_UTF8, 0, "b\xc3\xbc@x", "x" },
@@ -180,6 +193,16 @@ static const struct row rows[] = {
 	{ "<a@" A63 "." A63 "." A63 "." A61 ">", ANY, -ENAMETOOLONG },
 	{ "<a@" A63 "." A63 "." A63 "." A63 ">", ANY, -ENAMETOOLONG },
 	{ "<a@" A63 "." A63 "." A63 "." A63 ".a>", ANY, -ENAMETOOLONG },
+};
+
+/* A local part, a domain, and the address. */
+static const struct { const char *path, *domain; int result; const char *text; } parts[] = {
+	{ "<root>", "example.org", 0, "root@example.org" },
+	{ "<root>", "[IPv6:::1]", 0, "root@[ipv6:::1]" },
+	{ "<\"a@b\">", "Example.ORG", 0, "\"a@b\"@example.org" },
+	{ "<PostMaster>", "b", 0, "postmaster@b" },
+	{ "<" A64 A64 A64 A60 ">", "b", 0, A64 A64 A64 A60 "@b" },
+	{ "<" A64 A64 A64 A60 ">", "bc", -ENAMETOOLONG, NULL },
 };
 
 static const struct { const char *text; bool is_utf8, result; } domains[] = {
@@ -253,8 +276,9 @@ check_path(const struct row *row)
 		return;
 	is_str(address.text, row->text, "address of %s", row->path);
 	is_str(address.domain, row->domain, "domain of %s", row->path);
-	is_str(address_domain(address.text), row->domain,
-	    "address_domain() agrees for %s", row->path);
+	if (*row->domain != '\0')
+		is_str(address_domain(address.text), row->domain,
+		    "address_domain() agrees for %s", row->path);
 	ok(row->path[used - 1] == '>', "%s is parsed up to its '>'", row->path);
 }
 
@@ -317,6 +341,26 @@ bare_addresses_are_parsed(void)
 }
 
 static void
+unqualified_addresses_get_a_domain(void)
+{
+	struct address address;
+	size_t used;
+
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		need(address_parse_path(parts[i].path, ADDRESS_UNQUALIFIED,
+			 &address, &used) == 0);
+		if (is_int(address_qualify(&address, parts[i].domain),
+			parts[i].result, "%s with the domain %s", parts[i].path,
+			parts[i].domain) &&
+		    parts[i].result == 0) {
+			is_str(address.text, parts[i].text, "is an address");
+			is_str(address.domain, address_domain(address.text),
+			    "and its domain is set");
+		}
+	}
+}
+
+static void
 check_quotes(void)
 {
 	char text[ADDRESS_SIZE];
@@ -335,6 +379,7 @@ main(void)
 		check_path(&rows[i]);
 	is_utf8_is_set();
 	bare_addresses_are_parsed();
+	unqualified_addresses_get_a_domain();
 	check_quotes();
 	for (size_t i = 0; i < COUNT(domains); i++)
 		is_int(is_domain(domains[i].text, domains[i].is_utf8),

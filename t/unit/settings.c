@@ -86,6 +86,8 @@ static const struct { const char *variable, *value, *expected; } texts[] = {
 	{ "SMTP_HOSTNAME", "mail.example.org", "mail.example.org" },
 	{ "SMTP_HOSTNAME", "[192.0.2.1]", "[192.0.2.1]" },
 	{ "SMTP_HOSTNAME", "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]" },
+	{ "SMTP_ORIGIN", "example.org", "example.org" },
+	{ "SMTP_ORIGIN", "[192.0.2.1]", "[192.0.2.1]" },
 	{ "SMTP_BANNER", NULL, "smtpserver ready" },
 	{ "SMTP_BANNER", "", "smtpserver ready" },
 	{ "SMTP_BANNER", "hello, world", "hello, world" },
@@ -152,6 +154,10 @@ static const struct { const char *variable, *value, *expected, *stops; } errors[
 	{ "SMTP_HOSTNAME", "a\r\nb", "\"a??b\"; expected a host name", "sdh" },
 	{ "SMTP_HOSTNAME", "b\xc3\xbc.example", "expected a host name", "sdh" },
 	{ "SMTP_HOSTNAME", X250 X10, "expected a host name", "sdh" },
+	{ "SMTP_ORIGIN", "@example.org", "\"@example.org\"; expected a domain", "s" },
+	{ "SMTP_ORIGIN", "example.org.", "expected a domain", "s" },
+	{ "SMTP_ORIGIN", "b\xc3\xbc.example", "expected a domain", "s" },
+	{ "SMTP_ORIGIN", X250 X10, "expected a domain", "s" },
 	{ "SMTP_BANNER", "a\r\n250 b", "octet 0x0d; expected printable ASCII", "s" },
 	{ "SMTP_BANNER", "gr\xc3\xbc\xc3\x9f", "octet 0xc3; expected printable ASCII", "s" },
 	{ "SMTP_BANNER", X250 X50 X50 X50 "x", "401 octets; expected at most 400", "s" },
@@ -305,6 +311,8 @@ text_of(const struct all *all, const char *variable)
 {
 	if (strcmp(variable, "SMTP_HOSTNAME") == 0)
 		return all->session.hostname;
+	if (strcmp(variable, "SMTP_ORIGIN") == 0)
+		return all->session.origin;
 	if (strcmp(variable, "SMTP_BANNER") == 0)
 		return all->session.banner;
 	if (strcmp(variable, "SMTP_QUEUE_PATH") == 0)
