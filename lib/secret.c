@@ -25,22 +25,55 @@ fail(char ret_error[SECRET_ERROR_SIZE], const char *reason)
 	return -ENOKEY;
 }
 
+static bool
+is_missing(const char *path)
+{
+	int fd = privileges_open_as_self(path, O_PATH | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -ENOENT;
+}
+
 static int
-find(const char *name, char ret_path[PATH_MAX],
+find_credential(const char *name, char ret_path[PATH_MAX],
     char ret_error[SECRET_ERROR_SIZE])
 {
 	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-	int length;
 
-	if (strchr(name, '/') != NULL)
-		length = snprintf(ret_path, PATH_MAX, "%s", name);
-	else if (folder != NULL)
-		length = snprintf(ret_path, PATH_MAX, "%s/%s", folder, name);
-	else
+	if (folder == NULL)
 		return fail(ret_error,
 		    "it is the name of a credential, but "
 		    "CREDENTIALS_DIRECTORY is not set");
-	return length < PATH_MAX ? 0 : fail(ret_error, strerror(ENAMETOOLONG));
+	if (snprintf(ret_path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
+		return fail(ret_error, strerror(ENAMETOOLONG));
+	if (!is_missing(ret_path))
+		return 0;
+	(void)snprintf(ret_error, SECRET_ERROR_SIZE,
+	    "the credential was not found in %.100s: %s", folder,
+	    strerror(ENOENT));
+	return -ENOKEY;
+}
+
+int
+secret_find(const char *name, char ret_path[PATH_MAX],
+    char ret_error[SECRET_ERROR_SIZE])
+{
+	if (strchr(name, '/') == NULL)
+		return find_credential(name, ret_path, ret_error);
+	if (strlcpy(ret_path, name, PATH_MAX) >= PATH_MAX)
+		return fail(ret_error, strerror(ENAMETOOLONG));
+	return 0;
+}
+
+bool
+secret_is_credential(const char *path)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	size_t length = folder == NULL ? 0 : strlen(folder);
+
+	return length > 0 && strncmp(path, folder, length) == 0 &&
+	    path[length] == '/';
 }
 
 /* A credential is root's, and root hands it on: here, in programs that are run
@@ -89,7 +122,7 @@ secret_read(const char *name, char *ret_text, size_t size, size_t *ret_length,
 	char path[PATH_MAX];
 	int fd, r;
 
-	if ((r = find(name, path, ret_error)) < 0)
+	if ((r = secret_find(name, path, ret_error)) < 0)
 		return r;
 	if ((fd = open_secret(name, path)) < 0)
 		return fail(ret_error, strerror(-fd));

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/secret.h"
 #include "lib/settings.h"
 #include "lib/text.h"
 
@@ -163,6 +164,18 @@ read_choice(const struct setting *setting, const char *text, int *ret_choice,
 }
 
 static int
+read_secret(const struct setting *setting, const char *text,
+    char ret_path[PATH_MAX], char ret_error[SETTINGS_ERROR_SIZE])
+{
+	char reason[SECRET_ERROR_SIZE];
+
+	if (secret_find(text, ret_path, reason) == 0)
+		return 0;
+	return settings_fail(ret_error, "%s is \"%.64s\"; %s",
+	    setting->variable, text, reason);
+}
+
+static int
 read_variable(const struct setting *setting, void *member,
     char ret_error[SETTINGS_ERROR_SIZE])
 {
@@ -181,6 +194,8 @@ read_variable(const struct setting *setting, void *member,
 		return read_flag(setting, text, member, ret_error);
 	case SETTING_CHOICE:
 		return read_choice(setting, text, member, ret_error);
+	case SETTING_SECRET:
+		return read_secret(setting, text, member, ret_error);
 	}
 	return -EINVAL;
 }

@@ -27,6 +27,7 @@ enum setting_type {
 	SETTING_NUMBER, /* int, from minimum to maximum */
 	SETTING_FLAG, /* bool */
 	SETTING_CHOICE, /* int or enum: the index of the name */
+	SETTING_SECRET, /* char[PATH_MAX]: a path (lib/secret.h), or "" */
 };
 
 struct setting {

@@ -26,6 +26,7 @@
 #include "lib/audit.h"
 #include "lib/environment.h"
 #include "lib/privileges.h"
+#include "lib/secret.h"
 #include "lib/spool/fault.h"
 #include "lib/stream.h"
 #include "lib/tls.h"
@@ -184,6 +185,16 @@ end_misconfigured(const char *error)
 	errx(EX_CONFIG, "%s", error);
 }
 
+/* A session reads them as the user of the spool; credentials it gets from root,
+ * here as from systemd in units. */
+static void
+check_readable(const char *path)
+{
+	if (!secret_is_credential(path) &&
+	    faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == -1)
+		err(EX_CONFIG, "SMTP_TLS_CERT and SMTP_TLS_KEY: %s", path);
+}
+
 /* The certificate and the key, as each session reads them. */
 static void
 check_identity(const struct session_settings *settings)
@@ -191,8 +202,11 @@ check_identity(const struct session_settings *settings)
 	struct tls_identity *identity;
 	struct tls_result result;
 
-	if (settings->tls_cert == NULL)
+	if (*settings->tls_cert == '\0')
 		return;
+	check_readable(settings->tls_cert);
+	check_readable(settings->tls_key);
+	privileges_act_as_self();
 	tls_module_load();
 	if (tls_identity_load(settings->tls_cert, settings->tls_key, &identity,
 		&result) < 0)
@@ -258,7 +272,7 @@ main(int argc, char *argv[])
 	is_configured = load_settings(&settings, error) == 0;
 	audit_open("smtp-session", is_configured && settings.is_debug);
 	/* Once for all children of a listener. */
-	if (is_configured && settings.tls_cert != NULL)
+	if (is_configured && *settings.tls_cert != '\0')
 		tls_module_load();
 
 	sockets = take_sockets();

@@ -35,7 +35,7 @@ allow_folder_of(struct sandbox *sandbox, const char *path)
 static uint64_t
 get_certificate_state(const struct session_settings *settings)
 {
-	return settings->tls_cert == NULL
+	return *settings->tls_cert == '\0'
 	    ? 0
 	    : pathstate_add(pathstate_add(0, settings->tls_cert),
 		  settings->tls_key);
@@ -47,7 +47,7 @@ sandbox_enter_session(const struct session_settings *settings,
 {
 	unsigned missing;
 
-	if (settings->tls_cert != NULL) {
+	if (*settings->tls_cert != '\0') {
 		sandbox_allow_path(sandbox, settings->tls_cert, SANDBOX_READ);
 		sandbox_allow_path(sandbox, settings->tls_key, SANDBOX_READ);
 	}
@@ -66,7 +66,7 @@ sandbox_enter_listener(const struct session_settings *settings)
 	view = sandbox_open_view(settings->queue_path, &sandbox,
 	    sandbox_allow_listener);
 	certificate_state = get_certificate_state(settings);
-	if (settings->tls_cert != NULL) {
+	if (*settings->tls_cert != '\0') {
 		allow_folder_of(&sandbox, settings->tls_cert);
 		allow_folder_of(&sandbox, settings->tls_key);
 	}

@@ -34,8 +34,8 @@ static const struct setting table[] = {
 	{ "SMTP_BANNER", SETTING_TEXT, AT(banner), "smtpserver ready" },
 	{ "SMTP_QUEUE_PATH", SETTING_TEXT, AT(queue_path),
 	    SETTINGS_QUEUE_PATH },
-	{ "SMTP_TLS_CERT", SETTING_TEXT, AT(tls_cert) },
-	{ "SMTP_TLS_KEY", SETTING_TEXT, AT(tls_key) },
+	{ "SMTP_TLS_CERT", SETTING_SECRET, AT(tls_cert) },
+	{ "SMTP_TLS_KEY", SETTING_SECRET, AT(tls_key) },
 	{ "SMTP_BARE_NEWLINE", SETTING_CHOICE, AT(bare_newline), "normalize",
 	    .names = bare_newline_names },
 	{ "SMTP_AUTH", SETTING_CHOICE, AT(auth), .names = auth_names },
@@ -110,12 +110,12 @@ static int
 check_tls(const struct session_settings *settings,
     char ret_error[SETTINGS_ERROR_SIZE])
 {
-	if ((settings->tls_cert == NULL) == (settings->tls_key == NULL))
+	if ((*settings->tls_cert == '\0') == (*settings->tls_key == '\0'))
 		return 0;
 	return settings_fail(ret_error,
 	    "%s is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY both set, "
 	    "or neither",
-	    settings->tls_cert == NULL ? "SMTP_TLS_CERT" : "SMTP_TLS_KEY");
+	    *settings->tls_cert == '\0' ? "SMTP_TLS_CERT" : "SMTP_TLS_KEY");
 }
 
 /* By default no client can take all sessions. */

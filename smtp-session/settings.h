@@ -3,6 +3,8 @@
 #ifndef SESSION_SETTINGS_H
 #define SESSION_SETTINGS_H
 
+#include <limits.h>
+
 #include "lib/settings.h"
 
 #define SETTINGS_SESSIONS_MAX 10000
@@ -25,8 +27,8 @@ struct session_settings {
 	char origin[SETTINGS_HOSTNAME_SIZE];
 	const char *banner;
 	const char *queue_path;
-	const char *tls_cert; /* NULL: STARTTLS is not offered */
-	const char *tls_key;
+	char tls_cert[PATH_MAX]; /* "": STARTTLS is not offered */
+	char tls_key[PATH_MAX];
 	enum bare_newline bare_newline;
 	enum auth auth;
 	bool is_debug;

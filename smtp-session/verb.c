@@ -98,7 +98,7 @@ tls_offer(const struct session *session)
 {
 	if (session->is_tls)
 		return "\nREQUIRETLS";
-	return session->settings->tls_cert != NULL ? "\nSTARTTLS" : "";
+	return *session->settings->tls_cert != '\0' ? "\nSTARTTLS" : "";
 }
 
 static struct reply
@@ -159,7 +159,7 @@ cmd_starttls(struct session *session, char *argument)
 
 	if (*argument != '\0')
 		return reply_no_argument;
-	if (session->settings->tls_cert == NULL)
+	if (*session->settings->tls_cert == '\0')
 		return reply_make(502, "5.5.1", "TLS is not configured");
 	if (session->is_tls)
 		return reply_make(503, "5.5.1", "TLS is already in use");

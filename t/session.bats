@@ -57,7 +57,7 @@ listen() {
 pass_settings() {
 	local name
 
-	for name in ${!SMTP_*}; do
+	for name in ${!SMTP_*} ${!CREDENTIALS_*}; do
 		printf '%s\n' -E "$name"
 	done
 }
@@ -421,6 +421,26 @@ s_client() {
 	: >"$BATS_TEST_TMPDIR/key.pem"
 	run ! start_tls NORMAL
 	client_lines | session | grep "250-STARTTLS\|250 STARTTLS"
+}
+
+@test "certificate and key may be systemd credentials" {
+	local offer="printf '%s\r\n' 'EHLO client.test' STARTTLS QUIT"
+
+	need gnutls-cli openssl
+	make_certificate one
+	export SMTP_TLS_CERT=our.pem SMTP_TLS_KEY=our.key
+	run -78 --separate-stderr session < <(eval "$offer")
+	grep '^421 4.3.5 ' <<<"$output"
+	grep 'SMTP_TLS_CERT is "our.pem"; it is the name of a credential, but CREDENTIALS_DIRECTORY is not set' "$log"
+	export CREDENTIALS_DIRECTORY=$BATS_TEST_TMPDIR/credentials
+	mkdir "$CREDENTIALS_DIRECTORY"
+	install -m 400 "$BATS_TEST_TMPDIR/one.pem" "$CREDENTIALS_DIRECTORY/our.pem"
+	run -78 --separate-stderr session < <(eval "$offer")
+	grep "SMTP_TLS_KEY is \"our.key\"; the credential was not found in $CREDENTIALS_DIRECTORY: " "$log"
+	install -m 400 "$BATS_TEST_TMPDIR/one.key" "$CREDENTIALS_DIRECTORY/our.key"
+	listen 127.0.0.1
+	SMTP_TLS_CERT=$BATS_TEST_TMPDIR/one.pem run -0 start_tls NORMAL
+	[[ $output == *"CN=one"* ]]
 }
 
 @test "a key of another certificate gives no STARTTLS" {

@@ -944,6 +944,45 @@ install_certificate() {
 	inside chmod 600 /etc/smtpserver/tls.key
 }
 
+# store_credential NAME FILE: put a file where systemd finds credentials.
+store_credential() {
+	inside mkdir -p /etc/credstore
+	inside sh -c 'umask 077 && cat >"/etc/credstore/$0"' "$1" <"$2"
+}
+
+@test "certificate and key can be credentials, whose files only root can read" {
+	local socket
+
+	ca_issue stored localhost
+	# /healthz knows a spool by its first message.
+	full_message first | submit_by_smtplib someone@null.test
+	settings SMTP_TLS_CERT=smtpserver.tls-cert SMTP_TLS_KEY=smtpserver.tls-key
+	store_credential smtpserver.tls-cert "$network_dir/ca/stored.pem"
+	# One is missing: who looks is told which.
+	greeting | grep '^421 4.3.5'
+	wait_for 10 is_error_of smtp-session SMTP_TLS_KEY
+	inside curl -sS http://127.0.0.1:8080/healthz |
+		grep 'SMTP_TLS_KEY is "smtpserver.tls-key"; the credential was not found in /run/credentials/smtpserver@'
+	run -78 inside smtp-session --check
+	[[ $output == *'SMTP_TLS_KEY is "smtpserver.tls-key"; the credential was not found in /etc/credstore: '* ]]
+
+	store_credential smtpserver.tls-key "$network_dir/ca/stored.key"
+	inside smtp-session --check
+	for socket in smtpserver-listener.socket smtpserver.socket; do
+		use_socket $socket
+		[ "$(served_certificate)" = "$(certificate stored)" ]
+	done
+	# Of one kind each, as where a certificate is renewed by a program.
+	settings SMTP_TLS_CERT=/etc/smtpserver/tls.pem \
+		SMTP_TLS_KEY=smtpserver.tls-key
+	install_certificate stored
+	inside rm /etc/smtpserver/tls.key
+	inside smtp-session --check
+	[ "$(served_certificate)" = "$(certificate stored)" ]
+	inside rm -r /etc/credstore
+	no_settings
+}
+
 certificate() {
 	openssl x509 -in "$network_dir/ca/$1.pem" -noout -fingerprint
 }

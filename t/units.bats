@@ -391,6 +391,40 @@ check_ports() {
 	done
 }
 
+@test "a setting that names a credential has the services load it" {
+	local unit
+
+	generate <<-END
+		SMTP_TLS_CERT=/etc/ssl/our.pem
+		SMTP_TLS_KEY=smtpserver.tls-key
+	END
+	[ -z "$output" ]
+	for unit in smtpserver@.service smtpserver-listener.service; do
+		[ "$(option $unit LoadCredential)" = smtpserver.tls-key ]
+	done
+	are_drop_ins_of smtpserver-listener.{service,socket} smtpserver.socket \
+		smtpserver@.service
+	rm -r "$out"
+	generate <<-END
+		SMTP_AUTH_FILE=relays
+		SMTP_DKIM_KEY_PATH=our.rsa,/etc/our.pem,ed25519
+	END
+	diff <(option smtpserver-deliver.service LoadCredential) \
+		<(printf '%s\n' relays our.rsa ed25519)
+	are_drop_ins_of smtpserver-deliver.service smtpserver-listener.socket \
+		smtpserver.socket
+}
+
+@test "a path, or what is no name to systemd, is no credential to load" {
+	local value
+
+	for value in ./our.pem /etc/our.pem x:/etc/shadow .. "'a%n'" "'a b'"; do
+		generate <<<"SMTP_TLS_CERT=$value"
+		[ -z "$output" ]
+		are_drop_ins_of smtpserver-listener.socket smtpserver.socket
+	done
+}
+
 # ---- the catalog -------------------------------------------------------------
 
 @test "the catalog has a text for every event, and no other" {

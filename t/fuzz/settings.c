@@ -55,7 +55,7 @@ check_session(const struct session_settings *settings)
 	must(is_between(settings->command_timeout_sec, 1, 3600));
 	must(is_between(settings->data_timeout_sec, 1, 3600));
 	must(*settings->queue_path != '\0');
-	must((settings->tls_cert == NULL) == (settings->tls_key == NULL));
+	must((*settings->tls_cert == '\0') == (*settings->tls_key == '\0'));
 }
 
 static void

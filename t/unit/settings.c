@@ -163,6 +163,8 @@ static const struct { const char *variable, *value, *expected, *stops; } errors[
 	{ "SMTP_BANNER", X250 X50 X50 X50 "x", "401 octets; expected at most 400", "s" },
 	{ "SMTP_TLS_CERT", "/cert.pem", "SMTP_TLS_KEY is not set; expected SMTP_TLS_CERT and SMTP_TLS_KEY both", "s" },
 	{ "SMTP_TLS_KEY", "/key.pem", "SMTP_TLS_CERT is not set", "s" },
+	{ "SMTP_TLS_CERT", "cert.pem", "\"cert.pem\"; it is the name of a credential, but", "s" },
+	{ "SMTP_TLS_KEY", "key.pem", "\"key.pem\"; it is the name of a credential, but", "s" },
 	{ "SMTP_DKIM_SELECTOR", "a", "SMTP_DKIM_KEY_PATH is not set; expected SMTP_DKIM_SELECTOR and", "d" },
 	{ "SMTP_DKIM_KEY_PATH", "/key.pem", "SMTP_DKIM_SELECTOR is not set", "d" },
 	{ "SMTP_DKIM_DOMAIN", "example.org", "\"example.org\"; expected a domain, and SMTP_DKIM_SELECTOR set", "d" },
@@ -307,6 +309,12 @@ number_of(const struct all *all, const char *variable)
 }
 
 static const char *
+or_null(const char *text)
+{
+	return *text != '\0' ? text : NULL;
+}
+
+static const char *
 text_of(const struct all *all, const char *variable)
 {
 	if (strcmp(variable, "SMTP_HOSTNAME") == 0)
@@ -320,10 +328,10 @@ text_of(const struct all *all, const char *variable)
 	if (strcmp(variable, "SMTP_TLS_CA_FILE") == 0)
 		return all->deliver.tls_ca_file;
 	if (strcmp(variable, "SMTP_TLS_CERT") == 0)
-		return all->session.tls_cert;
+		return or_null(all->session.tls_cert);
 	if (strcmp(variable, "SMTP_DKIM_DOMAIN") == 0)
 		return all->deliver.dkim_domain;
-	return all->session.tls_key;
+	return or_null(all->session.tls_key);
 }
 
 static const char *
