@@ -166,6 +166,11 @@ no_settings() {
 	run ! is_serving
 	run -1 inside systemctl is-enabled smtpserver smtpserver.socket
 	[ "$output" = $'disabled\ndisabled' ]
+	# Neither remains enabled by the other's name.
+	inside systemctl enable smtpserver
+	inside systemctl disable smtpserver.socket
+	run -1 inside systemctl is-enabled smtpserver smtpserver.socket
+	[ "$output" = $'disabled\ndisabled' ]
 	inside systemctl enable --now smtpserver.socket
 }
 
