@@ -25,14 +25,42 @@ fail(char ret_error[SECRET_ERROR_SIZE], const char *reason)
 	return -ENOKEY;
 }
 
-static bool
-is_missing(const char *path)
+/* Return 0 if there is such a file, or a negative errno. */
+static int
+look_for(const char *path)
 {
 	int fd = privileges_open_as_self(path, O_PATH | O_CLOEXEC);
 
-	if (fd >= 0)
-		close(fd);
-	return fd == -ENOENT;
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/* Fail, and say where the credential was sought; or where it is, in a form that
+ * only systemd can read. */
+static int
+fail_missing(const char *folder, const char *name,
+    char ret_error[SECRET_ERROR_SIZE])
+{
+	static const char *const encrypted[] = { "/run/credstore.encrypted",
+		"/etc/credstore.encrypted", "/usr/lib/credstore.encrypted" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(encrypted) / sizeof(encrypted[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", encrypted[i], name);
+		if (look_for(path) < 0)
+			continue;
+		(void)snprintf(ret_error, SECRET_ERROR_SIZE,
+		    "the credential is encrypted, in %s: systemd decrypts it "
+		    "for units only, after daemon-reload",
+		    encrypted[i]);
+		return -ENOKEY;
+	}
+	(void)snprintf(ret_error, SECRET_ERROR_SIZE,
+	    "the credential was not found in %.100s: %s", folder,
+	    strerror(ENOENT));
+	return -ENOKEY;
 }
 
 static int
@@ -47,12 +75,9 @@ find_credential(const char *name, char ret_path[PATH_MAX],
 		    "CREDENTIALS_DIRECTORY is not set");
 	if (snprintf(ret_path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
 		return fail(ret_error, strerror(ENAMETOOLONG));
-	if (!is_missing(ret_path))
-		return 0;
-	(void)snprintf(ret_error, SECRET_ERROR_SIZE,
-	    "the credential was not found in %.100s: %s", folder,
-	    strerror(ENOENT));
-	return -ENOKEY;
+	if (look_for(ret_path) == -ENOENT)
+		return fail_missing(folder, name, ret_error);
+	return 0;
 }
 
 int

@@ -961,7 +961,8 @@ store_credential() {
 	ca_issue stored localhost
 	# /healthz knows a spool by its first message.
 	full_message first | submit_by_smtplib someone@null.test
-	settings SMTP_TLS_CERT=smtpserver.tls-cert SMTP_TLS_KEY=smtpserver.tls-key
+	settings SMTP_TLS_CERT=smtpserver.tls-cert \
+		SMTP_TLS_KEY=smtpserver.tls-key
 	store_credential smtpserver.tls-cert "$network_dir/ca/stored.pem"
 	# One is missing: who looks is told which.
 	greeting | grep '^421 4.3.5'
@@ -985,6 +986,54 @@ store_credential() {
 	inside smtp-session --check
 	[ "$(served_certificate)" = "$(certificate stored)" ]
 	inside rm -r /etc/credstore
+	no_settings
+}
+
+# encrypt_credential NAME FILE
+encrypt_credential() {
+	inside mkdir -p /etc/credstore.encrypted
+	inside systemd-creds encrypt --with-key=host "--name=$1" - \
+		"/etc/credstore.encrypted/$1" <"$2"
+}
+
+@test "keys can be encrypted credentials" {
+	local socket id file
+
+	ca_issue sealed localhost
+	ca_issue plain localhost
+	openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
+		>"$BATS_TEST_TMPDIR/dkim.pem"
+	encrypt_credential smtpserver.tls-key "$network_dir/ca/sealed.key"
+	encrypt_credential smtpserver.dkim-rsa "$BATS_TEST_TMPDIR/dkim.pem"
+	store_credential smtpserver.tls-cert "$network_dir/ca/sealed.pem"
+	# An encrypted one comes before a plain one of the same name.
+	store_credential smtpserver.tls-key "$network_dir/ca/plain.key"
+	run ! inside grep -r PRIVATE /etc/credstore.encrypted
+	settings SMTP_TLS_CERT=smtpserver.tls-cert \
+		SMTP_TLS_KEY=smtpserver.tls-key SMTP_DKIM_SELECTOR=test \
+		SMTP_DKIM_KEY_PATH=smtpserver.dkim-rsa
+	for socket in smtpserver-listener.socket smtpserver.socket; do
+		use_socket $socket
+		[ "$(served_certificate)" = "$(certificate sealed)" ]
+	done
+	id=$(full_message signed | submit_by_smtplib mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	file=$(wait_for 10 mta_mail mx1 "$id" && mta_mail mx1 "$id")
+	grep -q '^DKIM-Signature: .*a=rsa-sha256;' "$file"
+
+	# By hand nothing is decrypted; as a unit it is.
+	inside rm /etc/credstore/smtpserver.tls-key
+	run -0 inside systemd-run --quiet --pipe --wait -p User=smtpserver \
+		-p "EnvironmentFile=$environment" -E "SMTP_QUEUE_PATH=$spool" \
+		-p LoadCredential=smtpserver.tls-cert \
+		-p LoadCredentialEncrypted=smtpserver.tls-key \
+		smtp-session --check
+	[ "$output" = "smtp-session can use its settings" ]
+	run -78 inside smtp-deliver --check
+	[[ $output == *'smtpserver.dkim-rsa"; expected a private key: the credential is encrypted, in /etc/credstore.encrypted: '* ]]
+	run -78 inside smtp-session --check
+	[[ $output == *'SMTP_TLS_KEY is "smtpserver.tls-key"; the credential is encrypted, in /etc/credstore.encrypted: '* ]]
+	inside rm -r /etc/credstore /etc/credstore.encrypted
 	no_settings
 }
 

@@ -415,6 +415,27 @@ check_ports() {
 		smtpserver.socket
 }
 
+@test "an encrypted credential is loaded as such, before a plain one" {
+	local unit
+
+	mkdir -p "$root"/{etc,run,usr/lib}/credstore{,.encrypted}
+	touch "$root/etc/credstore/both" "$root/etc/credstore.encrypted/both" \
+		"$root/usr/lib/credstore.encrypted/"{vendor,both} \
+		"$root/etc/credstore/plain"
+	generate <<-END
+		SMTP_TLS_CERT=plain
+		SMTP_TLS_KEY=both
+		SMTP_AUTH_FILE=vendor
+	END
+	for unit in smtpserver@.service smtpserver-listener.service; do
+		[ "$(option $unit LoadCredential)" = plain ]
+		[ "$(option $unit LoadCredentialEncrypted)" = \
+			both:/etc/credstore.encrypted/both ]
+	done
+	[ "$(option smtpserver-deliver.service LoadCredentialEncrypted)" = \
+		vendor:/usr/lib/credstore.encrypted/vendor ]
+}
+
 @test "a path, or what is no name to systemd, is no credential to load" {
 	local value
 
