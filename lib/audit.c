@@ -108,6 +108,8 @@ enum field_kind {
 	FIELD_TEXT,
 	FIELD_NUMBER,
 	FIELD_ADDRESS, /* text that is written only when debugging */
+	FIELD_UID, /* of a submitter that is known */
+	FIELD_UNIT,
 };
 
 struct audit_field {
@@ -146,6 +148,8 @@ static const struct audit_field fields[] = {
 	FIELD("SMTP_RECIPIENTS", "recipients", FIELD_NUMBER, recipients),
 	FIELD("SMTP_SIZE", "size", FIELD_NUMBER, size_bytes),
 	FIELD("SMTP_ATTEMPT", "attempt", FIELD_NUMBER, attempt),
+	FIELD("SMTP_UID", "uid", FIELD_UID, submitter),
+	FIELD("SMTP_UNIT", "unit", FIELD_UNIT, submitter),
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -275,15 +279,33 @@ encode(const char *value, char ret_text[VALUE_SIZE])
 	ret_text[used] = '\0';
 }
 
+static bool
+get_submitter(const struct submitter *submitter, enum field_kind kind,
+    char ret_text[VALUE_SIZE])
+{
+	if (submitter == NULL || !submitter->is_known)
+		return false;
+	if (kind == FIELD_UID)
+		(void)snprintf(ret_text, VALUE_SIZE, "%u", submitter->uid);
+	else
+		encode(submitter->unit, ret_text);
+	return *ret_text != '\0';
+}
+
 /* Return whether the record has a field, with its encoded value in ret_text. */
 static bool
 get_field(const struct audit_record *record, const struct audit_field *field,
     char ret_text[VALUE_SIZE])
 {
 	const char *at = (const char *)record + field->offset;
+	const struct submitter *submitter;
 	const char *value;
 	int64_t number;
 
+	if (field->kind == FIELD_UID || field->kind == FIELD_UNIT) {
+		memcpy(&submitter, at, sizeof(submitter));
+		return get_submitter(submitter, field->kind, ret_text);
+	}
 	if (field->kind == FIELD_NUMBER) {
 		memcpy(&number, at, sizeof(number));
 		if (number != 0)

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/submitter.h"
+
 /* The events. Each has a name, a priority, a fixed MESSAGE_ID, and an entry in
  * units/smtpserver.catalog. */
 enum audit_event {
@@ -49,6 +51,7 @@ struct audit_record {
 	const char *address; /* SMTP_ADDRESS: written only when debugging */
 	const char *sender; /* SMTP_SENDER: likewise */
 	const char *peer; /* SMTP_PEER: the client's address */
+	const struct submitter *submitter; /* SMTP_UID, SMTP_UNIT */
 	const char *host; /* SMTP_HOST: the remote host and its [address] */
 	const char *policy; /* SMTP_POLICY: the TLS policy: dane, verify, ... */
 	const char *tls; /* SMTP_TLS: protocol and cipher */

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "lib/filter.h"
+#include "lib/submitter.h"
 
 /* Call numbers depend on the architecture. x32 programs on x86-64 have a bit
  * set in each number, and so no number that is in the table. */
@@ -151,6 +152,7 @@ static const struct call calls[] = {
 	{ SYS_ioctl, WORKERS, 1, UINT32_MAX, FIONREAD }, /* the resolver's */
 	{ SYS_ioctl, DELIVERY, 1, UINT32_MAX, BTRFS_IOC_START_SYNC },
 	{ SYS_ioctl, DELIVERY, 1, UINT32_MAX, BTRFS_IOC_WAIT_SYNC },
+	{ SYS_ioctl, LISTENER, 1, UINT32_MAX, SUBMITTER_PIDFD_GET_INFO },
 	{ SYS_socketpair, PARENTS },
 	{ SYS_accept4, LISTENER | HEALTH },
 	{ SYS_accept, LISTENER | HEALTH },

@@ -116,6 +116,7 @@ report_broken(const struct listener *listener, const struct child *child,
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_SESSION_BROKEN,
 	    .peer = child->peer.text,
+	    .submitter = &child->peer.submitter,
 	    .reason = reason,
 	});
 }
@@ -168,6 +169,8 @@ become_child(struct listener *listener, int fd, const struct peer *peer)
 {
 	close_sockets(listener->sockets);
 	close(listener->signal_fd);
+	if (listener->sockets->netlink_fd >= 0)
+		close(listener->sockets->netlink_fd);
 	stop_on_sigterm(fd);
 	(void)sigprocmask(SIG_SETMASK, &listener->child_mask, NULL);
 	listener->serve(fd, listener->settings, peer);
@@ -230,7 +233,7 @@ admit_client(struct listener *listener, int fd)
 	enum refusal refusal;
 	struct peer peer;
 
-	peer_identify(fd, &peer);
+	peer_identify(fd, listener->sockets->netlink_fd, &peer);
 	if (!peer_admit(&peer))
 		return;
 	refusal = find_excess(listener, &peer);
@@ -476,7 +479,7 @@ listener_turn_away(const struct listener_sockets *sockets,
 		return;
 	for (size_t i = 0; i < sockets->count; i++)
 		while ((fd = accept_client(sockets->first_fd + (int)i)) >= 0) {
-			peer_identify(fd, &peer);
+			peer_identify(fd, sockets->netlink_fd, &peer);
 			if (peer_admit(&peer))
 				refusal_send(fd, reply);
 			close(fd);

@@ -15,6 +15,7 @@
 struct listener_sockets {
 	int first_fd;
 	size_t count; /* LISTENER_SOCKETS_MAX at the most */
+	int netlink_fd; /* to identify clients by, or negative */
 };
 
 /* Hold the session of a local client, in a process of its own that ends after

@@ -29,6 +29,7 @@
 #include "lib/secret.h"
 #include "lib/spool/fault.h"
 #include "lib/stream.h"
+#include "lib/submitter.h"
 #include "lib/tls.h"
 #include "lib/tlsmodule.h"
 #include "lib/usage.h"
@@ -66,15 +67,18 @@ move_standard_input(void)
 }
 
 /* Sockets that listen: systemd's, or standard input as inetd has it for
- * "wait". None if this is for one client. */
+ * "wait". None if this is for one client. After systemd's there may be one to
+ * identify clients by: a network namespace of our own has no other. */
 static struct listener_sockets
 take_sockets(void)
 {
-	struct listener_sockets sockets = { -1, 0 };
+	struct listener_sockets sockets = { -1, 0, -1 };
 	int count = systemd_take_sockets(&sockets.first_fd);
 
 	if (count < 0)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
+	if (count > 0 && is_netlink(sockets.first_fd + count - 1))
+		sockets.netlink_fd = sockets.first_fd + --count;
 	if (count > LISTENER_SOCKETS_MAX)
 		errx(EX_USAGE, "%d sockets were passed; expected %d at most",
 		    count, LISTENER_SOCKETS_MAX);
@@ -82,7 +86,10 @@ take_sockets(void)
 	    is_listening(sockets.first_fd + (int)sockets.count))
 		sockets.count++;
 	if (sockets.count == 0 && is_listening(STDIN_FILENO))
-		sockets = (struct listener_sockets){ move_standard_input(), 1 };
+		sockets =
+		    (struct listener_sockets){ move_standard_input(), 1, -1 };
+	if (sockets.count > 0 && sockets.netlink_fd < 0)
+		sockets.netlink_fd = submitter_open_netlink();
 	return sockets;
 }
 
@@ -133,7 +140,10 @@ static void
 serve_client(int fd, const struct session_settings *settings,
     const struct peer *peer)
 {
-	hold_session(fd, fd, settings, peer);
+	struct peer client = *peer;
+
+	submitter_find_unit(fd, &client.submitter);
+	hold_session(fd, fd, settings, &client);
 }
 
 /* settings is NULL if they cannot be understood. */
@@ -161,13 +171,14 @@ serve_one(const struct session_settings *settings)
 {
 	struct peer peer;
 
-	peer_identify(STDIN_FILENO, &peer);
+	peer_identify(STDIN_FILENO, -1, &peer);
 	if (!peer_admit(&peer))
 		return;
 	if (settings == NULL) {
 		say_not_configured();
 		return;
 	}
+	submitter_find_unit(STDIN_FILENO, &peer.submitter);
 	become_spool_owner(settings);
 	hold_session(STDIN_FILENO, STDOUT_FILENO, settings, &peer);
 }

@@ -21,6 +21,8 @@
 #include "lib/ip.h"
 #include "smtp-session/peer.h"
 
+#define PEER_LOCAL "local" /* without an address */
+
 union any_address {
 	struct sockaddr any;
 	struct sockaddr_in in;
@@ -54,35 +56,28 @@ identify_in6(const struct in6_addr *address, struct peer *ret_peer)
 }
 
 static void
-identify_unix(int fd, struct peer *ret_peer)
+identify_local(struct peer *ret_peer)
 {
-	struct ucred credentials;
-	socklen_t length = sizeof(credentials);
-
 	ret_peer->is_local = true;
-	(void)strlcpy(ret_peer->text, "local", sizeof(ret_peer->text));
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0)
-		ret_peer->uid = credentials.uid;
+	(void)strlcpy(ret_peer->text, PEER_LOCAL, sizeof(ret_peer->text));
 }
 
 void
-peer_identify(int fd, struct peer *ret_peer)
+peer_identify(int fd, int netlink_fd, struct peer *ret_peer)
 {
 	union any_address address;
 	socklen_t length = sizeof(address);
 
 	*ret_peer = (struct peer){ .text = "unknown" };
 	if (getpeername(fd, &address.any, &length) == -1) {
-		ret_peer->is_local = errno == ENOTSOCK;
 		ret_peer->is_gone = errno == ENOTCONN;
-		if (ret_peer->is_local)
-			(void)strlcpy(ret_peer->text, "local",
-			    sizeof(ret_peer->text));
+		if (errno == ENOTSOCK)
+			identify_local(ret_peer);
 		return;
 	}
 	switch (address.any.sa_family) {
 	case AF_UNIX:
-		identify_unix(fd, ret_peer);
+		identify_local(ret_peer);
 		break;
 	case AF_INET:
 		identify_in(&address.in.sin_addr, ret_peer);
@@ -93,6 +88,8 @@ peer_identify(int fd, struct peer *ret_peer)
 	default:
 		break;
 	}
+	if (ret_peer->is_local)
+		submitter_identify(fd, netlink_fd, &ret_peer->submitter);
 }
 
 bool
@@ -104,6 +101,7 @@ peer_admit(const struct peer *peer)
 		audit_write(&(struct audit_record){
 		    .event = AUDIT_PEER_REFUSED,
 		    .peer = peer->text,
+		    .submitter = &peer->submitter,
 		    .reason = "not on this host",
 		});
 	return false;
@@ -112,5 +110,7 @@ peer_admit(const struct peer *peer)
 bool
 peer_is_same(const struct peer *peer, const struct peer *other)
 {
-	return peer->uid == other->uid && strcmp(peer->text, other->text) == 0;
+	return strcmp(peer->text, other->text) == 0 &&
+	    (strcmp(peer->text, PEER_LOCAL) != 0 ||
+		peer->submitter.uid == other->submitter.uid);
 }

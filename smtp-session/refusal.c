@@ -80,6 +80,7 @@ refusal_report(struct refusals *refusals)
 		audit_write(&(struct audit_record){
 		    .event = AUDIT_SESSION_REFUSED,
 		    .peer = refusals->last_peers[i].text,
+		    .submitter = &refusals->last_peers[i].submitter,
 		    .reply = reply,
 		    .reason = reason,
 		});

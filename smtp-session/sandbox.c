@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "lib/audit.h"
+#include "lib/cgroup.h"
 #include "lib/pathstate.h"
 #include "lib/spool/sandbox.h"
 #include "smtp-session/sandbox.h"
@@ -70,6 +71,8 @@ sandbox_enter_listener(const struct session_settings *settings)
 		allow_folder_of(&sandbox, settings->tls_cert);
 		allow_folder_of(&sandbox, settings->tls_key);
 	}
+	/* For the units of clients; nothing there can be read. */
+	sandbox_allow_path(&sandbox, cgroup_root(), SANDBOX_LIST);
 	audit_write_missing(sandbox_enter(&sandbox));
 }
 

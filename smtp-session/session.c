@@ -24,6 +24,7 @@ session_new_record(const struct session *session, enum audit_event event)
 		.message = text_or_null(session->envelope.id),
 		.session = session->id,
 		.peer = session->peer->text,
+		.submitter = &session->peer->submitter,
 	};
 }
 

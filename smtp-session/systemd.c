@@ -47,6 +47,16 @@ is_listening(int fd)
 	    is_accepting != 0;
 }
 
+bool
+is_netlink(int fd)
+{
+	socklen_t length = sizeof(int);
+	int family;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 &&
+	    family == AF_NETLINK;
+}
+
 int
 systemd_take_sockets(int *ret_first_fd)
 {

@@ -8,6 +8,10 @@
 /* Whether a descriptor is a socket that listens. */
 bool is_listening(int fd);
 
+/* Whether a descriptor is a socket to ask the kernel by, of a network namespace
+ * that may be another one than ours (systemd.socket(5), ListenNetlink=). */
+bool is_netlink(int fd);
+
 /*
  * Take the sockets that systemd has passed to this process to listen on
  * (sd_listen_fds(3)); their descriptors follow each other.

@@ -175,6 +175,11 @@ lib/tlspeer.c" ]
 	[ "$(include curl/)" = smtp-deliver/policy/https.c ]
 }
 
+@test "only submitter.c knows netlink" {
+	[ "$(include 'linux/(netlink|rtnetlink|inet_diag|sock_diag)' | sort)" = \
+		lib/submitter.c ]
+}
+
 @test "only sandbox.c knows Landlock, filter.c seccomp" {
 	[ "$(include linux/landlock)" = lib/sandbox.c ]
 	[ "$(include linux/seccomp)" = lib/filter.c ]

@@ -613,6 +613,39 @@ with socket.socket(socket.AF_UNIX) as s:
     print(s.makefile().readline())' "$1"
 }
 
+# submit_as UNIT UID CURL-ARGUMENT...: submit a message by curl in a unit of that
+# name; prints its id.
+submit_as() {
+	full_message "of a unit" | inside systemd-run --quiet --pipe --wait \
+		--collect --unit="$1" --uid="$2" curl -sS -v --crlf -T - \
+		--mail-from me@hosts.test --mail-rcpt mail@null.test \
+		"${@:3}" >"$BATS_TEST_TMPDIR/curl" 2>&1 || :
+	grep -oE '[0-9a-f]{24}' "$BATS_TEST_TMPDIR/curl" || {
+		cat "$BATS_TEST_TMPDIR/curl" >&2
+		return 1
+	}
+}
+
+@test "the journal names the user and the unit of a message" {
+	local path=/run/our/smtp.sock id where
+
+	for unit in smtpserver.socket smtpserver-listener.socket; do
+		settings "SMTP_PORT=2525 $path"
+		use_socket $unit
+		for where in "smtp://127.0.0.1:2525" "smtp://[::1]:2525" \
+			"--unix-socket $path smtp://client.test"; do
+			# shellcheck disable=SC2086
+			id=$(submit_as mailer.service 1234 -g $where)
+			[ "$(field "$id" message-accepted SMTP_UID)" = 1234 ]
+			[ "$(field "$id" message-accepted SMTP_UNIT)" = \
+				mailer.service ]
+		done
+	done
+	not inside journalctl -o cat -u smtpserver-listener.socket \
+		-p warning --grep .
+	no_settings
+}
+
 @test "SMTP_PORT takes several addresses: 25, 2525 and a UNIX socket" {
 	local path=/run/our/smtp.sock id
 

@@ -183,6 +183,12 @@ are_drop_ins_of() {
 	is_listening_on smtpserver-listener.socket 127.0.0.1:2525 '[::1]:2525'
 	are_drop_ins_of smtpserver-listener.socket smtpserver.socket
 	[ -z "$output" ]
+	# It is after the assignment that resets it, and the last socket.
+	[ "$(grep -o '^Listen[A-Z][a-z]*=inet-diag$' \
+		"$unit_dir/smtpserver-listener.socket")" = ListenNetlink=inet-diag ]
+	[ "$(tail -n 1 "$out/smtpserver-listener.socket.d/environment.conf")" = \
+		ListenNetlink=inet-diag ]
+	[ -z "$(option smtpserver.socket ListenNetlink)" ]
 }
 
 @test "without IPv6 in the kernel the server does not listen on it" {

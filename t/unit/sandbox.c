@@ -306,6 +306,12 @@ make_raw_socket(void)
 }
 
 static int
+make_netlink_socket(void)
+{
+	return make_socket(AF_NETLINK, SOCK_RAW);
+}
+
+static int
 use_port(int port, int (*use)(int, const struct sockaddr *, socklen_t))
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -709,6 +715,8 @@ static const struct trial {
 	{ "make a local socket", make_local_socket,
 	    LISTENER | DELIVERY | WORKERS, ALL, CALLS },
 	{ "make a raw socket", make_raw_socket, 0, ALL, CALLS },
+	{ "ask for the users of connections", make_netlink_socket, 0, ALL,
+	    CALLS },
 	{ "connect to SMTP_REMOTE_PORT", connect_to_allowed, DELIVERY | WORKER,
 	    ALL, CALLS },
 	{ "connect to another port", connect_to_other, 0, ALL, PORTS },

@@ -1,0 +1,176 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# submitter.bats - the kernel tells whose each session is, and the journal names
+# the user and the unit. t/unit/submitter.c asks the kernel directly.
+#
+# shellcheck disable=SC2154 # common.bash sets more variables
+
+bats_require_minimum_version 1.5.0
+
+load lib/common
+
+uid=54321
+
+setup() {
+	need_root
+	need setpriv python3
+	export SMTP_HOSTNAME=mail.test SMTP_DEBUG=1
+	log=$BATS_TEST_TMPDIR/log
+	: >"$log"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
+}
+
+teardown() {
+	stop_started
+	if [ -n "${group:-}" ]; then
+		wait_for 10 rmdir "$group"
+		rmdir "${group%/*}"
+	fi
+	tail -n 30 "$log" >&2
+}
+
+# Python that serves clients of a socket: "each" client by a process of its own,
+# or "all" by one: FLAVOUR ADDRESS COMMAND..., where ADDRESS is a path, or an IP
+# address; the port is written to the file "port".
+server_py='
+import os, socket, subprocess, sys
+flavour, address, *command = sys.argv[1:]
+if address.startswith("/"):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(address)
+    os.chmod(address, 0o666)
+else:
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    if address == "::":
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    s.bind((address, 0))
+s.listen(64)
+with open("port.new", "w") as file:
+    print(s.getsockname()[1], file=file)
+os.rename("port.new", "port")
+if flavour == "all":
+    os.dup2(s.fileno(), 0)
+    os.execv(command[0], command)
+while True:
+    client = s.accept()[0]
+    subprocess.Popen(command, stdin=client, stdout=client)
+    client.close()
+'
+
+# Python for a client that holds a session with one message: its address, port
+# and commands. It leaves when the server closes.
+client_py='
+import socket, sys
+address, port = sys.argv[1:]
+if address.startswith("/"):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(address)
+else:
+    s = socket.create_connection((address, int(port)), 30)
+s.sendall(b"EHLO client.test\r\nMAIL FROM:<a@example.com>\r\n"
+          b"RCPT TO:<b@example.org>\r\nDATA\r\n")
+replies = b""
+while b"354 " not in replies:
+    replies += s.recv(9999)
+s.sendall(b"Subject: test\r\n\r\ntext\r\n.\r\nNOSUCH\r\nQUIT\r\n")
+while data := s.recv(9999):
+    replies += data
+assert b"\n221 " in replies, replies
+'
+
+# serve FLAVOUR ADDRESS [COMMAND...]: start a server there.
+serve() {
+	cd "$BATS_TEST_TMPDIR" || return
+	rm -f port socket
+	start "${@:3}" /usr/bin/python3 -c "$server_py" "$1" "$2" \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 10 test -e port
+}
+
+# hold_session ADDRESS [COMMAND...]: hold a session there, as user $uid.
+hold_session() {
+	: >"$log"
+	"${@:2}" setpriv --reuid="$uid" --regid="$uid" --clear-groups \
+		/usr/bin/python3 -c "$client_py" "$1" "$(cat port)"
+	wait_for 10 grep -q event=session-closed "$log"
+}
+
+# Whether each event of the session has this at its end.
+all_say() {
+	[ "$(grep -c event= "$log")" -ge 5 ]
+	grep event= "$log" | grep -v " $1\$" | nothing
+}
+
+# Fail if there is anything on stdin, and show it.
+nothing() {
+	not grep . >&2
+}
+
+@test "each event of a session names the user at the other end" {
+	local flavour address
+
+	for flavour in each all; do
+		for address in "$BATS_TEST_TMPDIR/socket" 127.0.0.1 ::1; do
+			serve "$flavour" "$address"
+			hold_session "$address"
+			all_say "uid=$uid\( unit=.*\)\?"
+			stop_started
+		done
+		serve "$flavour" ::
+		hold_session 127.0.0.1
+		all_say "uid=$uid\( unit=.*\)\?"
+		stop_started
+	done
+}
+
+@test "each event of a session names the unit at the other end" {
+	local flavour address tree=/sys/fs/cgroup
+
+	[ ! -e $tree/unified ] || tree=$tree/unified
+	mkdir "$tree/smtpservertest$$.slice" ||
+		cannot_run "needs control groups" || return
+	group=$tree/smtpservertest$$.slice/mail\\x2dtest.service
+	mkdir "$group"
+	for flavour in each all; do
+		for address in "$BATS_TEST_TMPDIR/socket" 127.0.0.1 ::1; do
+			serve "$flavour" "$address"
+			# shellcheck disable=SC2016
+			hold_session "$address" \
+				sh -c 'echo $$ >"$0" && exec "$@"' \
+				"$group/cgroup.procs"
+			all_say "uid=$uid unit=mail\\\\x5cx2dtest.service"
+			stop_started
+		done
+	done
+}
+
+@test "a client of a pipe has no user" {
+	printf '%s\r\n' "EHLO client.test" NOSUCH QUIT |
+		"$(program smtp-session)" 2>"$log"
+	grep event=command-refused "$log"
+	not grep uid= "$log"
+}
+
+@test "a user whose socket is closed is not taken for root" {
+	cd "$BATS_TEST_TMPDIR"
+	cat >"$BATS_TEST_TMPDIR/late" <<-'END'
+		#!/bin/sh
+		# Begin when the client is gone.
+		while [ ! -e gone ]; do sleep 0.05; done
+		exec "$1"
+	END
+	chmod +x late
+	start /usr/bin/python3 -c "$server_py" each 127.0.0.1 ./late \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 10 test -e port
+	setpriv --reuid="$uid" --regid="$uid" --clear-groups /usr/bin/python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 30)
+s.sendall(b"NOSUCH\r\n")' "$(cat port)"
+	touch gone
+	wait_for 10 grep -q event=session-closed "$log"
+	grep event=session-opened "$log"
+	not grep uid= "$log"
+}
