@@ -40,6 +40,7 @@ static const struct setting table[] = {
 	    .names = bare_newline_names },
 	{ "SMTP_AUTH", SETTING_CHOICE, AT(auth), .names = auth_names },
 	{ "SMTP_DEBUG", SETTING_FLAG, AT(is_debug), "0" },
+	{ "SMTP_RECEIVED_UID", SETTING_FLAG, AT(shows_submitter), "1" },
 	{ "SMTP_COMMAND_TIMEOUT", SETTING_NUMBER, AT(command_timeout_sec),
 	    "300", 1, 3600 },
 	{ "SMTP_DATA_TIMEOUT", SETTING_NUMBER, AT(data_timeout_sec), "180", 1,

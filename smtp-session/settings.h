@@ -32,6 +32,7 @@ struct session_settings {
 	enum bare_newline bare_newline;
 	enum auth auth;
 	bool is_debug;
+	bool shows_submitter; /* to recipients, in Received */
 	int command_timeout_sec;
 	int data_timeout_sec;
 	int message_size_bytes;

@@ -5,6 +5,7 @@
  * section 4.3).
  *
  * Pure. A recipient is named only if it is the only one: others could read it.
+ * The submitter is a comment.
  */
 
 #include "config.h"
@@ -28,18 +29,21 @@ protocol_name(const struct trace *trace)
 size_t
 trace_render(const struct trace *trace, char ret_text[TRACE_SIZE])
 {
-	char date[CLOCK_DATE_SIZE], recipient[512] = "";
+	char date[CLOCK_DATE_SIZE], submitter[32] = "", recipient[512] = "";
 	int length;
 
 	clock_format_date(trace->real_ms, date);
+	if (trace->submitter != NULL)
+		(void)snprintf(submitter, sizeof(submitter), " (uid %u)",
+		    trace->submitter->uid);
 	if (trace->recipient != NULL)
 		(void)snprintf(recipient, sizeof(recipient), "\r\n\tfor <%s>",
 		    trace->recipient);
 	length = snprintf(ret_text, TRACE_SIZE,
-	    "Received: from %s (%s)\r\n"
+	    "Received: from %s (%s)%s\r\n"
 	    "\tby %s (smtpserver) with %s id %s%s;\r\n"
 	    "\t%s\r\n",
-	    trace->client_name, trace->peer, trace->hostname,
+	    trace->client_name, trace->peer, submitter, trace->hostname,
 	    protocol_name(trace), trace->id, recipient, date);
 	return (size_t)length;
 }

@@ -63,6 +63,7 @@ begin_envelope(struct session *session, const struct mail_arguments *mail)
 	envelope->is_smtputf8 = mail->is_smtputf8;
 	envelope->is_requiretls = mail->is_requiretls;
 	envelope->dsn_return = mail->dsn_return;
+	envelope->submitter = session->peer->submitter;
 	return 0;
 }
 
@@ -164,6 +165,10 @@ new_trace(const struct session *session)
 	return (struct trace){
 		.client_name = session->client_name,
 		.peer = session->peer->text,
+		.submitter = session->settings->shows_submitter &&
+			session->peer->submitter.is_known
+		    ? &session->peer->submitter
+		    : NULL,
 		.hostname = session->settings->hostname,
 		.id = envelope->id,
 		.recipient = envelope->recipient_count == 1

@@ -9,15 +9,15 @@
 bats_require_minimum_version 1.5.0
 
 load lib/common
+load lib/mail
 
 uid=54321
 
 setup() {
-	need_root
+	mail_setup
 	need setpriv python3
 	export SMTP_HOSTNAME=mail.test SMTP_DEBUG=1
-	log=$BATS_TEST_TMPDIR/log
-	: >"$log"
+	log=$trail
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
 }
 
@@ -27,7 +27,7 @@ teardown() {
 		wait_for 10 rmdir "$group"
 		rmdir "${group%/*}"
 	fi
-	tail -n 30 "$log" >&2
+	mail_teardown
 }
 
 # Python that serves clients of a socket: "each" client by a process of its own,
@@ -89,8 +89,8 @@ serve() {
 	wait_for 10 test -e port
 }
 
-# hold_session ADDRESS [COMMAND...]: hold a session there, as user $uid.
-hold_session() {
+# session_at ADDRESS [COMMAND...]: hold a session there, as user $uid.
+session_at() {
 	: >"$log"
 	"${@:2}" setpriv --reuid="$uid" --regid="$uid" --clear-groups \
 		/usr/bin/python3 -c "$client_py" "$1" "$(cat port)"
@@ -114,12 +114,12 @@ nothing() {
 	for flavour in each all; do
 		for address in "$BATS_TEST_TMPDIR/socket" 127.0.0.1 ::1; do
 			serve "$flavour" "$address"
-			hold_session "$address"
+			session_at "$address"
 			all_say "uid=$uid\( unit=.*\)\?"
 			stop_started
 		done
 		serve "$flavour" ::
-		hold_session 127.0.0.1
+		session_at 127.0.0.1
 		all_say "uid=$uid\( unit=.*\)\?"
 		stop_started
 	done
@@ -137,7 +137,7 @@ nothing() {
 		for address in "$BATS_TEST_TMPDIR/socket" 127.0.0.1 ::1; do
 			serve "$flavour" "$address"
 			# shellcheck disable=SC2016
-			hold_session "$address" \
+			session_at "$address" \
 				sh -c 'echo $$ >"$0" && exec "$@"' \
 				"$group/cgroup.procs"
 			all_say "uid=$uid unit=mail\\\\x5cx2dtest.service"
@@ -173,4 +173,53 @@ s.sendall(b"NOSUCH\r\n")' "$(cat port)"
 	wait_for 10 grep -q event=session-closed "$log"
 	grep event=session-opened "$log"
 	not grep uid= "$log"
+}
+
+# stored: the only stored message.
+stored() {
+	cat "$spool"/20*/*.eml
+}
+
+@test "the submitter is in the envelope, in Received and in each event" {
+	local id
+
+	serve each 127.0.0.1
+	session_at 127.0.0.1
+	stored | grep -qx "X-Smtpserver-Submitter: uid=$uid\( unit=.*\)\?"$'\r'
+	stored | grep -qx "Received: from client.test (\[127.0.0.1\]) (uid $uid)"$'\r'
+	id=$(sed -n 's/.*message=\([0-9a-f]*\) event=message-accepted.*/\1/p' \
+		"$log")
+	: >"$log"
+	# Nobody answers there; then the message is delivered.
+	SMTP_RELAYHOST="[127.0.0.1]:$(free_port)" deliver
+	grep "message=$id event=unreached .* uid=$uid" "$log"
+	grep "message=$id event=deferred .* uid=$uid" "$log"
+}
+
+@test "SMTP_RECEIVED_UID=0 keeps the submitter out of Received" {
+	SMTP_RECEIVED_UID=0 serve each 127.0.0.1
+	session_at 127.0.0.1
+	stored | grep -qx "X-Smtpserver-Submitter: uid=$uid\( unit=.*\)\?"$'\r'
+	stored | grep -qx "Received: from client.test (\[127.0.0.1\])"$'\r'
+}
+
+@test "a kernel that does not answer leaves the submitter unknown" {
+	local fault
+
+	need strace
+	cd "$BATS_TEST_TMPDIR"
+	for fault in socket:error=EAFNOSUPPORT:when=1 \
+		sendto:error=ENOBUFS:when=1 recvfrom:error=ENOMEM:when=1 \
+		getsockname:error=ENOBUFS getdents64:error=EIO; do
+		rm -f port
+		start /usr/bin/python3 -c "$server_py" each 127.0.0.1 \
+			strace -qq -o /dev/null -e inject="$fault" \
+			"$(program smtp-session)" 2>>"$log"
+		wait_for 10 test -e port
+		session_at 127.0.0.1
+		grep event=message-accepted "$log"
+		not grep unit= "$log"
+		[[ $fault == getdents64* ]] || not grep uid= "$log"
+		stop_started
+	done
 }

@@ -264,6 +264,48 @@ requiretls() {
 	requiretls new old
 }
 
+# of_a_user: submit a message over a socket, whose user the new version records.
+of_a_user() {
+	"$SMTPSERVER_SOURCE/t/lib/submit" "$(program smtp-session)" \
+		bob@odd.test 2>>"$trail"
+}
+
+# The first field of the message that odd1 has taken.
+first_field() {
+	head -n 1 "$(odd odd1)/1.eml" | cut -d : -f 1
+}
+
+@test "upgrade: a message of a user is delivered, and tells nothing of it" {
+	by old
+	id=$(of_a_user)
+	by new
+	odd_start odd1
+	deliver
+	is_done "$id"
+	not grep -q X-Smtpserver "$(odd odd1)/1.eml"
+	is_sound
+
+	id=$(of_a_user)
+	deliver
+	is_done "$id"
+	not grep -q X-Smtpserver "$(odd odd1)/2.eml"
+	told "$id" delivered " uid=$(id -u)"
+	is_sound
+}
+
+# The old version takes the note for a field of the message.
+@test "way back: a message of a user is delivered, with its note" {
+	by new
+	id=$(of_a_user)
+	by old
+	odd_start odd1
+	deliver
+	is_done "$id"
+	[ "$(first_field)" = X-Smtpserver-Submitter ]
+	[ "$(grep -c X-Smtpserver "$(odd odd1)/1.eml")" -eq 1 ]
+	is_sound
+}
+
 # ---- deferred mail -----------------------------------------------------------
 
 deferred_mail() {

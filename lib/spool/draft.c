@@ -36,7 +36,8 @@ struct draft {
 	int fd;
 	bool is_named; /* its id is its name in scratch */
 	uint64_t seal_offset;
-	uint64_t block_size;
+	uint64_t block_size; /* with the notes */
+	uint64_t notes_size;
 	uint64_t flushed; /* octets of the file that left the buffer */
 	size_t used;
 	char buffer[BUFFER_SIZE];
@@ -82,7 +83,7 @@ static int
 write_block(struct draft *draft)
 {
 	static const char empty_seal[ENVELOPE_SEAL_SIZE];
-	char *text;
+	char *text, notes[ENVELOPE_NOTES_SIZE];
 	size_t length;
 	int r;
 
@@ -90,9 +91,12 @@ write_block(struct draft *draft)
 		return r;
 	checksum_add(draft->checksum, text, length);
 	draft->seal_offset = length;
-	draft->block_size = length + ENVELOPE_SEAL_SIZE;
-	if ((r = append(draft, text, length)) == 0)
-		r = append(draft, empty_seal, sizeof(empty_seal));
+	draft->notes_size = envelope_render_notes(draft->envelope, notes);
+	draft->block_size = length + ENVELOPE_SEAL_SIZE + draft->notes_size;
+	checksum_add(draft->checksum, notes, draft->notes_size);
+	if ((r = append(draft, text, length)) == 0 &&
+	    (r = append(draft, empty_seal, sizeof(empty_seal))) == 0)
+		r = append(draft, notes, draft->notes_size);
 	free(text);
 	return r;
 }
@@ -151,7 +155,7 @@ static int
 write_seal(struct draft *draft)
 {
 	struct envelope_seal seal = {
-		.size_bytes = draft_size(draft),
+		.size_bytes = draft->notes_size + draft_size(draft),
 		.checksum = checksum_value(draft->checksum),
 	};
 	char text[ENVELOPE_SEAL_SIZE + 1];

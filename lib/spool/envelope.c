@@ -17,6 +17,15 @@
  * recipient above them (RFC 3461); they, Options and Envid are optional. The
  * last line has a fixed width: it is filled in when the rest is known. Its
  * checksum covers the other lines, so parsing checks no more than their form.
+ *
+ * A program that does not know a line or an option cannot do what it asks for,
+ * and takes the block for damaged. What may be left undone is a note. Notes
+ * follow the seal, which counts them as part of the message:
+ *
+ *	X-Smtpserver-Submitter: uid=33 unit=apache2.service
+ *
+ * The message itself never begins with such a line. It begins with our Received
+ * field, or as a notice does.
  */
 
 #include "config.h"
@@ -38,6 +47,8 @@
 #define ORCPT_FIELD "X-Smtpserver-Orcpt: "
 #define ENVID_FIELD "X-Smtpserver-Envid: "
 #define SEAL_FIELD "X-Smtpserver-Content: "
+#define NOTE_FIELD "X-Smtpserver-" /* of any note */
+#define SUBMITTER_FIELD "X-Smtpserver-Submitter: "
 
 #define LINE_SIZE 640
 
@@ -428,4 +439,38 @@ envelope_parse(const char *text, size_t length, struct envelope *ret_envelope,
 	}
 	*ret_length = used;
 	return 0;
+}
+
+size_t
+envelope_render_notes(const struct envelope *envelope,
+    char ret_text[ENVELOPE_NOTES_SIZE])
+{
+	char submitter[SUBMITTER_TEXT_SIZE];
+
+	*ret_text = '\0';
+	if (!envelope->submitter.is_known)
+		return 0;
+	submitter_format(&envelope->submitter, submitter);
+	return (size_t)(put(ret_text, SUBMITTER_FIELD, submitter, "\r\n") -
+	    ret_text);
+}
+
+size_t
+envelope_parse_notes(const char *text, size_t length, struct envelope *envelope)
+{
+	char line[LINE_SIZE];
+	const char *value;
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = get_line(text + used, length - used, line)) > 0 &&
+	    field_value(line, NOTE_FIELD) != NULL) {
+		value = field_value(line, SUBMITTER_FIELD);
+		if (value != NULL &&
+		    submitter_parse(value, &envelope->submitter) < 0)
+			envelope->submitter =
+			    (struct submitter){ .is_known = false };
+		used += (size_t)n;
+	}
+	return used;
 }

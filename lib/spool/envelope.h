@@ -9,15 +9,20 @@
 
 #include "lib/dsn.h"
 #include "lib/id.h"
+#include "lib/submitter.h"
 
 /* RFC 5321 section 4.5.3.1.8 requires at least 100. */
 #define ENVELOPE_RECIPIENTS_MAX 1000
 
-/* No block is larger: up to three lines per recipient and a few more. */
-#define ENVELOPE_BLOCK_MAX (ENVELOPE_RECIPIENTS_MAX * 900 + 2048)
+/* No block is larger, with its notes: up to three lines per recipient and a few
+ * more. */
+#define ENVELOPE_BLOCK_MAX (ENVELOPE_RECIPIENTS_MAX * 900 + 4096)
 
 /* "X-Smtpserver-Content: size=000000001234 xxh3=0123456789abcdef\r\n" */
 #define ENVELOPE_SEAL_SIZE 63
+
+/* With a NUL; see envelope_render_notes(). */
+#define ENVELOPE_NOTES_SIZE (SUBMITTER_TEXT_SIZE + 32)
 
 /*
  * A message's sender, recipients and SMTP parameters. The envelope owns all
@@ -34,11 +39,12 @@ struct envelope {
 	bool is_8bitmime; /* BODY=8BITMIME was given (RFC 6152) */
 	bool is_smtputf8; /* SMTPUTF8 was given (RFC 6531) */
 	bool is_requiretls; /* REQUIRETLS was given (RFC 8689) */
+	struct submitter submitter;
 };
 
 /* Tells a whole message from a torn one. */
 struct envelope_seal {
-	uint64_t size_bytes; /* of the message after the block */
+	uint64_t size_bytes; /* of all that follows the seal */
 	uint64_t checksum; /* XXH3-64 of the block's other lines and of it */
 };
 
@@ -87,5 +93,25 @@ void envelope_render_seal(const struct envelope_seal *seal,
 int envelope_parse(const char *text, size_t length,
     struct envelope *ret_envelope, struct envelope_seal *ret_seal,
     size_t *ret_length);
+
+/*
+ * Write the notes, which follow the seal: "" if there are none. They are what a
+ * message can be delivered without. Programs of versions that do not know notes
+ * take them for header fields of the message, and deliver it with them. Returns
+ * their length.
+ */
+size_t envelope_render_notes(const struct envelope *envelope,
+    char ret_text[ENVELOPE_NOTES_SIZE]);
+
+/*
+ * Read notes back. Those that this version does not know are skipped, and those
+ * that are damaged.
+ *
+ * text		what follows the seal. Need not end in a NUL.
+ *
+ * Returns how many octets of it are notes.
+ */
+size_t envelope_parse_notes(const char *text, size_t length,
+    struct envelope *envelope);
 
 #endif

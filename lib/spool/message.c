@@ -21,6 +21,8 @@
 /* The block before the content, while a message is opened. */
 struct block {
 	char *text;
+	size_t length; /* to the end of the seal */
+	size_t notes_length;
 	struct envelope_seal seal;
 	uint64_t file_size_bytes;
 };
@@ -29,7 +31,7 @@ static int
 read_block(struct message *message, struct block *ret_block)
 {
 	struct stat st;
-	size_t size = ENVELOPE_BLOCK_MAX, length = 0;
+	size_t size = ENVELOPE_BLOCK_MAX;
 	ssize_t n;
 	int r;
 
@@ -44,11 +46,17 @@ read_block(struct message *message, struct block *ret_block)
 	if ((n = layout_read_start(message->fd, ret_block->text, size)) < 0)
 		return (int)n;
 	r = envelope_parse(ret_block->text, (size_t)n, &message->envelope,
-	    &ret_block->seal, &length);
+	    &ret_block->seal, &ret_block->length);
 	if (r < 0)
 		return r;
-	message->content_offset = length;
-	message->content_size_bytes = ret_block->seal.size_bytes;
+	ret_block->notes_length =
+	    envelope_parse_notes(ret_block->text + ret_block->length,
+		(size_t)n - ret_block->length, &message->envelope);
+	if (ret_block->notes_length > ret_block->seal.size_bytes)
+		return -EBADMSG;
+	message->content_offset = ret_block->length + ret_block->notes_length;
+	message->content_size_bytes =
+	    ret_block->seal.size_bytes - ret_block->notes_length;
 	return 0;
 }
 
@@ -82,8 +90,9 @@ verify_seal(const struct message *message, const struct block *block)
 		return -EBADMSG;
 	if ((checksum = checksum_new()) == NULL)
 		return -ENOMEM;
-	checksum_add(checksum, block->text,
-	    message->content_offset - ENVELOPE_SEAL_SIZE);
+	checksum_add(checksum, block->text, block->length - ENVELOPE_SEAL_SIZE);
+	checksum_add(checksum, block->text + block->length,
+	    block->notes_length);
 	r = add_content_to_checksum(message, checksum);
 	if (r == 0 && checksum_value(checksum) != block->seal.checksum)
 		r = -EBADMSG;

@@ -181,7 +181,7 @@ judge(struct dispatch *dispatch, struct destination *destination,
 	case JOB_UNREACHABLE:
 		throttle_note_unreachable(dispatch->means->spool, destination,
 		    &job->work.verdicts[0],
-		    job->task->claim->message.envelope.id);
+		    &job->task->claim->message.envelope);
 		record_verdicts(job,
 		    destination->unreachable.until_real_ms / 60000);
 		return;

@@ -307,6 +307,7 @@ note_queued(const struct notifier *notifier, const struct claim *claim,
 	struct audit_record record = {
 		.event = AUDIT_NOTICE,
 		.message = claim->message.envelope.id,
+		.submitter = &claim->message.envelope.submitter,
 		.address = address,
 		.notice = id,
 		.recipients = (int64_t)count,

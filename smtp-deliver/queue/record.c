@@ -51,6 +51,7 @@ log_verdict(const struct task *task, size_t recipient,
 	struct audit_record record = {
 		.event = outcome_events[verdict->outcome],
 		.message = task->claim->message.envelope.id,
+		.submitter = &task->claim->message.envelope.submitter,
 		.address = address,
 		.tls = text_or_null(verdict->tls),
 		.attempt = task->claim->attempt,

@@ -174,6 +174,7 @@ log_done(const struct task *task, const char *how)
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_MESSAGE_DONE,
 	    .message = task->claim->message.envelope.id,
+	    .submitter = &task->claim->message.envelope.submitter,
 	    .recipients = (int64_t)task_recipient_count(task),
 	    .reason = how,
 	});

@@ -209,6 +209,7 @@ task_log_trouble(const struct task *task, const char *what, int error)
 {
 	struct audit_record about = {
 		.message = task->claim->message.envelope.id,
+		.submitter = &task->claim->message.envelope.submitter,
 	};
 
 	audit_write_trouble(&about, what, error);

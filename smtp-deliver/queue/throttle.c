@@ -75,7 +75,7 @@ throttle_update(struct spool *spool, struct destination *destination)
 
 static void
 log_change(struct spool *spool, enum audit_event event,
-    const struct destination *destination, const char *message)
+    const struct destination *destination, const struct envelope *envelope)
 {
 	const struct unreachable *unreachable = &destination->unreachable;
 	struct attempt_detail detail;
@@ -85,7 +85,8 @@ log_change(struct spool *spool, enum audit_event event,
 	char next[CLOCK_DATE_SIZE], reason[REDACT_SIZE], reply[REDACT_SIZE];
 	struct audit_record record = {
 		.event = event,
-		.message = message,
+		.message = envelope != NULL ? envelope->id : NULL,
+		.submitter = envelope != NULL ? &envelope->submitter : NULL,
 		.address = destination->name,
 		.attempt = unreachable->last.number,
 	};
@@ -104,7 +105,7 @@ log_change(struct spool *spool, enum audit_event event,
 
 void
 throttle_note_unreachable(struct spool *spool, struct destination *destination,
-    const struct verdict *verdict, const char *message)
+    const struct verdict *verdict, const struct envelope *envelope)
 {
 	struct unreachable *unreachable = &destination->unreachable;
 	int64_t now_real_ms = clock_real_ms();
@@ -126,7 +127,7 @@ throttle_note_unreachable(struct spool *spool, struct destination *destination,
 	/* If the spool cannot keep it, this run still knows. */
 	(void)unreachable_remember(spool, destination->name, unreachable);
 	if (unreachable->last.number == 1)
-		log_change(spool, AUDIT_UNREACHED, destination, message);
+		log_change(spool, AUDIT_UNREACHED, destination, envelope);
 }
 
 void

@@ -29,10 +29,10 @@
 void throttle_update(struct spool *spool, struct destination *destination);
 
 /* Throttle a destination: no connection to its hosts succeeded, as the verdict
- * on that message says. */
+ * on the message with that envelope says. */
 void throttle_note_unreachable(struct spool *spool,
     struct destination *destination, const struct verdict *verdict,
-    const char *message);
+    const struct envelope *envelope);
 
 /* A host of the destination was usable: end its being unreachable. */
 void throttle_note_answer(struct spool *spool, struct destination *destination);

@@ -129,8 +129,8 @@ check_requirement(struct delivery *delivery)
 	    transfer_is_requiretls(transfer), &candidate->requirement);
 	hostlog_policy(requirements_take_policy(&delivery->requirements));
 	if (requirement->is_test_failed)
-		hostlog_policy_missed(transfer_id(transfer),
-		    level_name(LEVEL_STS), &requirement->tested);
+		hostlog_policy_missed(transfer->job, level_name(LEVEL_STS),
+		    &requirement->tested);
 	switch (requirement->result) {
 	case REQUIREMENT_USABLE:
 		return true;
@@ -252,7 +252,7 @@ open_connection(struct delivery *delivery, const struct connect_event *event)
 	    &candidate->requirement, event, delivery->settings, &verdict);
 	if (result == CLIENT_OPEN) {
 		if (candidate->requirement.trust.is_tested)
-			hostlog_tested(transfer_id(&delivery->transfer),
+			hostlog_tested(delivery->transfer.job,
 			    connection->client);
 		return true;
 	}
@@ -380,7 +380,7 @@ put_policy_aside(struct delivery *delivery)
 	    !find_weaker_level(delivery, &level))
 		return false;
 	candidate->was_missed = false;
-	hostlog_policy_missed(transfer_id(&delivery->transfer),
+	hostlog_policy_missed(delivery->transfer.job,
 	    *policy != '\0' ? policy : NULL, &candidate->missed);
 	requirements_find_weaker(&delivery->requirements, candidate->host,
 	    level, &candidate->requirement);

@@ -34,6 +34,7 @@ hostlog_passed_over(const struct job *job, const struct verdict *verdict)
 	struct audit_record record = {
 		.event = AUDIT_HOST_PASSED_OVER,
 		.message = envelope->id,
+		.submitter = &envelope->submitter,
 	};
 
 	write_verdict(&record, verdict,
@@ -44,12 +45,13 @@ hostlog_passed_over(const struct job *job, const struct verdict *verdict)
 }
 
 void
-hostlog_policy_missed(const char *message_id, const char *policy,
+hostlog_policy_missed(const struct job *job, const char *policy,
     const struct verdict *verdict)
 {
 	audit_write(&(struct audit_record){
 	    .event = AUDIT_POLICY_MISSED,
-	    .message = message_id,
+	    .message = job->message->envelope.id,
+	    .submitter = &job->message->envelope.submitter,
 	    .host = verdict->host,
 	    .policy = policy,
 	    .reason = verdict->reason,
@@ -57,7 +59,7 @@ hostlog_policy_missed(const char *message_id, const char *policy,
 }
 
 void
-hostlog_tested(const char *message_id, const struct client *client)
+hostlog_tested(const struct job *job, const struct client *client)
 {
 	struct verdict verdict;
 
@@ -67,7 +69,7 @@ hostlog_tested(const char *message_id, const struct client *client)
 	verdict_set(&verdict, OUTCOME_DEFERRED, "4.7.10",
 	    "the host does not offer STARTTLS, which the MTA-STS policy of the "
 	    "domain requires");
-	hostlog_policy_missed(message_id, level_name(LEVEL_STS), &verdict);
+	hostlog_policy_missed(job, level_name(LEVEL_STS), &verdict);
 }
 
 void

@@ -17,12 +17,12 @@ void hostlog_passed_over(const struct job *job, const struct verdict *verdict);
  * testing mode or put aside.
  *
  * policy	its level, or NULL. */
-void hostlog_policy_missed(const char *message_id, const char *policy,
+void hostlog_policy_missed(const struct job *job, const char *policy,
     const struct verdict *verdict);
 
 /* A host without TLS is used, which the domain's policy would forbid if it were
  * not in testing mode; if that is so. */
-void hostlog_tested(const char *message_id, const struct client *client);
+void hostlog_tested(const struct job *job, const struct client *client);
 
 /* The current MTA-STS policy of a domain could not be fetched, if that is so.
  *

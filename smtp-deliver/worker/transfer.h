@@ -25,12 +25,6 @@ struct transfer {
 /* Begin, with all recipients deferred. The job is used from now on. */
 void transfer_begin(struct transfer *transfer, struct job *job);
 
-static inline const char *
-transfer_id(const struct transfer *transfer)
-{
-	return transfer->job->message->envelope.id;
-}
-
 /* Whether REQUIRETLS must be met. A notice goes without it rather than not at
  * all (RFC 8689 section 5). */
 static inline bool

@@ -94,6 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (r == 0) {
 		must(used <= size && is_id(envelope.id));
+		must(envelope_parse_notes(copy + used, size - used,
+			 &envelope) <= size - used);
 		must(envelope.sender != NULL && envelope.recipient_count > 0);
 		check_round_trip(&envelope, &seal);
 		envelope_clear(&envelope);

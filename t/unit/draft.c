@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "lib/clock.h"
+#include "lib/spool/message.h"
 #include "lib/spool/names.h"
 #include "t/unit/message.h"
 #include "t/unit/tmpfile.h"
@@ -154,6 +155,41 @@ file_is_block_and_message(void)
 	is_str(text + strlen(expected) + 16, "\r\n" MESSAGE_TEXT,
 	    "the message follows unchanged");
 	free(text);
+	envelope_clear(&envelope);
+}
+
+static void
+submitter_is_kept(void)
+{
+	struct envelope envelope = message_envelope("a@example.com", one);
+	char text[sizeof(MESSAGE_TEXT)];
+	struct message message;
+	struct draft *draft;
+	int fd;
+
+	envelope.submitter = (struct submitter){ .is_known = true,
+		.uid = 33,
+		.unit = "apache2.service" };
+	draft = message_draft(spool, &envelope);
+	is_int((int64_t)draft_size(draft), sizeof(MESSAGE_TEXT) - 1,
+	    "the submitter is no part of the message");
+	need(draft_commit(draft) == 0);
+	draft_free(draft);
+	need((fd = open(folder_at("%s", mail_name(envelope.id, one[0])),
+		  O_RDONLY | O_CLOEXEC)) >= 0);
+	is_int(message_open_whole(fd, &message), 0, "the message is whole");
+	ok(message.envelope.submitter.is_known &&
+		message.envelope.submitter.uid == 33,
+	    "its submitter is known");
+	is_str(message.envelope.submitter.unit, "apache2.service",
+	    "and the unit");
+	is_int((int64_t)message.content_size_bytes, sizeof(MESSAGE_TEXT) - 1,
+	    "its content has the size of the message");
+	is_int(message_read_start(&message, text, sizeof(text)),
+	    sizeof(MESSAGE_TEXT) - 1, "and is read");
+	is_mem(text, sizeof(MESSAGE_TEXT) - 1, MESSAGE_TEXT,
+	    sizeof(MESSAGE_TEXT) - 1, "as it was written");
+	message_close(&message);
 	envelope_clear(&envelope);
 }
 
@@ -343,6 +379,7 @@ all_of_it(void)
 	need(spool_open(folder_path, &spool) == 0);
 	commit_makes_every_name();
 	file_is_block_and_message();
+	submitter_is_kept();
 	nothing_is_seen_before_commit();
 	large_message_is_written_whole();
 	message_is_locked_until_freed();

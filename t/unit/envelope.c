@@ -388,6 +388,52 @@ refused_recipient_is_not_added(void)
 	envelope_clear(&envelope);
 }
 
+/* clang-format off */
+static const struct { const char *text; size_t length; bool is_known; uid_t uid; const char *unit; } notes[] = {
+#define NOTE "X-Smtpserver-Submitter: uid=33 unit=apache2.service\r\n"
+#define LATER "X-Smtpserver-Later: x\r\n"
+	{ NOTE "Received: x", sizeof(NOTE) - 1, true, 33, "apache2.service" },
+	{ NOTE, sizeof(NOTE) - 1, true, 33, "apache2.service" },
+	{ LATER NOTE LATER, sizeof(LATER NOTE LATER) - 1, true, 33, "apache2.service" },
+	{ "Received: x\r\n" NOTE, 0, false, 0, "" },
+	{ "X-Smtpserver-Submitter: uid=x\r\nReceived: x\r\n", 31, false, 0, "" },
+	{ "X-Smtpserver-Submitter: uid=33", 0, false, 0, "" },
+	{ "X-Smtpserver-Submitter: uid=33\n", 0, false, 0, "" },
+	{ "From: x\r\n", 0, false, 0, "" },
+	{ "", 0, false, 0, "" },
+};
+/* clang-format on */
+
+static void
+notes_follow_the_seal(void)
+{
+	char text[ENVELOPE_NOTES_SIZE];
+
+	for (size_t i = 0; i < COUNT(notes); i++) {
+		struct envelope envelope = { .sender = NULL };
+		size_t length = strlen(notes[i].text);
+		char *copy = malloc(length + 1);
+
+		need(copy != NULL);
+		memcpy(copy, notes[i].text, length);
+		is_int((int64_t)envelope_parse_notes(copy, length, &envelope),
+		    (int64_t)notes[i].length, "notes '%s'", notes[i].text);
+		ok(envelope.submitter.is_known == notes[i].is_known &&
+			envelope.submitter.uid == notes[i].uid,
+		    "and their user");
+		is_str(envelope.submitter.unit, notes[i].unit, "and unit");
+		free(copy);
+		if (!envelope.submitter.is_known)
+			continue;
+		is_int((int64_t)envelope_render_notes(&envelope, text),
+		    sizeof(NOTE) - 1, "they are written");
+		is_str(text, NOTE, "as they were");
+	}
+	is_int((int64_t)envelope_render_notes(
+		   &(struct envelope){ .sender = NULL }, text),
+	    0, "without a submitter there is none");
+}
+
 int
 main(void)
 {
@@ -402,6 +448,7 @@ main(void)
 			   &size),
 		    -EBADMSG, "damaged: %s", damaged[i]);
 	message_follows_the_block();
+	notes_follow_the_seal();
 	nul_is_damage();
 	recipients_are_added_once();
 	sender_can_be_set_again();

@@ -60,6 +60,8 @@ static const struct { const char *variable, *value; int expected; } numbers[] = 
 	{ "SMTP_MESSAGE_SIZE", NULL, 10485760 },
 	{ "SMTP_MESSAGE_SIZE", "65536", 65536 },
 	{ "SMTP_MESSAGE_SIZE", "1073741824", 1073741824 },
+	{ "SMTP_RECEIVED_UID", NULL, 1 },
+	{ "SMTP_RECEIVED_UID", "0", 0 },
 	{ "SMTP_RECIPIENTS", NULL, 1000 },
 	{ "SMTP_RECIPIENTS", "1", 1 },
 	{ "SMTP_FREE_SPACE", NULL, 16 },
@@ -286,6 +288,8 @@ number_of(const struct all *all, const char *variable)
 		return (int)session->auth;
 	if (strcmp(variable, "SMTP_MESSAGE_SIZE") == 0)
 		return session->message_size_bytes;
+	if (strcmp(variable, "SMTP_RECEIVED_UID") == 0)
+		return session->shows_submitter;
 	if (strcmp(variable, "SMTP_RECIPIENTS") == 0)
 		return session->recipients;
 	if (strcmp(variable, "SMTP_FREE_SPACE") == 0 &&

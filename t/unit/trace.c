@@ -57,8 +57,26 @@ field_is_what_rfc_5321_says(void)
 }
 
 static void
+submitter_is_a_comment(void)
+{
+	struct submitter submitter = { .is_known = true, .uid = 4294967294 };
+	struct trace trace = new_trace();
+	char text[TRACE_SIZE];
+
+	trace.submitter = &submitter;
+	(void)trace_render(&trace, text);
+	text[strcspn(text, ";")] = '\0';
+	is_str(text,
+	    "Received: from client.example ([127.0.0.1]) (uid 4294967294)\r\n"
+	    "\tby mail.example.org (smtpserver) with ESMTP"
+	    " id 019aad1f6b2e5d0c7f3a9be1",
+	    "a field with the submitter");
+}
+
+static void
 longest_field_fits(void)
 {
+	struct submitter submitter = { .is_known = true, .uid = 4294967294 };
 	struct trace trace = new_trace();
 	char text[TRACE_SIZE], name[256], address[255];
 	size_t length;
@@ -69,6 +87,7 @@ longest_field_fits(void)
 	address[sizeof(address) - 1] = '\0';
 	trace.client_name = trace.hostname = name;
 	trace.recipient = address;
+	trace.submitter = &submitter;
 	length = trace_render(&trace, text);
 	is_int((int64_t)length, (int64_t)strlen(text), "the longest names fit");
 	is_str(text + strlen(text) - 9, "0 +0000\r\n", "to the end");
@@ -91,6 +110,7 @@ main(void)
 		ok(strstr(text, expected) != NULL, "protocol %s", rows[i].name);
 	}
 	field_is_what_rfc_5321_says();
+	submitter_is_a_comment();
 	longest_field_fits();
 	return done_testing();
 }
