@@ -26,9 +26,10 @@
 #define PREFIX "SMTP_"
 #define NAME_MAX_LENGTH 64 /* of a name that a nearest one is sought for */
 
-/* The variables of all programs, in alphabetical order. SMTP_PORT and
- * SMTP_HEALTH_ADDR are for the units' generator, because the programs are
- * handed their sockets. t/source.bats compares this with the tables. */
+/* The variables of all programs, in alphabetical order. SMTP_PORT, SMTP_SOCKET,
+ * SMTP_SOCKET_MODE and SMTP_HEALTH_ADDR are for the units' generator, because
+ * the programs are handed their sockets. t/source.bats compares this with the
+ * tables. */
 static const char *const known[] = {
 	"SMTP_AUTH",
 	"SMTP_AUTH_FILE",
@@ -67,6 +68,8 @@ static const char *const known[] = {
 	"SMTP_ROUTES",
 	"SMTP_SESSIONS",
 	"SMTP_SESSIONS_PER_CLIENT",
+	"SMTP_SOCKET",
+	"SMTP_SOCKET_MODE",
 	"SMTP_TLS_CA_FILE",
 	"SMTP_TLS_CERT",
 	"SMTP_TLS_KEY",

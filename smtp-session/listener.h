@@ -9,7 +9,7 @@
 #include "smtp-session/peer.h"
 #include "smtp-session/reply.h"
 
-#define LISTENER_SOCKETS_MAX 16
+#define LISTENER_SOCKETS_MAX 17
 
 /* Sockets that listen: descriptors in a row. They are made non-blocking. */
 struct listener_sockets {

@@ -15,6 +15,8 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,12 +127,23 @@ become_spool_owner(const struct session_settings *settings)
 		errc(EX_TEMPFAIL, -r, "%s", settings->queue_path);
 }
 
+/* A reply does not wait for more. NoDelay= of the socket units would warn about
+ * those of their sockets that are not TCP. */
+static void
+send_at_once(int fd)
+{
+	static const int yes = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+}
+
 static void
 hold_session(int in_fd, int out_fd, const struct session_settings *settings,
     const struct peer *peer)
 {
 	struct stream *stream = open_stream(in_fd, out_fd);
 
+	send_at_once(out_fd);
 	dialogue_hold(stream, settings, peer);
 	stream_free(stream);
 }

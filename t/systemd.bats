@@ -613,8 +613,8 @@ with socket.socket(socket.AF_UNIX) as s:
     print(s.makefile().readline())' "$1"
 }
 
-# submit_as UNIT UID CURL-ARGUMENT...: submit a message by curl in a unit of that
-# name; prints its id.
+# submit_as UNIT USER CURL-ARGUMENT...: submit a message by curl in a unit of
+# that name; prints its id.
 submit_as() {
 	full_message "of a unit" | inside systemd-run --quiet --pipe --wait \
 		--collect --unit="$1" --uid="$2" curl -sS -v --crlf -T - \
@@ -626,6 +626,32 @@ submit_as() {
 	}
 }
 
+@test "both sockets listen on /run/smtpserver/smtp, which is gone with them" {
+	local path=/run/smtpserver/smtp folder
+
+	for unit in smtpserver.socket smtpserver-listener.socket; do
+		use_socket $unit
+		greeting_of $path setpriv --reuid=nobody --regid=nogroup \
+			--clear-groups | grep -q ^220
+		[ "$(inside stat -c '%a %U' $path)" = "666 root" ]
+		[ "$(inside stat -c '%a %U' ${path%/*})" = "755 root" ]
+		# A container with the folder keeps it.
+		folder=$(inside stat -c %i ${path%/*})
+		inside systemctl restart $unit
+		[ "$(inside stat -c %i ${path%/*})" = "$folder" ]
+		greeting_of $path | grep -q ^220
+		inside systemctl stop $unit
+		run -1 inside test -e ${path%/*}
+		inside systemctl start $unit
+	done
+	settings SMTP_SOCKET=/run/other/smtp SMTP_SOCKET_MODE=0600
+	use_socket smtpserver.socket
+	greeting_of /run/other/smtp | grep -q ^220
+	[ "$(inside stat -c %a /run/other/smtp)" = 600 ]
+	run -1 inside test -e $path
+	no_settings
+}
+
 @test "the journal names the user and the unit of a message" {
 	local path=/run/our/smtp.sock id where
 
@@ -635,14 +661,16 @@ submit_as() {
 		for where in "smtp://127.0.0.1:2525" "smtp://[::1]:2525" \
 			"--unix-socket $path smtp://client.test"; do
 			# shellcheck disable=SC2086
-			id=$(submit_as mailer.service 1234 -g $where)
-			[ "$(field "$id" message-accepted SMTP_UID)" = 1234 ]
+			id=$(submit_as mailer.service mail -g $where)
+			[ "$(field "$id" message-accepted SMTP_UID)" = \
+				"$(inside id -u mail)" ]
 			[ "$(field "$id" message-accepted SMTP_UNIT)" = \
 				mailer.service ]
 		done
 	done
-	not inside journalctl -o cat -u smtpserver-listener.socket \
-		-p warning --grep .
+	# Each of these sockets can have what the units set for it.
+	not inside journalctl -o cat -u smtpserver.socket \
+		-u smtpserver-listener.socket -p warning --grep ' failed: '
 	no_settings
 }
 

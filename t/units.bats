@@ -43,9 +43,20 @@ option() {
 	sed -n "s/^$2=//p" "$out/$1.d/environment.conf"
 }
 
-# Whether the socket unit's list is reset and has these addresses.
+# The value of SMTP_SOCKET, by default.
+smtp_socket=/run/smtpserver/smtp
+
+# Whether the socket unit's list is reset and has these addresses; if it is for
+# SMTP, also $smtp_socket at the end.
 is_listening_on() {
-	diff <(option "$1" ListenStream) <(printf '%s\n' '' "${@:2}")
+	local last=()
+
+	case $1 in
+	smtpserver-health.socket) ;;
+	*) [ -z "$smtp_socket" ] || last=("$smtp_socket") ;;
+	esac
+	diff <(option "$1" ListenStream) \
+		<(printf '%s\n' '' "${@:2}" "${last[@]}")
 }
 
 # The fields that a socket's unit hands to "logger --journald".
@@ -244,6 +255,68 @@ check_ports() {
 	[ "$(option smtpserver.socket ListenStream | wc -l)" -eq $((limit + 1)) ]
 	generate <<<"SMTP_PORT=$(seq -s ' ' $((limit / 2 + 1)))"
 	[[ $output == *"SMTP_PORT is '"* ]]
+}
+
+@test "SMTP_SOCKET is the path of a UNIX socket, or none" {
+	local unit
+
+	for smtp_socket in /run/mail.sock /run/a/b%c~1; do
+		rm -rf "$out"
+		generate <<<"SMTP_SOCKET=$smtp_socket"
+		[ -z "$output" ]
+		smtp_socket=${smtp_socket//%/%%}
+		for unit in smtpserver.socket smtpserver-listener.socket; do
+			is_listening_on $unit 127.0.0.1:2525 '[::1]:2525'
+		done
+	done
+	rm -rf "$out"
+	generate <<<"SMTP_SOCKET=none"
+	[ -z "$output" ]
+	smtp_socket=
+	is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
+	# It is bound once.
+	rm -rf "$out"
+	generate <<<"SMTP_PORT=2525 /run/smtpserver/smtp"
+	[ -z "$output" ]
+	is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525' \
+		/run/smtpserver/smtp
+}
+
+@test "an invalid SMTP_SOCKET is named and not used, SMTP_PORT is" {
+	local value unit
+
+	for value in smtp ./smtp /run/../smtp "/run/a b" /run/ / 2525 \
+		'@abstract' "/run/$(printf '%0110d' 0)"; do
+		rm -rf "$out"
+		generate <<<"SMTP_SOCKET=$value"$'\n'"SMTP_PORT=2626"
+		echo "$value: $output"
+		[[ $output == *"SMTP_SOCKET is '"*"expected the path of a"* ]]
+		for unit in smtpserver.socket smtpserver-listener.socket; do
+			is_listening_on $unit 127.0.0.1:2626 '[::1]:2626'
+			entry "$unit" | grep -x SMTP_VARIABLE=SMTP_SOCKET
+		done
+	done
+}
+
+@test "SMTP_SOCKET_MODE is the mode of UNIX sockets" {
+	local value unit
+
+	for value in 0660 600 777; do
+		rm -rf "$out"
+		generate <<<"SMTP_SOCKET_MODE=$value"
+		[ -z "$output" ]
+		for unit in smtpserver.socket smtpserver-listener.socket; do
+			[ "$(option $unit SocketMode)" = "$value" ]
+			is_listening_on $unit 127.0.0.1:2525 '[::1]:2525'
+		done
+	done
+	for value in 66 0668 rw 1777 06660 -1 0x1; do
+		rm -rf "$out"
+		generate <<<"SMTP_SOCKET_MODE=$value"
+		[[ $output == *"SMTP_SOCKET_MODE is '$value'; expected an octal"* ]]
+		[ -z "$(option smtpserver.socket SocketMode)" ]
+		is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
+	done
 }
 
 @test "an invalid SMTP_PORT, or another host's, is named and not used" {
