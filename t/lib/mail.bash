@@ -237,9 +237,10 @@ is_queue_empty() {
 	}
 }
 
-# stored ID: the stored message, without our envelope block.
+# stored ID: the stored message, without our envelope block and its notes.
 stored() {
-	LC_ALL=C sed '1,/^X-Smtpserver-Content: /d' "$spool"/20*/"$1"_*.eml
+	LC_ALL=C sed -e '1,/^X-Smtpserver-Content: /d' \
+		-e '/^Received: /,$!d' "$spool"/20*/"$1"_*.eml
 }
 
 # counter NUMBER: the counter with this number in lib/counters.h, from 1.
