@@ -15,14 +15,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/cgroup.h"
 
 #define CALLS_MAX 2000
-#define QUEUE_MAX 1000
+#define QUEUE_SIZE 65536 /* some 1000 paths */
 #define FIRST_USER 1000 /* the uid; those below are mostly services' */
 #define LISTING_SIZE 16384
 #define CGROUP_PATH_SIZE 1024
@@ -40,8 +39,8 @@ struct search {
 	uint64_t id;
 	int root_fd;
 	int calls; /* that it may still make */
-	size_t queued;
-	char *queue[QUEUE_MAX]; /* folders to search, as "/system.slice" */
+	size_t queued; /* octets */
+	char queue[QUEUE_SIZE]; /* folders to search: "/a.slice\0/b.slice\0" */
 };
 
 /* A listing of a folder, read piece by piece. */
@@ -211,13 +210,12 @@ next_folder(struct search *search, struct listing *listing, uint64_t *ret_id)
 static void
 queue_folder(struct search *search, const char *parent, const char *name)
 {
-	char path[CGROUP_PATH_SIZE];
+	size_t room = QUEUE_SIZE - search->queued;
+	int length = snprintf(search->queue + search->queued, room, "%s/%s",
+	    parent, name);
 
-	if (search->queued < QUEUE_MAX &&
-	    snprintf(path, sizeof(path), "%s/%s", parent, name) <
-		(int)sizeof(path) &&
-	    (search->queue[search->queued] = strdup(path)) != NULL)
-		search->queued++;
+	if (length < CGROUP_PATH_SIZE && (size_t)length < room)
+		search->queued += (size_t)length + 1;
 }
 
 /* Find the id among the folders of a listing. */
@@ -267,20 +265,22 @@ find_in_folder(struct search *search, const char *path,
 {
 	char relative[CGROUP_PATH_SIZE + 2];
 	struct listing listing;
-	bool is_found = false;
+	bool is_found;
+	int fd;
 
 	(void)snprintf(relative, sizeof(relative), ".%s", path);
 	if (!may_have_folders(search, relative) || !may_call(search))
 		return false;
-	listing.fd = openat(search->root_fd, relative,
+	fd = openat(search->root_fd, relative,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (listing.fd == -1)
+	if (fd == -1)
 		return false;
+	listing.fd = fd;
 	listing.used = listing.length = 0;
 	is_found = find_in_listing(search, &listing, path, ret_path);
 	if (!is_found)
 		queue_listing(search, &listing, path);
-	close(listing.fd);
+	close(fd);
 	return is_found;
 }
 
@@ -297,10 +297,10 @@ find_path(struct search *search, uid_t uid, char ret_path[CGROUP_PATH_SIZE])
 	    uid >= FIRST_USER ? path : "/system.slice", ret_path);
 	if (!is_found)
 		is_found = find_in_folder(search, "", ret_path);
-	for (size_t i = 0; !is_found && i < search->queued; i++)
-		is_found = find_in_folder(search, search->queue[i], ret_path);
-	for (size_t i = 0; i < search->queued; i++)
-		free(search->queue[i]);
+	for (const char *next = search->queue;
+	     !is_found && next < search->queue + search->queued;
+	     next += strlen(next) + 1)
+		is_found = find_in_folder(search, next, ret_path);
 	return is_found;
 }
 
@@ -308,17 +308,22 @@ bool
 cgroup_find_unit(const char *root, uint64_t id, uid_t uid,
     char ret_unit[CGROUP_UNIT_SIZE])
 {
-	struct search search = { .id = id, .calls = CALLS_MAX };
+	struct search search; /* not cleared: it is large */
 	char path[CGROUP_PATH_SIZE];
 	struct stat st;
 	bool is_found;
+	int root_fd;
 
-	search.root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (search.root_fd == -1)
+	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd == -1)
 		return false;
+	search.root_fd = root_fd;
+	search.id = id;
+	search.calls = CALLS_MAX;
+	search.queued = 0;
 	/* The tree itself is no unit's. */
-	is_found = fstat(search.root_fd, &st) == 0 && st.st_ino != id &&
+	is_found = fstat(root_fd, &st) == 0 && st.st_ino != id &&
 	    find_path(&search, uid, path);
-	close(search.root_fd);
+	close(root_fd);
 	return is_found && cgroup_get_unit(path, ret_unit);
 }

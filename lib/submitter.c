@@ -72,7 +72,9 @@ submitter_open_netlink(void)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    NETLINK_SOCK_DIAG);
 
-	return fd >= 0 ? fd : -errno;
+	if (fd == -1)
+		return -errno;
+	return fd;
 }
 
 /* Put an address into a question. Returns whether it is IPv4, which in a socket
@@ -112,7 +114,8 @@ is_tcp(int fd)
 static bool
 make_question(int fd, struct question *ret_question)
 {
-	union any_address ours, theirs;
+	union any_address ours = { .any.sa_family = AF_UNSPEC };
+	union any_address theirs = { .any.sa_family = AF_UNSPEC };
 	socklen_t our_length = sizeof(ours), their_length = sizeof(theirs);
 	struct inet_diag_sockid *id = &ret_question->request.id;
 	bool is_ip4;

@@ -17,7 +17,7 @@
 #define MANY 1500
 
 /* clang-format off */
-static const struct { const char *path, *unit; } paths[] = {
+static const struct { const char *path, *unit; } locations[] = {
 	{ "/system.slice/apache2.service", "apache2.service" },
 	{ "/system.slice/apache2.service/", "apache2.service" },
 	{ "/system.slice/apache2.service/worker", "apache2.service" },
@@ -175,10 +175,10 @@ main(void)
 {
 	char unit[CGROUP_UNIT_SIZE];
 
-	for (size_t i = 0; i < COUNT(paths); i++)
-		is_str(cgroup_get_unit(paths[i].path, unit) ? unit : NONE,
-		    paths[i].unit != NULL ? paths[i].unit : NONE, "path %.60s",
-		    paths[i].path);
+	for (size_t i = 0; i < COUNT(locations); i++)
+		is_str(cgroup_get_unit(locations[i].path, unit) ? unit : NONE,
+		    locations[i].unit != NULL ? locations[i].unit : NONE,
+		    "path %.60s", locations[i].path);
 	for (size_t i = 0; i < COUNT(processes); i++)
 		is_str(cgroup_get_unit_of_process(processes[i].text, unit)
 			? unit
