@@ -298,14 +298,11 @@ get_field(const struct audit_record *record, const struct audit_field *field,
     char ret_text[VALUE_SIZE])
 {
 	const char *at = (const char *)record + field->offset;
-	const struct submitter *submitter;
 	const char *value;
 	int64_t number;
 
-	if (field->kind == FIELD_UID || field->kind == FIELD_UNIT) {
-		memcpy(&submitter, at, sizeof(submitter));
-		return get_submitter(submitter, field->kind, ret_text);
-	}
+	if (field->kind == FIELD_UID || field->kind == FIELD_UNIT)
+		return get_submitter(record->submitter, field->kind, ret_text);
 	if (field->kind == FIELD_NUMBER) {
 		memcpy(&number, at, sizeof(number));
 		if (number != 0)
