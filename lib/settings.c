@@ -57,6 +57,7 @@ static const char *const known[] = {
 	"SMTP_ORIGIN",
 	"SMTP_PORT",
 	"SMTP_PRIVATE_HOSTS",
+	"SMTP_QUEUE_KEY_PATH",
 	"SMTP_QUEUE_LIFETIME",
 	"SMTP_QUEUE_PATH",
 	"SMTP_QUEUE_WORKERS",

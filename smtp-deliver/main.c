@@ -273,12 +273,15 @@ configure(struct configuration *ret_configuration,
 {
 	const struct deliver_settings *settings = &ret_configuration->settings;
 	char key_error[DKIM_ERROR_SIZE], auth_error[CREDENTIALS_ERROR_SIZE];
+	char error[SETTINGS_ERROR_SIZE];
 	int r;
 
 	if ((r = configure_routing(ret_configuration, ret_error)) < 0)
 		return r;
 	if ((r = check_anchors(settings, ret_error)) < 0)
 		return r;
+	if (spool_take_key(settings->queue_key_path, error) < 0)
+		return fail(ret_error, "%s", error);
 	if (dkim_open(settings, &ret_configuration->dkim, key_error) < 0)
 		return fail(ret_error, "%s", key_error);
 	if (credentials_open(settings, &ret_configuration->credentials,
@@ -355,7 +358,7 @@ explain(char *const addresses[], const char *sender)
 	struct spool *spool = NULL;
 	char error[CONFIGURATION_ERROR_SIZE];
 	char auth_error[CREDENTIALS_ERROR_SIZE];
-	bool is_good;
+	bool has_key, is_good;
 
 	warn_of_unknown_variables();
 	act_as_owner();
@@ -364,12 +367,14 @@ explain(char *const addresses[], const char *sender)
 	/* This user may not be allowed to read the credentials. */
 	if (credentials_open(settings, &credentials, auth_error) < 0)
 		warnx("%s; relays are tried without credentials", auth_error);
+	has_key = spool_take_key(settings->queue_key_path, error) == 0;
 	privileges_act_as_self();
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (sender != NULL && strcmp(sender, "<>") == 0)
 		sender = "";
-	/* A user who may not read the spool does without its policies. */
-	if (spool_exists(settings->queue_path))
+	/* A user who may not read the spool, or its key, does without its
+	 * policies. */
+	if (has_key && spool_exists(settings->queue_path))
 		(void)open_as_owner(settings->queue_path, &spool);
 	is_good = explain_addresses(addresses, sender, spool, settings,
 	    configuration.rules, credentials);

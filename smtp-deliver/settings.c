@@ -31,6 +31,7 @@ static const char *const ip_family_names[] = {
 static const struct setting table[] = {
 	{ "SMTP_QUEUE_PATH", SETTING_TEXT, AT(queue_path),
 	    SETTINGS_QUEUE_PATH },
+	{ "SMTP_QUEUE_KEY_PATH", SETTING_TEXT, AT(queue_key_path) },
 	{ "SMTP_TLS_CA_FILE", SETTING_TEXT, AT(tls_ca_file) },
 	{ "SMTP_DKIM_DOMAIN", SETTING_TEXT, AT(dkim_domain) },
 	{ "SMTP_RELAYHOST", SETTING_TEXT, AT(relayhost) },

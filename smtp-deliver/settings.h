@@ -30,6 +30,7 @@ struct settings_dkim {
 struct deliver_settings {
 	char hostname[SETTINGS_HOSTNAME_SIZE];
 	const char *queue_path;
+	const char *queue_key_path; /* NULL: the key is in the spool */
 	int free_space_mib;
 	const char *tls_ca_file; /* NULL: the system's trust store */
 	size_t dkim_count; /* 0: nothing is signed */

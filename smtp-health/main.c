@@ -210,6 +210,10 @@ check(void)
 	audit_write_unknown_variables();
 	if (r < 0)
 		errx(EX_CONFIG, "%s", error);
+	if ((r = privileges_act_as_owner(settings.queue_path)) < 0)
+		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
+	if (spool_take_key(settings.queue_key_path, error) < 0)
+		errx(EX_CONFIG, "%s", error);
 	(void)puts("smtp-health can use its settings");
 	return EX_OK;
 }
@@ -262,7 +266,8 @@ main(int argc, char *argv[])
 	audit_open("smtp-health", false);
 	if (mode == MODE_CHECK)
 		return check();
-	if (load_settings(&settings, error) < 0) {
+	if (load_settings(&settings, error) < 0 ||
+	    spool_take_key(settings.queue_key_path, error) < 0) {
 		report_misconfigured(error);
 		program.misconfiguration = error;
 		names[0] = NULL;

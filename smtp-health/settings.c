@@ -13,6 +13,7 @@
 static const struct setting table[] = {
 	{ "SMTP_QUEUE_PATH", SETTING_TEXT, AT(queue_path),
 	    SETTINGS_QUEUE_PATH },
+	{ "SMTP_QUEUE_KEY_PATH", SETTING_TEXT, AT(queue_key_path) },
 	{ "SMTP_DEBUG", SETTING_FLAG, AT(is_debug), "0" },
 	{ "SMTP_FREE_SPACE", SETTING_NUMBER, AT(free_space_mib),
 	    SETTINGS_FREE_SPACE, 1, SETTINGS_FREE_SPACE_MAX },

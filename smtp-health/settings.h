@@ -8,6 +8,7 @@
 /* What smtp-health takes from the environment. */
 struct health_settings {
 	const char *queue_path;
+	const char *queue_key_path; /* NULL: the key is in the spool */
 	char hostname[SETTINGS_HOSTNAME_SIZE];
 	bool is_debug;
 	int free_space_mib;

@@ -30,6 +30,7 @@
 #include "lib/privileges.h"
 #include "lib/secret.h"
 #include "lib/spool/fault.h"
+#include "lib/spool/spool.h"
 #include "lib/stream.h"
 #include "lib/submitter.h"
 #include "lib/tls.h"
@@ -269,6 +270,8 @@ check(void)
 		errx(EX_CONFIG, "%s", error);
 	if ((r = privileges_act_as_owner(settings.queue_path)) < 0)
 		errc(EX_TEMPFAIL, -r, "%s", settings.queue_path);
+	if (spool_take_key(settings.queue_key_path, error) < 0)
+		errx(EX_CONFIG, "%s", error);
 	check_identity(&settings);
 	(void)puts("smtp-session can use its settings");
 	return EX_OK;
@@ -293,7 +296,8 @@ main(int argc, char *argv[])
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) fails with EFBIG */
-	is_configured = load_settings(&settings, error) == 0;
+	is_configured = load_settings(&settings, error) == 0 &&
+	    spool_take_key(settings.queue_key_path, error) == 0;
 	audit_open("smtp-session", is_configured && settings.is_debug);
 	/* Once for all children of a listener. */
 	if (is_configured && *settings.tls_cert != '\0')

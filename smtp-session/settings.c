@@ -34,6 +34,7 @@ static const struct setting table[] = {
 	{ "SMTP_BANNER", SETTING_TEXT, AT(banner), "smtpserver ready" },
 	{ "SMTP_QUEUE_PATH", SETTING_TEXT, AT(queue_path),
 	    SETTINGS_QUEUE_PATH },
+	{ "SMTP_QUEUE_KEY_PATH", SETTING_TEXT, AT(queue_key_path) },
 	{ "SMTP_TLS_CERT", SETTING_SECRET, AT(tls_cert) },
 	{ "SMTP_TLS_KEY", SETTING_SECRET, AT(tls_key) },
 	{ "SMTP_BARE_NEWLINE", SETTING_CHOICE, AT(bare_newline), "normalize",

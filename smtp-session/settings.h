@@ -27,6 +27,7 @@ struct session_settings {
 	char origin[SETTINGS_HOSTNAME_SIZE];
 	const char *banner;
 	const char *queue_path;
+	const char *queue_key_path; /* NULL: the key is in the spool */
 	char tls_cert[PATH_MAX]; /* "": STARTTLS is not offered */
 	char tls_key[PATH_MAX];
 	enum bare_newline bare_newline;

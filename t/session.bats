@@ -147,6 +147,25 @@ is_tidy() {
 	run -1 cmp "$spool/key" "$spool.other/key"
 }
 
+@test "the key of tokens may be in another file than the spool's" {
+	export SMTP_QUEUE_KEY_PATH=$BATS_TEST_TMPDIR/our.key
+	run -78 --separate-stderr session </dev/null
+	grep "SMTP_QUEUE_KEY_PATH is \"$BATS_TEST_TMPDIR/our.key\"; No such" "$log"
+	(umask 077 && head -c 31 /dev/urandom >"$SMTP_QUEUE_KEY_PATH")
+	run -78 --separate-stderr session </dev/null
+	grep "SMTP_QUEUE_KEY_PATH is .*; it has 31 octets; expected a key of 32" \
+		"$log"
+	printf x >>"$SMTP_QUEUE_KEY_PATH"
+	client_lines b@example.org | session
+	[ ! -e "$spool/key" ]
+	# As if it were the spool's.
+	mv "$SMTP_QUEUE_KEY_PATH" "$spool/key"
+	unset SMTP_QUEUE_KEY_PATH
+	client_lines b@example.org | session
+	[ "$(find "$spool" -name '*.eml' | sed 's/.*_//' | sort -u | wc -l)" -eq 1 ]
+	[ "$(find "$spool" -name '*.eml' | wc -l)" -eq 2 ]
+}
+
 @test "no file name has an address, and modes are 0700 and 0600" {
 	umask 0
 	client_lines hidden@example.org hidden@example.com | session

@@ -1098,6 +1098,36 @@ encrypt_credential() {
 	no_settings
 }
 
+@test "the spool's key can be an encrypted credential, of all programs" {
+	local socket id other
+
+	id=$(full_message before | submit_by_smtplib mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	inside cat $spool/key >"$BATS_TEST_TMPDIR/key"
+	encrypt_credential smtpserver.spool-key "$BATS_TEST_TMPDIR/key"
+	inside rm $spool/key
+	settings SMTP_QUEUE_KEY_PATH=smtpserver.spool-key
+	for socket in smtpserver-listener.socket smtpserver.socket; do
+		use_socket $socket
+		other=$(full_message after |
+			submit_by_smtplib mail@example.test)
+		wait_for 20 has_event "$other" message-done
+		[ "$(stored_files "$id" | sed 's/.*_//')" = \
+			"$(stored_files "$other" | sed 's/.*_//')" ]
+		diff <(field "$id" delivered SMTP_RECIPIENT) \
+			<(field "$other" delivered SMTP_RECIPIENT)
+		[ "$(inside curl -sS http://127.0.0.1:8080/healthz)" = OK ]
+	done
+	run ! inside test -e $spool/key
+	run -78 inside smtp-health --check
+	[[ $output == *'SMTP_QUEUE_KEY_PATH is "smtpserver.spool-key"; the credential is encrypted, '* ]]
+	inside cp /dev/stdin $spool/key <"$BATS_TEST_TMPDIR/key"
+	inside chown smtpserver: $spool/key
+	inside chmod 600 $spool/key
+	inside rm -r /etc/credstore.encrypted
+	no_settings
+}
+
 certificate() {
 	openssl x509 -in "$network_dir/ca/$1.pem" -noout -fingerprint
 }

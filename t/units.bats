@@ -492,6 +492,11 @@ check_ports() {
 		<(printf '%s\n' relays our.rsa ed25519)
 	are_drop_ins_of smtpserver-deliver.service smtpserver-listener.socket \
 		smtpserver.socket
+	generate <<<SMTP_QUEUE_KEY_PATH=spool-key
+	for unit in smtpserver@.service smtpserver-listener.service \
+		smtpserver-deliver.service smtpserver-health.service; do
+		[ "$(option $unit LoadCredential | tail -n 1)" = spool-key ]
+	done
 }
 
 @test "an encrypted credential is loaded as such, before a plain one" {

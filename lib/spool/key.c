@@ -5,7 +5,8 @@
  *
  * The first process that needs it makes it; its name appears when the file is
  * complete. A damaged key is an error: with a new one the names of stored mail
- * would no longer match their recipients.
+ * would no longer match their recipients. A process may be told to use another
+ * file's key instead, before it opens a spool.
  */
 
 #include "config.h"
@@ -15,13 +16,51 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/id.h"
+#include "lib/secret.h"
 #include "lib/spool/key.h"
 #include "lib/spool/layout.h"
 #include "lib/spool/names.h"
+
+static struct token_key taken; /* in place of those of spools */
+static bool is_taken;
+
+static int
+read_taken(const char *name, char ret_error[SECRET_ERROR_SIZE])
+{
+	char key[TOKEN_KEY_SIZE + 1];
+	size_t length = 0;
+	int r = secret_read(name, key, sizeof(key), &length, ret_error);
+
+	if (r == 0 && length != TOKEN_KEY_SIZE) {
+		(void)snprintf(ret_error, SECRET_ERROR_SIZE,
+		    "it has %zu octets; expected a key of %d", length,
+		    TOKEN_KEY_SIZE);
+		r = -ENOKEY;
+	}
+	if (r == 0)
+		token_set_key(&taken, (const uint8_t *)key);
+	explicit_bzero(key, sizeof(key));
+	return r;
+}
+
+int
+spool_take_key(const char *name, char ret_error[SETTINGS_ERROR_SIZE])
+{
+	char reason[SECRET_ERROR_SIZE];
+
+	if (name == NULL)
+		return 0;
+	if (read_taken(name, reason) < 0)
+		return settings_fail(ret_error,
+		    "SMTP_QUEUE_KEY_PATH is \"%.64s\"; %s", name, reason);
+	is_taken = true;
+	return 0;
+}
 
 /* Return 0, -ENOENT if no key was made yet, or -EBADMSG if its size is
  * wrong. */
@@ -86,6 +125,11 @@ key_load(struct spool *spool)
 
 	if (spool->key.is_loaded)
 		return 0;
+	if (is_taken) {
+		spool->key.key = taken;
+		spool->key.is_loaded = true;
+		return 0;
+	}
 	r = read_key(spool);
 	if (r == -ENOENT && (r = make_key(spool)) == 0)
 		r = read_key(spool);

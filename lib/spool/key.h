@@ -10,8 +10,8 @@
 #include "lib/token.h"
 
 /*
- * The key that tokens are made with: a file of the spool, read once. Known in
- * lib/spool only.
+ * The key that tokens are made with: a file of the spool, read once, or what
+ * spool_take_key() has read. Known in lib/spool only.
  */
 struct spool_key {
 	bool is_loaded;

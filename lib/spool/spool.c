@@ -56,14 +56,21 @@ spool_open_at(int folder_fd, struct spool **ret_spool)
 	return 0;
 }
 
+static bool
+has_file(const char *path, const char *name)
+{
+	char file[PATH_MAX];
+
+	return snprintf(file, sizeof(file), "%s/%s", path, name) <
+	    (int)sizeof(file) &&
+	    access(file, F_OK) == 0;
+}
+
+/* The key may be elsewhere; the counters come later. */
 bool
 spool_exists(const char *path)
 {
-	char key[PATH_MAX];
-
-	return snprintf(key, sizeof(key), "%s/%s", path, NAME_KEY) <
-	    (int)sizeof(key) &&
-	    access(key, F_OK) == 0;
+	return has_file(path, NAME_KEY) || has_file(path, NAME_COUNTERS);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/settings.h"
 #include "lib/token.h"
 
 /* Mail is refused when it would leave fewer files, or less space than is
@@ -40,8 +41,19 @@ void spool_close(struct spool *spool);
  * seen. */
 bool spool_exists(const char *path);
 
-/* Make the token of a recipient under the spool's key, which the first call
- * ever made creates. -EBADMSG: the key on disk is damaged. */
+/*
+ * Read the key of the tokens from elsewhere, for all spools that this process
+ * and its children open from now on. Their own keys are neither made nor read.
+ *
+ * name		the value of SMTP_QUEUE_KEY_PATH: a file as for secret_find(),
+ *		with 32 octets. NULL: each spool has its own key.
+ *
+ * Returns 0, or -EINVAL with ret_error as settings_read() sets it.
+ */
+int spool_take_key(const char *name, char ret_error[SETTINGS_ERROR_SIZE]);
+
+/* Make the token of a recipient under that key, or under the spool's own, which
+ * the first call ever made creates. -EBADMSG: the key on disk is damaged. */
 int spool_token(struct spool *spool, const char *address,
     char ret_token[TOKEN_SIZE]);
 
