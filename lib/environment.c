@@ -400,19 +400,40 @@ is_installed(void)
 	    here.st_dev == installed.st_dev && here.st_ino == installed.st_ino;
 }
 
+static bool
+has_queue_path(void)
+{
+	const char *path = getenv("SMTP_QUEUE_PATH");
+
+	return path != NULL && *path != '\0';
+}
+
+/* An empty variable has its default. */
+static int
+default_queue_path(void)
+{
+	if (!has_queue_path() &&
+	    setenv("SMTP_QUEUE_PATH", INSTALLED_SPOOL, 1) == -1)
+		return -errno;
+	return 0;
+}
+
 int
 environment_load(enum environment_origin *ret_origin)
 {
-	int r;
+	int r, defaulted;
 
 	*ret_origin = ENVIRONMENT_CALLER;
-	if (getenv("SMTP_QUEUE_PATH") != NULL || !is_installed())
+	if (has_queue_path() || !is_installed())
 		return 0;
+	if (getenv("SMTP_QUEUE_PATH") != NULL)
+		return default_queue_path();
 	*ret_origin = ENVIRONMENT_UNITS;
 	r = load_file();
-	if ((setenv("SMTP_QUEUE_PATH", INSTALLED_SPOOL, 0) == -1 ||
-		setenv("CREDENTIALS_DIRECTORY", CREDENTIALS, 0) == -1) &&
-	    r == 0)
+	defaulted = default_queue_path();
+	if (r == 0)
+		r = defaulted;
+	if (setenv("CREDENTIALS_DIRECTORY", CREDENTIALS, 0) == -1 && r == 0)
 		r = -errno;
 	return r;
 }

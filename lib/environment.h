@@ -17,7 +17,8 @@ enum environment_origin {
  *
  * That is done where SMTP_QUEUE_PATH is not set, as it is in the units, and
  * the program is where it was installed: one in a build tree has nothing to do
- * with what this host has installed.
+ * with what this host has installed. Where the variable is set, but empty, it
+ * gets its default, the installed spool, and that is all.
  *
  * Returns 0, or a negative errno if the file exists and cannot be read:
  * -EBADMSG it is not UTF-8, -EFBIG it has over 1 MiB. The spool is set all the

@@ -740,6 +740,17 @@ submit_as() {
 	no_settings
 }
 
+@test "an empty SMTP_QUEUE_PATH is the installed spool" {
+	local id
+
+	settings SMTP_QUEUE_PATH=
+	id=$(full_message empty | submit_by_smtplib mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	[ "$(stored_files "$id" | wc -l)" -eq 1 ]
+	[ "$(inside curl -sS http://127.0.0.1:8080/healthz)" = OK ]
+	no_settings
+}
+
 # check STATUS TEXT PROGRAM [LINE]...: --check with these lines in the
 # environment file has that status, and prints a line that begins so.
 check() {
