@@ -23,10 +23,12 @@
 #include <unistd.h>
 
 #include "lib/audit.h"
+#include "lib/clock.h"
 #include "lib/environment.h"
 #include "lib/privileges.h"
 #include "lib/spool/fault.h"
 #include "lib/spool/probe.h"
+#include "lib/spool/scan.h"
 #include "lib/spool/spool.h"
 #include "lib/supervise.h"
 #include "lib/tls.h"
@@ -52,6 +54,7 @@ struct configuration {
 static const char usage[] =
     "usage: smtp-deliver [--watch]\n"
     "       smtp-deliver --check\n"
+    "       smtp-deliver --next\n"
     "       smtp-deliver --explain [--from ADDRESS] ADDRESS...\n"
     "       smtp-deliver --check-routes [FILE]\n"
     "       smtp-deliver --help | --version\n"
@@ -68,6 +71,7 @@ enum mode {
 	MODE_RUN,
 	MODE_WATCH,
 	MODE_CHECK,
+	MODE_NEXT,
 	MODE_EXPLAIN,
 	MODE_CHECK_ROUTES,
 	OPTION_FROM, /* not a mode, but an option of MODE_EXPLAIN */
@@ -81,6 +85,7 @@ parse_options(int argc, char *argv[], const char **ret_sender)
 		{ "check-routes", no_argument, NULL, MODE_CHECK_ROUTES },
 		{ "from", required_argument, NULL, OPTION_FROM },
 		{ "explain", no_argument, NULL, MODE_EXPLAIN },
+		{ "next", no_argument, NULL, MODE_NEXT },
 		{ "watch", no_argument, NULL, MODE_WATCH },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -409,6 +414,30 @@ check_routes(const char *path)
 	return r == 0 ? EX_OK : EX_CONFIG;
 }
 
+/* Print the time of the next run as systemd.time(7) has it; nothing if no retry
+ * waits. */
+static int
+print_next(void)
+{
+	const char *path = settings_get("SMTP_QUEUE_PATH", SETTINGS_QUEUE_PATH);
+	char text[sizeof("2026-11-22 18:31:00 UTC")];
+	struct tm tm;
+	int64_t minute;
+	time_t when;
+	int r;
+
+	act_as_owner();
+	r = scan_find_next_run(path, clock_real_ms(), &minute);
+	if (r < 0)
+		errc(EX_TEMPFAIL, -r, "%s", path);
+	if (r == 0)
+		return EX_OK;
+	when = (time_t)(minute * 60);
+	gmtime_r(&when, &tm);
+	(void)strftime(text, sizeof(text), "%F %T UTC", &tm);
+	return puts(text) == EOF || fflush(stdout) == EOF ? EX_IOERR : EX_OK;
+}
+
 /* No mail leaves until a setting is corrected: /healthz shows that. */
 _Noreturn static void
 end_misconfigured(const char *error)
@@ -479,6 +508,8 @@ main(int argc, char *argv[])
 	switch (mode) {
 	case MODE_CHECK:
 		return check();
+	case MODE_NEXT:
+		return print_next();
 	case MODE_CHECK_ROUTES:
 		return check_routes(optind < argc ? argv[optind] : NULL);
 	case MODE_EXPLAIN:

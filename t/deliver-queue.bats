@@ -65,6 +65,28 @@ seconds_until() {
 	[ "$(counter 3)" -eq 1 ]
 }
 
+@test "--next prints when the first retry is due; nothing without one" {
+	local next=("$(program smtp-deliver)" --next) minute ahead_sec
+
+	[ -z "$("${next[@]}")" ]
+	odd_start odd1 "dot=451 4.7.1 greylisted"
+	id=$(send bob@odd.test)
+	[ -z "$("${next[@]}")" ]
+	deliver
+	minute=$(place "$id")
+	[ "$("${next[@]}")" = "$(date -u -d "${minute:0:8} ${minute:8:4}" \
+		'+%F %T UTC')" ]
+
+	# Soon if it is due, or was planned before the clock was set back.
+	for other in 202001010000 299901010000; do
+		mv "$spool/queue/retry"/{2*,$other}
+		ahead_sec=$(($(date -d "$("${next[@]}")" +%s) - EPOCHSECONDS))
+		echo "$other: $ahead_sec s ahead"
+		[ "$ahead_sec" -gt 0 ]
+		[ "$ahead_sec" -le 121 ]
+	done
+}
+
 @test "the time between attempts doubles up to 64 minutes, with jitter" {
 	odd_start odd1 "rcpt=450 4.2.0 later"
 	id=$(send bob@odd.test)

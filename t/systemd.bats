@@ -31,6 +31,7 @@ setup_file() {
 		example.test. MX 10 mx1.hosts.test.
 		null.test.    MX 0 .
 		down.test.    MX 10 stranger.hosts.test.
+		late.test.    MX 10 stranger.hosts.test.
 	END
 	systemd_start
 	connect
@@ -426,26 +427,212 @@ time_of_entry() {
 	[ "$(stored_files "$notice" | wc -l)" -eq 1 ]
 }
 
-@test "deferred mail keeps the timer running until it is gone" {
-	local id
+# ---- what systemd does meanwhile ---------------------------------------------
 
-	# For the test the timer's interval is a second, not a minute.
-	inside sh -c 'd=/run/systemd/system/smtpserver-deliver.timer.d; mkdir -p $d
-		printf "[Timer]\nOnActiveSec=\nOnActiveSec=1s\n" >$d/test.conf
-		systemctl daemon-reload'
-	id=$(full_message "some day" | submit_by_smtplib mail@down.test)
+# The journal's present end, and the lines of systemd about our units after it.
+journal_end() {
+	inside journalctl --quiet -n 0 --show-cursor |
+		sed -n 's/^-- cursor: //p'
+}
+
+systemds_lines() {
+	inside journalctl --quiet -o cat --after-cursor="$1" _PID=1 \
+		-u 'smtpserver*'
+}
+
+# Defer a message, and have it due in 40 minutes. Sets $id and $minute.
+defer_for_long() {
+	forget
+	id=$(full_message "waits" | submit_by_smtplib mail@late.test)
 	wait_for 20 has_event "$id" deferred
-	wait_for 10 inside systemctl is-active smtpserver-deliver.timer
+	wait_for 20 is_deliver_idle
+	minute=$(inside date -u -d '40 minutes' +%Y%m%d%H%M)
+	inside sh -euc 'cd $0/queue/retry && mv 2* $1
+		systemctl restart smtpserver-retry.service' $spool "$minute"
+	wait_for 20 is_set_for "$minute"
+}
 
-	# Its host comes up, and message and destination become due.
+# is_set_for MINUTE: whether the timer elapses then, as 202611221305.
+is_set_for() {
+	[ "$(inside date -u +%Y%m%d%H%M%S -d "$(inside systemctl show -P \
+		NextElapseUSecRealtime smtpserver-deliver.timer)")" = "${1}00" ]
+}
+
+# Empty the queue.
+forget() {
+	wait_for 20 is_deliver_idle
+	inside sh -euc 'umask 077; cd $0
+		mkdir -p queue/retry unreached
+		chown -R smtpserver queue unreached
+		find queue unreached -type f -delete
+		find queue/retry -mindepth 1 -type d -delete' $spool
+	wait_for 20 timer_is_inactive
+}
+
+@test "while mail waits and is not due, nothing runs and nothing is logged" {
+	local id minute end started
+
+	defer_for_long
+	started=$(inside systemctl show -P ExecMainStartTimestampMonotonic \
+		smtpserver-deliver)
+	end=$(journal_end)
+	# Longer than the minute after which there was a run before.
+	sleep 70
+	systemds_lines "$end" >"$BATS_TEST_TMPDIR/lines"
+	echo "# lines in 70 s: $(wc -l <"$BATS_TEST_TMPDIR/lines")" >&3
+	cat "$BATS_TEST_TMPDIR/lines"
+	[ ! -s "$BATS_TEST_TMPDIR/lines" ]
+	[ "$(inside systemctl show -P ExecMainStartTimestampMonotonic \
+		smtpserver-deliver)" = "$started" ]
+	is_set_for "$minute"
+	forget
+}
+
+@test "a retry is tried in its minute, and then there is no timer" {
+	local id minute late end
+
+	forget
+	end=$(journal_end)
+	id=$(full_message "soon" | submit_by_smtplib mail@down.test)
+	wait_for 20 has_event "$id" deferred
+	wait_for 20 is_deliver_idle
+	minute=$(inside ls $spool/queue/retry)
+	wait_for 20 is_set_for "$minute"
+	# Its host comes up.
 	dns <<<"down.test. MX 5 mx1.hosts.test."
-	inside sh -c "rm -f $spool/unreached/*"
-	wait_for 10 inside sh -c "cd $spool/queue/retry && mv 2* 202001010000"
-	wait_for 30 has_event "$id" message-done
-	wait_for 10 is_empty $spool/queue/retry -mindepth 1
-	wait_for 10 timer_is_inactive
-	inside rm -r /run/systemd/system/smtpserver-deliver.timer.d
-	inside systemctl daemon-reload
+	wait_for 300 has_event "$id" message-done
+	late=$(inside journalctl -o short-unix "SMTP_MESSAGE=$id" \
+		SMTP_EVENT=delivered | cut -d. -f1)
+	late=$((late - $(date -u +%s \
+		-d "${minute:0:8} ${minute:8:2}:${minute:10:2}")))
+	echo "# $late s after the beginning of its minute" >&3
+	[ "$late" -ge 0 ]
+	# The machine may be busy; the next occasion would be in two hours.
+	[ "$late" -lt 180 ]
+	wait_for 20 is_deliver_idle
+	wait_for 20 timer_is_inactive
+	echo "# systemd's lines for two attempts:" >&3
+	systemds_lines "$end" | sed 's/^/#   /' >&3
+}
+
+@test "mail that is due but was not tried is due again in a minute or two" {
+	local id minute
+
+	defer_for_long
+	inside sh -euc 'cd $0/queue/retry && mv 2* 202001010000' $spool
+	wait_for 20 is_set_soon
+	forget
+}
+
+# Whether the timer elapses within the next two minutes.
+is_set_soon() {
+	local next
+
+	next=$(inside date +%s -d "$(inside systemctl show -P \
+		NextElapseUSecRealtime smtpserver-deliver.timer)")
+	[ "$next" -gt "$EPOCHSECONDS" ] && [ "$next" -le $((EPOCHSECONDS + 120)) ]
+}
+
+@test "systemctl stop ends a busy run, leaves no timer, and the start sets it" {
+	local id minute other before
+
+	network_add_host busy
+	dns <<<"busy.test. MX 10 busy.hosts.test."
+	odd_start busy "banner=wait 600"
+	defer_for_long
+	other=$(full_message "busy" | submit_by_smtplib mail@busy.test)
+	wait_for 20 grep -q connect "$(odd busy)/log"
+	is_set_for "$minute"
+
+	before=$SECONDS
+	inside systemctl stop 'smtpserver*'
+	echo "# stopped in $((SECONDS - before)) s" >&3
+	# A stop that waits for itself takes 30 s or longer.
+	[ $((SECONDS - before)) -lt 15 ]
+	wait_for 20 has_no_jobs
+	inside systemctl list-units --all 'smtpserver*'
+	[ -z "$(inside systemctl --failed --plain --no-legend)" ]
+	[ -z "$(inside systemctl list-units --plain --no-legend \
+		--state=active,activating,deactivating 'smtpserver*')" ]
+
+	inside sh -c 'rm $0/queue/*/$1' $spool "$other"
+	inside systemctl start smtpserver.socket
+	wait_for 20 is_set_for "$minute"
+	forget
+}
+
+has_no_jobs() {
+	[ -z "$(inside systemctl list-jobs --plain --no-legend)" ]
+}
+
+@test "a timer is set also if the queue cannot be read" {
+	local id minute end
+
+	defer_for_long
+	end=$(journal_end)
+	# As root may not on a file system of another host.
+	inside chmod 000 $spool/queue/retry
+	inside systemctl restart smtpserver-retry.service
+	wait_for 20 is_set_soon
+	inside journalctl --quiet -o cat --after-cursor="$end" -t smtp-deliver \
+		-t set-retry-timer | grep "Permission denied"
+	inside chmod 700 $spool/queue/retry
+	inside systemctl restart smtpserver-retry.service
+	wait_for 20 is_set_for "$minute"
+	forget
+}
+
+@test "names in the queue that are no minutes lead to no other time" {
+	local id minute
+
+	defer_for_long
+	inside sh -euc 'cd $0/queue/retry
+		for name in 999999999999 20261122180 "; reboot" -x \
+			"202611221801 " "\$(reboot)" "
+202611221801"; do
+			mkdir -- "$name"
+			chown smtpserver ./"$name"
+		done' $spool
+	inside systemctl restart smtpserver-retry.service
+	wait_for 20 has_no_jobs
+	is_set_for "$minute"
+	# What is further away than any retry was planned before the clock was
+	# set back.
+	inside mkdir -m 777 $spool/queue/retry/299912312359
+	wait_for 20 is_set_soon
+	forget
+}
+
+@test "earlier mail moves the timer, and it is set again after a reboot" {
+	local id minute
+
+	defer_for_long
+	inside sh -euc 'cd $0/queue/retry
+		minute=$(date -u -d "20 minutes" +%Y%m%d%H%M)
+		mkdir $minute && mv 2*/$1 $minute/ && rmdir $2' \
+		$spool "$id" "$minute"
+	minute=$(inside ls $spool/queue/retry)
+	wait_for 20 is_set_for "$minute"
+	systemd_reboot
+	connect
+	wait_for 20 is_set_for "$minute"
+	forget
+}
+
+@test "systemd logs nothing for a message, and no event is lost" {
+	local id end
+
+	forget
+	end=$(journal_end)
+	id=$(full_message "quiet" | submit_by_smtplib mail@example.test)
+	wait_for 20 has_event "$id" message-done
+	wait_for 20 is_deliver_idle
+	systemds_lines "$end" >"$BATS_TEST_TMPDIR/lines"
+	echo "# systemd's lines for a message: $(wc -l \
+		<"$BATS_TEST_TMPDIR/lines")" >&3
+	cat "$BATS_TEST_TMPDIR/lines"
+	[ ! -s "$BATS_TEST_TMPDIR/lines" ]
+	diff <(events "$id") <(printf '%s\n' message-accepted delivered message-done)
 }
 
 timer_is_inactive() {
@@ -737,6 +924,11 @@ submit_as() {
 	[ "$(stored_files "$id" "$other" | wc -l)" -eq 1 ]
 	[ "$(inside curl -sS http://127.0.0.1:8080/healthz)" = OK ]
 	[ -z "$(stored_files "$id")" ]
+	# The timer is for the retries there.
+	id=$(full_message later | submit_by_smtplib mail@late.test)
+	wait_for 20 has_event "$id" deferred
+	wait_for 20 is_deliver_idle
+	wait_for 20 is_set_for "$(inside ls "$other/queue/retry")"
 	no_settings
 }
 
@@ -1440,6 +1632,11 @@ survive_burst() {
 	inside systemctl disable --now smtpserver.socket \
 		smtpserver-listener.socket
 	inside systemctl disable --now smtpserver smtpserver-listener
+	# The timer is in use, too, though it is not installed.
+	wait_for 20 has_no_jobs
+	inside systemd-run --quiet --unit=smtpserver-deliver --on-active=1h
+	run -2 "${uninstall[@]}"
+	[[ $output == *"In use are: smtpserver-deliver.timer" ]]
 	inside systemctl stop 'smtpserver*'
 	"${uninstall[@]}"
 	run ! inside test -e /usr/sbin/smtp-session

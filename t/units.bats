@@ -82,8 +82,8 @@ are_drop_ins_of() {
 	run systemd-analyze verify --man=no --root="$stage" smtpserver.socket \
 		smtpserver.service \
 		smtpserver@1.service smtpserver-deliver.path \
-		smtpserver-deliver.timer smtpserver-deliver.service \
-		smtpserver-retry.path smtpserver-health.socket \
+		smtpserver-deliver.service smtpserver-retry.path \
+		smtpserver-retry.service smtpserver-health.socket \
 		smtpserver-health.service smtpserver-listener.socket \
 		smtpserver-listener.service
 	echo "$output"
@@ -132,7 +132,7 @@ are_drop_ins_of() {
 
 @test "exposure of all units but a session's is 1.5 at most" {
 	for unit in smtpserver-deliver.service smtpserver-health.service \
-		smtpserver-listener.service; do
+		smtpserver-listener.service smtpserver-retry.service; do
 		# The threshold is in tenths.
 		run systemd-analyze security --offline=true --no-pager \
 			--root="$stage" --threshold=15 "$unit"
@@ -158,13 +158,19 @@ are_drop_ins_of() {
 	local filters call
 
 	filters=$(grep -lr ^SystemCallFilter= "$unit_dir"/smtpserver*.service)
-	[ "$(wc -l <<<"$filters")" -eq 3 ]
+	[ "$(wc -l <<<"$filters")" -eq 4 ]
 	for call in landlock_create_ruleset landlock_add_rule \
 		landlock_restrict_self seccomp; do
 		# shellcheck disable=SC2086
 		[ "$(grep -l "^SystemCallFilter=[^~].*\<$call\>" $filters)" = \
 			"$filters" ]
 	done
+}
+
+@test "the units leave out no event, whatever its priority" {
+	run ! grep -nE 'LOG_(INFO|DEBUG)' "$SMTPSERVER_SOURCE/lib/audit.c"
+	diff <(sed -n 's/^LogLevelMax=//p' "$unit_dir"/smtpserver*.service |
+		sort -u) <(echo notice)
 }
 
 @test "a listener may have as many children as SMTP_SESSIONS allows" {
@@ -174,6 +180,17 @@ are_drop_ins_of() {
 		"$SMTPSERVER_SOURCE/smtp-session/settings.h")
 	tasks=$(sed -n 's/^TasksMax=//p' "$unit_dir/smtpserver-listener.service")
 	[ "$tasks" -gt "$limit" ]
+}
+
+@test "make install removes the timer of an earlier version" {
+	local place=$BATS_TEST_TMPDIR/place timer
+
+	timer=$place${unit_dir#"$stage"}/smtpserver-deliver.timer
+	mkdir -p "${timer%/*}"
+	touch "$timer"
+	make -s -C "$SMTPSERVER_BUILD" install DESTDIR="$place" 3>&-
+	[ -e "${timer%/*}/smtpserver-deliver.service" ]
+	[ ! -e "$timer" ]
 }
 
 @test "make uninstall leaves nothing" {
@@ -437,7 +454,7 @@ check_ports() {
 	[ -z "$output" ]
 	diff <(option smtpserver-deliver.path DirectoryNotEmpty) \
 		<(printf '\n/srv/our mail/100%%%%/queue/new\n')
-	diff <(option smtpserver-retry.path DirectoryNotEmpty) \
+	diff <(option smtpserver-retry.path PathChanged) \
 		<(printf '\n/srv/our mail/100%%%%/queue/retry\n')
 	diff <(option smtpserver-deliver.service \
 		ConditionDirectoryNotEmpty) - <<-END
@@ -454,8 +471,10 @@ check_ports() {
 
 @test "a spool below /home or /tmp is shown to the services that hide these" {
 	generate <<<'SMTP_QUEUE_PATH=/home/us/mail'
-	[ "$(option smtpserver-deliver.service ProtectHome)" = tmpfs ]
-	[ "$(option smtpserver-deliver.service BindPaths)" = '"-/home/us/mail"' ]
+	for unit in smtpserver-deliver.service smtpserver-retry.service; do
+		[ "$(option $unit ProtectHome)" = tmpfs ]
+		[ "$(option $unit BindPaths)" = '"-/home/us/mail"' ]
+	done
 	rm -rf "$out"
 	generate <<<'SMTP_QUEUE_PATH=/var/tmp/mail'
 	[ "$(option smtpserver-health.service BindPaths)" = '"-/var/tmp/mail"' ]

@@ -11,13 +11,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/spool/layout.h"
 #include "lib/spool/scan.h"
+
+/* A timer may be set a moment after its time was found, but must be ahead. */
+#define NEXT_RUN_MARGIN_MS 5000
 
 struct scan {
 	struct spool *spool;
@@ -266,4 +271,47 @@ scan_longest_wait(struct spool *spool, int64_t real_ms, int64_t *ret_wait_ms)
 	scan_close(scan);
 	*ret_wait_ms = longest;
 	return r < 0 ? r : 0;
+}
+
+/* Choose the minute of the next run, if a bucket makes that earlier. */
+static void
+choose_minute(int64_t bucket, int64_t real_ms, int64_t *minute)
+{
+	if (is_due(bucket, (real_ms + NEXT_RUN_MARGIN_MS) / 60000))
+		bucket = real_ms / 60000 + 2;
+	if (bucket < *minute)
+		*minute = bucket;
+}
+
+static int
+choose_next_run(DIR *folder, int64_t real_ms, int64_t *ret_minute)
+{
+	int64_t earliest = INT64_MAX, minute;
+	const char *name;
+	int r;
+
+	while ((r = next_name(folder, &name)) == 0 && name != NULL)
+		if (name_parse_bucket(name, &minute) == 0)
+			choose_minute(minute, real_ms, &earliest);
+	if (r < 0 || earliest == INT64_MAX)
+		return r;
+	*ret_minute = earliest;
+	return 1;
+}
+
+int
+scan_find_next_run(const char *queue_path, int64_t real_ms, int64_t *ret_minute)
+{
+	char path[PATH_MAX];
+	DIR *folder;
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/%s", queue_path, NAME_RETRY) >=
+	    (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if ((folder = opendir(path)) == NULL)
+		return errno == ENOENT ? 0 : -errno;
+	r = choose_next_run(folder, real_ms, ret_minute);
+	closedir(folder);
+	return r;
 }

@@ -27,4 +27,17 @@ int scan_count(struct spool *spool, uint64_t *ret_count);
 int scan_longest_wait(struct spool *spool, int64_t real_ms,
     int64_t *ret_wait_ms);
 
+/*
+ * Find when the next run should be for the retries in the queue of the spool at
+ * that path, which need not exist: in the minute of the earliest, or one to two
+ * minutes from now if that is due, or will be within 5 s. It is always more
+ * than 5 s and at most two hours ahead. Opens one folder and changes nothing.
+ *
+ * ret_minute	counted from 1970
+ *
+ * Returns 1, 0 if there are no retries, or a negative errno.
+ */
+int scan_find_next_run(const char *queue_path, int64_t real_ms,
+    int64_t *ret_minute);
+
 #endif

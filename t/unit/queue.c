@@ -543,6 +543,33 @@ list_due(int64_t real_ms, char ids[][ID_SIZE], int count, char *ret_order)
 	scan_close(scan);
 }
 
+/* The minute of the next run, counted from MINUTE; -1 if there is none. */
+static int64_t
+next_run(int64_t real_ms)
+{
+	int64_t minute = -1;
+	int r = scan_find_next_run(folder_path, real_ms, &minute);
+
+	need(r == 0 || r == 1);
+	return r == 0 ? -1 : minute - MINUTE;
+}
+
+/* With retries at MINUTE, and 5 and 10 minutes later. */
+static void
+next_run_is_found(void)
+{
+	const int64_t start = MINUTE * INT64_C(60000);
+
+	is_int(next_run(start - 5001), 0, "the next run is at the first retry");
+	is_int(next_run(start - 110 * INT64_C(60000)), 0, "also in two hours");
+	is_int(next_run(start - 5000), 1, "not earlier than in five seconds");
+	is_int(next_run(start), 2, "soon if it is due");
+	is_int(next_run(start + 59999), 2, "at least a minute later");
+	is_int(next_run(start + 60000), 3, "then in the next minute");
+	is_int(next_run(start - 200 * INT64_C(60000)), -198,
+	    "soon if the clock was set back");
+}
+
 static void
 scan_is_in_order(void)
 {
@@ -576,6 +603,7 @@ scan_is_in_order(void)
 	    scan_longest_wait(spool, id_real_ms(ids[3]) + 7777, &wait_ms) == 0);
 	ok(wait_ms >= 7777, "a new message from its arrival on");
 
+	next_run_is_found();
 	need(rmdir(folder_at(NAME_RETRY "/rubbish")) == 0);
 	finish(new_entry(ids[3]));
 	finish(retry_entry(ids[0], MINUTE + 10));
@@ -585,6 +613,9 @@ scan_is_in_order(void)
 	is_int((int64_t)count, 0, "there are no messages at the end");
 	need(scan_longest_wait(spool, INT64_MAX, &wait_ms) == 0);
 	is_int(wait_ms, 0, "and no message waits");
+	is_int(next_run(INT64_C(0)), -1, "and no run is necessary");
+	is_int(scan_find_next_run("/nowhere", 0, &wait_ms), 0,
+	    "nor without a spool");
 }
 
 /* A crash after a message's move leaves its bucket empty. */
