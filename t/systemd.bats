@@ -136,6 +136,16 @@ no_settings() {
 	[ "$(inside systemctl is-enabled smtpserver.socket)" = enabled ]
 }
 
+@test "without queued mail no smtp-deliver process is started" {
+	# Neither by new mail, nor by the timer, nor by systemctl start.
+	inside systemctl start smtpserver-deliver.service
+	[ "$(inside systemctl show -P ConditionResult smtpserver-deliver)" = no ]
+	[ "$(inside systemctl is-active smtpserver-deliver.timer)" = inactive ]
+	[ -z "$(inside systemctl show -P ExecMainStartTimestamp \
+		smtpserver-deliver)" ]
+	[ -z "$(inside journalctl -o cat _COMM=smtp-deliver)" ]
+}
+
 @test "systemctl enable, start, stop and disable take the name smtpserver" {
 	local id
 
@@ -213,16 +223,6 @@ is_serving_as() {
 	[ "$(inside stat -c '%U:%G %a' $spool)" = "smtpserver:smtpserver 700" ]
 	[ "$(inside getent passwd smtpserver | cut -d: -f6)" = $spool ]
 	run ! as_nobody ls $spool
-}
-
-@test "without queued mail no smtp-deliver process is started" {
-	# Neither by new mail, nor by the timer, nor by systemctl start.
-	inside systemctl start smtpserver-deliver.service
-	[ "$(inside systemctl show -P ConditionResult smtpserver-deliver)" = no ]
-	[ "$(inside systemctl is-active smtpserver-deliver.timer)" = inactive ]
-	[ -z "$(inside systemctl show -P ExecMainStartTimestamp \
-		smtpserver-deliver)" ]
-	[ -z "$(inside journalctl -o cat _COMM=smtp-deliver)" ]
 }
 
 @test "the server listens on loopback alone, IPv4 and IPv6" {
