@@ -200,11 +200,7 @@ no_settings() {
 
 	inside systemctl restart smtpserver-listener
 	is_serving_as smtpserver-listener
-	inside systemctl stop smtpserver-listener
-	run ! is_serving
-	inside systemctl start smtpserver-listener
-	is_serving_as smtpserver-listener
-	inside systemctl disable --now smtpserver-listener
+	inside systemctl disable --now smtpserver-listener{,.socket}
 	run ! is_serving
 	run -1 inside systemctl is-enabled smtpserver-listener.socket
 	inside systemctl enable --now smtpserver.socket
