@@ -34,13 +34,20 @@
 static const char *const kinds[] = { ".service", ".scope", ".socket", ".mount",
 	".swap" };
 
+/* Folders to search. */
+struct queue {
+	size_t used; /* octets */
+	char paths[QUEUE_SIZE]; /* "/a.slice\0/b.slice\0" */
+};
+
 /* A search for a control group by its id. */
 struct search {
 	uint64_t id;
+	uid_t uid; /* of its processes */
 	int root_fd;
 	int calls; /* that it may still make */
-	size_t queued; /* octets */
-	char queue[QUEUE_SIZE]; /* folders to search: "/a.slice\0/b.slice\0" */
+	struct queue system;
+	struct queue users; /* other users: they can make any number */
 };
 
 /* A listing of a folder, read piece by piece. */
@@ -206,16 +213,37 @@ next_folder(struct search *search, struct listing *listing, uint64_t *ret_id)
 	}
 }
 
+/* Whether a folder has folders: each has a link to it. */
+static bool
+has_folders(struct search *search, int folder_fd, const char *name)
+{
+	struct stat st;
+
+	return may_call(search) &&
+	    fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_nlink != 2;
+}
+
 /* Remember a folder below another one, to search it later. */
 static void
-queue_folder(struct search *search, const char *parent, const char *name)
+queue_folder(struct queue *queue, const char *parent, const char *name)
 {
-	size_t room = QUEUE_SIZE - search->queued;
-	int length = snprintf(search->queue + search->queued, room, "%s/%s",
-	    parent, name);
+	size_t room = QUEUE_SIZE - queue->used;
+	int length =
+	    snprintf(queue->paths + queue->used, room, "%s/%s", parent, name);
 
 	if (length < CGROUP_PATH_SIZE && (size_t)length < room)
-		search->queued += (size_t)length + 1;
+		queue->used += (size_t)length + 1;
+}
+
+/* Whether the folder is that of another user's service manager. */
+static bool
+is_of_other_user(const struct search *search, const char *name)
+{
+	char own[32];
+
+	(void)snprintf(own, sizeof(own), "user@%u.service", search->uid);
+	return strncmp(name, "user@", 5) == 0 && strcmp(name, own) != 0;
 }
 
 /* Find the id among the folders of a listing. */
@@ -233,9 +261,10 @@ find_in_listing(struct search *search, struct listing *listing,
 	return false;
 }
 
+/* Queue the folders of a listing. */
 static void
 queue_listing(struct search *search, struct listing *listing,
-    const char *parent)
+    const char *parent, struct queue *queue)
 {
 	const char *name;
 	uint64_t id;
@@ -244,23 +273,17 @@ queue_listing(struct search *search, struct listing *listing,
 	if (!may_call(search) || lseek(listing->fd, 0, SEEK_SET) == -1)
 		return;
 	while ((name = next_folder(search, listing, &id)) != NULL)
-		queue_folder(search, parent, name);
+		if (has_folders(search, listing->fd, name))
+			queue_folder(is_of_other_user(search, name)
+				? &search->users
+				: queue,
+			    parent, name);
 }
 
-/* Whether there may be a folder below: it would have a link to this one. */
+/* Find the id among the folders of one. If it is not there, put these into the
+ * queue, unless that is NULL. */
 static bool
-may_have_folders(struct search *search, const char *path)
-{
-	struct stat st;
-
-	return may_call(search) &&
-	    fstatat(search->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_nlink != 2;
-}
-
-/* Find the id among the folders of one; remember these if it is not there. */
-static bool
-find_in_folder(struct search *search, const char *path,
+find_in_folder(struct search *search, const char *path, struct queue *queue,
     char ret_path[CGROUP_PATH_SIZE])
 {
 	char relative[CGROUP_PATH_SIZE + 2];
@@ -269,7 +292,7 @@ find_in_folder(struct search *search, const char *path,
 	int fd;
 
 	(void)snprintf(relative, sizeof(relative), ".%s", path);
-	if (!may_have_folders(search, relative) || !may_call(search))
+	if (!may_call(search))
 		return false;
 	fd = openat(search->root_fd, relative,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -278,30 +301,39 @@ find_in_folder(struct search *search, const char *path,
 	listing.fd = fd;
 	listing.used = listing.length = 0;
 	is_found = find_in_listing(search, &listing, path, ret_path);
-	if (!is_found)
-		queue_listing(search, &listing, path);
+	if (!is_found && queue != NULL)
+		queue_listing(search, &listing, path, queue);
 	close(fd);
 	return is_found;
 }
 
-/* Search level by level, after the folder where processes of the user usually
- * are: a unit is rarely far below it. */
+/* Search the folders of a queue level by level. */
 static bool
-find_path(struct search *search, uid_t uid, char ret_path[CGROUP_PATH_SIZE])
+find_in_queue(struct search *search, struct queue *queue,
+    char ret_path[CGROUP_PATH_SIZE])
 {
-	bool is_found;
-	char path[64];
+	const char *next = queue->paths;
 
-	(void)snprintf(path, sizeof(path), "/user.slice/user-%u.slice", uid);
-	is_found = find_in_folder(search,
-	    uid >= FIRST_USER ? path : "/system.slice", ret_path);
-	if (!is_found)
-		is_found = find_in_folder(search, "", ret_path);
-	for (const char *next = search->queue;
-	     !is_found && next < search->queue + search->queued;
-	     next += strlen(next) + 1)
-		is_found = find_in_folder(search, next, ret_path);
-	return is_found;
+	for (; next < queue->paths + queue->used; next += strlen(next) + 1)
+		if (find_in_folder(search, next, queue, ret_path))
+			return true;
+	return false;
+}
+
+/* Search first where processes of the user usually are, and last below other
+ * users: containers of theirs may have processes with this uid. */
+static bool
+find_path(struct search *search, char ret_path[CGROUP_PATH_SIZE])
+{
+	char usual[64] = "/system.slice";
+
+	if (search->uid >= FIRST_USER)
+		(void)snprintf(usual, sizeof(usual),
+		    "/user.slice/user-%u.slice", search->uid);
+	return find_in_folder(search, usual, NULL, ret_path) ||
+	    find_in_folder(search, "", &search->system, ret_path) ||
+	    find_in_queue(search, &search->system, ret_path) ||
+	    find_in_queue(search, &search->users, ret_path);
 }
 
 bool
@@ -319,11 +351,12 @@ cgroup_find_unit(const char *root, uint64_t id, uid_t uid,
 		return false;
 	search.root_fd = root_fd;
 	search.id = id;
+	search.uid = uid;
 	search.calls = CALLS_MAX;
-	search.queued = 0;
+	search.system.used = search.users.used = 0;
 	/* The tree itself is no unit's. */
 	is_found = fstat(root_fd, &st) == 0 && st.st_ino != id &&
-	    find_path(&search, uid, path);
+	    find_path(&search, path);
 	close(root_fd);
 	return is_found && cgroup_get_unit(path, ret_unit);
 }

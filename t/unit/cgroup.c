@@ -152,22 +152,25 @@ ids_have_units(void)
 	    "without a tree there is none");
 }
 
-/* A user may make as many control groups as he likes. */
+/* Users can make any number of control groups below their service managers. */
 static void
 search_is_bounded(void)
 {
 	uint64_t id = 0;
 
 	for (int i = 0; i < MANY; i++) {
-		char path[64];
+		char path[96];
 
-		(void)snprintf(path, sizeof(path), "user.slice/%d.scope/a/b",
-		    i);
+		(void)snprintf(path, sizeof(path),
+		    "user.slice/user-1000.slice/user@1000.service/%d/a/b", i);
 		id = make_folders(path);
 	}
-	is_str(find(id, 0), NONE, "a search ends");
-	is_str(find(make_folders("system.slice/last.service"), 0),
+	is_str(find(id, 33), NONE, "a search ends");
+	is_str(find(make_folders("system.slice/last.service"), 33),
 	    "last.service", "another user's unit is found all the same");
+	id = make_folders("machine.slice/last.scope/a/b/c/d/e.service");
+	is_str(find(id, 33), "last.scope", "so is one far below its unit");
+	is_str(find(id, 2000), "last.scope", "and one of a user");
 }
 
 int
