@@ -35,6 +35,7 @@
 #include "lib/ip.h"
 #include "lib/submitter.h"
 
+#define LOOPBACK_INDEX 1 /* of the interface, in each network namespace */
 #define ANSWER_SIZE 4096
 #define ANSWERS_MAX 8 /* of earlier questions, that may still be there */
 
@@ -129,6 +130,8 @@ make_question(int fd, struct question *ret_question)
 		    .nlmsg_flags = NLM_F_REQUEST },
 		.request = { .sdiag_protocol = IPPROTO_TCP,
 		    .idiag_states = UINT32_MAX,
+		    /* Clients may have bound their sockets to it. */
+		    .id.idiag_if = LOOPBACK_INDEX,
 		    .id.idiag_cookie = { INET_DIAG_NOCOOKIE,
 			INET_DIAG_NOCOOKIE } },
 	};

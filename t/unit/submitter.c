@@ -37,6 +37,7 @@ struct way {
 	int server_family;
 	int client_family;
 	bool is_any; /* the server is at all addresses, IPv4's too */
+	bool is_bound; /* the client's socket is, to the interface */
 };
 
 static const struct way ways[] = {
@@ -46,6 +47,9 @@ static const struct way ways[] = {
 	{ "IPv4 to a server of IPv6", AF_INET6, AF_INET, true },
 	{ "IPv6 with a mapped address", AF_INET, AF_INET6, false },
 	{ "mapped addresses at both ends", AF_INET6, AF_INET6, true },
+	{ "IPv4 bound to lo", AF_INET, AF_INET, .is_bound = true },
+	{ "IPv6 bound to lo", AF_INET6, AF_INET6, .is_bound = true },
+	{ "mapped ones bound to lo", AF_INET6, AF_INET6, true, true },
 };
 
 /* What a client does once it has connected. */
@@ -121,7 +125,10 @@ be_client(const struct way *way, in_port_t port, uid_t uid, enum habit habit,
 	alarm(60);
 	need(setuid(uid) == 0);
 	fd = socket(way->client_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	need(fd >= 0 && connect(fd, &address.any, length) == 0);
+	need(fd >= 0);
+	if (way->is_bound)
+		need(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0);
+	need(connect(fd, &address.any, length) == 0);
 	need(write(fd, "QUIT\r\n", 6) == 6);
 	if (habit == SHUTS)
 		need(shutdown(fd, SHUT_WR) == 0);
