@@ -110,7 +110,7 @@ peer_admit(const struct peer *peer)
 bool
 peer_is_same(const struct peer *peer, const struct peer *other)
 {
-	return strcmp(peer->text, other->text) == 0 &&
-	    (strcmp(peer->text, PEER_LOCAL) != 0 ||
-		peer->submitter.uid == other->submitter.uid);
+	/* An unknown one has the uid 0, too. */
+	return peer->submitter.is_known == other->submitter.is_known &&
+	    peer->submitter.uid == other->submitter.uid;
 }

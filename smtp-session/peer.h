@@ -25,7 +25,8 @@ void peer_identify(int fd, int netlink_fd, struct peer *ret_peer);
  * whether it is admitted. */
 bool peer_admit(const struct peer *peer);
 
-/* Whether both are the same client: an address, or a user of this host. */
+/* Whether both are the same client: a user of this host, over any socket. All
+ * clients of unknown users count as one. */
 bool peer_is_same(const struct peer *peer, const struct peer *other);
 
 #endif

@@ -336,25 +336,27 @@ while True:
 		awk '{ n += $3 } END { exit n != 3 }'
 }
 
-@test "one address cannot take all sessions" {
+@test "one user cannot take all sessions, whatever the addresses" {
+	need_root
 	SMTP_SESSIONS=6 listen
 	python3 - "$port" <<-'END'
-		import socket, sys
+		import os, socket, sys
 		port = int(sys.argv[1])
 
 		def greeting(source):
 		    s = socket.create_connection(("127.0.0.1", port), 20,
-		        (source, 0))
+		        (f"127.0.0.{source}", 0))
 		    clients.append(s)
 		    return s.recv(999)
 
 		clients = []
-		for _ in range(5):
-		    assert greeting("127.0.0.1").startswith(b"220")
-		reply = greeting("127.0.0.1")
+		for number in range(1, 6):
+		    assert greeting(number).startswith(b"220")
+		reply = greeting(6)
 		assert reply.startswith(b"421 4.7.0"), reply
-		assert greeting("127.0.0.2").startswith(b"220")
-		reply = greeting("127.0.0.3")
+		os.seteuid(65534)
+		assert greeting(1).startswith(b"220")
+		reply = greeting(2)
 		assert reply.startswith(b"421 4.7.0"), reply
 	END
 	wait_for 10 is_logged 'reason="SMTP_SESSIONS_PER_CLIENT; clients turned away: 1"'
