@@ -69,8 +69,58 @@ move_standard_input(void)
 	return fd;
 }
 
+/* A descriptor that nothing would accept clients of wakes systemd for ever. */
+static void
+check_passed(int first_fd, int count)
+{
+	int listening = 0;
+
+	for (int fd = first_fd; fd < first_fd + count; fd++) {
+		if (is_listening(fd))
+			listening++;
+		else if (!is_netlink(fd))
+			errx(EX_USAGE, "descriptor %d does not listen", fd);
+	}
+	if (count > 0 && listening == 0)
+		errx(EX_USAGE, "no socket to listen on was passed");
+	if (listening > LISTENER_SOCKETS_MAX)
+		errx(EX_USAGE, "%d sockets were passed; expected %d at most",
+		    listening, LISTENER_SOCKETS_MAX);
+}
+
+/* Take a descriptor out of a row: the last one gets its place. Returns where it
+ * is now. */
+static int
+take_out(int fd, int last_fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, last_fd + 1);
+
+	if (copy == -1 || (fd != last_fd && dup3(last_fd, fd, O_CLOEXEC) == -1))
+		err(EX_OSERR, "LISTEN_FDS");
+	close(last_fd);
+	return copy;
+}
+
+/* Take the sockets to identify clients by out of the row, and keep one of them.
+ * They are where the units and their drop-ins have them. Returns its
+ * descriptor, or -1 if there is none. */
+static int
+take_netlink(int first_fd, int *count)
+{
+	int netlink_fd = -1;
+
+	for (int fd = first_fd + *count - 1; fd >= first_fd; fd--) {
+		if (!is_netlink(fd))
+			continue;
+		if (netlink_fd >= 0)
+			close(netlink_fd);
+		netlink_fd = take_out(fd, first_fd + --*count);
+	}
+	return netlink_fd;
+}
+
 /* Sockets that listen: systemd's, or standard input as inetd has it for
- * "wait". None if this is for one client. After systemd's there may be one to
+ * "wait". None if this is for one client. Among systemd's there may be one to
  * identify clients by: a network namespace of our own has no other. */
 static struct listener_sockets
 take_sockets(void)
@@ -80,14 +130,9 @@ take_sockets(void)
 
 	if (count < 0)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
-	if (count > 0 && is_netlink(sockets.first_fd + count - 1))
-		sockets.netlink_fd = sockets.first_fd + --count;
-	if (count > LISTENER_SOCKETS_MAX)
-		errx(EX_USAGE, "%d sockets were passed; expected %d at most",
-		    count, LISTENER_SOCKETS_MAX);
-	while (sockets.count < (size_t)count &&
-	    is_listening(sockets.first_fd + (int)sockets.count))
-		sockets.count++;
+	check_passed(sockets.first_fd, count);
+	sockets.netlink_fd = take_netlink(sockets.first_fd, &count);
+	sockets.count = (size_t)count;
 	if (sockets.count == 0 && is_listening(STDIN_FILENO))
 		sockets =
 		    (struct listener_sockets){ move_standard_input(), 1, -1 };

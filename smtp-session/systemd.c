@@ -60,7 +60,8 @@ is_netlink(int fd)
 int
 systemd_take_sockets(int *ret_first_fd)
 {
-	if (!is_listening(STDIN_FILENO) && !is_listening(SD_LISTEN_FDS_START))
+	if (!is_listening(STDIN_FILENO) && !is_listening(SD_LISTEN_FDS_START) &&
+	    !is_netlink(SD_LISTEN_FDS_START))
 		return 0;
 	if ((library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL)) == NULL)
 		errx(EX_UNAVAILABLE, "%s", dlerror());

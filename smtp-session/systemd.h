@@ -13,8 +13,8 @@ bool is_listening(int fd);
 bool is_netlink(int fd);
 
 /*
- * Take the sockets that systemd has passed to this process to listen on
- * (sd_listen_fds(3)); their descriptors follow each other.
+ * Take the sockets that systemd has passed to this process (sd_listen_fds(3)):
+ * to listen on, and to ask the kernel by. Their descriptors follow each other.
  *
  * ret_first_fd		the first one's, if there are any.
  *

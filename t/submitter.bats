@@ -97,6 +97,70 @@ session_at() {
 	wait_for 10 grep -q event=session-closed "$log"
 }
 
+# Python that passes sockets to a command as systemd does: KINDS COMMAND...,
+# where each of KINDS is tcp, udp, netlink, or "unread", a netlink socket with an
+# answer that nobody has read. The ports of TCP are written to the file "ports".
+# When the command has ended, "left" says whether a netlink socket can be read.
+pass_py='
+import os, select, socket, struct, sys
+kinds, command = sys.argv[1].split(), sys.argv[2:]
+passed, ports, netlink = [], [], []
+for kind in kinds:
+    if kind in ("tcp", "udp"):
+        s = socket.socket(type=socket.SOCK_STREAM if kind == "tcp"
+                          else socket.SOCK_DGRAM)
+        s.bind(("127.0.0.1", 0))
+        if kind == "tcp":
+            s.listen(64)
+            ports.append(str(s.getsockname()[1]))
+    else:
+        s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)
+        s.bind((0, 0))
+        netlink.append(s)
+    if kind == "unread":  # NLMSG_NOOP, to be acknowledged
+        s.sendto(struct.pack("=IHHII", 16, 1, 5, 7, 0), (0, 0))
+    passed.append(s)
+pid = os.getpid()
+if os.fork() == 0:
+    for s in passed:
+        if s not in netlink:
+            s.close()
+    select.select([os.pidfd_open(pid)], [], [])
+    with open("left.new", "w") as file:
+        print(len(select.select(netlink, [], [], 0)[0]), file=file)
+    os.rename("left.new", "left")
+    os._exit(0)
+for i, s in enumerate(passed):
+    os.dup2(s.fileno(), 50 + i)
+for i in range(len(passed)):
+    os.dup2(50 + i, 3 + i)
+os.closerange(3 + len(passed), 99)
+with open("ports.new", "w") as file:
+    print(*ports, file=file)
+os.rename("ports.new", "ports")
+os.environ.update(LISTEN_FDS=str(len(passed)), LISTEN_PID=str(pid))
+os.execvp(command[0], command)
+'
+
+# pass KINDS [COMMAND...]: start a listener with these sockets.
+pass() {
+	cd "$BATS_TEST_TMPDIR" || return
+	rm -f ports left
+	: >"$log"
+	start /usr/bin/python3 -c "$pass_py" "$1" "${@:2}" \
+		"$(program smtp-session)" 2>>"$log"
+	wait_for 10 test -e ports
+}
+
+# Whether the listener ends with this status.
+ends_with() {
+	local status=0
+
+	wait_for 20 is_gone "$started"
+	wait "$started" || status=$?
+	[ "$status" -eq "$1" ]
+}
+
 # Whether each event of the session has this at its end.
 all_say() {
 	[ "$(grep -c event= "$log")" -ge 5 ]
@@ -222,4 +286,34 @@ stored() {
 		[[ $fault == getdents64* ]] || not grep uid= "$log"
 		stop_started
 	done
+}
+
+@test "the netlink socket may be anywhere among those of systemd" {
+	local kinds port all
+
+	for kinds in "tcp tcp netlink" "tcp netlink tcp tcp" "netlink tcp tcp" \
+		"netlink tcp netlink tcp"; do
+		# The socket of another network namespace would not know.
+		pass "$kinds" unshare --net
+		read -ra all <ports
+		for port in "${all[@]}"; do
+			echo "$port" >port
+			session_at 127.0.0.1
+			all_say "uid=$uid\( unit=.*\)\?"
+		done
+		stop_started
+	done
+}
+
+@test "a listener names a descriptor that does not listen, and exits" {
+	local kinds
+
+	for kinds in "tcp udp" "tcp udp netlink" "tcp netlink udp tcp"; do
+		pass "$kinds"
+		ends_with 64
+		grep 'smtp-session: descriptor [45] does not listen' "$log"
+	done
+	pass netlink
+	ends_with 64
+	grep 'smtp-session: no socket to listen on was passed' "$log"
 }
