@@ -78,6 +78,19 @@ submitter_open_netlink(void)
 	return fd;
 }
 
+void
+submitter_drain_netlink(int netlink_fd)
+{
+	union answer answer;
+	ssize_t n;
+
+	if (netlink_fd < 0)
+		return;
+	do
+		n = recv(netlink_fd, &answer, sizeof(answer), MSG_DONTWAIT);
+	while (n >= 0 || errno == ENOBUFS); /* ENOBUFS: some were lost */
+}
+
 /* Put an address into a question. Returns whether it is IPv4, which in a socket
  * of IPv6 may be mapped. */
 static bool

@@ -40,6 +40,15 @@ struct submitter {
 int submitter_open_netlink(void);
 
 /*
+ * Read answers that nobody has read: systemd would start the next listener for
+ * them. Never waits.
+ *
+ * netlink_fd	from submitter_open_netlink() or systemd, or negative: does
+ *		nothing.
+ */
+void submitter_drain_netlink(int netlink_fd);
+
+/*
  * Identify the user at the other end of a connected socket: a UNIX socket, or
  * TCP to a loopback address. Where the kernel does not tell, as for a client
  * that has closed its socket, it is not known. Never waits.
@@ -50,8 +59,8 @@ int submitter_open_netlink(void);
 void submitter_identify(int fd, int netlink_fd,
     struct submitter *ret_submitter);
 
-/* Find the unit of a submitter, if it can be known for sure. A process that has
- * ended has none. */
+/* Find the unit of a submitter, if that is certain. A process that has ended has
+ * none. */
 void submitter_find_unit(int fd, struct submitter *submitter);
 
 /* Write "uid=33 unit=apache2.service", or "uid=33", of a known submitter. */

@@ -132,6 +132,7 @@ take_sockets(void)
 		errc(EX_USAGE, -count, "LISTEN_FDS");
 	check_passed(sockets.first_fd, count);
 	sockets.netlink_fd = take_netlink(sockets.first_fd, &count);
+	submitter_drain_netlink(sockets.netlink_fd);
 	sockets.count = (size_t)count;
 	if (sockets.count == 0 && is_listening(STDIN_FILENO))
 		sockets =
@@ -214,6 +215,7 @@ serve_clients(const struct listener_sockets *sockets,
 
 	if (settings == NULL) {
 		listener_turn_away(sockets, &reply_not_configured);
+		submitter_drain_netlink(sockets->netlink_fd);
 		return;
 	}
 	tzset(); /* else gmtime_r(3) reads a file in each child */
@@ -222,6 +224,7 @@ serve_clients(const struct listener_sockets *sockets,
 	sandbox_enter_listener(settings);
 	if ((r = listener_run(sockets, settings, serve_client)) < 0)
 		errc(EX_OSERR, -r, "listening");
+	submitter_drain_netlink(sockets->netlink_fd);
 }
 
 /* Likewise. */

@@ -317,3 +317,19 @@ stored() {
 	ends_with 64
 	grep 'smtp-session: no socket to listen on was passed' "$log"
 }
+
+@test "a listener that exits leaves no answer in its netlink socket" {
+	need strace
+	# Of the listener before it, which was killed.
+	SMTP_IDLE_TIMEOUT=1 pass "tcp unread"
+	ends_with 0
+	wait_for 10 grep -qx 0 left
+	# Its own: the first call is before any client.
+	SMTP_IDLE_TIMEOUT=1 pass "tcp netlink" strace -D -qq -o /dev/null \
+		-e inject=recvfrom:error=ENOMEM:when=1..2
+	cp ports port
+	session_at 127.0.0.1
+	not grep uid= "$log"
+	ends_with 0
+	wait_for 10 grep -qx 0 left
+}
