@@ -200,7 +200,8 @@ no_settings() {
 
 	inside systemctl restart smtpserver-listener
 	is_serving_as smtpserver-listener
-	inside systemctl disable --now smtpserver-listener{,.socket}
+	inside systemctl disable --now smtpserver-listener.socket \
+		smtpserver-listener
 	run ! is_serving
 	run -1 inside systemctl is-enabled smtpserver-listener.socket
 	inside systemctl enable --now smtpserver.socket
@@ -1608,7 +1609,7 @@ survive_burst() {
 			../source/configure --quiet --prefix=/usr \
 				--sysconfdir=/etc --localstatedir=/var'
 	run -2 "${uninstall[@]}"
-	[[ $output == *"systemctl disable --now smtpserver.socket "* ]]
+	[[ $output == *"systemctl disable --now smtpserver "* ]]
 	[[ $output == *"In use are: "*smtpserver.socket* ]]
 	inside test -x /usr/sbin/smtp-session
 	# Enabled alone, or active alone.
@@ -1625,9 +1626,7 @@ survive_burst() {
 	[[ $output == *"In use are: "*smtpserver-listener.socket* ]]
 
 	# As we said.
-	inside systemctl disable --now smtpserver.socket \
-		smtpserver-listener.socket
-	inside systemctl disable --now smtpserver smtpserver-listener
+	inside systemctl disable --now smtpserver smtpserver-listener.socket
 	# The timer is in use, too, though it is not installed.
 	wait_for 20 has_no_jobs
 	inside systemd-run --quiet --unit=smtpserver-deliver --on-active=1h
