@@ -1615,7 +1615,7 @@ survive_burst() {
 	# Enabled alone, or active alone.
 	inside systemctl stop 'smtpserver*'
 	run -2 "${uninstall[@]}"
-	[[ $output == *"In use are: smtpserver.socket"* ]]
+	[[ $output == *"In use are: smtpserver.service smtpserver.socket"* ]]
 	inside systemctl disable smtpserver.socket
 	inside systemctl enable smtpserver
 	run -2 "${uninstall[@]}"
@@ -1631,7 +1631,7 @@ survive_burst() {
 	wait_for 20 has_no_jobs
 	inside systemd-run --quiet --unit=smtpserver-deliver --on-active=1h
 	run -2 "${uninstall[@]}"
-	[[ $output == *"In use are: smtpserver-deliver.timer" ]]
+	[[ $output == *"In use are: smtpserver-deliver.timer"* ]]
 	inside systemctl stop 'smtpserver*'
 	"${uninstall[@]}"
 	run ! inside test -e /usr/sbin/smtp-session
