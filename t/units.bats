@@ -331,8 +331,13 @@ check_ports() {
 		rm -rf "$out"
 		generate <<<"SMTP_SOCKET_MODE=$value"
 		[[ $output == *"SMTP_SOCKET_MODE is '$value'; expected an octal"* ]]
-		[ -z "$(option smtpserver.socket SocketMode)" ]
-		is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525'
+		[[ $output == *"; 0600 is used" ]]
+		for unit in smtpserver.socket smtpserver-listener.socket; do
+			[ "$(option $unit SocketMode)" = 0600 ]
+			is_listening_on $unit 127.0.0.1:2525 '[::1]:2525'
+			entry $unit | grep -x 'MESSAGE=.*; 0600 is used'
+			entry $unit | grep -x SMTP_VARIABLE=SMTP_SOCKET_MODE
+		done
 	done
 }
 
