@@ -257,7 +257,7 @@ check_ports() {
 		25 2525|127.0.0.1:25 [::1]:25 127.0.0.1:2525 [::1]:2525
 		"25  127.0.0.1:26 "|127.0.0.1:25 [::1]:25 127.0.0.1:26
 		2525 127.0.0.1:2525 localhost:2525|127.0.0.1:2525 [::1]:2525
-		/run/smtp|/run/smtp
+		/run/smtp 25|/run/smtp 127.0.0.1:25 [::1]:25
 		/run/c.%d [::1]:26 27|/run/c.%%d [::1]:26 127.0.0.1:27 [::1]:27
 	END
 }
@@ -297,6 +297,26 @@ check_ports() {
 	[ -z "$output" ]
 	is_listening_on smtpserver.socket 127.0.0.1:2525 '[::1]:2525' \
 		/run/smtpserver/smtp
+}
+
+@test "without an address in SMTP_PORT, SMTP_SOCKET is none unless it is set" {
+	smtp_socket='' check_ports <<-'END'
+		/run/smtp|/run/smtp
+		"/run/c.%d  /run/b "|/run/c.%%d /run/b
+	END
+	for smtp_socket in /run/smtpserver/smtp /run/other; do
+		rm -rf "$out"
+		generate <<-END
+			SMTP_SOCKET=$smtp_socket
+			SMTP_PORT=/run/smtp
+		END
+		[ -z "$output" ]
+		is_listening_on smtpserver.socket /run/smtp
+	done
+	rm -rf "$out"
+	generate <<<$'SMTP_SOCKET=smtp\nSMTP_PORT=/run/smtp'
+	[[ $output == *"SMTP_SOCKET is 'smtp'"* ]]
+	smtp_socket='' is_listening_on smtpserver.socket /run/smtp
 }
 
 @test "an invalid SMTP_SOCKET is named and not used, SMTP_PORT is" {
