@@ -59,8 +59,8 @@ void submitter_drain_netlink(int netlink_fd);
 void submitter_identify(int fd, int netlink_fd,
     struct submitter *ret_submitter);
 
-/* Find the unit of a submitter, if that is certain. A process that has ended has
- * none. */
+/* Find the unit of a submitter, if that is certain. A process that has ended
+ * has none. */
 void submitter_find_unit(int fd, struct submitter *submitter);
 
 /* Write "uid=33 unit=apache2.service", or "uid=33", of a known submitter. */
