@@ -115,9 +115,10 @@ session_in_group() {
 }
 
 # Python that passes sockets to a command as systemd does: KINDS COMMAND...,
-# where each of KINDS is tcp, udp, netlink, or "unread", a netlink socket with an
-# answer that nobody has read. The ports of TCP are written to the file "ports".
-# When the command has ended, "left" says whether a netlink socket can be read.
+# where each of KINDS is tcp, udp, netlink, or "unread", a netlink socket with
+# an answer that nobody has read. The ports of TCP are written to the file
+# "ports". When the command has ended, "left" has the number of netlink sockets
+# that can be read.
 pass_py='
 import os, select, socket, struct, sys
 kinds, command = sys.argv[1].split(), sys.argv[2:]
