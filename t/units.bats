@@ -574,6 +574,52 @@ check_ports() {
 	done
 }
 
+# ---- the timer of retries ----------------------------------------------------
+
+# set_timer STATE JOBS: run set-retry-timer, where systemctl says that about the
+# path unit. $calls is what becomes of the timer.
+set_timer() {
+	local bin=$BATS_TEST_TMPDIR/bin
+
+	mkdir -p "$bin"
+	cat >"$bin/systemctl" <<-END
+		#!/bin/sh
+		case "\$*" in
+		*ActiveState*retry.path) echo "$1" ;;
+		list-jobs*retry.path) echo "$2" ;;
+		*MainPID*) echo 0 ;;
+		*stop*timer) echo removed >>"$BATS_TEST_TMPDIR/calls" ;;
+		esac
+	END
+	cat >"$bin/systemd-run" <<-END
+		#!/bin/sh
+		echo set >>"$BATS_TEST_TMPDIR/calls"
+	END
+	chmod +x "$bin"/*
+	: >"$BATS_TEST_TMPDIR/calls"
+	PATH=$bin:$PATH run "$SMTPSERVER_SOURCE/units/set-retry-timer" \
+		echo "2026-11-22 18:31:00 UTC"
+	calls=$(xargs <"$BATS_TEST_TMPDIR/calls")
+}
+
+@test "the timer is set while the server is on, and removed when it stops" {
+	set_timer active ""
+	[ "$status $calls" = "0 removed set" ]
+	set_timer active "12 smtpserver-retry.path stop waiting"
+	[ "$status $calls" = "0 removed" ]
+	set_timer inactive ""
+	[ "$status $calls" = "0 removed" ]
+}
+
+@test "a restart of the path unit, or no answer of systemd, removes no timer" {
+	set_timer deactivating "12 smtpserver-retry.path restart running"
+	[ "$status $calls" = "0 removed set" ]
+	set_timer inactive "12 smtpserver-retry.path start waiting"
+	[ "$status $calls" = "0 removed set" ]
+	set_timer "" ""
+	[ "$status $calls" = "1 " ]
+}
+
 # ---- the catalog -------------------------------------------------------------
 
 @test "the catalog has a text for every event, and no other" {
