@@ -177,6 +177,13 @@ no_settings() {
 	run ! is_serving
 	run -1 inside systemctl is-enabled smtpserver smtpserver.socket
 	[ "$output" = $'disabled\ndisabled' ]
+	# It does not look well when its socket has failed.
+	inside systemctl start smtpserver
+	inside systemctl mask --runtime smtpserver@.service
+	run ! is_serving
+	wait_for 10 is_inactive smtpserver.service
+	inside systemctl unmask --runtime smtpserver@.service
+	inside systemctl reset-failed smtpserver.socket
 	# Neither remains enabled by the other's name.
 	inside systemctl enable smtpserver
 	inside systemctl disable smtpserver.socket
