@@ -12,8 +12,7 @@
  * to the audit trail are written at most once a second, so that reporting a
  * burst does not make it worse.
  *
- * The number of children is limited, in total and for each client: an address,
- * or the user at the other end of a UNIX socket.
+ * The number of children is limited, in total and for each user of this host.
  */
 
 #include "config.h"
