@@ -27,6 +27,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,18 +190,32 @@ is_about(const struct question *question, const struct inet_diag_msg *found)
 		found->idiag_family);
 }
 
+/* What follows the header of an answer. NLMSG_DATA() is not for constants. */
+static const struct inet_diag_msg *
+get_message(const struct nlmsghdr *header)
+{
+	return (const void *)((const char *)header + NLMSG_HDRLEN);
+}
+
+/* Find the attribute among those after the message: rtnetlink(7). */
 static uint64_t
 get_cgroup_id(const struct nlmsghdr *header)
 {
-	const struct inet_diag_msg *found = NLMSG_DATA(header);
-	const struct rtattr *attribute = (const void *)(found + 1);
-	size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*found));
+	const char *next = (const char *)(get_message(header) + 1);
+	const char *end = (const char *)header + header->nlmsg_len;
+	struct rtattr attribute;
 	uint64_t id = 0;
 
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
-		if (attribute->rta_type == INET_DIAG_CGROUP_ID &&
-		    RTA_PAYLOAD(attribute) == sizeof(id))
-			memcpy(&id, RTA_DATA(attribute), sizeof(id));
+	while (end - next >= (ptrdiff_t)sizeof(attribute)) {
+		memcpy(&attribute, next, sizeof(attribute));
+		if (attribute.rta_len < sizeof(attribute) ||
+		    attribute.rta_len > end - next)
+			break;
+		if (attribute.rta_type == INET_DIAG_CGROUP_ID &&
+		    attribute.rta_len == RTA_LENGTH(sizeof(id)))
+			memcpy(&id, next + RTA_LENGTH(0), sizeof(id));
+		next += RTA_ALIGN(attribute.rta_len);
+	}
 	return id;
 }
 
@@ -220,7 +235,7 @@ static void
 take_answer(const struct question *question, const struct nlmsghdr *header,
     struct submitter *ret_submitter)
 {
-	const struct inet_diag_msg *found = NLMSG_DATA(header);
+	const struct inet_diag_msg *found = get_message(header);
 
 	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    header->nlmsg_len < NLMSG_LENGTH(sizeof(*found)) ||
