@@ -288,15 +288,22 @@ identify_tcp(int fd, int netlink_fd, struct submitter *ret_submitter)
 
 /* ---- UNIX sockets -------------------------------------------------------- */
 
+/* Get what the kernel noted of the process that connected. */
+static bool
+get_credentials(int fd, struct ucred *ret_credentials)
+{
+	socklen_t length = sizeof(*ret_credentials);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_credentials,
+		   &length) == 0;
+}
+
 static void
 identify_unix(int fd, struct submitter *ret_submitter)
 {
 	struct ucred credentials;
-	socklen_t length = sizeof(credentials);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) ==
-		-1 ||
-	    credentials.uid == (uid_t)-1)
+	if (!get_credentials(fd, &credentials) || credentials.uid == (uid_t)-1)
 		return;
 	ret_submitter->is_known = true;
 	ret_submitter->uid = credentials.uid;
@@ -308,18 +315,6 @@ is_running(int pidfd)
 	struct pollfd pfd = { pidfd, POLLIN, 0 };
 
 	return poll(&pfd, 1, 0) == 0;
-}
-
-static pid_t
-get_pid(int fd)
-{
-	struct ucred credentials;
-	socklen_t length = sizeof(credentials);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) ==
-		0
-	    ? credentials.pid
-	    : 0;
 }
 
 /* Read /proc/PID/cgroup. While the process runs, no other one has its id.
@@ -359,14 +354,14 @@ find_unit_by_pidfd(int pidfd, uid_t uid, char ret_unit[CGROUP_UNIT_SIZE])
 static void
 find_unit_unix(int fd, struct submitter *submitter)
 {
-	pid_t pid = get_pid(fd);
+	struct ucred credentials;
 	int pidfd = -1;
 	socklen_t length = sizeof(pidfd);
 
-	if (pid <= 0 ||
+	if (!get_credentials(fd, &credentials) || credentials.pid <= 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) == -1)
 		return;
-	if (!find_unit_by_pid(pid, pidfd, submitter->unit))
+	if (!find_unit_by_pid(credentials.pid, pidfd, submitter->unit))
 		(void)find_unit_by_pidfd(pidfd, submitter->uid,
 		    submitter->unit);
 	close(pidfd);
